@@ -1,0 +1,211 @@
+"""Every error this project raises, sorted by what the caller does about it.
+
+AuditorError
+├── SettingsError            before any call: stop (78); UsageError (64)
+├── ScopeError               before any check: stop (65, 66)
+├── PartnerCenterError       one request, or one partner
+│   ├── Retryable
+│   │   ├── Throttled        429, told when to come back
+│   │   └── Unreachable      timeout, reset, refused, 5xx
+│   ├── Rejected             a reply that says no: record it, go on
+│   │   ├── ContextMissing   400026
+│   │   ├── Forbidden        401 or 403 on one customer, view or segment
+│   │   └── NotFound         404: 400013, 400018, 400019, 20003, …
+│   ├── Unauthorized         the partner's own credential is refused: this partner is out
+│   └── UnexpectedReply      a 200 that cannot be decoded: keep the bytes, record it, go on
+├── StoreError               stop; nothing is published
+│   ├── StoreCorrupt         a published file is not what its manifest says (65)
+│   ├── StoreUnwritable      cannot create output (73)
+│   └── StoreFailed          disk full, I/O error (74)
+├── Locked                   another run, or another publisher, is at work (75)
+└── Bug                      a promise of ours is broken (70)
+"""
+
+from typing import ClassVar
+
+
+class AuditorError(Exception):
+    """The auditor cannot go on.
+
+    `code` and `exit_status` are a contract (design section 8); `hint` is the one thing to do.
+    """
+
+    code: ClassVar[str] = "E_INTERNAL"
+    exit_status: ClassVar[int] = 70
+
+    def __init__(self, message: str, *, code: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.error_code = code or self.code
+
+
+class UsageError(AuditorError):
+    """The command line is wrong."""
+
+    code = "E_USAGE"
+    exit_status = 64
+
+
+class SettingsError(AuditorError):
+    """The configuration is wrong, or a secret is missing.
+
+    `problems` holds one (code, message, hint) for everything that is wrong, not the first only.
+    """
+
+    code = "E_CONFIG_VALUE"
+    exit_status = 78
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "",
+        hint: str = "",
+        problems: tuple[tuple[str, str, str], ...] = (),
+    ) -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.problems = problems or ((self.error_code, message, hint),)
+
+
+class ConfigMissing(AuditorError):
+    """There is no configuration file."""
+
+    code = "E_CONFIG_MISSING"
+    exit_status = 66
+
+
+class ScopeError(AuditorError):
+    """The scope is empty or names what does not exist."""
+
+    code = "E_EMPTY_SCOPE"
+    exit_status = 65
+
+
+class InputMissing(AuditorError):
+    """A named run or snapshot does not exist."""
+
+    code = "E_INPUT_MISSING"
+    exit_status = 66
+
+
+class PartnerCenterError(AuditorError):
+    """Partner Center did not answer one request as hoped.
+
+    `status` is 0 where no reply came; `error_code_sent` is the code in the reply's body.
+    """
+
+    code = "E_PARTNER_CENTER"
+    exit_status = 69
+
+    def __init__(  # noqa: PLR0913 - what identifies one request to Microsoft's support
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        status: int = 0,
+        error_code_sent: str = "",
+        request_id: str = "",
+        correlation_id: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.error_code_sent = error_code_sent
+        self.request_id = request_id
+        self.correlation_id = correlation_id
+
+
+class Retryable(PartnerCenterError):
+    """Asking again later may help."""
+
+
+class Throttled(Retryable):
+    """Partner Center answered 429 for longer than the run could wait."""
+
+    code = "E_THROTTLED"
+    exit_status = 75
+
+
+class Unreachable(Retryable):
+    """No usable reply: a timeout, a reset, a refused connection, or a 5xx."""
+
+    code = "E_UNREACHABLE"
+
+
+class Rejected(PartnerCenterError):
+    """Partner Center understood and said no."""
+
+    code = "E_REJECTED"
+
+
+class ContextMissing(Rejected):
+    """An inventory check lacked a context item that a SKU asks for (400026)."""
+
+
+class Forbidden(Rejected):
+    """One customer, target view or segment is not ours to ask about."""
+
+    code = "E_FORBIDDEN"
+    exit_status = 77
+
+
+class NotFound(Rejected):
+    """The product, SKU, customer or subscription does not exist."""
+
+
+class Unauthorized(PartnerCenterError):
+    """The partner's own credential is refused; asking on is useless."""
+
+    code = "E_AUTH"
+    exit_status = 77
+
+
+class UnexpectedReply(PartnerCenterError):
+    """A success whose body is not what the documents promise."""
+
+
+class StoreError(AuditorError):
+    """The store cannot be read or written; the snapshot is not published."""
+
+    code = "E_STORE"
+    exit_status = 74
+
+
+class StoreFailed(StoreError):
+    """Disk full or an I/O error."""
+
+    code = "E_IO"
+
+
+class StoreCorrupt(StoreError):
+    """A published file is not what its manifest says."""
+
+    code = "E_SNAPSHOT_CORRUPT"
+    exit_status = 65
+
+
+class StoreUnwritable(StoreError):
+    """The output folder cannot be created or written."""
+
+    code = "E_OUTPUT"
+    exit_status = 73
+
+
+class StoreTooNew(StoreError):
+    """The store was written by a newer version (or an older one that needs an upgrade)."""
+
+    code = "E_SCHEMA_NEW"
+    exit_status = 76
+
+
+class Locked(AuditorError):
+    """Another run, or another publisher, holds the lock."""
+
+    code = "E_LOCKED"
+    exit_status = 75
+
+
+class Bug(AuditorError):
+    """A promise of the auditor itself is broken."""
+
+    code = "E_INTERNAL"

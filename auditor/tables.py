@@ -1,0 +1,273 @@
+"""The relations: their columns, keys and Arrow types, named once.
+
+Ids are text for ever; key columns are never null ('' means "not part of this question").
+"""
+
+import pyarrow as pa
+
+TEXT = pa.dictionary(pa.int32(), pa.string())
+"""Text that repeats: sorted by key, a dictionary makes it nearly free."""
+TIME = pa.timestamp("us", tz="UTC")
+SCHEMA_VERSION = 1
+
+CELL = ("partner_tenant_id", "customer_id", "country")
+INVENTORY_KEY = (
+    *CELL,
+    "azure_subscription_id",
+    "arm_region",
+    "reservation_scope",
+    "product_id",
+    "sku_id",
+)
+AVAILABILITY_KEY = (
+    *CELL,
+    "product_id",
+    "sku_id",
+    "segment",
+    "reservation_scope",
+    "term_duration",
+    "billing_cycle",
+    "ordinal",
+)
+
+KEYS: dict[str, tuple[str, ...]] = {
+    "snapshot": ("snapshot_id",),
+    "coverage": ("snapshot_id", *CELL),
+    "check_outcome": ("snapshot_id", "check_id"),
+    "inventory": ("snapshot_id", *INVENTORY_KEY),
+    "restriction": ("snapshot_id", *INVENTORY_KEY, "ordinal"),
+    "availability": ("snapshot_id", *AVAILABILITY_KEY),
+    "change": ("event_id",),
+    "sku": (
+        "snapshot_id",
+        "partner_tenant_id",
+        "country",
+        "reservation_scope",
+        "product_id",
+        "sku_id",
+    ),
+    "customer": ("snapshot_id", "partner_tenant_id", "customer_id"),
+    "azure_subscription": (
+        "snapshot_id",
+        "partner_tenant_id",
+        "customer_id",
+        "azure_subscription_id",
+    ),
+    "commerce_subscription": (
+        "snapshot_id",
+        "partner_tenant_id",
+        "customer_id",
+        "commerce_subscription_id",
+    ),
+    # What is remembered of something that has no row of its own: see docs/decisions/0004.
+    "remembered": (
+        "snapshot_id",
+        *CELL,
+        "azure_subscription_id",
+        "arm_region",
+        "reservation_scope",
+        "product_id",
+        "sku_id",
+        "what",
+    ),
+}
+
+_INTS = {
+    "ordinal",
+    "sequence",
+    "calls",
+    "retries",
+    "throttled",
+    "checks_answered",
+    "checks_failed",
+    "checks_skipped",
+    "checks_not_eligible",
+    "inventory_rows",
+    "availability_rows",
+    "changes",
+    "schema_version",
+    "http_status",
+    "attempts",
+    "gap_snapshots",
+    "affected_customers",
+    "cores",
+    "quantity",
+}
+_BOOLS = {"suspect", "is_renewable"}
+_DOUBLES = {"ram_gb"}
+_PLAIN = {"event_id", "check_id", "request_id", "correlation_id", "commerce_subscription_id"}
+
+_COUNTS = ("checks_answered", "checks_failed", "checks_skipped", "checks_not_eligible")
+_CHECKED = ("checked_at", "checked_snapshot_id", "verdict_since_at", "verdict_since_snapshot_id")
+
+_REST: dict[str, tuple[str, ...]] = {
+    "snapshot": (
+        "sequence",
+        "run_id",
+        "partner_tenant_id",
+        "partner_name",
+        "started_at",
+        "published_at",
+        "business_date",
+        "kind",
+        "status",
+        "trigger",
+        "scope",
+        "scope_hash",
+        "calls",
+        "retries",
+        "throttled",
+        *_COUNTS,
+        "inventory_rows",
+        "availability_rows",
+        "changes",
+        "auditor_version",
+        "schema_version",
+    ),
+    "coverage": ("status", "scope", *_COUNTS, "previous_snapshot_id"),
+    "check_outcome": (
+        "kind",
+        *CELL,
+        "azure_subscription_id",
+        "arm_region",
+        "reservation_scope",
+        "product_id",
+        "sku_id",
+        "outcome",
+        "reason",
+        "http_status",
+        "error_code",
+        "request_id",
+        "correlation_id",
+        "attempts",
+        "checked_at",
+    ),
+    "inventory": (
+        "verdict",
+        "reason_codes",
+        "restriction_values",
+        "region",
+        *_CHECKED,
+        "pending_verdict",
+        "pending_reason_codes",
+        "pending_restriction_values",
+        "pending_snapshot_id",
+    ),
+    "restriction": ("reason_code", "description", "type", "value", "properties"),
+    "availability": (
+        "verdict",
+        "availability_id",
+        "catalog_item_id",
+        "term_id",
+        "market",
+        "currency",
+        "is_renewable",
+        "renew_to",
+        "lifecycle",
+        "min_commitment",
+        *_CHECKED,
+        "pending_verdict",
+        "pending_snapshot_id",
+    ),
+    "change": (
+        "snapshot_id",
+        "business_date",
+        "subject",
+        "kind",
+        *INVENTORY_KEY,
+        "segment",
+        "term_duration",
+        "billing_cycle",
+        "ordinal",
+        "verdict_before",
+        "verdict_after",
+        "reason_codes_before",
+        "reason_codes_after",
+        "restriction_values_before",
+        "restriction_values_after",
+        "detail",
+        "before_snapshot_id",
+        "before_at",
+        "after_at",
+        "gap_snapshots",
+        "suspect",
+        "affected_customers",
+    ),
+    "sku": (
+        "product_title",
+        "title",
+        "arm_sku_name",
+        "region",
+        "region_name",
+        "category",
+        "cores",
+        "ram_gb",
+        "term_duration",
+        "flexibility_group",
+        "flexibility_ratio",
+        "inventory_variables",
+        "purchase_prerequisites",
+    ),
+    "customer": (
+        "company_name",
+        "domain",
+        "country",
+        "relationship",
+        "reseller_id",
+        "qualifications",
+    ),
+    "azure_subscription": (
+        "plan_id",
+        "friendly_name",
+        "status",
+        "registration_status",
+        "reseller_id",
+    ),
+    "commerce_subscription": (
+        "product_id",
+        "sku_id",
+        "offer_id",
+        "offer_name",
+        "quantity",
+        "status",
+        "term_duration",
+        "billing_cycle",
+        "term_ends_at",
+        "end_action",
+        "next_product_id",
+        "next_sku_id",
+        "next_term_duration",
+        "reseller_id",
+    ),
+    "remembered": ("detail", "since_at"),
+}
+
+PER_SNAPSHOT = ("snapshot", "coverage", "check_outcome", "change")
+"""Facts of one run. The others hold everything known about each cell a snapshot covers."""
+STATE = tuple(name for name in KEYS if name not in PER_SNAPSHOT)
+BULKY = (*STATE, "check_outcome")
+"""What `snapshots prune` drops."""
+
+
+def _type(column: str) -> pa.DataType:
+    if column in _INTS:
+        return pa.int64()
+    if column in _BOOLS:
+        return pa.bool_()
+    if column in _DOUBLES:
+        return pa.float64()
+    if column == "business_date":
+        return pa.date32()
+    if column.endswith("_at"):
+        return TIME
+    return pa.string() if column in _PLAIN else TEXT
+
+
+def _schema(relation: str) -> pa.Schema:
+    key = KEYS[relation]
+    columns = dict.fromkeys((*key, *_REST[relation]))
+    return pa.schema([pa.field(c, _type(c), nullable=c not in key) for c in columns])
+
+
+SCHEMAS: dict[str, pa.Schema] = {relation: _schema(relation) for relation in KEYS}
+"""The Arrow schema of each relation, key columns first."""
