@@ -1,0 +1,64 @@
+"""Finds who answers a call."""
+
+from collections.abc import Callable, Mapping
+
+from auditor.sandbox import people, problems, shapes
+from auditor.sandbox.browsing import Shelf
+from auditor.sandbox.calls import Call
+from auditor.sandbox.checking import Counter
+from auditor.sandbox.documented import documented_reply
+from auditor.sandbox.places import COUNTRIES
+from auditor.sandbox.problems import Problem
+from auditor.sandbox.reply import Reply, whole
+from auditor.sandbox.state import State
+
+Answerer = Callable[[State, Call], Reply]
+
+
+class Answers:
+    """The answer to every call, without faults and limits."""
+
+    def __init__(self) -> None:
+        shelf, counter = Shelf(), Counter()
+        self._by_endpoint: dict[str, Answerer] = {
+            "customers": people.list_customers,
+            "customer": people.get_customer,
+            "subscriptions": people.list_subscriptions,
+            "subscription": people.get_subscription,
+            "entitlements": people.list_entitlements,
+            "registration": people.get_registration,
+            "products": shelf.list_products,
+            "product": shelf.get_product,
+            "skus": shelf.list_skus,
+            "sku": shelf.get_sku,
+            "availabilities": shelf.list_availabilities,
+            "availability": shelf.get_availability,
+            "customer_products": shelf.list_products,
+            "customer_product": shelf.get_product,
+            "customer_skus": shelf.list_skus,
+            "customer_sku": shelf.get_sku,
+            "customer_availabilities": shelf.list_availabilities,
+            "check_inventory": counter.check,
+            "by_resource_type": counter.check,
+            "country_rules": _country_rules,
+        }
+
+    def to(self, state: State, call: Call) -> Reply:
+        """Return the reply to a call; an error of the documents is a reply too."""
+        if call.endpoint is None:
+            return problem_reply(problems.not_found(call.path))
+        try:
+            return documented_reply(call) or self._by_endpoint[call.endpoint.name](state, call)
+        except Problem as problem:
+            return problem_reply(problem)
+
+
+def problem_reply(problem: Problem, headers: Mapping[str, str] | None = None) -> Reply:
+    return Reply(problem.status, headers=headers or {}, encoded=problem.body())
+
+
+def _country_rules(_: State, call: Call) -> Reply:
+    code = call.ids["country"].upper()
+    if code not in COUNTRIES:
+        raise problems.not_found(call.path)
+    return whole(shapes.country_rules(code))

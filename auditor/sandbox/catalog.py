@@ -1,0 +1,268 @@
+"""Makes the catalog: VM and Cosmos DB reservations, new-commerce licences, the Azure plan."""
+
+import random
+
+from auditor.sandbox import draws
+from auditor.sandbox.draws import happens
+from auditor.sandbox.places import (
+    CORES,
+    COUNTRIES,
+    FAMILIES,
+    LICENCES,
+    REGIONS,
+    Family,
+    Region,
+)
+from auditor.sandbox.things import (
+    AZURE_PLAN,
+    AZURE_PLAN_OFFER,
+    LEGACY,
+    Product,
+    Sku,
+    SkuKey,
+    Term,
+    WorldSize,
+)
+
+RESERVATION_TERMS = (("1Year", "1 Year", "P1Y"), ("3Years", "3 Years", "P3Y"))
+
+# Text that a careless reader turns into a number; every product has some of them.
+TRICKY_SKU_IDS = ("0039", "000S", "00E1", "00G1", "0011", "1E10", "0008")
+
+# Ids of the documents' own samples are left to the documents.
+DOCUMENTED_PRODUCTS = frozenset(
+    {"DZH318Z0BQ3P", "DZH318Z0BQ3V", "DZH318Z0BQ4C", "DZH318Z0BPS6", "CFQ7TTC0LH18"}
+)
+
+
+def make_products(seed: int, size: WorldSize) -> tuple[Product, ...]:
+    """Return every product that is ever in the catalog, on whatever night."""
+    families = [_family_product(seed, size, index) for index in range(size.products)]
+    licences = [_licence_product(seed, index) for index in range(size.licence_products)]
+    return (*families, _cosmos_product(seed, size), _azure_plan(), *licences)
+
+
+def _product_id(seed: int, prefix: str, length: int, index: object) -> str:
+    for attempt in range(100):
+        candidate = prefix + draws.code(seed, length, "product", prefix, index, attempt)
+        if candidate not in DOCUMENTED_PRODUCTS:
+            return candidate
+    raise AssertionError(prefix)
+
+
+def _sku_ids(draw: random.Random, count: int) -> list[str]:
+    """Return ids of four characters, unique in the product, in no telling order."""
+    ids = dict.fromkeys(draw.sample(TRICKY_SKU_IDS, min(count, 4)))
+    while len(ids) < count:
+        ids["".join(draw.choices("000001GHKM", k=1) + draw.choices("0123456789CDEGHJKS", k=3))] = (
+            None
+        )
+    shuffled = list(ids)
+    draw.shuffle(shuffled)
+    return shuffled
+
+
+def _regions(size: WorldSize) -> tuple[Region, ...]:
+    return REGIONS[: max(1, min(size.regions, len(REGIONS)))]
+
+
+def _asks_region(size: WorldSize, index: int) -> bool:
+    """Say whether this family is the one whose SKUs ask for `ArmRegionName` too."""
+    return size.products > 1 and index == min(2, size.products - 1)
+
+
+def is_retiring(size: WorldSize, index: int) -> bool:
+    """Say whether this family is the one that leaves the catalog as a whole some night."""
+    return index > 1 and index == size.products - 1
+
+
+def _family_product(seed: int, size: WorldSize, index: int) -> Product:
+    family = FAMILIES[index % len(FAMILIES)]
+    generation = index // len(FAMILIES)
+    title = f"{family.title} gen {generation + 1}" if generation else family.title
+    product_id = _product_id(seed, "DZH318Z0B", 3, index)
+    draw = draws.stream(seed, "skus", product_id)
+    sizes = 1 if is_retiring(size, index) else size.sizes_per_product
+    grid = [
+        (cores, region, term)
+        for cores in (CORES[n % len(CORES)] + n // len(CORES) for n in range(sizes))
+        for region in _regions(size)
+        for term in RESERVATION_TERMS
+    ]
+    ids = _sku_ids(draw, len(grid))
+    with_region = _asks_region(size, index)
+    skus = tuple(
+        _vm_sku(
+            draw,
+            family=family,
+            key=(product_id, sku_id),
+            cores=cores,
+            region=region,
+            term=term,
+            with_region=with_region,
+        )
+        for sku_id, (cores, region, term) in zip(ids, grid, strict=True)
+    )
+    return Product(
+        product_id=product_id,
+        title=title,
+        kind="vm",
+        type_id="Azure",
+        views=("AzureReservations", "AzureReservationsVM"),
+        skus=skus,
+        resource_type="VirtualMachines",
+    )
+
+
+def _vm_sku(
+    draw: random.Random,
+    *,
+    family: Family,
+    key: SkuKey,
+    cores: int,
+    region: Region,
+    term: tuple[str, str, str],
+    with_region: bool,
+) -> Sku:
+    duration, spoken, iso = term
+    arm_size = family.arm_pattern.format(cores)
+    asks = not happens(draw, 3)
+    attributes: dict[str, object] = {
+        "armSkuName": arm_size,
+        "cores": str(cores),
+        "ram": str(cores * family.ram_per_core),
+        "skuDisplayName": arm_size.removeprefix("Standard_").replace("_", " "),
+        "category": family.category,
+        "armRegionName": draw.choice(region.spellings),
+        "duration": duration,
+        "region": region.display,
+        "diskType": "Ssd",
+        "reservationsAutofitGroup": family.title,
+        "reservationsAutofitRatio": str(cores / CORES[0]),
+    }
+    prerequisites = ("AzureSubscriptionRegistration", "InventoryCheck")
+    variables: tuple[str, ...] = ("CustomerId", "AzureSubscriptionId")
+    if with_region:
+        variables = (*variables, "ArmRegionName")
+    scopes = draw.choices(((AZURE_PLAN, LEGACY), (AZURE_PLAN,), (LEGACY,)), (60, 37, 3))[0]
+    missing = draw.sample(sorted(COUNTRIES), 1) if happens(draw, 4) else []
+    return Sku(
+        product_id=key[0],
+        sku_id=key[1],
+        title=f"Reserved VM Instance, {arm_size}, {region.display}, {spoken}",
+        description=f"Reserved Virtual Machines Instance, {arm_size}, {region.display}, {spoken}",
+        prerequisites=prerequisites if asks else prerequisites[:1],
+        variables=variables if asks else (),
+        attributes=attributes,
+        arm_region=region.name,
+        scopes=frozenset(scopes),
+        not_sold_in=frozenset(missing),
+        terms=(Term(iso, "OneTime", f"{spoken} reservation", renewable=False),),
+    )
+
+
+def _cosmos_product(seed: int, size: WorldSize) -> Product:
+    """Return a reservation of another resource type: a check by type has to leave it out."""
+    product_id = _product_id(seed, "DZH318Z0C", 3, "cosmos")
+    regions = _regions(size)[:2]
+    grid = [(region, term) for region in regions for term in RESERVATION_TERMS]
+    ids = _sku_ids(draws.stream(seed, "skus", product_id), len(grid))
+    skus = tuple(
+        Sku(
+            product_id=product_id,
+            sku_id=sku_id,
+            title=f"Reserved throughput, 100 RU/s, {region.display}, {spoken}",
+            description=f"Reserved throughput, 100 RU/s, {region.display}, {spoken}",
+            prerequisites=("AzureSubscriptionRegistration", "InventoryCheck"),
+            variables=("CustomerId", "AzureSubscriptionId"),
+            attributes={
+                "skuDisplayName": "100 RU/s",
+                "armRegionName": region.spellings[0],
+                "duration": duration,
+                "region": region.display,
+            },
+            arm_region=region.name,
+            terms=(Term(iso, "OneTime", f"{spoken} reservation", renewable=False),),
+        )
+        for sku_id, (region, (duration, spoken, iso)) in zip(ids, grid, strict=True)
+    )
+    return Product(
+        product_id=product_id,
+        title="Document database throughput",
+        kind="cosmos",
+        type_id="Azure",
+        views=("AzureReservations", "AzureReservationsCosmosDb"),
+        skus=skus,
+        resource_type="CosmosDb",
+    )
+
+
+def _azure_plan() -> Product:
+    product_id, sku_id = AZURE_PLAN_OFFER
+    plan = Sku(
+        product_id=product_id,
+        sku_id=sku_id,
+        title="Microsoft Azure plan",
+        description="Microsoft Azure plan (MS-AZR-0017G)",
+        prerequisites=("MicrosoftCustomerAgreement",),
+        attributes={"isMicrosoftProduct": True},
+    )
+    return Product(
+        product_id=product_id,
+        title="Azure plan",
+        kind="plan",
+        type_id="Azure",
+        views=("Azure", "MicrosoftAzure"),
+        skus=(plan,),
+    )
+
+
+def _licence_product(seed: int, index: int) -> Product:
+    product_id = _product_id(seed, "CFQ7TTC0", 4, index)
+    draw = draws.stream(seed, "skus", product_id)
+    name = LICENCES[index % len(LICENCES)]
+    title = f"{name} {index // len(LICENCES) + 1}" if index >= len(LICENCES) else name
+    ids = ("0001", "0002", "000X", "00E2")[: draw.randint(2, 4)]
+    return Product(
+        product_id=product_id,
+        title=title,
+        kind="licence",
+        type_id="OnlineServicesNCE",
+        views=("OnlineServicesNCE",),
+        skus=tuple(_licence_sku(draw, product_id, sku_id, title) for sku_id in ids),
+    )
+
+
+def _licence_sku(draw: random.Random, product_id: str, sku_id: str, title: str) -> Sku:
+    terms = [
+        Term("P1M", "Monthly", "One-Month commitment for monthly billing"),
+        Term("P1Y", "Annual", "One-Year commitment for yearly billing"),
+        Term("P1Y", "Monthly", "One-Year commitment for monthly billing"),
+    ]
+    if happens(draw, 40):
+        terms.append(Term("P3Y", "Annual", "Three-Year commitment for yearly billing"))
+    if happens(draw, 30):
+        terms.append(Term("P3Y", "Triennial", "Three-Year commitment, paid once", renewable=False))
+    segments = ["commercial"]
+    if happens(draw, 40):
+        segments += ["education", "nonprofit"]
+    variant = {"0001": "", "0002": " (no Teams)", "000X": " for frontline"}.get(sku_id, " add-on")
+    return Sku(
+        product_id=product_id,
+        sku_id=sku_id,
+        title=f"{title}{variant}",
+        description=f"{title}{variant}, sold per user.",
+        prerequisites=("MicrosoftCloudAgreement",),
+        attributes={
+            "isMicrosoftProduct": True,
+            "hasConstraints": True,
+            "isAddon": sku_id == "00E2",
+            "prerequisiteSkus": [],
+            "upgradeTargetOffers": [f"{product_id}:0001"],
+            "conversionInstructions": None,
+            "internal": False,
+        },
+        terms=tuple(terms),
+        segments=tuple(segments),
+        has_old_price=happens(draw, 8),
+    )

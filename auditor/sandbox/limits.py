@@ -1,0 +1,54 @@
+"""Throttling: so many calls in any sixty seconds, per partner and per customer, by API class."""
+
+import math
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+WINDOW_S = 60.0
+
+
+def _each(count: int) -> Callable[[], Mapping[str, int]]:
+    return lambda: dict.fromkeys(("customers", "catalog", "inventory"), count)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Calls in any sixty seconds, by API class; a class that is not named has no limit."""
+
+    per_partner: Mapping[str, int] = field(default_factory=_each(60_000))
+    per_customer: Mapping[str, int] = field(default_factory=_each(6_000))
+
+
+class Limiter:
+    """Admits calls. A refused call is not counted, so `Retry-After` is exact."""
+
+    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
+        self.limits = limits
+        self._clock = clock
+        self._admitted: dict[tuple[str, str, str], deque[float]] = {}
+
+    def admit(self, partner_tenant_id: str, customer_id: str, api_class: str) -> int:
+        """Count a call and return 0, or return the seconds after which there is room again."""
+        now = self._clock()
+        gates = [((partner_tenant_id, "", api_class), self.limits.per_partner.get(api_class))]
+        if customer_id:
+            gate = (partner_tenant_id, customer_id, api_class)
+            gates.append((gate, self.limits.per_customer.get(api_class)))
+        windows = [self._window(gate, now) for gate, _ in gates]
+        wait = 0.0
+        for window, (_, limit) in zip(windows, gates, strict=True):
+            if limit is not None and len(window) >= limit:
+                frees = window[len(window) - limit] if limit else now
+                wait = max(wait, frees + WINDOW_S - now)
+        if wait > 0:
+            return max(1, math.ceil(wait))
+        for window in windows:
+            window.append(now)
+        return 0
+
+    def _window(self, gate: tuple[str, str, str], now: float) -> deque[float]:
+        window = self._admitted.setdefault(gate, deque())
+        while window and window[0] <= now - WINDOW_S:
+            window.popleft()
+        return window

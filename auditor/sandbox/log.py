@@ -1,0 +1,123 @@
+"""What the sandbox saw and sent: the server's side of every story a test tells."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from auditor.sandbox.things import SkuKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One request and what became of it. Ids of partners and customers are lower case."""
+
+    sequence: int
+    """Counts arrivals; the log itself is in the order of departure."""
+    time: float
+    """When the request had arrived, by the sandbox's clock."""
+    finished: float
+    night: int
+    method: str
+    path: str
+    query: str
+    endpoint: str
+    """`''` where there is none at this path."""
+    api_class: str
+    partner: str
+    """Tenant id; `''` if the token is nobody's."""
+    customer: str
+    """From the path or the inventory context; `''` for none."""
+    request_id: str
+    correlation_id: str
+    locale: str
+    content_type: str
+    country: str
+    targets: tuple[SkuKey, ...]
+    """Of a check; the SKU id is `''` where a whole product was asked."""
+    context: Mapping[str, str]
+    status: int
+    """0 if nothing was sent because the connection was reset."""
+    throttled: bool
+    """Refused by the sandbox's own limits, not by a fault."""
+    fault: str | None
+    """The name of the fault that was applied."""
+    delivered: Sequence[SkuKey] | None
+    """Of a check: the answered SKUs, if the whole true reply was sent; else `None`."""
+
+
+class Delivered(NamedTuple):
+    """One inventory item that was sent as the world has it."""
+
+    night: int
+    partner_tenant_id: str
+    customer_id: str
+    country: str
+    azure_subscription_id: str
+    arm_region: str
+    """As it was sent in the context, lower case; `''` if it was not."""
+    product_id: str
+    sku_id: str
+
+
+class Log:
+    """Every record, in the order of departure, and how much went on at once."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.most_in_flight = 0
+        self.most_in_flight_by_partner: Counter[str] = Counter()
+        self._in_flight: Counter[str] = Counter()
+
+    def clear(self) -> None:
+        self.records.clear()
+        self.most_in_flight = 0
+        self.most_in_flight_by_partner.clear()
+
+    def enter(self, partner: str) -> None:
+        self._in_flight[partner] += 1
+        self.most_in_flight = max(self.most_in_flight, self._in_flight.total())
+        self.most_in_flight_by_partner[partner] = max(
+            self.most_in_flight_by_partner[partner], self._in_flight[partner]
+        )
+
+    def leave(self, partner: str) -> None:
+        self._in_flight[partner] -= 1
+
+    def of(self, *endpoints: str, night: int | None = None) -> list[Record]:
+        """Return the records of these endpoints (all if none is named), of one night if asked."""
+        return [
+            record
+            for record in self.records
+            if (not endpoints or record.endpoint in endpoints)
+            and (night is None or record.night == night)
+        ]
+
+    def delivered(self, night: int | None = None) -> Iterator[Delivered]:
+        """Yield every inventory item that was sent in a whole and true reply."""
+        for record in self.records:
+            if record.delivered is None or (night is not None and record.night != night):
+                continue
+            azure_id = record.context.get("azureSubscriptionId", "").lower()
+            region = record.context.get("armRegionName", "").lower()
+            for product_id, sku_id in record.delivered:
+                yield Delivered(
+                    record.night,
+                    record.partner,
+                    record.customer,
+                    record.country,
+                    azure_id,
+                    region,
+                    product_id,
+                    sku_id,
+                )
+
+    def most_started_within(self, seconds: float, records: Sequence[Record] | None = None) -> int:
+        """Return the most requests that arrived in any window of that length."""
+        times = sorted(record.time for record in (self.records if records is None else records))
+        most, first = 0, 0
+        for place, time in enumerate(times):
+            while times[first] <= time - seconds:
+                first += 1
+            most = max(most, place - first + 1)
+        return most

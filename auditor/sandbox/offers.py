@@ -1,0 +1,111 @@
+"""Availabilities: what can be bought for a SKU tonight, by a customer or in a country."""
+
+from dataclasses import dataclass, replace
+
+from auditor.sandbox import draws
+from auditor.sandbox.places import COUNTRIES
+from auditor.sandbox.state import LicenceState, State
+from auditor.sandbox.things import Availability, AvailableTerm, Customer, Sku, Term
+
+REISSUED_EACH_NIGHT = 0.2
+"""The share of ids that are new each night, though nothing else is."""
+
+
+def customer_offers(state: State, customer: Customer, sku: Sku) -> tuple[Availability, ...] | None:
+    """Return what a customer can buy of a SKU; `None` if the SKU is not found for the customer."""
+    how = state.licence(customer.customer_id, customer.country, sku.key)
+    if how.is_gone:
+        return None
+    # No segment can be asked for here; customers of this world qualify for commercial offers.
+    return _Seller(state, sku, how, customer.customer_id, customer.country).offers(("commercial",))
+
+
+def country_offers(
+    state: State, country: str, sku: Sku, target_segment: str
+) -> tuple[Availability, ...] | None:
+    """Return what is sold of a SKU in a country; nonprofit offers only to those who ask."""
+    how = state.licence("", country, sku.key)
+    if how.is_gone:
+        return None
+    segments = tuple(
+        segment
+        for segment in sku.segments
+        if (segment == target_segment if target_segment else segment != "nonprofit")
+    )
+    return _Seller(state, sku, how, country, country).offers(segments)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seller:
+    """Makes the offers of one SKU for one holder: a customer, or everybody in a country."""
+
+    state: State
+    sku: Sku
+    how: LicenceState
+    holder: str
+    country: str
+
+    def offers(self, segments: tuple[str, ...]) -> tuple[Availability, ...]:
+        made = [self._offer(segment) for segment in segments]
+        if self.sku.has_old_price:
+            made += [self._old_offer(segment) for segment in segments]
+        seed, night = self.state.portfolio.seed, self.state.night
+        if draws.number(seed, "offer order", self.holder, self.sku.key, night) % 2:
+            made.reverse()
+        return tuple(made)
+
+    def _offer(self, segment: str) -> Availability:
+        renewable = any(term.renewable for term in self.sku.terms) != self.how.flips_renewal
+        terms = tuple(
+            self._term(term, renewable=renewable)
+            for term in self.sku.terms
+            if term.key not in self.how.hidden_terms
+        )
+        place = COUNTRIES[self.country]
+        return Availability(
+            availability_id=self.sku.product_id[:8] + self._reissued(4, segment),
+            product_id=self.sku.product_id,
+            sku_id=self.sku.sku_id,
+            segment=segment,
+            country=self.country,
+            currency=place.currency,
+            symbol=place.symbol,
+            is_purchasable=self.how.is_purchasable,
+            is_renewable=renewable,
+            terms=terms,
+        )
+
+    def _term(self, term: Term, *, renewable: bool) -> AvailableTerm:
+        target = self.how.renew_to or f"{self.sku.product_id}:{self.sku.sku_id}"
+        return AvailableTerm(
+            term_id=self._reissued(12, *term.key).lower(),
+            duration=term.duration,
+            billing_cycle=term.billing_cycle,
+            description=term.description,
+            renew_to=(target,) if renewable and term.renewable else (),
+        )
+
+    def _old_offer(self, segment: str) -> Availability:
+        """Return what used to be sold: the first term, at a price that nobody gets any more."""
+        first = self._term(self.sku.terms[0], renewable=False)
+        return replace(
+            self._offer(segment),
+            availability_id=self.sku.product_id[:8] + self._reissued(4, segment, "old"),
+            is_purchasable=False,
+            is_renewable=False,
+            terms=(replace(first, term_id=self._reissued(12, "old").lower()),),
+        )
+
+    def _reissued(self, length: int, *about: object) -> str:
+        """Return an id that stays for some nights and is then replaced, whatever it stands for."""
+        seed = self.state.portfolio.seed
+        subject = (*self.sku.key, self.holder, *about)
+        since = next(
+            (
+                night
+                for night in range(self.state.night, 1, -1)
+                if draws.share(seed, "reissue", *subject, night) < REISSUED_EACH_NIGHT
+            ),
+            1,
+        )
+        return draws.code(seed, length, "offer", *subject, since)

@@ -1,0 +1,81 @@
+"""A reply before it is sent: kept in parts, so that a fault can take some out."""
+
+import gzip
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from auditor.sandbox.things import SkuKey
+
+SMALL = 512
+"""Bytes below which compressing is not worth it."""
+
+Wrap = Callable[[Sequence[bytes], bool], bytes]
+"""Makes a body of encoded items; the flag says whether they are all of them."""
+
+
+@dataclass(slots=True)
+class Reply:
+    """Status and body. A list is kept as items, and encoded only once even if sent often."""
+
+    status: int = 200
+    items: Sequence[bytes] | None = None
+    """`None`: the body is not a list."""
+    wrap: Wrap | None = None
+    keys: Sequence[SkuKey] | None = None
+    """Of an inventory reply: what each item is about."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    encoded: bytes | None = None
+    zipped: bytes | None = None
+
+    def body(self) -> bytes:
+        if self.encoded is None:
+            wrap = self.wrap or array
+            self.encoded = wrap(self.items or (), True)  # noqa: FBT003 - see Wrap
+        return self.encoded
+
+    def compressed(self) -> bytes:
+        if self.zipped is None:
+            self.zipped = gzip.compress(self.body(), 1, mtime=0)
+        return self.zipped
+
+    def only(self, kept: Sequence[int]) -> "Reply":
+        """Return this list with only the items at these places, and no sign that some are gone."""
+        if self.items is None:
+            return self
+        wrap = self.wrap or array
+        keys = None if self.keys is None else [self.keys[place] for place in kept]
+        items = [self.items[place] for place in kept]
+        return Reply(self.status, items, wrap, keys, self.headers, wrap(items, False))  # noqa: FBT003 - see Wrap
+
+
+def whole(value: object, status: int = 200) -> Reply:
+    return Reply(status, encoded=msgspec.json.encode(value))
+
+
+def array(items: Sequence[bytes], _: bool) -> bytes:  # noqa: FBT001 - see Wrap
+    return b"[" + b",".join(items) + b"]"
+
+
+def collection(
+    items: Sequence[bytes],
+    links: Mapping[str, object] | None = None,
+    keys: Sequence[SkuKey] | None = None,
+) -> Reply:
+    """Return a list in its envelope. `links` is `None` where the envelope has none."""
+
+    def wrap(kept: Sequence[bytes], is_all: bool) -> bytes:  # noqa: FBT001 - see Wrap
+        shown = (
+            links if is_all or links is None else {k: v for k, v in links.items() if k != "next"}
+        )
+        middle = b"" if shown is None else b',"links":' + msgspec.json.encode(shown)
+        return (
+            b'{"totalCount":%d,"items":[' % len(kept)
+            + b",".join(kept)
+            + b"]"
+            + middle
+            + b',"attributes":{"objectType":"Collection"}}'
+        )
+
+    return Reply(items=items, wrap=wrap, keys=keys)

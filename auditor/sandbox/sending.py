@@ -1,0 +1,128 @@
+"""Sends a reply over the wire, whole or broken the way a fault wants it."""
+
+import contextlib
+import socket
+import struct
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from auditor.sandbox import draws, problems
+from auditor.sandbox.calls import Call
+from auditor.sandbox.faults import Fault
+from auditor.sandbox.reply import SMALL, Reply
+
+DOUBLED = 0.1
+"""The share of replies whose ids come twice, as the documents' samples have them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What went over the wire. `status` is 0 if nothing did."""
+
+    response: web.StreamResponse
+    status: int
+    is_whole: bool
+
+
+def faulted(reply: Reply, fault: Fault) -> Reply:
+    """Return what is sent instead of a reply; resets and cuts are left to `send`."""
+    if fault.status is not None or fault.replaces_body:
+        return _replaced(fault)
+    if reply.items is None:
+        return reply
+    places = list(range(len(reply.items)))
+    if fault.truncate is not None:
+        places = places[: fault.truncate]
+    if isinstance(fault.omit, int):
+        places = places[fault.omit :]
+    elif fault.omit and reply.keys is not None:
+        places = [place for place in places if not fault.leaves_out(reply.keys[place])]
+    return reply.only(places)
+
+
+def _replaced(fault: Fault) -> Reply:
+    status = 200 if fault.status is None else fault.status
+    if fault.body_bytes is not None:
+        body = fault.body_bytes
+    elif fault.body is not None:
+        body = fault.body.encode()
+    elif status == 429 and not fault.code:  # noqa: PLR2004 - too many requests
+        waits = fault.headers.get("Retry-After", "")
+        body = problems.throttled_body(int(waits) if waits.isdigit() else 57)
+    elif status < 400:  # noqa: PLR2004 - no error, and no body was given
+        body = b""
+    else:
+        body = problems.error_body(fault.code, fault.description)
+    return Reply(status, headers=fault.headers, encoded=body)
+
+
+async def send(
+    request: web.Request, call: Call, reply: Reply, fault: Fault | None, seed: int
+) -> Sent:
+    if fault is not None and fault.reset:
+        _reset(request)
+        return Sent(web.Response(), 0, is_whole=False)
+    headers = _headers(call, seed)
+    body = reply.body()
+    is_replaced = fault is not None and fault.replaces_body
+    if len(body) >= SMALL and not is_replaced and "gzip" in call.headers.get("Accept-Encoding", ""):
+        body = reply.compressed()
+        headers["Content-Encoding"] = "gzip"
+    headers.update(reply.headers)
+    if fault is not None and fault.cut:
+        return await _send_half(request, reply.status, headers, body)
+    response = web.Response(status=reply.status, headers=headers, body=body)
+    try:
+        await response.prepare(request)
+        await response.write_eof()
+    except ConnectionError:
+        return Sent(response, reply.status, is_whole=False)
+    return Sent(response, reply.status, is_whole=True)
+
+
+async def _send_half(
+    request: web.Request, status: int, headers: dict[str, str], body: bytes
+) -> Sent:
+    """Announce the whole body, send half of it and hang up."""
+    response = web.StreamResponse(status=status, headers=headers)
+    response.content_length = len(body)
+    with contextlib.suppress(ConnectionError):
+        await response.prepare(request)
+        await response.write(body[: len(body) // 2])
+    if request.transport is not None:
+        request.transport.close()
+    return Sent(response, status, is_whole=False)
+
+
+def _reset(request: web.Request) -> None:
+    """Drop the connection so that the client gets a reset instead of an end."""
+    transport = request.transport
+    if transport is None:
+        return
+    connection = transport.get_extra_info("socket")
+    if connection is not None:
+        # Lingering for no time makes the kernel send RST when the socket is closed.
+        no_time = struct.pack("ii", 1, 0)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_time)
+    transport.abort()
+
+
+def _headers(call: Call, seed: int) -> dict[str, str]:
+    request_id = call.headers.get("MS-RequestId") or draws.guid(seed, "request", call.sequence)
+    correlation_id = call.headers.get("MS-CorrelationId") or draws.guid(
+        seed, "correlation", call.sequence
+    )
+    headers = {
+        "Content-Type": "application/json; charset=utf-8",
+        "MS-RequestId": request_id,
+        "MS-CorrelationId": correlation_id,
+        "MS-CV": f"{draws.code(seed, 16, 'cv', call.sequence)}.0",
+        "MS-ServerId": "0000112D",
+        "X-Locale": call.headers.get("X-Locale") or "en-US",
+    }
+    if draws.share(seed, "doubled", request_id) < DOUBLED:
+        for name in ("MS-RequestId", "MS-CorrelationId", "X-Locale"):
+            headers[name] = f"{headers[name]},{headers[name]}"
+        headers["X-Powered-By"] = "ASP.NET"
+    return headers

@@ -1,0 +1,113 @@
+"""The web application, and a sandbox that runs it on loopback for as long as it is needed."""
+
+import asyncio
+import time
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from auditor.sandbox.control import Control
+from auditor.sandbox.faults import Faults
+from auditor.sandbox.limits import Limits
+from auditor.sandbox.log import Log
+from auditor.sandbox.service import Clock, Service, Sleep
+from auditor.sandbox.world import World
+
+HOST = "127.0.0.1"
+
+LARGEST_BODY = 16 * 1024 * 1024
+"""Bytes of a request: a check may target thousands of SKUs."""
+
+STOPS_WITHIN_S = 0.2
+"""What is still being answered then, a delayed reply for instance, is dropped."""
+
+SERVICE = web.AppKey("SERVICE", Service)
+"""Where the service of an application is found."""
+
+
+def create_app(
+    world: World,
+    *,
+    faults: Faults | None = None,
+    limits: Limits | None = None,
+    clock: Clock = time.monotonic,
+    sleep: Sleep = asyncio.sleep,
+) -> web.Application:
+    """Return the sandbox as an application, for a server of one's own."""
+    service = Service(world, faults or Faults(), limits or Limits(), clock, sleep)
+    app = web.Application(client_max_size=LARGEST_BODY)
+    app[SERVICE] = service
+    Control(service).add_to(app)
+    app.router.add_route("*", "/{path:.*}", service.handle)
+    return app
+
+
+class Sandbox:
+    """A Partner Center on 127.0.0.1, inside the running event loop.
+
+        async with Sandbox(World(seed=1)) as sandbox:
+            ...  # ask sandbox.base_url, then look into sandbox.log
+
+    `faults` and `limits` can be replaced while it runs; port 0 takes a free port.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        port: int = 0,
+        *,
+        faults: Faults | None = None,
+        limits: Limits | None = None,
+        clock: Clock = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self.app = create_app(world, faults=faults, limits=limits, clock=clock, sleep=sleep)
+        self._service = self.app[SERVICE]
+        self._runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=STOPS_WITHIN_S)
+        self._wanted_port = port
+        self.base_url = ""
+        """Set once it runs; without /v1."""
+
+    @property
+    def world(self) -> World:
+        return self._service.world
+
+    @property
+    def log(self) -> Log:
+        return self._service.log
+
+    @property
+    def faults(self) -> Faults:
+        return self._service.faults
+
+    @faults.setter
+    def faults(self, faults: Faults) -> None:
+        self._service.faults = faults
+
+    @property
+    def limits(self) -> Limits:
+        return self._service.limiter.limits
+
+    @limits.setter
+    def limits(self, limits: Limits) -> None:
+        self._service.limiter.limits = limits
+
+    async def __aenter__(self) -> Self:
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, HOST, self._wanted_port).start()
+        except BaseException:
+            await self._runner.cleanup()
+            raise
+        port = self._runner.addresses[0][1]
+        self.base_url = f"http://{HOST}:{port}"
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._runner.cleanup()

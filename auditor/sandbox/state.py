@@ -1,0 +1,176 @@
+"""How the world fares on one night: what differs from what the portfolio says.
+
+States are values: the script makes each from the one before, and nobody changes one.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from auditor.sandbox.places import MARKETS_WITHOUT_RESERVATIONS
+from auditor.sandbox.portfolio import Portfolio
+from auditor.sandbox.things import (
+    AZURE_PLAN,
+    AzureSubscription,
+    CommerceSubscription,
+    Customer,
+    Restriction,
+    Sku,
+    SkuKey,
+    TermKey,
+)
+
+OMITTED: None = None
+"""Stands in a restriction map for: this customer's catalog does not hold the SKU."""
+
+Restrictions = dict[SkuKey, tuple[Restriction, ...] | None]
+"""What is not plainly unrestricted for one Azure subscription."""
+
+
+@dataclass(frozen=True, slots=True)
+class LicenceState:
+    """What differs from the catalog for one licence SKU, for one customer or one country."""
+
+    is_purchasable: bool = True
+    is_gone: bool = False
+    """The SKU answers 404."""
+    flips_renewal: bool = False
+    renew_to: str = ""
+    hidden_terms: frozenset[TermKey] = frozenset()
+
+    def and_also(self, other: "LicenceState") -> "LicenceState":
+        return replace(
+            self,
+            is_purchasable=self.is_purchasable and other.is_purchasable,
+            is_gone=self.is_gone or other.is_gone,
+            flips_renewal=self.flips_renewal != other.flips_renewal,
+            renew_to=self.renew_to or other.renew_to,
+            hidden_terms=self.hidden_terms | other.hidden_terms,
+        )
+
+
+AS_EVER = LicenceState()
+
+Holder = str
+"""A customer id, or a country code for what holds for everybody there."""
+
+
+@dataclass(slots=True)
+class State:
+    """One night. `absent` holds ids of customers and subscriptions that are not there."""
+
+    night: int
+    portfolio: Portfolio
+    absent: set[str]
+    relationships: dict[str, str]
+    statuses: dict[str, str]
+    """By commerce or Azure subscription; a legacy Azure one has one id and one status."""
+    registrations: dict[str, str]
+    skus_out: dict[SkuKey, int]
+    """SKUs that are not in the catalog, and since when; 0: they were never in it."""
+    products_out: dict[str, int]
+    restrictions: dict[str, Restrictions]
+    """By Azure subscription. Inner maps are shared between nights: replace, never change, one."""
+    licences: dict[tuple[Holder, SkuKey], LicenceState]
+    outages: dict[int, tuple[tuple[str, SkuKey], ...]]
+    """By the night they began: which Azure subscription lost which SKUs, until the outage ends."""
+
+    def following(self) -> "State":
+        """Return a copy for the next night, for the script to write into."""
+        return State(
+            night=self.night + 1,
+            portfolio=self.portfolio,
+            absent=set(self.absent),
+            relationships=dict(self.relationships),
+            statuses=dict(self.statuses),
+            registrations=dict(self.registrations),
+            skus_out=dict(self.skus_out),
+            products_out=dict(self.products_out),
+            restrictions=dict(self.restrictions),
+            licences=dict(self.licences),
+            outages=dict(self.outages),
+        )
+
+    def customers(self, partner_tenant_id: str) -> Iterator[Customer]:
+        for customer in self.portfolio.customers_of[partner_tenant_id]:
+            if customer.customer_id not in self.absent:
+                yield customer
+
+    def relationship(self, customer: Customer) -> str:
+        return self.relationships.get(customer.customer_id, customer.relationship)
+
+    def is_sold_to(self, customer: Customer) -> bool:
+        """Say whether the partner has a commerce relationship with the customer tonight."""
+        return customer.customer_id not in self.absent and self.relationship(customer) == "reseller"
+
+    def commerce(self, customer: Customer) -> Iterator[CommerceSubscription]:
+        for held in customer.subscriptions:
+            if held.commerce_subscription_id not in self.absent:
+                yield held
+
+    def status(self, held: CommerceSubscription) -> str:
+        return self.statuses.get(held.commerce_subscription_id, held.status)
+
+    def registration(self, plan: CommerceSubscription) -> str:
+        return self.registrations.get(plan.commerce_subscription_id, plan.registration)
+
+    def azure(self, plan: CommerceSubscription) -> Iterator[AzureSubscription]:
+        for azure in plan.azure_subscriptions:
+            if azure.azure_subscription_id not in self.absent:
+                yield azure
+
+    def azure_status(self, azure: AzureSubscription) -> str:
+        return self.statuses.get(azure.azure_subscription_id, azure.status)
+
+    def is_listed(self, sku: Sku, country: str, reservation_scope: str) -> bool:
+        """Say whether the catalog of that country and scope names the SKU."""
+        if sku.key in self.skus_out or sku.product_id in self.products_out:
+            return False
+        if country in sku.not_sold_in:
+            return False
+        kind = self.portfolio.product_by_id[sku.product_id].kind
+        if kind not in {"vm", "cosmos"}:
+            return True
+        return country not in MARKETS_WITHOUT_RESERVATIONS and reservation_scope in sku.scopes
+
+    def licence(self, customer_id: str, country: str, key: SkuKey) -> LicenceState:
+        """Return what differs for that SKU; an empty customer id asks about the country alone."""
+        of_country = self.licences.get((country, key), AS_EVER)
+        of_customer = self.licences.get((customer_id, key), AS_EVER) if customer_id else AS_EVER
+        return of_customer.and_also(of_country)
+
+    def audited_azure(self) -> Iterator[tuple[Customer, AzureSubscription]]:
+        """Yield the Azure subscriptions whose inventory can be asked with the default scope."""
+        for partner in self.portfolio.partners:
+            for customer in self.customers(partner.partner_tenant_id):
+                if not self.is_sold_to(customer) or customer.country not in partner.countries:
+                    continue
+                if customer.country in MARKETS_WITHOUT_RESERVATIONS:
+                    continue
+                for plan in self.commerce(customer):
+                    if not self._may_reserve(plan):
+                        continue
+                    for azure in self.azure(plan):
+                        if self.azure_status(azure) == "active":
+                            yield customer, azure
+
+    def _may_reserve(self, plan: CommerceSubscription) -> bool:
+        return (
+            plan.kind == "azure_plan"
+            and self.status(plan) == "active"
+            and self.registration(plan) == "Registered"
+            and AZURE_PLAN in {azure.reservation_scope for azure in plan.azure_subscriptions}
+        )
+
+    def held_licences(self) -> Iterator[tuple[Customer, SkuKey]]:
+        """Yield each licence SKU that a customer holds by an active subscription, once."""
+        for partner in self.portfolio.partners:
+            for customer in self.customers(partner.partner_tenant_id):
+                if not self.is_sold_to(customer):
+                    continue
+                keys = {
+                    (held.product_id, held.sku_id): None
+                    for held in self.commerce(customer)
+                    if held.kind == "licence" and self.status(held) == "active"
+                }
+                for key in keys:
+                    yield customer, key

@@ -1,0 +1,247 @@
+"""The made-up world behind the sandbox, and the truth that tests compare an audit with.
+
+Everything follows from the seed. `night` is the only thing that can be set; it says which
+night the server is in. Every question names its night, or takes the current one.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+
+from auditor.sandbox.draft import Event
+from auditor.sandbox.offers import country_offers, customer_offers
+from auditor.sandbox.portfolio import Portfolio
+from auditor.sandbox.script import first_night, next_night
+from auditor.sandbox.state import State
+from auditor.sandbox.things import (
+    Answer,
+    Availability,
+    AzureSubscription,
+    CommerceSubscription,
+    Customer,
+    Partner,
+    Product,
+    Sku,
+    WorldSize,
+)
+from auditor.sandbox.truth import (
+    AvailabilityRow,
+    InventoryRow,
+    availability_rows,
+    inventory_rows,
+)
+
+FIRST_DAY = date(2026, 11, 21)
+"""The day that term ends are counted from, unless the maker of a world names another."""
+
+
+class World:
+    """Partners, their customers and the catalog on any night, from 1 on.
+
+    Ids are taken in any letter case and given in lower case. An id that never exists in
+    this world is a `LookupError`; one that does not exist on the night asked about gives an
+    empty answer.
+    """
+
+    def __init__(self, seed: int, size: WorldSize | None = None, today: date = FIRST_DAY) -> None:
+        self.seed = seed
+        self.size = size or WorldSize()
+        self.portfolio = Portfolio(seed, self.size, today)
+        self._night = 1
+        self._states: list[State] = [first_night(self.portfolio)]
+        self._events: list[tuple[Event, ...]] = [()]
+
+    @property
+    def night(self) -> int:
+        return self._night
+
+    @night.setter
+    def night(self, night: int) -> None:
+        if night < 1:
+            message = f"nights are counted from 1, not from {night}"
+            raise ValueError(message)
+        self._night = night
+
+    def state(self, night: int | None = None) -> State:
+        """Return how a night differs from the portfolio; for the server, and for curious tests."""
+        wanted = self._night if night is None else night
+        if wanted < 1:
+            message = f"nights are counted from 1, not from {wanted}"
+            raise ValueError(message)
+        while len(self._states) < wanted:
+            state, events = next_night(self._states[-1])
+            self._states.append(state)
+            self._events.append(events)
+        return self._states[wanted - 1]
+
+    def events(self, night: int) -> tuple[Event, ...]:
+        """Return what the script did between the night before and this one."""
+        self.state(night)
+        return self._events[night - 1]
+
+    def partners(self) -> tuple[Partner, ...]:
+        return self.portfolio.partners
+
+    def partner(self, partner_tenant_id: str) -> Partner:
+        return self.portfolio.partner_by_id[partner_tenant_id.lower()]
+
+    def customers(self, partner: Partner | str, night: int | None = None) -> tuple[Customer, ...]:
+        """Return who is on the partner's list that night, with that night's relationship."""
+        tenant = partner if isinstance(partner, str) else partner.partner_tenant_id
+        state = self.state(night)
+        return tuple(
+            replace(one, relationship=state.relationship(one))
+            for one in state.customers(tenant.lower())
+        )
+
+    def commerce_subscriptions(
+        self, customer_id: str, night: int | None = None
+    ) -> tuple[CommerceSubscription, ...]:
+        """Return what a customer holds that night, with that night's status and registration."""
+        state = self.state(night)
+        customer = self.portfolio.customer_by_id[customer_id.lower()]
+        return tuple(
+            replace(held, status=state.status(held), registration=state.registration(held))
+            for held in state.commerce(customer)
+        )
+
+    def azure_subscriptions(
+        self, customer_id: str, night: int | None = None
+    ) -> tuple[AzureSubscription, ...]:
+        """Return a customer's Azure subscriptions of that night, legacy ones among them."""
+        state = self.state(night)
+        customer = self.portfolio.customer_by_id[customer_id.lower()]
+        return tuple(
+            replace(azure, status=state.azure_status(azure))
+            for held in state.commerce(customer)
+            for azure in state.azure(held)
+        )
+
+    def products(
+        self, night: int, country: str, target_view: str, reservation_scope: str = ""
+    ) -> tuple[Product, ...]:
+        """Return the products that such a listing names: those with a SKU in the catalog."""
+        state = self.state(night)
+        return tuple(
+            product
+            for product in self.portfolio.products
+            if target_view in product.views
+            and any(state.is_listed(sku, country, reservation_scope) for sku in product.skus)
+        )
+
+    def skus(
+        self,
+        night: int,
+        partner_tenant_id: str,
+        country: str,
+        reservation_scope: str,
+        target_view: str = "AzureReservationsVM",
+    ) -> tuple[Sku, ...]:
+        """Return the SKUs in the catalog of a country and scope, in the order of the products.
+
+        The catalog is the same for all partners; the tenant is only checked.
+        """
+        self.partner(partner_tenant_id)
+        state = self.state(night)
+        return tuple(
+            sku
+            for product in self.products(night, country, target_view, reservation_scope)
+            for sku in product.skus
+            if state.is_listed(sku, country, reservation_scope)
+        )
+
+    def inventory_answer(  # noqa: PLR0917 - in the order of the key's columns
+        self,
+        night: int,
+        partner_tenant_id: str,
+        country: str,
+        customer_id: str,
+        azure_subscription_id: str,
+        arm_region: str,
+        product_id: str,
+        sku_id: str,
+    ) -> Answer | None:
+        """Return what the inventory says of one SKU in one context.
+
+        `None`: the SKU is not in the catalog for this context, so a reply leaves it out. That is
+        so too for a SKU that asks for a region and is asked with another one than its own.
+        Whether the customer and the subscription may be asked at all that night is not looked at.
+        """
+        self.partner(partner_tenant_id)
+        azure = self.portfolio.azure_by_id[azure_subscription_id.lower()]
+        if azure.customer_id != customer_id.lower():
+            raise LookupError(azure_subscription_id)
+        sku = self.portfolio.sku_by_key.get((product_id, sku_id))
+        if sku is None:
+            return None
+        return answer_for(self.state(night), azure, country, arm_region, sku)
+
+    def availabilities(  # noqa: PLR0917 - in the order of the key's columns
+        self,
+        night: int,
+        partner_tenant_id: str,
+        customer_id: str | None,
+        country: str,
+        product_id: str,
+        sku_id: str,
+        *,
+        target_segment: str = "",
+        reservation_scope: str = "AzurePlan",
+    ) -> tuple[Availability, ...] | None:
+        """Return what can be bought of a SKU; `None` where the API answers 404.
+
+        With a customer, `country` is not looked at: the customer's own counts. Without one, all
+        segments but nonprofit are given, unless `target_segment` names one.
+        """
+        self.partner(partner_tenant_id)
+        state = self.state(night)
+        sku = self.portfolio.sku_by_key.get((product_id, sku_id))
+        if sku is None:
+            return None
+        if customer_id is None:
+            if not state.is_listed(sku, country, reservation_scope):
+                return None
+            return country_offers(state, country, sku, target_segment)
+        customer = self.portfolio.customer_by_id[customer_id.lower()]
+        if not state.is_listed(sku, customer.country, reservation_scope):
+            return None
+        return customer_offers(state, customer, sku)
+
+    def inventory_truth(self, night: int, since: int | None = None) -> Iterator[InventoryRow]:
+        """Yield a row for every key that an auditor with the default scope asks that night.
+
+        Keys: reseller customers whose billing country is one of the partner's and has
+        reservations; active Azure subscriptions of active, registered Azure plans; SKUs of the
+        view AzureReservationsVM, scope AzurePlan, that are listed that night and ask for an
+        inventory check. `not_in_catalog` is a listed SKU that this customer's replies leave out.
+
+        With `since`, for an auditor that ran on every night from that one on: also a
+        `not_in_catalog` row for each SKU that was listed on one of those nights and is no longer,
+        as long as the Azure subscription was audited on every night in between.
+        """
+        return inventory_rows(self.state, night, since)
+
+    def availability_truth(self, night: int, since: int | None = None) -> Iterator[AvailabilityRow]:
+        """Yield a row for every term of every licence held that night by an active subscription.
+
+        A SKU that is not found for the customer has one `not_in_catalog` row with `''` as
+        segment, term and cycle. Two rows may have the same key: some SKUs are offered twice.
+
+        With `since`, for an auditor that ran on every night from that one on: terms known from
+        those nights and no longer named are `not_in_catalog` rows, and stand in for the `''` row.
+        """
+        return availability_rows(self.state, night, since)
+
+
+def answer_for(
+    state: State, azure: AzureSubscription, country: str, arm_region: str, sku: Sku
+) -> Answer | None:
+    """Return what the inventory says of a SKU; `None` if it is not in this context's catalog."""
+    if not state.is_listed(sku, country, azure.reservation_scope):
+        return None
+    if sku.asks_region and arm_region.lower() != sku.arm_region:
+        return None
+    found = state.restrictions.get(azure.azure_subscription_id, {}).get(sku.key, ())
+    if found is None:
+        return None
+    return Answer(sku.product_id, sku.sku_id, found if sku.asks_inventory else ())
