@@ -21,6 +21,7 @@ AuditorError
 └── Bug                      a promise of ours is broken (70)
 """
 
+from datetime import datetime
 from typing import ClassVar
 
 
@@ -92,13 +93,14 @@ class InputMissing(AuditorError):
 class PartnerCenterError(AuditorError):
     """Partner Center did not answer one request as hoped.
 
-    `status` is 0 where no reply came; `error_code_sent` is the code in the reply's body.
+    `status` is 0 where no reply came; `error_code_sent` is the code in the reply's body; `sent_at`
+    is when the request was sent.
     """
 
     code = "E_PARTNER_CENTER"
     exit_status = 69
 
-    def __init__(  # noqa: PLR0913 - what identifies one request to Microsoft's support
+    def __init__(
         self,
         message: str,
         *,
@@ -107,12 +109,14 @@ class PartnerCenterError(AuditorError):
         error_code_sent: str = "",
         request_id: str = "",
         correlation_id: str = "",
+        sent_at: datetime | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.status = status
         self.error_code_sent = error_code_sent
         self.request_id = request_id
         self.correlation_id = correlation_id
+        self.sent_at = sent_at
 
 
 class Retryable(PartnerCenterError):

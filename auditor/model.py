@@ -179,6 +179,8 @@ class CommerceSubscription(msgspec.Struct, frozen=True, kw_only=True):
     next_sku_id: str
     next_term_duration: str
     reseller_id: str
+    product_type: str = ""
+    """As the reply said it, '' when it was carried from before. No column."""
 
 
 class Sku(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,7 +204,15 @@ class Sku(msgspec.Struct, frozen=True, kw_only=True):
     flexibility_group: str
     flexibility_ratio: str
     inventory_variables: str
+    """The variables' names, sorted, joined with ';'."""
     purchase_prerequisites: str
+    arm_region_name: str = ""
+    """`region` in the catalog's own letter case, which is what a check sends back. No column."""
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """The pair that names a SKU inside one country and reservation scope."""
+        return self.product_id, self.sku_id
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
@@ -230,6 +240,107 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     def check_id(self) -> str:
         """Return the same id for the same question, in every run."""
         return hashlib.sha256(msgspec.msgpack.encode(self)).hexdigest()[:32]
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """One call of wave 2 and the checks it settles: a batch of them shares country and context."""
+
+    checks: tuple[Check, ...]
+    variables: tuple[str, ...] = ()
+    """The inventory variables that are sent."""
+    arm_region_name: str = ""
+    """The region in the catalog's letter case."""
+    resource_type: str = ""
+    segment: str = ""
+    """Of a by-country availability."""
+
+
+class Unasked(msgspec.Struct, frozen=True, kw_only=True):
+    """A check that is not asked: nothing to ask (`not_eligible`), or no way to (`skipped`)."""
+
+    check: Check
+    outcome: Outcome
+    reason: str
+
+
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one question; `key` finds its reply in the journal."""
+
+    question: Question
+    outcome: Outcome
+    reason: str = ""
+    not_found: bool = False
+    """Answered by a 404 that names the product or SKU: not in the catalog."""
+    key: bytes = b""
+    http_status: int = 0
+    error_code: str = ""
+    request_id: str = ""
+    correlation_id: str = ""
+    attempts: int = 0
+    sent_at: datetime | None = None
+    """None where nothing was sent."""
+
+
+class Gone(msgspec.Struct, frozen=True, kw_only=True):
+    """A product (`sku_id` '') or SKU that Partner Center, asked by id, says does not exist."""
+
+    country: str
+    reservation_scope: str
+    product_id: str
+    sku_id: str
+    at: datetime
+    with_product: bool = False
+    """It left with its product, which is the change that counts."""
+
+
+class CatalogFound(msgspec.Struct, frozen=True, kw_only=True):
+    """What discovery learned of the catalog of one country and reservation scope."""
+
+    country: str
+    reservation_scope: str
+    skus: tuple[Sku, ...] = ()
+    """Listed, or confirmed by id, now."""
+    carried: tuple[Sku, ...] = ()
+    """Known from before, under a listing that failed or was not asked."""
+    views: dict[str, str] = {}
+    """Target view of each listed product, '' where only `scope.products` names it."""
+    answered: frozenset[str] = frozenset()
+    """Products whose SKU list was answered."""
+    failed: frozenset[str] = frozenset()
+    """Products whose SKU list, or whose product list, was asked for and failed; '' stands for a
+    product list of which nothing is known."""
+    gone: tuple[Gone, ...] = ()
+    new: frozenset[tuple[str, str]] = frozenset()
+    """SKUs that an answered listing names for the first time."""
+    unlisted: frozenset[str] = frozenset()
+    """Listings ('view:NAME' or a product id) that were never answered so far."""
+    named: frozenset[tuple[str, str]] = frozenset()
+    """What `scope.products` names here: asked whatever its prerequisites say."""
+
+
+class CustomerFound(msgspec.Struct, frozen=True, kw_only=True):
+    """What discovery learned of one customer."""
+
+    customer: Customer
+    countries: tuple[str, ...] = ()
+    """Where it is asked about."""
+    ineligible: str = ""
+    """Why nothing is asked about it, if so."""
+    failed: str = ""
+    """Why its listing could not be read, if so: its checks are skipped."""
+    left: bool = False
+    azure_subscriptions: tuple[AzureSubscription, ...] = ()
+    commerce_subscriptions: tuple[CommerceSubscription, ...] = ()
+    carried: frozenset[str] = frozenset()
+    """Azure subscriptions known from before, under a listing that failed: not asked about."""
+    ended: frozenset[str] = frozenset()
+    """Azure subscriptions that are gone, told twice."""
+    unheld: frozenset[tuple[str, str]] = frozenset()
+    """(product, SKU) of licences held before and not now."""
+    new: frozenset[str] = frozenset()
+    """Azure subscriptions that an answered listing names for the first time."""
+    unlisted: frozenset[str] = frozenset()
+    """Listings ('' for the subscriptions, else a plan) that were never answered so far."""
 
 
 def bucket_of(customer_id: str, buckets: int) -> int:

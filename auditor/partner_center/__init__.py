@@ -1,0 +1,1 @@
+"""The asynchronous client of Partner Center's catalog and inventory API."""

@@ -1,0 +1,39 @@
+"""Where each cloud's Partner Center and its login live."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Cloud(StrEnum):
+    """The national clouds. Germany's is retired."""
+
+    GLOBAL = "global"
+    US_GOVERNMENT = "us_government"
+    CHINA = "china"
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """What differs from cloud to cloud."""
+
+    base_url: str
+    login_authority: str
+    has_azure: bool = True
+    """21Vianet's partners sell no Azure subscriptions: no reservations, no inventory checks."""
+
+
+_GLOBAL_API = "https://api.partnercenter.microsoft.com"
+
+CLOUDS: dict[Cloud, Place] = {
+    Cloud.GLOBAL: Place(base_url=_GLOBAL_API, login_authority="https://login.microsoftonline.com"),
+    Cloud.US_GOVERNMENT: Place(
+        base_url=_GLOBAL_API, login_authority="https://login.microsoftonline.us"
+    ),
+    # Sources disagree on the login host: PowerShell's EnvironmentConstants says
+    # login.chinacloudapi.cn, a newer third party login.partner.microsoftonline.cn.
+    Cloud.CHINA: Place(
+        base_url="https://partner.partnercenterapi.microsoftonline.cn",
+        login_authority="https://login.chinacloudapi.cn",
+        has_azure=False,
+    ),
+}

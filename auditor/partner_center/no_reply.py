@@ -1,0 +1,50 @@
+"""Why no reply came, in one word.
+
+The library's errors end here, for some of them hold the token.
+"""
+
+import aiohttp
+
+HOPELESS = frozenset({"tls", "unsendable"})
+"""Causes that another attempt would only repeat."""
+
+
+class NoReply(Exception):
+    """The connection ended before a reply: raised so that aiohttp does not ask again by itself."""
+
+
+async def once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Keep aiohttp from its own, uncounted second attempt on a kept-alive connection."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
+        raise NoReply from exc
+
+
+_CAUSES: tuple[tuple[type[Exception], str], ...] = (
+    (TimeoutError, "timeout"),
+    (aiohttp.ClientSSLError, "tls"),
+    (aiohttp.ClientProxyConnectionError, "proxy"),
+    (aiohttp.ClientHttpProxyError, "proxy"),
+    (aiohttp.ClientConnectorDNSError, "dns"),
+    (aiohttp.ClientConnectorError, "refused"),
+    (aiohttp.ClientPayloadError, "cut"),
+    (aiohttp.InvalidURL, "unsendable"),
+    (aiohttp.ClientResponseError, "garbled"),
+    (aiohttp.ClientError, "reset"),
+    (OSError, "reset"),
+    (NoReply, "reset"),
+    (ValueError, "unsendable"),
+)
+"""The first that fits counts: some are kinds of others."""
+FAULTS = (aiohttp.ClientError, OSError, NoReply, ValueError)
+"""All that an attempt may end in."""
+
+
+def cause_of(exc: Exception) -> str:
+    """Return the cause, in one word."""
+    return next((cause for kind, cause in _CAUSES if isinstance(exc, kind)), "unsendable")

@@ -1,0 +1,71 @@
+"""When a call is put again: what `Retry-After` says, how long to back off, how often in a run."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+ATTEMPTS = 3
+"""Of one call, the first included. A wait that the server asked for spends none."""
+UNTOLD_WAIT_S = 10.0
+"""After a 429 that does not say when to come back."""
+LONGEST_WAIT_S = 600.0
+"""What one call waits for, in all, at the server's request."""
+MOST_WAITS = 20
+BACKOFF_S = 0.5
+LONGEST_BACKOFF_S = 20.0
+
+
+def is_transient(status: int) -> bool:
+    """Tell whether the same call may fare better: no reply (0), 408, and every 5xx."""
+    return status in {0, 408} or status >= 500  # noqa: PLR2004 - the class of server errors
+
+
+def retry_after_s(header: str | None, now: datetime) -> float | None:
+    """Return the wait that a `Retry-After` asks for, at least 0; None where it asks for none.
+
+    Microsoft documents seconds; the standard allows a date as well.
+    """
+    text = (header or "").strip()
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            at = parsedate_to_datetime(text)
+        except (ValueError, TypeError, OverflowError):
+            return None
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        seconds = (at - now).total_seconds()
+    if seconds != seconds:  # noqa: PLR0124 - only a NaN is not itself
+        return None
+    return max(0.0, min(seconds, LONGEST_WAIT_S + 1))
+
+
+def backoff_s(attempt: int, random: Callable[[], float]) -> float:
+    """Return a wait before the attempt after this one, with full jitter."""
+    longest = min(LONGEST_BACKOFF_S, BACKOFF_S * 2.0 ** (attempt - 1))
+    return random() * longest
+
+
+class RetryBudget:
+    """Keeps all retries of a run below a tenth of its calls, plus a hundred."""
+
+    def __init__(self, *, share: float = 0.10, floor: int = 100) -> None:
+        self._share = share
+        self._floor = floor
+        self._first_attempts = 0
+        self._retries = 0
+
+    def first(self) -> None:
+        """Count a call's first attempt."""
+        self._first_attempts += 1
+
+    def spend(self) -> None:
+        """Count a retry that has to be."""
+        self._retries += 1
+
+    def allows(self) -> bool:
+        """Tell whether one more retry is in the budget, and count it if so."""
+        if self._retries + 1 > self._share * self._first_attempts + self._floor:
+            return False
+        self.spend()
+        return True

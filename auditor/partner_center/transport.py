@@ -1,0 +1,322 @@
+"""One request in, one reply out: paced, retried within bounds, and never an exception for a fault.
+
+Nothing below retries by itself, follows a redirect or reads the environment, so that the server
+sees exactly what the pacer let through. No header, token or library error leaves this module.
+"""
+
+import asyncio
+import ipaddress
+import random as randomness
+import re
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote, urlencode, urlsplit
+from uuid import uuid4
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from auditor.errors import Retryable, SettingsError
+from auditor.model import Reply, Request
+from auditor.partner_center import no_reply, retry
+from auditor.partner_center.auth import TokenSource
+from auditor.partner_center.pacing import Pacer
+from auditor.secret import Secret
+
+UNAUTHORIZED = 401
+TOO_MANY_REQUESTS = 429
+_ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
+
+
+class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
+    """How long one attempt may take, from the moment it is sent: never counted while it waits."""
+
+    connect_s: float = 10.0
+    total_s: float = 60.0
+
+
+class Counts(msgspec.Struct):
+    """What went over the wire so far."""
+
+    calls: int = 0
+    """Requests sent, retries included."""
+    retries: int = 0
+    throttled: int = 0
+
+
+class _Received(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one attempt."""
+
+    status: int = 0
+    body: bytes = b""
+    cause: str = ""
+    request_id: str = ""
+    correlation_id: str = ""
+    retry_after: str | None = None
+
+
+class _Call:
+    """One call on its way, attempt by attempt."""
+
+    def __init__(self, correlation_id: str, now: datetime) -> None:
+        self.correlation_id = correlation_id
+        self.request_id = ""
+        """Of the attempt under way; kept for the next one as long as no reply has come."""
+        self.sent_at = now
+        self.attempts = 0
+        self.throttled = 0
+        self.waited_s = 0.0
+        self.token: Secret | None = None
+        self.was_refreshed = False
+        self.received = _Received(cause="deadline")
+
+    def reply(self, cause: str = "") -> Reply:
+        got = self.received
+        return Reply(
+            status=got.status,
+            body=got.body,
+            cause=cause or got.cause,
+            request_id=got.request_id,
+            correlation_id=got.correlation_id or self.correlation_id,
+            attempts=self.attempts,
+            throttled=self.throttled,
+            sent_at=self.sent_at,
+        )
+
+    def given_up(self) -> Reply:
+        """Answer with the last that was heard, at the run's deadline."""
+        return self.reply("throttled" if self.received.status == TOO_MANY_REQUESTS else "")
+
+
+class Transport:
+    """Sends the requests of one partner. `Unauthorized` from its token source passes through."""
+
+    def __init__(
+        self,
+        base_url: str,
+        token_source: TokenSource,
+        pacer: Pacer,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        random: Callable[[], float] = randomness.random,
+        ids: Callable[[], str] = lambda: str(uuid4()),
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        timeouts: Timeouts = Timeouts(),  # noqa: B008 - a frozen value
+        deadline: float | None = None,
+        budget: retry.RetryBudget | None = None,
+        proxy: str = "",
+        ca_file: str = "",
+        max_body: int = 32 * 2**20,
+    ) -> None:
+        self._base_url = checked_base_url(base_url)
+        self._tokens = token_source
+        self._pacer = pacer
+        self._clock = clock
+        self._now = now
+        self._random = random
+        self._ids = ids
+        self._sleep = sleep
+        self._timeouts = timeouts
+        self._deadline = deadline
+        self._budget = budget or retry.RetryBudget()
+        self._proxy = proxy
+        self._ca_file = ca_file
+        self._max_body = max_body
+        self._session: aiohttp.ClientSession | None = None
+        self.counts = Counts()
+
+    async def __aenter__(self) -> Self:
+        context = ssl.create_default_context()
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if self._ca_file:
+            context.load_verify_locations(self._ca_file)
+        self._session = aiohttp.ClientSession(
+            # No limit here: the pacer holds the connections, and waits in its own order.
+            connector=aiohttp.TCPConnector(limit=0, ssl=context),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, connect=self._timeouts.connect_s),
+            trust_env=False,
+            middlewares=(no_reply.once,),
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def send(self, request: Request) -> Reply:
+        """Return the final reply, retries included; status 0 and a cause where none came."""
+        call = _Call(self._ids(), self._now())
+        left = self._left()
+        if left is not None and left <= 0:
+            return call.given_up()
+        self._budget.first()
+        try:
+            async with asyncio.timeout(left):
+                return await self._send(request, call)
+        except TimeoutError:
+            return call.given_up()
+
+    async def _send(self, request: Request, call: _Call) -> Reply:
+        while True:
+            async with self._pacer.slot(request.api_class, request.customer_id):
+                left = self._left()
+                if left is not None and left <= 0:
+                    return call.given_up()
+                got = call.received = await self._attempt(request, call)
+                if got.status == TOO_MANY_REQUESTS:
+                    self._count_wait(request, call)
+            if got.status == TOO_MANY_REQUESTS:
+                if call.waited_s > retry.LONGEST_WAIT_S or call.throttled > retry.MOST_WAITS:
+                    return call.reply("throttled")
+            elif got.status == UNAUTHORIZED:
+                if not await self._refresh(call):
+                    return call.reply()
+            elif not await self._back_off(call):
+                return call.reply()
+
+    def _count_wait(self, request: Request, call: _Call) -> None:
+        told_s = retry.retry_after_s(call.received.retry_after, self._now())
+        wait_s = min(retry.UNTOLD_WAIT_S if told_s is None else told_s, retry.LONGEST_WAIT_S)
+        call.throttled += 1
+        call.waited_s += wait_s
+        self.counts.throttled += 1
+        self._pacer.throttled(request.api_class, request.customer_id, wait_s)
+
+    async def _refresh(self, call: _Call) -> bool:
+        """Get a token for one more attempt, once in a call's life."""
+        if call.was_refreshed or call.token is None:
+            return False
+        call.was_refreshed = True
+        try:
+            newer = await self._tokens.refreshed(call.token)
+        except Retryable:
+            return False
+        if newer is None:
+            return False
+        self._budget.spend()
+        return True
+
+    async def _back_off(self, call: _Call) -> bool:
+        """Wait before another attempt; False where there is to be none."""
+        got = call.received
+        if not retry.is_transient(got.status) or got.cause in no_reply.HOPELESS:
+            return False
+        spent = call.attempts - call.throttled
+        if spent >= retry.ATTEMPTS or not self._budget.allows():
+            return False
+        told_s = retry.retry_after_s(got.retry_after, self._now()) or 0.0
+        backoff_s = retry.backoff_s(spent, self._random)
+        await self._sleep(max(backoff_s, min(told_s, retry.LONGEST_BACKOFF_S)))
+        return True
+
+    async def _attempt(self, request: Request, call: _Call) -> _Received:
+        try:
+            call.token = await self._tokens.token()
+        except Retryable:
+            call.attempts += 1
+            return _Received(cause="token")
+        call.sent_at = self._now()
+        call.attempts += 1
+        call.request_id = call.request_id or self._ids()
+        self.counts.calls += 1
+        self.counts.retries += call.attempts > 1
+        try:
+            async with asyncio.timeout(self._timeouts.total_s):
+                got = await self._exchange(request, call)
+        except no_reply.FAULTS as exc:
+            return _Received(cause=no_reply.cause_of(exc), request_id=call.request_id)
+        call.request_id = ""
+        return got
+
+    async def _exchange(self, request: Request, call: _Call) -> _Received:
+        if self._session is None or call.token is None:
+            raise RuntimeError("Transport is used outside its `async with`")
+        url = self._base_url + request.path
+        if request.params:
+            url += "?" + urlencode(request.params, quote_via=quote)
+        headers = dict(request.headers) | {
+            "Authorization": f"Bearer {call.token.reveal()}",
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip, deflate",
+            "X-Locale": "en-US",  # titles come in this language, or a diff shows the noise
+            "MS-RequestId": call.request_id,
+            "MS-CorrelationId": call.correlation_id,
+            "MS-PartnerCenter-Client": "csp-sku-auditor",
+        }
+        if request.body:
+            headers["Content-Type"] = "application/json"
+        async with self._session.request(
+            request.method,
+            URL(url, encoded=True),
+            data=request.body or None,
+            headers=headers,
+            allow_redirects=False,
+            proxy=self._proxy or None,
+        ) as response:
+            body = await self._body(response)
+            return _Received(
+                status=response.status,
+                body=b"" if body is None else body,
+                cause="too_large" if body is None else "",
+                request_id=_id_of(response.headers.get("MS-RequestId"), call.request_id),
+                correlation_id=_id_of(
+                    response.headers.get("MS-CorrelationId"), call.correlation_id
+                ),
+                retry_after=response.headers.get("Retry-After"),
+            )
+
+    async def _body(self, response: aiohttp.ClientResponse) -> bytes | None:
+        """Read the body as far as it is decent; None where it is larger."""
+        body = bytearray()
+        async for chunk in response.content.iter_any():
+            if len(body) + len(chunk) > self._max_body:
+                response.close()
+                return None
+            body += chunk
+        return bytes(body)
+
+    def _left(self) -> float | None:
+        return None if self._deadline is None else self._deadline - self._clock()
+
+
+def checked_base_url(url: str) -> str:
+    """Return the URL without a slash at its end; plain http is for this machine only."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        host = ""
+    if not host or parts.username is not None or parts.query or parts.fragment:
+        raise SettingsError("base_url: not the address of a service")
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
+        raise SettingsError(
+            f"base_url: {parts.scheme}://{host} would send the token in the clear",
+            code="E_INSECURE_URL",
+            hint="use https; http is for a sandbox on this machine",
+        )
+    return url.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _id_of(header: str | None, sent: str) -> str:
+    """Return one id of a header that is often doubled, "a,a"; what was sent where it is none."""
+    first = (header or "").split(",")[0].strip()
+    return first if _ID.fullmatch(first) else sent

@@ -1,0 +1,434 @@
+"""Partner Center's JSON, field for field, as far as it is used.
+
+Unknown fields are ignored and a null is an absent field. A wrong type in a field named here makes
+`Malformed`, which is the only thing these functions raise: the caller keeps the bytes.
+Ids stay as they were sent: GUIDs come in either letter case, even inside one reply, and are
+lower-cased by whoever turns these into the auditor's own values.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Generic, TypeVar
+
+import msgspec
+
+from auditor.partner_center.strict_json import Malformed as Malformed  # noqa: PLC0414 - raised here
+from auditor.partner_center.strict_json import malformed, read, repeated_keys, text_of
+
+T = TypeVar("T")
+Count = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+
+class _Wire(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    pass
+
+
+# Values ------------------------------------------------------------------------------
+
+
+class Header(_Wire, frozen=True, kw_only=True):
+    key: str
+    value: str
+
+
+class Link(_Wire, frozen=True, kw_only=True):
+    uri: str
+    method: str = "GET"
+    headers: tuple[Header, ...] = ()
+
+
+class Links(_Wire, frozen=True, kw_only=True):
+    next: Link | None = None
+    """Only the customer list is paged."""
+
+
+class Collection(_Wire, Generic[T], frozen=True, kw_only=True):
+    items: tuple[T, ...]
+    total_count: Count | None = None
+    """None where the reply does not say."""
+    links: Links = Links()
+
+
+class CompanyProfile(_Wire, frozen=True, kw_only=True):
+    tenant_id: str = ""
+    domain: str = ""
+    company_name: str = ""
+
+
+class Address(_Wire, frozen=True, kw_only=True):
+    country: str = ""
+
+
+class BillingProfile(_Wire, frozen=True, kw_only=True):
+    default_address: Address = Address()
+
+
+class Customer(_Wire, frozen=True, kw_only=True):
+    id: str
+    company_profile: CompanyProfile = CompanyProfile()
+    relationship_to_partner: str = ""
+    """`none`, `reseller`, `advisor`, `syndication`, `microsoft_support`, or something new."""
+    associated_partner_id: str = ""
+    associated_partner_id_upper: str = msgspec.field(default="", name="associatedPartnerID")
+    billing_profile: BillingProfile = BillingProfile()
+    """Not on a list's items, only on a customer asked for by id."""
+
+    @property
+    def reseller_id(self) -> str:
+        """The indirect reseller; the field is spelt in two ways."""
+        return self.associated_partner_id or self.associated_partner_id_upper
+
+    @property
+    def country(self) -> str:
+        """Where it is billed, so where it can be sold to; '' where the reply does not say."""
+        return self.billing_profile.default_address.country
+
+
+class ProductType(_Wire, frozen=True, kw_only=True):
+    id: str = ""
+    display_name: str = ""
+
+
+class NextTermProduct(_Wire, frozen=True, kw_only=True):
+    product_id: str = ""
+    sku_id: str = ""
+    availability_id: str = ""
+    billing_cycle: str = ""
+    term_duration: str = ""
+
+
+class NextTerm(_Wire, frozen=True, kw_only=True):
+    product: NextTermProduct = NextTermProduct()
+    quantity: Count | None = None
+
+
+class Subscription(_Wire, frozen=True, kw_only=True):
+    id: str
+    entitlement_id: str = ""
+    offer_id: str = ""
+    """Older samples leave it out altogether."""
+    offer_name: str = ""
+    friendly_name: str = ""
+    product_type: ProductType = ProductType()
+    quantity: Count = 0
+    unit_type: str = ""
+    status: str = ""
+    creation_date: str = ""
+    effective_start_date: str = ""
+    commitment_end_date: str = ""
+    """Text: a far-future sentinel where the subscription does not renew by itself."""
+    auto_renew_enabled: bool | None = None
+    is_trial: bool | None = None
+    billing_type: str = ""
+    billing_cycle: str = ""
+    term_duration: str = ""
+    renewal_term_duration: str = ""
+    parent_subscription_id: str = ""
+    is_microsoft_product: bool | None = None
+    partner_id: str = ""
+    scheduled_next_term_instructions: NextTerm | None = None
+
+
+class AzureEntitlement(_Wire, frozen=True, kw_only=True):
+    id: str
+    """The Azure subscription."""
+    friendly_name: str = ""
+    status: str = ""
+    subscription_id: str = ""
+    """The plan it belongs to."""
+
+
+class RegistrationStatus(_Wire, frozen=True, kw_only=True):
+    status: str
+    """`NotRegistered`, `Registering`, `Registered`, or something new."""
+    subscription_id: str = ""
+
+
+class Product(_Wire, frozen=True, kw_only=True):
+    id: str
+    title: str = ""
+    product_type: ProductType = ProductType()
+
+
+class Sku(_Wire, frozen=True, kw_only=True):
+    id: str
+    """Unique only inside its product."""
+    product_id: str
+    title: str = ""
+    purchase_prerequisites: tuple[str, ...] = ()
+    inventory_variables: tuple[str, ...] = ()
+    dynamic_attributes: dict[str, object] = {}
+    """Can change without notice; text, true or false, lists."""
+    minimum_purchase_commitment: object = None
+    """Of a savings plan."""
+
+
+class Restriction(_Wire, frozen=True, kw_only=True):
+    reason_code: str = ""
+    """Documented: NotAvailableForSubscription only. An open set."""
+    description: str = ""
+    properties: dict[str, object] = {}
+    """Documented: `type` and `values`, the latter one string. An open set."""
+
+
+class InventoryItem(_Wire, frozen=True, kw_only=True):
+    product_id: str
+    sku_id: str = ""
+    is_restricted: bool
+    restrictions: tuple[Restriction, ...] = ()
+
+
+class Currency(_Wire, frozen=True, kw_only=True):
+    code: str = ""
+    symbol: str = ""
+
+
+class RenewalOption(_Wire, frozen=True, kw_only=True):
+    renew_to_id: str = ""
+    """PRODUCT:SKU."""
+    is_auto_renewable: bool | None = None
+
+
+class RenewalInstruction(_Wire, frozen=True, kw_only=True):
+    applicable_term_ids: tuple[str, ...] = ()
+    renewal_options: tuple[RenewalOption, ...] = ()
+
+
+class Term(_Wire, frozen=True, kw_only=True):
+    id: str = ""
+    duration: str = ""
+    description: str = ""
+    billing_cycle: str = ""
+    renewal_options: tuple[RenewalOption, ...] = ()
+
+
+class EmbeddedSku(_Wire, frozen=True, kw_only=True):
+    minimum_purchase_commitment: object = None
+
+
+class Availability(_Wire, frozen=True, kw_only=True):
+    id: str
+    product_id: str = ""
+    sku_id: str = ""
+    """'' in an object shaped like a SKU, as the documents show for an Azure plan."""
+    catalog_item_id: str = ""
+    default_currency: Currency | str = ""
+    """Documented as text, sent as an object."""
+    segment: str = ""
+    country: str = ""
+    is_purchasable: bool | None = None
+    """None where the reply does not say."""
+    is_renewable: bool | None = None
+    """None where the reply does not say, as before new commerce."""
+    renewal_instructions: tuple[RenewalInstruction, ...] = ()
+    terms: tuple[Term, ...] = ()
+    minimum_purchase_commitment: object = None
+    sku: EmbeddedSku = EmbeddedSku()
+    raw: str = msgspec.field(default="", name="#raw")
+    """The whole object as it was sent."""
+    lifecycle: str = msgspec.field(default="", name="#lifecycle")
+    """The fields nobody told us of, as JSON sorted by name, '' for none: what
+    IncludeLifeCycleState adds is documented nowhere."""
+    repeated_keys: int = msgspec.field(default=0, name="#repeated_keys")
+
+    @property
+    def currency(self) -> str:
+        """The currency's code."""
+        sent = self.default_currency
+        return sent if isinstance(sent, str) else sent.code
+
+
+class Spoiled(msgspec.Struct, frozen=True, kw_only=True):
+    """One item that cannot be relied on, in a list whose other items can."""
+
+    reason: str
+    raw: str
+
+
+class InventoryAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What an inventory check was answered, item by item."""
+
+    items: tuple[InventoryItem, ...]
+    spoiled: tuple[Spoiled, ...] = ()
+    repeated_keys: int = 0
+    """Keys sent twice in one object that decide nothing: kept, with the last value."""
+
+
+class Error(msgspec.Struct, frozen=True, kw_only=True):
+    """What a body says of a refusal; both '' where it says nothing."""
+
+    code: str = ""
+    description: str = ""
+
+
+# Bodies in -------------------------------------------------------------------------------------
+
+
+class ErrorBody(_Wire, frozen=True, kw_only=True):
+    code: str | int = ""
+    description: str = ""
+    message: str = ""
+    """What a 429 has instead of a description."""
+
+
+def collection(body: bytes, item: type[T]) -> Collection[T]:
+    """Read a list: the envelope, or a bare array."""
+    with malformed():
+        return _collection(text_of(body), item)
+
+
+def one(body: bytes, item: type[T]) -> T:
+    """Read a single object."""
+    with malformed():
+        return read(text_of(body), item)
+
+
+def inventory_items(body: bytes) -> tuple[InventoryItem, ...]:
+    """Read the answer to an inventory check; one spoiled item spoils it all."""
+    answer = inventory_answer(body)
+    if answer.spoiled:
+        raise Malformed(answer.spoiled[0].reason)
+    return answer.items
+
+
+def inventory_answer(body: bytes) -> InventoryAnswer:
+    """Read the answer to an inventory check, setting spoiled items apart."""
+    with malformed():
+        text = text_of(body)
+        try:
+            items = _whole_list(text, InventoryItem)
+        except msgspec.ValidationError:
+            return _item_by_item(text)
+        if _may_repeat_keys(text, items):
+            return _item_by_item(text)
+        return InventoryAnswer(items=items)
+
+
+def availabilities(body: bytes) -> tuple[Availability, ...]:
+    """Read availabilities from an envelope, a bare array or one object: the sources disagree.
+
+    All or nothing, for a term left out of the list would read as withdrawn.
+    """
+    with malformed():
+        text = text_of(body)
+        try:
+            raws = _whole_list(text, msgspec.Raw)
+        except msgspec.ValidationError:
+            return (_availability(text),)
+        return tuple(_availability(bytes(raw).decode()) for raw in raws)
+
+
+def error(body: bytes) -> Error:
+    """Read what an unwelcome reply says. Never raises: any body can come with any status."""
+    try:
+        sent = one(body, ErrorBody)
+    except Malformed:
+        return Error()
+    return Error(code=str(sent.code), description=sent.description or sent.message)
+
+
+_DECISIVE = frozenset(
+    {"productId", "skuId", "isRestricted", "restrictions", "isPurchasable", "segment", "terms"}
+)
+_OF_ITEM = ('"productId"', '"skuId"', '"isRestricted"', '"restrictions"')
+_OF_RESTRICTION = ('"reasonCode"', '"description"', '"properties"')
+_KNOWN = frozenset(f.encode_name for f in msgspec.structs.fields(Availability)) | {
+    "links",
+    "product",
+    "includedQuantityOptions",
+    "attributes",
+}
+
+
+def _collection(text: str, item: type[T]) -> Collection[T]:
+    if text.startswith("["):
+        items: tuple[T, ...] = read(text, tuple[item, ...])  # type: ignore[valid-type] # at run time
+        return Collection(items=items)
+    return read(text, Collection[item])  # type: ignore[valid-type] # known at run time
+
+
+def _whole_list(text: str, item: type[T]) -> tuple[T, ...]:
+    whole = _collection(text, item)
+    if whole.links.next is not None or whole.total_count not in (None, len(whole.items)):
+        raise Malformed("a list that is not whole")
+    return whole.items
+
+
+def _item_by_item(text: str) -> InventoryAnswer:
+    items: list[InventoryItem] = []
+    spoiled: list[Spoiled] = []
+    repeated = 0
+    for raw in _whole_list(text, msgspec.Raw):
+        item = bytes(raw).decode()
+        try:
+            twice = repeated_keys(item, _DECISIVE)
+            items.append(read(item, InventoryItem))
+            repeated += twice
+        except ValueError as exc:
+            spoiled.append(Spoiled(reason=str(exc), raw=item))
+    return InventoryAnswer(items=tuple(items), spoiled=tuple(spoiled), repeated_keys=repeated)
+
+
+def _may_repeat_keys(text: str, items: tuple[InventoryItem, ...]) -> bool:
+    """Tell cheaply that no key is repeated: counting is fast, looking at each object is not."""
+    restrictions = sum(len(item.restrictions) for item in items)
+    return (
+        "\\u00" in text  # a letter of a key may be escaped
+        or any(text.count(key) > len(items) for key in _OF_ITEM)
+        or any(text.count(key) > restrictions for key in _OF_RESTRICTION)
+    )
+
+
+def _availability(text: str) -> Availability:
+    repeated = repeated_keys(text, _DECISIVE)
+    availability = read(text, Availability)
+    sent = read(text, dict[str, object])
+    # Shaped like a SKU, its other fields are a SKU's.
+    names = sent.keys() - _KNOWN if availability.sku_id else ()
+    lifecycle = {name: sent[name] for name in names}
+    return msgspec.structs.replace(
+        availability,
+        raw=text,
+        lifecycle=msgspec.json.encode(lifecycle, order="sorted").decode() if lifecycle else "",
+        repeated_keys=repeated,
+    )
+
+
+# Bodies out -------------------------------------------------------------------------------------
+
+
+class _TargetItem(msgspec.Struct, frozen=True, rename="pascal", omit_defaults=True):
+    product_id: str
+    sku_id: str = ""
+
+
+class _InventoryContext(_Wire, frozen=True, kw_only=True, omit_defaults=True):
+    customer_id: str = ""
+    azure_subscription_id: str = ""
+    arm_region_name: str = ""
+
+
+class _InventoryCheck(msgspec.Struct, frozen=True, rename="pascal"):
+    target_items: tuple[_TargetItem, ...]
+    inventory_context: _InventoryContext
+
+
+def inventory_check(
+    items: Sequence[tuple[str, str]],
+    *,
+    customer_id: str = "",
+    azure_subscription_id: str = "",
+    arm_region: str = "",
+) -> bytes:
+    """Write an inventory check of (product, SKU) pairs, in the letter case of the documents.
+
+    What is '' is left out: without its SKU, a product is asked about whole.
+    """
+    check = _InventoryCheck(
+        tuple(_TargetItem(product, sku) for product, sku in items),
+        _InventoryContext(
+            customer_id=customer_id,
+            azure_subscription_id=azure_subscription_id,
+            arm_region_name=arm_region,
+        ),
+    )
+    return msgspec.json.encode(check)

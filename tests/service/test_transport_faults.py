@@ -1,0 +1,388 @@
+"""Servers that misbehave on the wire: every call still ends in one reply, and is counted once."""
+
+import asyncio
+import gzip
+import ssl
+import subprocess
+import tracemalloc
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from auditor.model import ApiClass, Reply, Request
+from auditor.partner_center.auth import GivenToken
+from auditor.partner_center.pacing import Pacer
+from auditor.partner_center.rates import Limits
+from auditor.partner_center.retry import RetryBudget
+from auditor.partner_center.transport import Timeouts, Transport
+from auditor.secret import Secret
+
+LIMITS = Limits(per_minute=dict.fromkeys(ApiClass, 1e6), per_customer=1e6, concurrency=8)
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+CANARY = "canary-55aa17"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\r\n[]"
+Behaviour = Callable[[int, asyncio.StreamWriter], Awaitable[None]]
+
+
+def ask(method: str = "GET", path: str = "/v1/products", header: str = "") -> Request:
+    return Request(
+        endpoint="list_products",
+        method=method,
+        path=path,
+        headers=(("X-Test", header),) if header else (),
+        body=b"{}" if method == "POST" else b"",
+        api_class=ApiClass.CATALOG,
+    )
+
+
+class RawServer:
+    """Reads whole requests and answers the nth as it is told; hangs up where that returns."""
+
+    def __init__(self, behaviour: Behaviour) -> None:
+        self.behaviour = behaviour
+        self.heads: list[bytes] = []
+        self.open: set[asyncio.StreamWriter] = set()
+        self.connections = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.open.add(writer)
+        self.connections += 1
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                if b"content-length: 2" in head.lower():
+                    await reader.readexactly(2)
+                self.heads.append(head)
+                await self.behaviour(len(self.heads), writer)
+                await writer.drain()
+                if b"Connection: close" in head or writer.is_closing():
+                    break
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def serving(
+    behaviour: Behaviour,
+    *,
+    retries: bool = False,
+    timeouts: Timeouts | None = None,
+    max_body: int = 2**20,
+    tls: ssl.SSLContext | None = None,
+    ca_file: str = "",
+    scheme: str = "http",
+) -> AsyncIterator[tuple[Transport, RawServer]]:
+    raw = RawServer(behaviour)
+    server = await asyncio.start_server(raw.serve, "127.0.0.1", 0, ssl=tls)
+    port = server.sockets[0].getsockname()[1]
+    ids = count(1)
+
+    async def no_sleep(_: float) -> None:
+        await asyncio.sleep(0)
+
+    try:
+        async with (
+            Pacer(LIMITS) as pacer,
+            Transport(
+                f"{scheme}://localhost:{port}",
+                GivenToken(Secret(CANARY)),
+                pacer,
+                sleep=no_sleep,
+                now=lambda: NOW,
+                ids=lambda: f"id-{next(ids)}",
+                timeouts=timeouts or Timeouts(),
+                budget=RetryBudget(floor=100 if retries else 0, share=0),
+                max_body=max_body,
+                ca_file=ca_file,
+            ) as transport,
+        ):
+            yield transport, raw
+    finally:
+        server.close()
+        for writer in raw.open:
+            writer.close()
+        await asyncio.gather(*(w.wait_closed() for w in raw.open), return_exceptions=True)
+
+
+def always(sent: bytes, *, hang_up: bool = True) -> Behaviour:
+    async def behave(_: int, writer: asyncio.StreamWriter) -> None:
+        writer.write(sent)
+        if hang_up:
+            await writer.drain()
+            writer.close()
+
+    return behave
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_kept_connection_that_breaks_costs_one_request_not_two(method: str) -> None:
+    """P17, P23: the library would ask again by itself, unseen by the pacer and the budget."""
+
+    async def behave(nth: int, writer: asyncio.StreamWriter) -> None:
+        if nth == 1:
+            writer.write(OK)
+        else:
+            writer.close()
+
+    async with serving(behave) as (transport, server):
+        first = await transport.send(ask(method))
+        second = await transport.send(ask(method))
+
+    assert (first.status, second.status, second.cause) == (200, 0, "reset")
+    assert len(server.heads) == 2
+    assert server.connections == 1
+    assert transport.counts.calls == 2
+
+
+@pytest.mark.asyncio
+async def test_what_got_no_reply_is_sent_again_under_the_same_request_id() -> None:
+    async def behave(nth: int, writer: asyncio.StreamWriter) -> None:
+        if nth < 3:
+            writer.close()
+        else:
+            writer.write(OK)
+
+    async with serving(behave, retries=True) as (transport, server):
+        reply = await transport.send(ask())
+
+    assert (reply.status, reply.attempts) == (200, 3)
+    assert transport.counts.calls == len(server.heads) == 3
+    assert all(b"MS-RequestId: id-2\r\n" in head for head in server.heads)
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+FAULTS = [
+    (b"", "reset"),
+    (b"HTTP/1.1 200 OK\r\nContent-Le", "reset"),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[1,", "cut"),
+    (CHUNKED + b"5\r\n[1,", "cut"),
+    (CHUNKED + b"zz\r\n", "garbled"),
+    (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope", "cut"),
+    (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "garbled"),
+    (b"HTTP/1.1 2x0 OK\r\n\r\n", "garbled"),
+    (b"HTTP/1.1 200 OK\r\nX: " + b"a" * 100_000 + b"\r\n\r\n", "garbled"),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", "garbled"),
+    (b"\x00" * 64, "garbled"),
+]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("sent", "cause"), FAULTS, ids=range(len(FAULTS)))
+async def test_half_a_reply_is_none(sent: bytes, cause: str) -> None:
+    async with serving(always(sent)) as (transport, server):
+        reply = await transport.send(ask())
+
+    assert (reply.status, reply.body, reply.cause) == (0, b"", cause)
+    assert (reply.request_id, reply.correlation_id) == ("id-2", "id-1")
+    assert len(server.heads) == 1
+
+
+@pytest.mark.asyncio
+async def test_a_server_that_says_nothing_is_left() -> None:
+    """P21."""
+
+    async def behave(_: int, __: asyncio.StreamWriter) -> None:
+        await asyncio.Event().wait()
+
+    timeouts = Timeouts(total_s=0.05)
+    async with serving(behave, retries=True, timeouts=timeouts) as (transport, server):
+        reply = await transport.send(ask())
+
+    assert (reply.status, reply.cause, reply.attempts) == (0, "timeout", 3)
+    assert len(server.heads) == 3
+
+
+@pytest.mark.asyncio
+async def test_a_trickle_is_left_too() -> None:
+    """P21: something always arrives in time, but never all."""
+
+    async def behave(_: int, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        ticks = asyncio.Event()
+        while not writer.is_closing():
+            writer.write(b" ")
+            await writer.drain()
+            asyncio.get_running_loop().call_later(0.01, ticks.set)
+            await ticks.wait()
+            ticks.clear()
+
+    async with serving(behave, timeouts=Timeouts(total_s=0.1)) as (transport, _):
+        reply = await transport.send(ask())
+
+    assert (reply.status, reply.cause) == (0, "timeout")
+
+
+def zeros(size: int) -> bytes:
+    compress = zlib.compressobj(9, wbits=31)
+    block = bytes(2**20)
+    return b"".join(compress.compress(block) for _ in range(size // 2**20)) + compress.flush()
+
+
+def reply_of(body: bytes, encoding: str) -> bytes:
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + bytes(3_000_000),
+        CHUNKED + b"2dc6c0\r\n" + bytes(3_000_000) + b"\r\n0\r\n\r\n",
+        reply_of(zeros(200 * 2**20), "gzip"),
+        reply_of(zeros(2**20) * 40, "gzip"),
+        reply_of(zlib.compress(bytes(200 * 2**20), 9), "deflate"),
+    ],
+    ids=["plain", "chunked", "gzip bomb", "gzip in many parts", "deflate bomb"],
+)
+async def test_a_body_is_read_as_far_as_it_is_decent(sent: bytes) -> None:
+    """P24, P25."""
+    async with serving(always(sent), retries=True) as (transport, server):
+        tracemalloc.start()
+        reply = await transport.send(ask())
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+    assert (reply.status, reply.body, reply.cause) == (200, b"", "too_large")
+    assert len(server.heads) == 1, "another attempt would bring the same"
+    assert peak < 8 * 2**20
+
+
+@pytest.mark.asyncio
+async def test_a_compressed_body_is_unpacked() -> None:
+    async with serving(always(reply_of(gzip.compress(b'[{"a":1}]'), "gzip"))) as (transport, _):
+        assert (await transport.send(ask())).body == b'[{"a":1}]'
+
+
+@pytest.mark.asyncio
+async def test_a_server_that_is_not_there_is_refused() -> None:
+    async with serving(always(OK)) as (transport, _):
+        pass
+    port = transport._base_url.rsplit(":", 1)[1]  # noqa: SLF001 - nobody listens there any more
+    async with (
+        Pacer(LIMITS) as pacer,
+        Transport(
+            f"http://127.0.0.1:{port}",
+            GivenToken(Secret(CANARY)),
+            pacer,
+            budget=RetryBudget(floor=0),
+        ) as late,
+    ):
+        reply = await late.send(ask())
+
+    assert (reply.status, reply.cause) == (0, "refused")
+
+
+@pytest.mark.asyncio
+async def test_a_header_that_cannot_be_sent_is_not_sent() -> None:
+    """S19."""
+    async with serving(always(OK), retries=True) as (transport, server):
+        reply = await transport.send(ask(header="a\r\nX-Injected: b"))
+
+    assert (reply.status, reply.cause, reply.attempts) == (0, "unsendable", 1)
+    assert server.heads == []
+
+
+@pytest.mark.asyncio
+async def test_cancelling_a_call_passes_through_and_frees_its_connection() -> None:
+    waiting = asyncio.Event()
+
+    async def behave(nth: int, writer: asyncio.StreamWriter) -> None:
+        if nth <= LIMITS.concurrency:
+            if nth == LIMITS.concurrency:
+                waiting.set()
+            await asyncio.Event().wait()
+        writer.write(OK)
+
+    async with serving(behave) as (transport, _):
+        hanging = [asyncio.create_task(transport.send(ask())) for _ in range(LIMITS.concurrency)]
+        await waiting.wait()
+        for task in hanging:
+            task.cancel()
+        ended = await asyncio.gather(*hanging, return_exceptions=True)
+        reply = await transport.send(ask())
+
+    assert {type(end) for end in ended} == {asyncio.CancelledError}
+    assert reply.status == 200
+
+
+@pytest.mark.asyncio
+async def test_no_more_connections_than_allowed_reach_the_server() -> None:
+    async with serving(always(OK, hang_up=False)) as (transport, server):
+        replies = await asyncio.gather(*(transport.send(ask()) for _ in range(200)))
+
+    assert {reply.status for reply in replies} == {200}
+    assert server.connections <= LIMITS.concurrency
+
+
+@pytest.mark.asyncio
+async def test_the_environments_proxy_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """S5."""
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    async with serving(always(OK)) as (transport, _):
+        assert (await transport.send(ask())).status == 200
+
+
+@pytest.mark.asyncio
+async def test_no_reply_and_no_repr_shows_the_token() -> None:
+    """S1."""
+    seen: list[str] = []
+    for sent, _ in FAULTS:
+        async with serving(always(sent)) as (transport, server):
+            reply: Reply = await transport.send(ask())
+            seen += [repr(reply), repr(transport), repr(vars(transport))]
+            assert CANARY.encode() in server.heads[0]
+
+    assert CANARY not in "".join(seen)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Make a certificate for localhost that nobody knows."""
+    folder = tmp_path_factory.mktemp("tls")
+    key, cert = folder / "key.pem", folder / "cert.pem"
+    command = (
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+        " -subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout key.pem -out cert.pem"
+    )
+    subprocess.run(command.split(), check=True, capture_output=True, cwd=folder)
+    return key, cert
+
+
+@pytest.mark.asyncio
+async def test_a_certificate_nobody_knows_is_refused_at_once(
+    certificate: tuple[Path, Path],
+) -> None:
+    """S5."""
+    key, cert = certificate
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(cert, key)
+    async with serving(always(OK), tls=context, scheme="https", retries=True) as (transport, seen):
+        reply = await transport.send(ask())
+
+    assert (reply.status, reply.cause, reply.attempts) == (0, "tls", 1)
+    assert seen.heads == []
+
+
+@pytest.mark.asyncio
+async def test_a_certificate_of_a_given_authority_is_accepted(
+    certificate: tuple[Path, Path],
+) -> None:
+    key, cert = certificate
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(cert, key)
+    async with serving(
+        always(OK, hang_up=False), tls=context, scheme="https", ca_file=str(cert)
+    ) as (transport, _):
+        assert (await transport.send(ask())).status == 200

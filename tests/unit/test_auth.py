@@ -1,0 +1,115 @@
+"""One token at a time, renewed before it ends, and not once for every refusal."""
+
+import asyncio
+
+import pytest
+
+from auditor.errors import Unreachable
+from auditor.partner_center.auth import GivenToken, Grant, RenewedToken
+from auditor.secret import Secret
+
+
+class Endpoint:
+    """Gives numbered tokens, slowly enough that waiters pile up."""
+
+    def __init__(self, lasts_s: float = 3600) -> None:
+        self.now = 0.0
+        self.asked: list[bool] = []
+        self.lasts_s = lasts_s
+        self.is_down = False
+
+    def clock(self) -> float:
+        return self.now
+
+    async def fetch(self, force: bool) -> Grant:
+        self.asked.append(force)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        if self.is_down:
+            raise Unreachable("token endpoint")
+        return Grant(token=Secret(f"t{len(self.asked)}"), lasts_s=self.lasts_s)
+
+
+@pytest.mark.asyncio
+async def test_fifty_waiters_cost_one_token() -> None:
+    """P22."""
+    endpoint = Endpoint()
+    source = RenewedToken(endpoint.fetch, clock=endpoint.clock)
+
+    tokens = await asyncio.gather(*(source.token() for _ in range(50)))
+
+    assert {t.reveal() for t in tokens} == {"t1"}
+    assert endpoint.asked == [False]
+
+
+@pytest.mark.asyncio
+async def test_fifty_refusals_cost_one_token() -> None:
+    """P22."""
+    endpoint = Endpoint()
+    source = RenewedToken(endpoint.fetch, clock=endpoint.clock)
+    old = await source.token()
+
+    newer = await asyncio.gather(*(source.refreshed(old) for _ in range(50)))
+
+    assert {t.reveal() for t in newer if t} == {"t2"}
+    assert endpoint.asked == [False, True]
+
+
+@pytest.mark.asyncio
+async def test_a_token_is_renewed_before_it_ends() -> None:
+    """P22: five minutes."""
+    endpoint = Endpoint()
+    source = RenewedToken(endpoint.fetch, clock=endpoint.clock)
+
+    seen = []
+    for endpoint.now in (0, 3299, 3300, 3301):
+        seen.append((await source.token()).reveal())
+
+    assert seen == ["t1", "t1", "t2", "t2"]
+
+
+@pytest.mark.asyncio
+async def test_a_short_token_is_not_renewed_for_every_call() -> None:
+    endpoint = Endpoint(lasts_s=60)
+    source = RenewedToken(endpoint.fetch, clock=endpoint.clock)
+
+    for endpoint.now in (0, 10, 20):
+        await source.token()
+
+    assert len(endpoint.asked) == 1
+
+
+@pytest.mark.asyncio
+async def test_a_fresh_token_that_is_refused_is_not_the_fault() -> None:
+    """P22: or a thousand customers that refuse us would cost a thousand tokens."""
+    endpoint = Endpoint()
+    source = RenewedToken(endpoint.fetch, clock=endpoint.clock)
+    first = await source.token()
+    second = await source.refreshed(first)
+    assert second is not None
+
+    assert await source.refreshed(second) is None
+
+    endpoint.now = 301
+    assert await source.refreshed(second) is not None
+
+
+@pytest.mark.asyncio
+async def test_an_endpoint_that_was_down_is_asked_again() -> None:
+    endpoint = Endpoint()
+    source = RenewedToken(endpoint.fetch, clock=endpoint.clock)
+    first = await source.token()
+    endpoint.is_down = True
+    with pytest.raises(Unreachable):
+        await source.refreshed(first)
+
+    endpoint.is_down = False
+    assert await source.refreshed(first) is not None
+
+
+@pytest.mark.asyncio
+async def test_a_given_token_cannot_be_renewed() -> None:
+    source = GivenToken(Secret("made elsewhere"))
+
+    assert await source.token() == Secret("made elsewhere")
+    assert await source.refreshed(await source.token()) is None

@@ -1,0 +1,130 @@
+"""Every row of the error table, and what errors say."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from auditor import errors
+from auditor.errors import PartnerCenterError
+from auditor.model import ApiClass, Reply, Request
+from auditor.partner_center.replies import ANY, CAUSES, TABLE, error_of
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def request(endpoint: str = "get_sku") -> Request:
+    return Request(
+        endpoint=endpoint, method="GET", path="/v1/products/P", api_class=ApiClass.CATALOG
+    )
+
+
+def reply(status: int, body: bytes = b"", cause: str = "") -> Reply:
+    return Reply(
+        status=status, body=body, cause=cause, request_id="r-1", correlation_id="c-1", sent_at=NOW
+    )
+
+
+def said(code: str) -> bytes:
+    return json.dumps({"code": code, "description": "no"}).encode()
+
+
+@pytest.mark.parametrize("row", TABLE, ids=str)
+def test_every_row_of_the_table_makes_its_error(row: tuple[str, int, str]) -> None:
+    endpoint, status, code = row
+
+    error = error_of(request(endpoint or "get_sku"), reply(status, said(code or "9999")))
+
+    assert type(error) is TABLE[row]
+    assert error.status == status
+    assert error.error_code_sent == (code or "9999")
+
+
+@pytest.mark.parametrize("cause", [*CAUSES, "timeout", "reset", "refused", "deadline"])
+def test_no_reply_is_an_error_by_its_cause(cause: str) -> None:
+    error = error_of(request(), reply(0, cause=cause))
+
+    assert type(error) is CAUSES.get(cause, errors.Unreachable)
+    assert cause in str(error)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "status", "code", "kind"),
+    [
+        ("check_inventory", 400, "400026", errors.ContextMissing),
+        ("check_inventory", 400, "2001", errors.Rejected),
+        ("check_inventory", 401, "", errors.Forbidden),
+        ("list_products", 403, "400036", errors.Forbidden),
+        ("list_products", 403, "400030", errors.Forbidden),
+        ("list_products", 403, "2032", errors.Unauthorized),
+        ("list_customers", 401, "900421", errors.Unauthorized),
+        ("get_customer", 403, "20002", errors.Forbidden),
+        ("list_subscriptions", 401, "", errors.Forbidden),
+        ("get_sku", 404, "400018", errors.NotFound),
+        ("get_sku", 409, "", errors.Rejected),
+        ("get_sku", 413, "", errors.Rejected),
+        ("get_sku", 500, "800003", errors.Unreachable),
+        ("get_sku", 503, "", errors.Unreachable),
+        ("get_sku", 408, "", errors.Unreachable),
+        ("get_sku", 429, "", errors.Throttled),
+        ("get_sku", 200, "400072", errors.UnexpectedReply),
+        ("get_sku", 302, "", errors.UnexpectedReply),
+        ("get_sku", 101, "", errors.UnexpectedReply),
+    ],
+)
+def test_refusals_by_what_the_caller_does_about_them(
+    endpoint: str, status: int, code: str, kind: type[PartnerCenterError]
+) -> None:
+    body = said(code) if code else b"<html>"
+
+    assert type(error_of(request(endpoint), reply(status, body))) is kind
+
+
+def test_a_429_in_its_own_shape_is_throttled() -> None:
+    body = b'{ "statusCode": 429, "message": "Rate limit is exceeded. Try again in 57 seconds." }'
+
+    assert isinstance(error_of(request(), reply(429, body)), errors.Throttled)
+
+
+def test_a_success_is_no_error() -> None:
+    currency = b'{"id":"A","defaultCurrency":{"code":"USD"}}'
+
+    assert error_of(request(), reply(200, currency)) is None
+    assert error_of(request(), reply(200, b"[]")) is None
+    assert error_of(request(), reply(204)) is None
+
+
+def test_a_success_that_was_too_large_is_unexpected() -> None:
+    assert isinstance(error_of(request(), reply(200, cause="too_large")), errors.UnexpectedReply)
+
+
+def test_an_error_says_what_support_asks_for_on_one_line() -> None:
+    body = (
+        '{"code":"20002",\n"description":"no\x1b[2J \u202e relation"}'.encode()
+        + b" " * 9
+        + b"x" * 900
+    )
+
+    text = str(error_of(request("get_customer"), reply(403, body)))
+
+    for part in ("GET", "/v1/products/P", "403", "r-1", "c-1", "relation"):
+        assert part in text
+    assert text.isprintable()
+    assert len(text) < 400
+
+
+def test_every_error_of_one_request_is_in_the_table_or_a_default() -> None:
+    reachable = {*TABLE.values(), *CAUSES.values(), errors.Unreachable, errors.UnexpectedReply}
+
+    leaves = {
+        kind
+        for kind in _below(PartnerCenterError)
+        if kind is errors.Rejected or not kind.__subclasses__()
+    }
+
+    assert leaves == reachable
+    assert (ANY, 401, ANY) in TABLE
+
+
+def _below(kind: type[PartnerCenterError]) -> set[type[PartnerCenterError]]:
+    return {k for sub in kind.__subclasses__() for k in {sub, *_below(sub)}}

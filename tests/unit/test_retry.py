@@ -1,0 +1,73 @@
+"""What Retry-After says, how retries back off, and how many a run may have."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditor.partner_center import retry
+
+NOW = datetime(2026, 11, 21, 2, 0, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("header", "wait_s"),
+    [
+        ("57", 57),
+        (" 1.5 ", 1.5),
+        ("0", 0),
+        ("-30", 0),
+        ("Sat, 21 Nov 2026 02:01:30 GMT", 90),
+        ("Sat, 21 Nov 2026 02:01:30", 90),
+        ("Sat, 21 Nov 2026 01:00:00 GMT", 0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", retry.LONGEST_WAIT_S + 1),
+        ("86400", retry.LONGEST_WAIT_S + 1),
+        ("inf", retry.LONGEST_WAIT_S + 1),
+        (None, None),
+        ("", None),
+        ("soon", None),
+        ("nan", None),
+        ("Sat, 99 Nov 2026 99:99:99 GMT", None),
+    ],
+)
+def test_retry_after_in_every_form(header: str | None, wait_s: float | None) -> None:
+    """P19."""
+    assert retry.retry_after_s(header, NOW) == wait_s
+
+
+@given(st.text(max_size=40))
+def test_no_header_makes_an_error_or_a_senseless_wait(header: str) -> None:
+    wait_s = retry.retry_after_s(header, NOW)
+
+    assert wait_s is None or 0 <= wait_s <= retry.LONGEST_WAIT_S + 1
+
+
+@given(st.integers(1, 60), st.floats(0, 1))
+def test_a_backoff_is_bounded(attempt: int, chance: float) -> None:
+    assert 0 <= retry.backoff_s(attempt, lambda: chance) <= retry.LONGEST_BACKOFF_S
+
+
+@pytest.mark.parametrize("status", [0, 408, 500, 503, 599])
+def test_what_may_fare_better(status: int) -> None:
+    assert retry.is_transient(status)
+
+
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 404, 429])
+def test_what_would_not(status: int) -> None:
+    assert not retry.is_transient(status)
+
+
+@given(st.lists(st.booleans(), max_size=2000))
+def test_retries_stay_in_the_budget(calls: list[bool]) -> None:
+    """P18: True is a first attempt, False a wish to retry."""
+    budget = retry.RetryBudget()
+    first = retried = 0
+
+    for is_first in calls:
+        if is_first:
+            budget.first()
+            first += 1
+        else:
+            retried += budget.allows()
+        assert retried <= 0.10 * first + 100

@@ -1,0 +1,360 @@
+"""Bodies as they were documented and recorded, and bodies that nobody would believe."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from auditor.partner_center import wire
+
+SAMPLES = Path(__file__).parent / "samples"
+RESTRICTED = b'{"productId":"P","skuId":"0011","isRestricted":true,"restrictions":[]}'
+
+
+def sample(name: str) -> bytes:
+    return (SAMPLES / name).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["inventory_2023.json", "inventory_2019.json"])
+def test_documented_inventory_is_read(name: str) -> None:
+    items = wire.inventory_items(sample(name))
+
+    assert [(i.sku_id, i.is_restricted) for i in items] == [
+        ("0039", True),
+        ("0038", True),
+        ("000S", False),
+        ("0011", False),
+    ]
+    [restriction] = items[0].restrictions
+    assert restriction.reason_code == "NotAvailableForSubscription"
+    assert restriction.properties == {"type": "Location", "values": "japanwest"}
+
+
+def test_the_inventory_check_is_written_as_in_the_documents() -> None:
+    body = wire.inventory_check(
+        [("DZH318Z0BQ3P", "")],
+        customer_id="d6bf25b7-e0a8-4f2d-a31b-97b55cfc774d",
+        azure_subscription_id="3A231FBE-37FE-4410-93FD-730D3D5D4C75",
+        arm_region="Europe",
+    )
+
+    assert body == (
+        b'{"TargetItems":[{"ProductId":"DZH318Z0BQ3P"}],"InventoryContext":'
+        b'{"customerId":"d6bf25b7-e0a8-4f2d-a31b-97b55cfc774d",'
+        b'"azureSubscriptionId":"3A231FBE-37FE-4410-93FD-730D3D5D4C75","armRegionName":"Europe"}}'
+    )
+
+
+def test_what_is_not_sent_is_left_out() -> None:
+    body = wire.inventory_check([("P", "0001")], customer_id="c")
+
+    assert json.loads(body) == {
+        "TargetItems": [{"ProductId": "P", "SkuId": "0001"}],
+        "InventoryContext": {"customerId": "c"},
+    }
+
+
+def test_an_availability_shaped_like_a_sku_does_not_say_whether_it_can_be_bought() -> None:
+    [availability] = wire.availabilities(sample("availability_azure_plan.json"))
+
+    assert availability.is_purchasable is None
+    assert availability.product_id == "DZH318Z0BPS6"
+    assert not availability.lifecycle
+
+
+def test_a_new_commerce_availability_with_its_links_twice_is_read_and_counted() -> None:
+    [availability] = wire.availabilities(sample("availability_new_commerce_cut.json"))
+
+    assert availability.repeated_keys == 1
+    assert availability.is_purchasable is True
+    assert availability.currency == "USD"
+    assert availability.terms[0].billing_cycle == "Annual"
+    assert availability.renewal_instructions[0].renewal_options[0].renew_to_id == (
+        "CFQ7TTC0LH18:0001"
+    )
+    assert availability.raw.encode() == sample("availability_new_commerce_cut.json")
+
+
+@pytest.mark.parametrize(
+    "name", ["availability_new_commerce.not.json", "sku_new_commerce.not.json"]
+)
+def test_elisions_are_no_json(name: str) -> None:
+    with pytest.raises(wire.Malformed):
+        wire.availabilities(sample(name))
+    with pytest.raises(wire.Malformed):
+        wire.one(sample(name), wire.Sku)
+
+
+def test_an_availability_from_before_new_commerce_is_read() -> None:
+    [availability] = wire.availabilities(sample("availability_by_id_DZH318Z0RFQB_US.json"))
+
+    assert availability.is_purchasable is True
+    assert availability.is_renewable is None
+    assert availability.terms == ()
+
+
+@pytest.mark.parametrize("shape", ["%s", "[%s]", '{"totalCount":1,"items":[%s]}'])
+def test_availabilities_come_in_three_shapes(shape: str) -> None:
+    sent = '{"id":"A","skuId":"0001","isPurchasable":false,"defaultCurrency":"EUR"}'
+
+    [availability] = wire.availabilities((shape % sent).encode())
+
+    assert availability.is_purchasable is False
+    assert availability.currency == "EUR"
+    assert availability.raw == sent
+
+
+def test_fields_nobody_told_us_of_are_kept_sorted() -> None:
+    [availability] = wire.availabilities(
+        b'{"id":"A","skuId":"0001","segment":null,"zeta":[1],"alpha":{"b":1,"a":2},"links":{}}'
+    )
+
+    assert availability.lifecycle == '{"alpha":{"a":2,"b":1},"zeta":[1]}'
+    assert availability.segment == ""
+
+
+def test_recorded_subscriptions_are_read_with_their_byte_order_mark() -> None:
+    listed = wire.collection(sample("customer_subscriptions_list.json"), wire.Subscription)
+
+    assert listed.total_count == 2
+    assert [s.offer_id for s in listed.items] == [
+        "MS-AZR-0145P",
+        "BD938F12-058F-4927-BBA3-AE36B1D2501C",
+    ]
+    assert listed.items[0].commitment_end_date == "9999-12-14T00:00:00Z"
+
+
+def test_the_recorded_product_is_read() -> None:
+    product = wire.one(sample("product_by_id_DZH318Z0BQ4C_US.json"), wire.Product)
+
+    assert (product.id, product.product_type.id) == ("DZH318Z0BQ4C", "Azure")
+
+
+def test_documented_skus_are_read() -> None:
+    reservation = wire.one(sample("sku_reservation.json"), wire.Sku)
+    licence = wire.one(sample("sku_new_commerce_cut.json"), wire.Sku)
+
+    assert reservation.purchase_prerequisites == ("AzureSubscriptionRegistration", "InventoryCheck")
+    assert reservation.inventory_variables == ("CustomerId", "AzureSubscriptionId")
+    assert reservation.dynamic_attributes["armRegionName"] == "westus2"
+    assert licence.dynamic_attributes["isAddon"] is False
+
+
+def test_a_null_is_an_absent_field() -> None:
+    customer = wire.one(
+        b'{"id":"C","companyProfile":null,"associatedPartnerID":"7","billingProfile":'
+        b'{"defaultAddress":{"country":"de"}}}',
+        wire.Customer,
+    )
+
+    assert (customer.reseller_id, customer.country) == ("7", "de")
+    assert customer.company_profile.domain == ""
+
+
+def test_a_null_among_items_is_not_passed_over() -> None:
+    with pytest.raises(wire.Malformed):
+        wire.collection(b'{"items":[null]}', wire.Sku)
+
+    assert len(wire.inventory_answer(b"[null," + RESTRICTED + b"]").spoiled) == 1
+
+
+def test_a_scheduled_change_names_what_is_bought_next() -> None:
+    subscription = wire.one(
+        b'{"id":"S","scheduledNextTermInstructions":{"product":'
+        b'{"productId":"P","skuId":"0002","termDuration":"P1Y"},"quantity":3}}',
+        wire.Subscription,
+    )
+
+    assert subscription.scheduled_next_term_instructions is not None
+    assert subscription.scheduled_next_term_instructions.product.sku_id == "0002"
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        b'{"productId":"P","skuId":"1","isRestricted":"false"}',
+        b'{"productId":"P","skuId":"1","isRestricted":0}',
+        b'{"productId":"P","skuId":"1","isRestricted":null}',
+        b'{"productId":"P","skuId":"1"}',
+        b'{"productId":"P","skuId":11,"isRestricted":true}',
+        b'{"skuId":"1","isRestricted":true}',
+        b'{"productId":"P","isRestricted":true,"isRestricted":false}',
+        b'{"productId":"P","isRestricted":true,"isRestr\\u0069cted":false}',
+        b'{"productId":"P","isRestricted":true,"restrictions":[],"restrictions":[]}',
+    ],
+)
+def test_an_item_that_is_spoiled_spoils_no_other(item: bytes) -> None:
+    """P26, P27."""
+    body = b"[" + item + b"," + RESTRICTED + b"]"
+
+    answer = wire.inventory_answer(body)
+
+    assert [i.sku_id for i in answer.items] == ["0011"]
+    assert [s.raw.encode() for s in answer.spoiled] == [item]
+    with pytest.raises(wire.Malformed):
+        wire.inventory_items(body)
+
+
+def test_a_repeated_key_that_decides_nothing_is_counted() -> None:
+    """P27."""
+    answer = wire.inventory_answer(
+        b'[{"productId":"P","isRestricted":true,"restrictions":'
+        b'[{"reasonCode":"A","reasonCode":"B","description":"","properties":{}}]}]'
+    )
+
+    assert answer.repeated_keys == 1
+    assert answer.items[0].restrictions[0].reason_code == "B"
+
+
+def test_new_reasons_and_properties_are_kept() -> None:
+    """P26."""
+    [item] = wire.inventory_items(
+        b'[{"productId":"P","isRestricted":true,"new":1,"restrictions":[{"reasonCode":"QuotaId",'
+        b'"properties":{"type":"Term","values":["P5Y"],"else":{"a":1}}}]}]'
+    )
+
+    assert item.restrictions[0].properties == {
+        "type": "Term",
+        "values": ["P5Y"],
+        "else": {"a": 1},
+    }
+
+
+BAD = [
+    b"",
+    b" \r\n\t",
+    b"\xef\xbb\xbf",
+    b"<html><body>Service unavailable</body></html>",
+    '[{"productId":"P"}]'.encode("utf-16"),
+    b"[" * 200_000,
+    b'{"items":' + b"[" * 5_000 + b"]" * 5_000 + b"}",
+    b'{"id":"a","quantity":' + b"9" * 5_000 + b"}",
+    b'{"id":"a\\ud800","productId":"b"}',
+    b'{"id":"a\xed\xa0\x80","productId":"b"}',
+    b'{"id":"a\\u0000","productId":"b"}',
+    b'{"id":"a\x00","productId":"b"}',
+    b'{"id":"a","productId":"b"} trailing',
+    b'{"id":"a","productId":"b"',
+    b'{"id":"a","productId":NaN}',
+    b'{"code":"400072","description":"This item isn\'t available"}',
+    b"null",
+    b"17",
+    b'"text"',
+]
+
+
+def read_all(body: bytes) -> int:
+    """Return how many of the ways to read a body refused it; anything but Malformed escapes."""
+    refused = 0
+    for read in (
+        wire.inventory_items,
+        wire.inventory_answer,
+        wire.availabilities,
+        lambda b: wire.collection(b, wire.Subscription),
+        lambda b: wire.one(b, wire.Sku),
+        lambda b: wire.one(b, wire.Subscription),
+    ):
+        try:
+            read(body)
+        except wire.Malformed:
+            refused += 1
+    wire.error(body)
+    return refused
+
+
+@pytest.mark.parametrize("body", BAD, ids=range(len(BAD)))
+def test_what_cannot_be_used_is_malformed(body: bytes) -> None:
+    """P24."""
+    assert read_all(body) == 6
+
+
+@given(st.binary(max_size=300))
+@example(b'{"items":[{}]}')
+def test_no_bytes_make_another_error(body: bytes) -> None:
+    """P24."""
+    read_all(body)
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)
+    | st.sampled_from(["P", "0011", "japanwest"]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                [f.encode_name for f in msgspec.structs.fields(wire.Availability)]
+                + [f.encode_name for f in msgspec.structs.fields(wire.InventoryItem)]
+                + ["items", "totalCount", "links", "next", "properties", "code"]
+            ),
+            inner,
+            max_size=6,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(JSON)
+def test_no_json_makes_another_error(value: object) -> None:
+    """P24."""
+    read_all(json.dumps(value).encode())
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                "productId": st.text("ABC0", min_size=1, max_size=4),
+                "skuId": st.sampled_from(["0011", "00E1", "000S"]),
+                "isRestricted": st.booleans(),
+            },
+            optional={"restrictions": st.just([]) | st.none(), "new": JSON},
+        ),
+        max_size=5,
+    )
+)
+def test_ids_stay_text_and_answers_stay_themselves(items: list[dict[str, object]]) -> None:
+    """P28."""
+    read = wire.inventory_items(json.dumps(items).encode())
+
+    assert [(i.product_id, i.sku_id, i.is_restricted) for i in read] == [
+        (i["productId"], i["skuId"], i["isRestricted"]) for i in items
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"code":"400026","description":"missing"}', ("400026", "missing")),
+        (b'{"code":400026}', ("400026", "")),
+        (b'\xef\xbb\xbf{"code":"2001","data":[],"source":"x"}', ("2001", "")),
+        (
+            b'{ "statusCode": 429, "message": "Rate limit is exceeded." }',
+            ("", "Rate limit is exceeded."),
+        ),
+        (b"<html>", ("", "")),
+        (b"[]", ("", "")),
+        (b'{"code":{"deep":1}}', ("", "")),
+    ],
+)
+def test_what_a_refusal_says_is_read(body: bytes, expected: tuple[str, str]) -> None:
+    error = wire.error(body)
+
+    assert (error.code, error.description) == expected
+
+
+def test_a_number_no_column_holds_is_malformed() -> None:
+    with pytest.raises(wire.Malformed):
+        wire.one(b'{"id":"a","quantity":1180591620717411303424}', wire.Subscription)
+
+
+def test_a_short_list_is_no_answer_to_a_check() -> None:
+    with pytest.raises(wire.Malformed, match="not whole"):
+        wire.inventory_items(b'{"totalCount":2,"items":[' + RESTRICTED + b"]}")
