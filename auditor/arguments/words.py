@@ -1,0 +1,80 @@
+"""What one word of the command line must be. Raises what argparse turns into a message."""
+
+import re
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+
+from auditor.settings.problems import nearest
+
+_SNAPSHOT = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
+_GUID_LENGTH = 36
+_LONGEST = 256
+
+
+def text(word: str) -> str:
+    if not word.strip() or not word.isprintable() or len(word) > _LONGEST:
+        raise ArgumentTypeError(f"{word[:60]!a} is not a name or an id")
+    return word
+
+
+def text_or_nothing(word: str) -> str:
+    return text(word) if word else word
+
+
+def path(word: str) -> Path:
+    if not word or "\0" in word:
+        raise ArgumentTypeError("a path is needed")
+    return Path(word)
+
+
+def customer(word: str) -> str:
+    given = text(word)
+    is_id = len(given) == _GUID_LENGTH and given.count("-") == 4  # noqa: PLR2004 - as GUIDs have
+    return given.lower() if is_id else given
+
+
+def country(word: str) -> str:
+    return text(word).upper()
+
+
+def snapshot(word: str) -> str:
+    if not _SNAPSHOT.fullmatch(word):
+        raise ArgumentTypeError(f"{word[:60]!a} is not the id of a snapshot")
+    return word
+
+
+def excel_path(word: str) -> Path:
+    if not word.lower().endswith(".xlsx"):
+        raise ArgumentTypeError(f"{word[:60]!a} must end in .xlsx")
+    return path(word)
+
+
+def days(word: str) -> int:
+    found = re.fullmatch(r"([0-9]{1,5})d", word)
+    if found is None:
+        raise ArgumentTypeError(f"{word[:60]!a} is not a number of days, as in 90d")
+    return int(found[1])
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    def read(word: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", word) or not low <= int(word) <= high:
+            raise ArgumentTypeError(f"{word[:60]!a} is not from {low} to {high}")
+        return int(word)
+
+    return read
+
+
+def member(kinds: type[StrEnum]) -> Callable[[str], StrEnum]:
+    names = [kind.value for kind in kinds]
+
+    def read(word: str) -> StrEnum:
+        if word not in names:
+            near = nearest(word, names)
+            known = f"did you mean {near}?" if near else f"known: {', '.join(names)}"
+            raise ArgumentTypeError(f"{word[:60]!a} is not known; {known}")
+        return kinds(word)
+
+    return read

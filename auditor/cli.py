@@ -1,0 +1,143 @@
+"""The command-line shell: one way in, one exit status out, and every error in two lines."""
+
+import itertools
+import os
+import traceback
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TextIO
+
+from auditor import __version__
+from auditor.arguments import parse
+from auditor.arguments.commands import Command, Parsed, Text
+from auditor.errors import SettingsError
+from auditor.events import Events, LogFormat
+from auditor.stopping import Stopped, Stopper, as_auditor_error, exit_status_of, leaves
+
+_UMASK = 0o077
+_HINTS = {
+    "E_UNREACHABLE": "check the network, [network] and base_url; then `auditor run --resume`",
+    "E_THROTTLED": "wait, or lower [partner.limits]; then `auditor run --resume`",
+    "E_AUTH": "check the partner's credentials and whether they have expired",
+    "E_FORBIDDEN": "check the app's consent and the partner's roles",
+    "E_LOCKED": "wait until the other one is done",
+    "E_CONFIG_VALUE": "every key is explained in the file that `auditor init` writes",
+}
+"""The one thing to do, for errors that do not say it themselves."""
+
+_HINT = "--debug shows where this comes from"
+
+
+def main(
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    stdin: TextIO,
+    stdout: TextIO,
+    stderr: TextIO,
+) -> int:
+    """Do what the words say and return the exit status (`design.md` section 8). Never raises."""
+    shell = _Shell(argv, environ, stdin, stdout, stderr)
+    umask = os.umask(_UMASK)
+    try:
+        with Stopper() as stopper:
+            return shell.flushed(shell.perform(stopper))
+    except (Stopped, KeyboardInterrupt) as exc:  # it came while the last lines were written
+        return exit_status_of(exc)
+    finally:
+        os.umask(umask)
+
+
+class _Shell:
+    def __init__(
+        self,
+        argv: Sequence[str],
+        environ: Mapping[str, str],
+        stdin: TextIO,
+        stdout: TextIO,
+        stderr: TextIO,
+    ) -> None:
+        self.argv = argv
+        self.environ = environ
+        self.stdin = stdin
+        self.stdout = stdout
+        self.stderr = stderr
+        self.is_debug = False
+        # Until the words are understood, how to complain about them has to be guessed.
+        pairs = itertools.pairwise(argv)
+        is_json = "--log-format=json" in argv or ("--log-format", "json") in pairs
+        self.events = self._events(LogFormat.JSON if is_json else LogFormat.CONSOLE)
+
+    def perform(self, stopper: Stopper) -> int:
+        """Do what the words say; tell every error."""
+        try:
+            command = parse(self.argv, __version__)
+            if isinstance(command, Command):
+                self.is_debug = command.debug
+                self.events = self._events(command.log_format, is_quiet=command.quiet)
+            return self._perform(command, stopper)
+        except BrokenPipeError:  # `| head` has seen enough
+            return 0
+        except (Stopped, KeyboardInterrupt) as exc:
+            hint = "`auditor run --resume` goes on with it" if "run" in self.argv[:1] else ""
+            self.events.error("E_STOPPED", f"stopped by {exc or 'SIGINT'}", hint)
+            return exit_status_of(exc)
+        except Exception as exc:  # noqa: BLE001 - the last resort: no traceback reaches the user
+            self.tell(exc)
+            return exit_status_of(exc)
+
+    def _perform(self, command: Parsed, stopper: Stopper) -> int:
+        if isinstance(command, Text):
+            self.stdout.write(command.text)
+            return 0
+        from auditor.commands import Console, perform  # noqa: PLC0415 - help does without
+
+        console = Console(
+            environ=self.environ,
+            stdin=self.stdin,
+            stdout=self.stdout,
+            events=self.events,
+            stopper=stopper,
+            now=_now,
+        )
+        return perform(command, console)
+
+    def flushed(self, status: int) -> int:
+        """Return the exit status once everything has left this process, or that of why not."""
+        try:
+            self.stdout.flush()
+        except BrokenPipeError:
+            self._drop_stdout()
+        except OSError as exc:
+            self._drop_stdout()
+            self.tell(exc)
+            return exit_status_of(exc)
+        return status
+
+    def tell(self, error: Exception) -> None:
+        """Write an error: a line and a hint for each thing that is wrong."""
+        trace = "".join(traceback.format_exception(error)) if self.is_debug else ""
+        problems: dict[tuple[str, str, str], None] = {}
+        for leaf in leaves(error):
+            ours = as_auditor_error(leaf)
+            told = ((ours.error_code, ours.message, ours.hint),)
+            problems |= dict.fromkeys(ours.problems if isinstance(ours, SettingsError) else told)
+        for code, message, hint in problems:
+            self.events.error(code, message, hint or _HINTS.get(code, _HINT), trace)
+            trace = ""
+
+    def _events(self, log_format: LogFormat, *, is_quiet: bool = False) -> Events:
+        return Events(self.stderr, log_format, is_quiet=is_quiet, now=_now)
+
+    def _drop_stdout(self) -> None:
+        """Let what is left go nowhere, or the interpreter complains of it on its way out."""
+        try:
+            descriptor = self.stdout.fileno()
+        except (OSError, ValueError):  # not a file
+            return
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, descriptor)
+        os.close(nowhere)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

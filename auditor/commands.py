@@ -1,0 +1,263 @@
+"""What each command does: read the configuration, call the part that knows, write what it says.
+
+Heavy parts are imported where they are used, so that `--help` and a wrong flag answer at once.
+"""
+
+import asyncio
+import os
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO, assert_never
+
+import msgspec
+
+from auditor.arguments import commands
+from auditor.arguments.commands import Asked, Configured, Format
+from auditor.errors import InputMissing, StoreUnwritable, UsageError
+from auditor.events import Events, LoggedProgress
+from auditor.settings import Narrow, Settings, load, read_secret
+from auditor.stopping import Stopper, exit_status_of
+
+if TYPE_CHECKING:  # both load Arrow, which most commands never need
+    import pyarrow as pa
+
+    from auditor.store.parquet import FolderStore
+
+
+class Console:
+    """What a command has of the world: streams, environment, log lines, clock, and who stops it."""
+
+    def __init__(
+        self,
+        *,
+        environ: Mapping[str, str],
+        stdin: TextIO,
+        stdout: TextIO,
+        events: Events,
+        stopper: Stopper,
+        now: Callable[[], datetime],
+    ) -> None:
+        self.environ = environ
+        self.stdin = stdin
+        self.stdout = stdout
+        self.events = events
+        self.stopper = stopper
+        self.now = now
+
+
+def perform(command: Asked, console: Console) -> int:  # noqa: C901, PLR0911, PLR0912 - a line each
+    """Do what the user asks and return the exit status."""
+    match command:
+        case commands.Demo():
+            return _demo(command, console)
+        case commands.Sandbox():
+            return console.stopper.wait(_sandbox(command, console))
+        case commands.Init():
+            return _init(command, console)
+        case commands.Plan():
+            return _plan(command, console)
+        case commands.Run():
+            return _run(command, console)
+        case commands.Changes():
+            return _changes(command, console)
+        case commands.SnapshotsList():
+            return _write(_store(command, console).snapshots(), command.format, console)
+        case commands.SnapshotsShow():
+            return _show(command, console)
+        case commands.SnapshotsVerify():
+            return _verify(command, console)
+        case commands.SnapshotsPrune():
+            return _prune(command, console)
+        case commands.Sql():
+            return _sql(command, console)
+        case commands.Report():
+            return _report(command, console)
+        case _:
+            assert_never(command)
+
+
+def _settings(command: Configured, console: Console, asking: Narrow | None = None) -> Settings:
+    """Return the configuration; what is odd in it is told, its secrets are kept out of the log."""
+    settings = load(command.config, console.environ, asking=asking)
+    if asking is not None:
+        console.events.hide(
+            read_secret(reference, console.environ, settings.folder)
+            for _, reference in settings.secret_references(asking.partners)
+        )
+    for code, message, hint in settings.warnings:
+        console.events.warning(code, message, hint)
+    return settings
+
+
+def _store(command: Configured, console: Console) -> "FolderStore":
+    from auditor.store import open_store  # noqa: PLC0415 - heavy
+
+    return open_store(_settings(command, console).store)
+
+
+def _write(table: "pa.Table", how: Format, console: Console) -> int:
+    from auditor.report import rows  # noqa: PLC0415 - heavy
+
+    rows.write(table, how.value, console.stdout)
+    return 0
+
+
+def _demo(command: commands.Demo, console: Console) -> int:
+    from auditor.demo import demo  # noqa: PLC0415 - heavy
+
+    console.stopper.wait(demo(command.out, command.seed, console))
+    return 0
+
+
+async def _sandbox(command: commands.Sandbox, console: Console) -> int:
+    from auditor.sandbox import Faults, Sandbox, World, WorldSize  # noqa: PLC0415 - heavy
+
+    faults = Faults()
+    if command.faults is not None:
+        try:
+            faults = Faults.load(command.faults)
+        except OSError as exc:
+            raise InputMissing(f"{command.faults} cannot be read: {exc.strerror}") from None
+        except ValueError as exc:
+            raise UsageError(f"--faults: {exc}") from None
+    size = WorldSize() if command.customers is None else WorldSize(customers=command.customers)
+    async with AsyncExitStack() as stack:
+        sandbox = Sandbox(World(command.seed, size), command.port, faults=faults)
+        try:
+            await stack.enter_async_context(sandbox)
+        except OSError as exc:
+            raise UsageError(
+                f"--port {command.port} cannot be had: {exc.strerror}",
+                hint="--port 0 takes a free one",
+            ) from None
+        console.stdout.write(f"{sandbox.base_url}\n")
+        console.stdout.flush()
+        console.events.note(f"a ready configuration: {sandbox.base_url}/_sandbox/config")
+        await asyncio.get_running_loop().create_future()  # until a signal cancels it
+    return 0
+
+
+def _init(command: commands.Init, console: Console) -> int:
+    from auditor.init_file import write_template  # noqa: PLC0415 - nobody else needs it
+
+    path = command.config or Path("auditor.toml")
+    write_template(path)
+    console.events.note(f"{path} is written: fill in the [[partner]], then run `auditor plan`")
+    return 0
+
+
+def _plan(command: commands.Plan, console: Console) -> int:
+    settings = _settings(command, console, asking=command.narrow)
+    from auditor.run import World, foresee  # noqa: PLC0415 - heavy
+
+    world = World(environ=console.environ, now=console.now)
+    forecast = console.stopper.wait(foresee(settings, command.narrow, world=world))
+    if command.explain:
+        for line in forecast.explanation:
+            console.events.note(line)
+    return _write(forecast.table(), command.format, console)
+
+
+def _run(command: commands.Run, console: Console) -> int:
+    """Run; with --format json one object is written however it ends."""
+    settings = _settings(command, console, asking=command.narrow)
+    from auditor.run import World, audit  # noqa: PLC0415 - heavy
+
+    world = World(environ=console.environ, now=console.now)
+    progress = LoggedProgress(console.events)
+    started = time.monotonic()
+    try:
+        report = console.stopper.wait(audit(settings, command.narrow, progress, world=world))
+    except BaseException as exc:
+        if command.format is Format.JSON:
+            seconds = round(time.monotonic() - started, 3)
+            ended = {"run_id": "", "exit": exit_status_of(exc), "seconds": seconds, "snapshots": []}
+            console.stdout.write(msgspec.json.encode(ended).decode() + "\n")
+        raise
+    try:
+        if command.format is Format.JSON:
+            console.stdout.write(msgspec.json.encode(report).decode() + "\n")
+        else:
+            _write(report.table(), command.format, console)
+        console.stdout.flush()
+    except BrokenPipeError:
+        pass  # nobody reads on; how the run went is still worth an exit status
+    return report.exit
+
+
+def _changes(command: commands.Changes, console: Console) -> int:
+    store = _store(command, console)
+    from auditor.report import rows  # noqa: PLC0415 - heavy
+
+    read = store.causes if command.by_cause else store.changes
+    kinds = tuple(kind.value for kind in command.kinds)
+    table = read(command.snapshot, command.between, kinds, command.customer)
+    if not table.num_rows:
+        console.events.note("nothing changed; the first snapshot of a partner is the baseline")
+    if command.out is None:
+        return _write(table, command.format, console)
+    rows.save_xlsx(table, command.out)
+    console.events.note(f"{command.out}: {table.num_rows} row(s)")
+    return 0
+
+
+def _show(command: commands.SnapshotsShow, console: Console) -> int:
+    store = _store(command, console)
+    snapshot_id = store.snapshot_id(command.snapshot)
+    return _write(store.arrow("snapshot", snapshot_id=snapshot_id), command.format, console)
+
+
+def _verify(command: commands.SnapshotsVerify, console: Console) -> int:
+    faults = _store(command, console).verify(command.snapshot)
+    if faults:
+        raise ExceptionGroup(f"snapshot {command.snapshot} is not as it was published", faults)
+    console.events.note(f"snapshot {command.snapshot} is as it was published")
+    return 0
+
+
+def _prune(command: commands.SnapshotsPrune, console: Console) -> int:
+    keep = timedelta(days=command.keep_days)
+    table = _store(command, console).prune(keep, console.now(), apply=command.apply)
+    if not command.apply and table.num_rows:
+        console.events.note("nothing is dropped yet: add --apply")
+    return _write(table, command.format, console)
+
+
+def _sql(command: commands.Sql, console: Console) -> int:
+    query = console.stdin.read() if command.query == "-" else command.query
+    return _write(_store(command, console).sql(query), command.format, console)
+
+
+def _report(command: commands.Report, console: Console) -> int:
+    store = _store(command, console)
+    from auditor.report import html  # noqa: PLC0415 - heavy
+
+    page = html.report(store, command.snapshot, mask=command.mask)
+    if command.out is None:
+        console.stdout.write(page)
+        return 0
+    save_text(command.out, page)
+    console.events.note(f"{command.out} is written")
+    return 0
+
+
+def save_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all; one that is there is replaced."""
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", newline="\n", dir=path.parent, prefix=".", delete=False
+        ) as file:
+            try:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+                Path(file.name).replace(path)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as exc:
+        raise StoreUnwritable(f"{path} cannot be written: {exc.strerror}") from None

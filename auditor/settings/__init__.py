@@ -1,0 +1,53 @@
+"""The configuration: `auditor.toml`, the environment and flags, as one frozen value.
+
+`load` reads it, `values` says what is in it, `read_secret` fetches what it only names.
+"""
+
+from auditor.settings.load import load, partners_for
+from auditor.settings.references import read_secret
+from auditor.settings.urls import masked
+from auditor.settings.values import (
+    AuthKind,
+    AvailabilityScope,
+    Cache,
+    Cloud,
+    CustomerCountry,
+    InventoryApi,
+    KeepRaw,
+    Limits,
+    Metrics,
+    Mute,
+    Narrow,
+    Network,
+    Notify,
+    Partner,
+    Route,
+    Run,
+    Scope,
+    Settings,
+)
+
+__all__ = [
+    "AuthKind",
+    "AvailabilityScope",
+    "Cache",
+    "Cloud",
+    "CustomerCountry",
+    "InventoryApi",
+    "KeepRaw",
+    "Limits",
+    "Metrics",
+    "Mute",
+    "Narrow",
+    "Network",
+    "Notify",
+    "Partner",
+    "Route",
+    "Run",
+    "Scope",
+    "Settings",
+    "load",
+    "masked",
+    "partners_for",
+    "read_secret",
+]

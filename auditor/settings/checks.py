@@ -1,0 +1,135 @@
+"""What one key says against what another says, and what is odd but not wrong."""
+
+from collections.abc import Iterator
+
+from auditor.settings import places, problems
+from auditor.settings.problems import Fault, nearest
+from auditor.settings.urls import has_password
+from auditor.settings.values import (
+    AuthKind,
+    AvailabilityScope,
+    InventoryApi,
+    Partner,
+    Settings,
+)
+
+
+def contradictions(settings: Settings) -> Iterator[Fault]:
+    """Yield what cannot be as it is."""
+    for index, partner in enumerate(settings.partner):
+        yield from _sign_in(partner, index)
+    yield from _twice(settings)
+    scope = settings.scope
+    if scope.availability is AvailabilityScope.LISTED and not scope.products:
+        yield Fault(
+            says="is 'listed', but scope.products lists nothing",
+            hint="name products, or use held or all",
+            at=("scope", "availability"),
+        )
+    if not scope.target_views and not scope.products:
+        yield Fault(
+            says="is empty, and so is scope.products: there is nothing to ask about",
+            at=("scope", "target_views"),
+        )
+    if scope.inventory_api is InventoryApi.BY_RESOURCE_TYPE:
+        for view in scope.target_views:
+            if view not in scope.resource_types:
+                yield Fault(
+                    says=f"has no resource type for the target view {view}",
+                    hint=f'resource_types = {{ {view} = "…" }}',
+                    at=("scope", "resource_types"),
+                )
+    names = [partner.name for partner in settings.partner]
+    for index, route in enumerate(settings.notify.route):
+        if route.partner and route.partner not in names:
+            near = nearest(route.partner, names)
+            yield Fault(
+                says=f"{route.partner!r} is not the name of a [[partner]]",
+                hint=f"did you mean `{near}`?" if near else "",
+                at=("notify", "route", index, "partner"),
+            )
+
+
+def oddities(settings: Settings) -> Iterator[Fault]:
+    """Yield what may be right, but looks like a slip of the pen."""
+    scope = settings.scope
+    for index, region in enumerate(scope.arm_regions or ()):
+        if region not in places.ARM_REGIONS:
+            close = [each for each in sorted(places.ARM_REGIONS) if region in each]
+            near = close[:3] or [nearest(region, places.ARM_REGIONS)]
+            yield Fault(
+                code=problems.REGION,
+                says=f"{region!r} is not an Azure region that this version knows",
+                hint=_nearest_are(near),
+                at=("scope", "arm_regions", index),
+            )
+    for index, view in enumerate(scope.target_views):
+        if view not in places.TARGET_VIEWS:
+            yield Fault(
+                says=f"{view!r} is not a target view that this version knows",
+                hint=_nearest_are([nearest(view, places.TARGET_VIEWS)]),
+                at=("scope", "target_views", index),
+            )
+
+
+def open_passwords(settings: Settings) -> Iterator[Fault]:
+    """Yield URLs whose password stands where everyone who may read the file can read it."""
+    held: dict[problems.Path, str] = {
+        ("store",): settings.store,
+        ("network", "proxy"): settings.network.proxy,
+        ("metrics", "pushgateway"): settings.metrics.pushgateway,
+    }
+    for index, partner in enumerate(settings.partner):
+        held["partner", index, "limits", "shared"] = partner.limits.shared
+    for path, url in held.items():
+        if has_password(url):
+            yield Fault(
+                says="holds a password",
+                hint="keep it out of the file: PGPASSWORD, .pgpass, or an AUDITOR_ variable",
+                at=path,
+            )
+
+
+def _nearest_are(near: list[str]) -> str:
+    named = ", ".join(f"`{each}`" for each in near if each)
+    return f"nearest {named}" if named else ""
+
+
+def _sign_in(partner: Partner, index: int) -> Iterator[Fault]:
+    needs: tuple[str, ...] = ()
+    match partner.auth:
+        case AuthKind.APP:
+            needs = ("client_id",)
+            if not partner.client_secret and not partner.certificate:
+                needs = ("client_id", "client_secret")
+        case AuthKind.APP_USER:
+            needs = ("client_id", "refresh_token")
+        case AuthKind.WORKLOAD_IDENTITY:
+            needs = ("client_id",)
+        case AuthKind.TOKEN:
+            needs = ("token",)
+    for key in needs:
+        if not getattr(partner, key):
+            yield Fault(
+                says=f"is missing; auth = {partner.auth.value!r} needs it",
+                at=("partner", index, key),
+            )
+    if partner.client_secret and partner.certificate:
+        yield Fault(
+            says="and client_secret are both set; sign in with one of them",
+            at=("partner", index, "certificate"),
+        )
+
+
+def _twice(settings: Settings) -> Iterator[Fault]:
+    for key in ("name", "tenant_id"):
+        seen: set[str] = set()
+        for index, partner in enumerate(settings.partner):
+            value = getattr(partner, key)
+            if value in seen and value:
+                yield Fault(
+                    says=f"{value!r} is already another partner's",
+                    hint="one [[partner]] for each partner tenant",
+                    at=("partner", index, key),
+                )
+            seen.add(value)

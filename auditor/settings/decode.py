@@ -1,0 +1,151 @@
+"""From the plain tables of TOML to `Settings`, finding all that is wrong on the way."""
+
+import functools
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from auditor.settings import problems
+from auditor.settings.problems import Fault, Path, Wrong, nearest
+from auditor.settings.rules import Rule, shown
+from auditor.settings.values import Settings
+
+_OURS = frozenset(["folder", "warnings"])
+"""Fields of `Settings` that are not keys."""
+
+# A table of TOML as it was read: any value may be of any type until its rule has seen it.
+Table = dict[str, Any]
+
+
+class Field(msgspec.Struct, frozen=True):
+    """A key: the rule of its value, or the table or list of tables that stands there."""
+
+    rule: Rule | None = None
+    table: type[msgspec.Struct] | None = None
+    is_list: bool = False
+    is_required: bool = False
+    blank: object = ""
+    """What stands for a required value that is missing or refused."""
+
+
+@functools.cache
+def fields_of(table: type[msgspec.Struct]) -> dict[str, Field]:
+    """Return the keys of a table, in the order in which they are shown."""
+    hints = typing.get_type_hints(table, include_extras=True)
+    fields: dict[str, Field] = {}
+    for field in msgspec.structs.fields(table):
+        if table is Settings and field.name in _OURS:
+            continue
+        hint = hints[field.name]
+        if typing.get_origin(hint) is typing.Annotated:
+            blank: object = () if typing.get_origin(hint.__origin__) is tuple else ""
+            fields[field.name] = Field(
+                rule=hint.__metadata__[0], is_required=field.required, blank=blank
+            )
+        elif typing.get_origin(hint) is tuple:
+            fields[field.name] = Field(table=typing.get_args(hint)[0], is_list=True)
+        else:
+            fields[field.name] = Field(table=hint)
+    return fields
+
+
+@functools.cache
+def tables() -> dict[Path, dict[str, Field]]:
+    """Return the keys of every table, by the table's name; () is the top."""
+
+    def below(path: Path, table: type[msgspec.Struct]) -> Iterator[tuple[Path, dict[str, Field]]]:
+        fields = fields_of(table)
+        yield path, fields
+        for key, field in fields.items():
+            if field.table is not None:
+                yield from below((*path, key), field.table)
+
+    return dict(below((), Settings))
+
+
+class Decoder:
+    """Makes `Settings` of tables. `faults` holds what was wrong, `failed` the paths of it.
+
+    A value that is refused is replaced by its default, so that the rest can still be looked at.
+    """
+
+    def __init__(self) -> None:
+        self.faults: list[Fault] = []
+        self.failed: set[Path] = set()
+
+    def settings(self, document: Table) -> Settings:
+        """Return settings; of use only when `faults` stays empty."""
+        return Settings(**self.fields(document, Settings, ()))
+
+    def fields(self, given: Table, table: type[msgspec.Struct], path: Path) -> Table:
+        known = fields_of(table)
+        for key in given:
+            if key not in known:
+                self.fail(_unknown_key(key, (*path, key), known))
+        made: Table = {}
+        for key, field in known.items():
+            here = (*path, key)
+            if key not in given:
+                if field.is_required:
+                    self.fail(Fault(says="is missing", at=here))
+                    made[key] = field.blank
+            elif field.table is None:
+                self.leaf(given[key], field, here, made)
+            elif field.is_list:
+                made[key] = tuple(self.list_of_tables(given[key], field.table, here))
+            else:
+                made[key] = self.table(given[key], field.table, here)
+        return made
+
+    def leaf(self, value: object, field: Field, path: Path, made: Table) -> None:
+        assert field.rule is not None  # noqa: S101 - a key without table has a rule
+        try:
+            made[str(path[-1])] = field.rule(value)
+        except Wrong as wrong:
+            for fault in wrong.faults:
+                self.fail(msgspec.structs.replace(fault, at=(*path, *fault.at)))
+            self.failed.add(path)
+            if field.is_required:
+                made[str(path[-1])] = field.blank
+
+    def table(self, value: object, table: type[msgspec.Struct], path: Path) -> msgspec.Struct:
+        if not isinstance(value, dict):
+            name = problems.dotted(path)
+            self.fail(Fault(says=f"must be a table, got {shown(value)}", hint=f"[{name}]", at=path))
+            value = {}
+        return table(**self.fields(value, table, path))
+
+    def list_of_tables(
+        self, value: object, table: type[msgspec.Struct], path: Path
+    ) -> Iterator[msgspec.Struct]:
+        if not isinstance(value, list):
+            name = problems.dotted(path)
+            says = f"must be a list of tables, got {shown(value)}"
+            self.fail(Fault(says=says, hint=f"[[{name}]], with two brackets", at=path))
+            return
+        for index, each in enumerate(value):
+            yield self.table(each, table, (*path, index))
+
+    def fail(self, fault: Fault) -> None:
+        self.faults.append(fault)
+        self.failed.add(fault.at)
+
+
+def _unknown_key(key: str, path: Path, known: dict[str, Field]) -> Fault:
+    near = nearest(key, known)
+    if near:
+        return Fault(
+            code=problems.KEY, says="is not a known key", hint=f"did you mean `{near}`?", at=path
+        )
+    everywhere = {each: table for table, keys in tables().items() for each in keys}
+    near = nearest(key, everywhere)
+    home = problems.dotted(everywhere[near]) if near else ""
+    if near:
+        hint = (
+            f"did you mean `{near}` of [{home}]?" if home else f"did you mean `{near}`, at the top?"
+        )
+    else:
+        hint = f"known here: {', '.join(known)}"
+    return Fault(code=problems.KEY, says="is not a known key", hint=hint, at=path)

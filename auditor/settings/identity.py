@@ -1,0 +1,60 @@
+"""Which settings make a run that run: two with the same identity may finish each other's work.
+
+Works on plain JSON values, so that a journal can keep an identity and be compared years later.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+# Plain JSON: what a key holds is only compared and written down, never used.
+Plain = dict[str, Any]
+
+_NOT_IDENTITY = frozenset(
+    ["state_dir", "cache", "network", "metrics", "notify", "mute", "folder", "warnings"]
+)
+"""How answers are found, kept or told, not which questions are asked."""
+
+_NOT_IDENTITY_IN_RUN = frozenset(["keep_raw", "resume_max_age_hours"])
+_NOT_IDENTITY_IN_PARTNER = frozenset(["client_secret", "certificate", "refresh_token", "token"])
+
+
+def identity(settings: Plain) -> Plain:
+    """Return dotted keys and their values; lists are sorted, for their order asks nothing else."""
+    kept = {key: value for key, value in settings.items() if key not in _NOT_IDENTITY}
+    kept["run"] = _without(kept["run"], _NOT_IDENTITY_IN_RUN)
+    kept["scope"] = described(kept["scope"])
+    kept["partner"] = {
+        each["name"]: _without(each, _NOT_IDENTITY_IN_PARTNER)
+        | {"limits": _without(each["limits"], frozenset(["shared"]))}
+        for each in kept["partner"]
+    }
+    return dict(sorted(_flat(kept, "").items()))
+
+
+def difference(ours: Mapping[str, object], theirs: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the keys whose values differ, or that only one of the two has."""
+    absent = object()
+    keys = sorted({*ours, *theirs})
+    return tuple(key for key in keys if ours.get(key, absent) != theirs.get(key, absent))
+
+
+def described(scope: Plain) -> Plain:
+    """Return `[scope]` as people write it: "all" is all."""
+    return {key: "all" if value is None else value for key, value in scope.items()}
+
+
+def _without(table: Plain, keys: frozenset[str]) -> Plain:
+    return {key: value for key, value in table.items() if key not in keys}
+
+
+def _flat(table: Plain, prefix: str) -> Plain:
+    flat: Plain = {}
+    for key, value in table.items():
+        match value:
+            case dict():
+                flat |= _flat(value, f"{prefix}{key}.")
+            case list():
+                flat[prefix + key] = sorted(value)
+            case _:
+                flat[prefix + key] = value
+    return flat

@@ -1,0 +1,266 @@
+"""Read `auditor.toml`, the environment and flags, and say everything that is wrong with them."""
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from auditor.errors import ConfigMissing, ScopeError, SettingsError
+from auditor.settings import checks, environment, places, problems, references
+from auditor.settings.decode import Decoder, Table
+from auditor.settings.environment import Given
+from auditor.settings.lines import key_lines, line_of
+from auditor.settings.problems import Fault, dotted, nearest
+from auditor.settings.values import Narrow, Partner, Settings
+
+DEFAULT_NAME = "auditor.toml"
+_LARGEST = 4 << 20
+_HINT = "every key is explained in the file that `auditor init` writes"
+_TOML_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+
+Problem = tuple[str, str, str]
+
+
+def load(
+    path: Path | str | None = None,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, object] | None = None,
+    *,
+    asking: Narrow | None = None,
+) -> Settings:
+    """Return the configuration, or raise SettingsError with everything that is wrong.
+
+    Without `environ` it is that of this process. `overrides` are flags, by dotted key. `asking` is
+    given when Partner Center is to be asked: the partners it is narrowed to must exist, and their
+    secrets be there.
+    """
+    environ = os.environ if environ is None else environ
+    path = _find(None if path is None else Path(path), environ)
+    source = _Source(path)
+    document = source.parse()
+    given = environment.given(environ)
+    given += [
+        Given(path=tuple(key.split(".")), value=value, origin=f"--{key}")
+        for key, value in (overrides or {}).items()
+    ]
+    for each in given:
+        _put(document, each)
+    source.origins = {each.path: each.origin for each in given}
+
+    decoder = Decoder()
+    settings = decoder.settings(document)
+    if asking is not None and not settings.partner and ("partner",) not in decoder.failed:
+        decoder.fail(Fault(says="is missing: there is nobody to ask for", at=("partner",)))
+    for fault in checks.contradictions(settings):
+        if not any(fault.at[:end] in decoder.failed for end in range(1, len(fault.at) + 1)):
+            decoder.faults.append(fault)
+
+    found = [source.problem(fault) for fault in decoder.faults]
+    found += _mistaken_variables(environ, settings)
+    settings = _placed(settings, path.absolute().parent)
+    if asking is not None:
+        found += _secret_problems(settings, environ, asking)
+    if found:
+        raise SettingsError(
+            f"{_shown(path)}: {len(found)} problem(s)",
+            code=found[0][0],
+            problems=tuple(dict.fromkeys(found)),
+        )
+    odd = [*checks.oddities(settings), *_in_file(checks.open_passwords(settings), source)]
+    settings = msgspec.structs.replace(settings, warnings=tuple(map(source.problem, odd)))
+    if asking is not None:
+        partners_for(settings, asking)
+    return settings
+
+
+def partners_for(settings: Settings, narrow: Narrow) -> tuple[Partner, ...]:
+    """Return the partners that a run asks for; raise for names and countries that are not ours."""
+    names = [partner.name for partner in settings.partner]
+    for name in narrow.partners:
+        if name not in names:
+            near = nearest(name, names)
+            raise ScopeError(
+                f"--partner {name!r} is not in the configuration",
+                code="E_PARTNER_UNKNOWN",
+                hint=f"did you mean `{near}`?" if near else f"known: {', '.join(names)}",
+            )
+    chosen = _named(settings, narrow) if narrow.partners else settings.partner
+    sold_in = {country for partner in chosen for country in partner.countries}
+    for country in narrow.countries:
+        if country not in sold_in:
+            near = places.MISTAKEN_COUNTRIES.get(country, "")
+            hint = f"did you mean `{near}`?" if near in sold_in else ""
+            raise SettingsError(
+                f"--country {country!r} is not a country of the configured partners",
+                code=problems.REGION,
+                hint=hint or f"configured: {', '.join(sorted(sold_in))}",
+            )
+    return chosen
+
+
+class _Source:
+    """The file as text: where each key stands in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lines: dict[problems.Path, int] = {}
+        self.origins: dict[problems.Path, str] = {}
+
+    def parse(self) -> Table:
+        try:
+            with self.path.open("rb") as file:
+                content = file.read(_LARGEST + 1)
+        except (OSError, ValueError) as exc:
+            cause = exc.strerror if isinstance(exc, OSError) else "not a path"
+            raise ConfigMissing(
+                f"{_shown(self.path)} cannot be read: {cause}",
+                hint="pass --config PATH",
+            ) from None
+        if len(content) > _LARGEST:
+            raise self.refused("1:1 is larger than 4 MiB, so hardly a configuration")
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError as exc:
+            line = content.count(b"\n", 0, exc.start) + 1
+            column = exc.start - (content.rfind(b"\n", 0, exc.start) + 1) + 1
+            raise self.refused(f"{line}:{column} is not UTF-8", "save the file as UTF-8") from None
+        try:
+            document = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as exc:
+            raise self.refused(_toml_message(str(exc), text)) from None
+        except (RecursionError, ValueError):  # ValueError: a number of thousands of digits
+            raise self.refused("1:1 is nested too deep, or holds a number too long") from None
+        self.lines = key_lines(text)
+        return document
+
+    def refused(self, says: str, hint: str = "") -> SettingsError:
+        return SettingsError(
+            f"{_shown(self.path)}:{says}",
+            code=problems.SYNTAX,
+            hint=hint or "the file must be TOML; `auditor init` writes one to start from",
+        )
+
+    def problem(self, fault: Fault) -> Problem:
+        """Return a fault with the place where it can be mended."""
+        origin = self.origin(fault.at)
+        if origin:
+            where = origin + dotted(fault.at[2:]) if isinstance(fault.at[-1], int) else origin
+        else:
+            line = line_of(fault.at, self.lines)
+            where = f"{_shown(self.path)}:{line}:" if line else f"{_shown(self.path)}:"
+            where += dotted(fault.at)
+        return fault.code, f"{where} {fault.says}", fault.hint or _HINT
+
+    def origin(self, path: problems.Path) -> str:
+        """Return the variable or flag that set a key, '' for the file."""
+        for end in range(len(path), 0, -1):
+            if path[:end] in self.origins:
+                return self.origins[path[:end]]
+        return ""
+
+
+def _shown(path: Path) -> str:
+    """Return a path for a message; a line break in it must not break the line."""
+    return str(path) if str(path).isprintable() else ascii(str(path))
+
+
+def _find(path: Path | None, environ: Mapping[str, str]) -> Path:
+    if path is None:
+        path = Path(DEFAULT_NAME)
+        if not path.exists() and environ.get("AUDITOR_CONFIG"):
+            path = Path(environ["AUDITOR_CONFIG"])
+    try:
+        is_there = path.exists()
+    except (OSError, ValueError):
+        is_there = False
+    if not is_there:
+        raise ConfigMissing(
+            f"{_shown(path)} not found", hint="pass --config PATH or run `auditor init`"
+        )
+    return path
+
+
+def _toml_message(says: str, text: str) -> str:
+    """Return `line:column what`, as editors understand it."""
+    place = _TOML_PLACE.search(says)
+    if place is None:
+        return f"1:1 {says}"
+    what = says[: place.start()]
+    if place[1]:
+        return f"{place[1]}:{place[2]} {what}"
+    lines = text.split("\n")
+    return f"{len(lines)}:{len(lines[-1]) + 1} {what}"
+
+
+def _put(document: Table, given: Given) -> None:
+    table = document
+    for step in given.path[:-1]:
+        inner = table.setdefault(str(step), {})
+        if not isinstance(inner, dict):  # the file is wrong here, and is told so
+            return
+        table = inner
+    table[str(given.path[-1])] = given.value
+
+
+def _in_file(faults: Iterator[Fault], source: _Source) -> list[Fault]:
+    return [fault for fault in faults if not source.origin(fault.at)]
+
+
+def _mistaken_variables(environ: Mapping[str, str], settings: Settings) -> Iterator[Problem]:
+    named = {
+        reference.removeprefix("env:")
+        for partner in settings.partner
+        for reference in (
+            partner.client_secret,
+            partner.certificate,
+            partner.refresh_token,
+            partner.token,
+        )
+    } | {
+        url.removeprefix("env:")
+        for urls in (settings.notify.urls, *(route.urls for route in settings.notify.route))
+        for url in urls
+    }
+    for name, near in environment.mistaken(environ, named):
+        hint = f"did you mean `{near}`?" if near else "partners are set in the file only"
+        yield problems.KEY, f"environment variable {name} is not a known setting", hint
+
+
+def _named(settings: Settings, narrow: Narrow) -> tuple[Partner, ...]:
+    return tuple(partner for partner in settings.partner if partner.name in narrow.partners)
+
+
+def _secret_problems(
+    settings: Settings, environ: Mapping[str, str], narrow: Narrow
+) -> Iterator[Problem]:
+    for key, reference in settings.secret_references(narrow.partners):
+        try:
+            references.read_secret(reference, environ, settings.folder)
+        except SettingsError as exc:
+            yield exc.error_code, f"{key}: {exc.message}", exc.hint
+
+
+def _placed(settings: Settings, folder: Path) -> Settings:
+    """Return the same with every path absolute, counted from the file."""
+
+    def absolute(path: Path) -> Path:
+        return folder / os.path.expanduser(path)  # noqa: PTH111 - leaves an unknown user's ~ alone
+
+    store = settings.store
+    return msgspec.structs.replace(
+        settings,
+        folder=folder,
+        store=store if "://" in store else str(absolute(Path(store))),
+        state_dir=absolute(settings.state_dir),
+        metrics=msgspec.structs.replace(
+            settings.metrics,
+            textfile=settings.metrics.textfile and absolute(settings.metrics.textfile),
+        ),
+        network=msgspec.structs.replace(
+            settings.network,
+            ca_file=settings.network.ca_file and absolute(settings.network.ca_file),
+        ),
+    )

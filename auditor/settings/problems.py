@@ -1,0 +1,58 @@
+"""What can be wrong with a value, before it is known where the value stands."""
+
+import difflib
+from collections.abc import Iterable
+
+import msgspec
+
+Path = tuple[str | int, ...]
+"""The way to a key: ("partner", 0, "limits", "concurrency")."""
+
+SYNTAX = "E_CONFIG_SYNTAX"
+KEY = "E_CONFIG_KEY"
+VALUE = "E_CONFIG_VALUE"
+GUID = "E_GUID"
+REGION = "E_REGION"
+INSECURE_URL = "E_INSECURE_URL"
+SECRET_MISSING = "E_SECRET_MISSING"  # noqa: S105 - a code, not a secret
+SECRET_MODE = "E_SECRET_MODE"  # noqa: S105 - a code, not a secret
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is wrong, at `at` below the value that a rule was given."""
+
+    code: str = VALUE
+    says: str
+    """The rest of a sentence that begins with the key."""
+    hint: str = ""
+    at: Path = ()
+
+
+class Wrong(Exception):
+    """A rule refuses a value."""
+
+    def __init__(
+        self, says: str = "", *, code: str = VALUE, hint: str = "", faults: tuple[Fault, ...] = ()
+    ) -> None:
+        super().__init__(says)
+        self.faults = faults or (Fault(code=code, says=says, hint=hint),)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the known word closest to `word`, or ''."""
+    by_lower = {each.lower(): each for each in known}
+    found = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[found[0]] if found else ""
+
+
+def dotted(path: Path) -> str:
+    """Return a path as people write it: `partner[0].limits.concurrency`."""
+    words = ""
+    for step in path:
+        match step:
+            case int():
+                words += f"[{step}]"
+            case str():
+                key = step if step.isprintable() else ascii(step)
+                words += f".{key}" if words else key
+    return words

@@ -1,0 +1,155 @@
+"""Rules for what names another place: secrets, servers, stores. Possible secrets are not shown."""
+
+import ipaddress
+import re
+import urllib.parse
+
+from auditor.settings.problems import INSECURE_URL, Wrong
+from auditor.settings.rules import required_text, shown, text
+
+_ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def reference(value: object) -> str:
+    """Accept where a secret is, never the secret itself. The value is not shown: it may be one."""
+    given = value if isinstance(value, str) else ""
+    kind, _, rest = given.partition(":")
+    match kind:
+        case "env":
+            is_good = bool(_ENVIRONMENT_NAME.fullmatch(rest))
+        case "file":
+            is_good = bool(rest) and rest.isprintable()
+        case "keyvault":
+            parts = rest.removeprefix("https://").split("/")
+            is_good = rest.startswith("https://") and len(parts) == 2 and all(parts)  # noqa: PLR2004 - vault and name
+            is_good = is_good and rest.isprintable()
+        case _:
+            is_good = False
+    if not is_good:
+        raise Wrong(
+            "must say where the secret is: env:NAME, file:PATH or keyvault:https://VAULT/NAME"
+            " (the value is not shown)",
+            hint="put the secret into an environment variable or a file, and name that here",
+        )
+    return given
+
+
+def writable_reference(value: object) -> str:
+    """Accept where a secret is that must be written back when it is renewed."""
+    given = reference(value)
+    if given.startswith("env:"):
+        raise Wrong(
+            "must be file:PATH or keyvault:…: a renewed token is written back",
+            hint="an environment variable cannot be written back",
+        )
+    return given
+
+
+def base_url(value: object) -> str:
+    """Accept https, or http to this machine: no bearer token crosses a network in the open."""
+    given = required_text(value)
+    try:
+        parts = urllib.parse.urlsplit(given)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise Wrong("is not a URL", hint="as in https://host") from None
+    if parts.username is not None or parts.password is not None:
+        raise Wrong("must not hold a user or a password (the value is not shown)")
+    if parts.scheme not in {"http", "https"} or not host or port == 0:
+        raise Wrong(f"must be a URL that begins with https://, got {shown(given)}")
+    if parts.query or parts.fragment:
+        raise Wrong(f"must be a URL without ? and #, got {shown(given)}")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise Wrong(
+            f"must begin with https://, got {shown(given)}",
+            code=INSECURE_URL,
+            hint="http is only for this machine itself, as in http://127.0.0.1:8080",
+        )
+    return given.rstrip("/")
+
+
+def proxy(value: object) -> str:
+    """Accept a proxy's URL; '' is none. Its password, if it has one, is not shown."""
+    given = text(value)
+    if not given:
+        return given
+    try:
+        parts = urllib.parse.urlsplit(given)
+        is_good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise Wrong("must be a URL that begins with http:// or https:// (the value is not shown)")
+    return given
+
+
+def store(value: object) -> str:
+    """Accept a folder, file:FOLDER, or postgresql://…; the loader makes a folder absolute."""
+    given = required_text(value)
+    scheme, separator, rest = given.partition("://")
+    if given.startswith("file:"):
+        folder = given.removeprefix("file:")
+        if folder.startswith("//"):
+            folder = folder.removeprefix("//").removeprefix("localhost")
+            if not folder.startswith("/"):
+                raise Wrong("must name a folder of this machine, as in file:///srv/lake")
+        return required_text(urllib.parse.unquote(folder))
+    if not separator:
+        return given
+    if scheme == "postgres":
+        raise Wrong("must begin with postgresql://", hint="postgresql://, with `ql`")
+    if scheme.partition("+")[0] != "postgresql":
+        raise Wrong(
+            f"must be a folder or postgresql://…, got {scheme}://…",
+            hint='as in "./lake" or "postgresql://auditor@db/audit"',
+        )
+    if not rest:
+        raise Wrong("must name a host or a database, as in postgresql://auditor@db/audit")
+    _database(given)
+    return given
+
+
+def shared(value: object) -> str:
+    """Accept who shares the limits: this machine's processes, nobody, or those of a database."""
+    given = required_text(value)
+    if given in {"local", "none"}:
+        return given
+    scheme, _, rest = given.partition("://")
+    if scheme not in {"postgresql", "redis", "rediss"} or not rest:
+        raise Wrong("must be local, none, postgresql://… or redis://… (the value is not shown)")
+    return given
+
+
+def masked(url: str) -> str:
+    """Return a URL, or a path, without the password it may hold."""
+    if "://" not in url:
+        return url
+    url = re.sub(r"(?<=://)([^/?#@:]*):[^/?#]*@", r"\1:***@", url)
+    return re.sub(r"(?i)([?&][^=&]*(?:password|secret|token|key)[^=&]*)=[^&#]*", r"\1=***", url)
+
+
+def has_password(url: str) -> bool:
+    """Return whether a URL holds a password."""
+    return masked(url) != url
+
+
+def _database(url: str) -> None:
+    from sqlalchemy.engine import make_url  # noqa: PLC0415 - heavy, and a folder needs none of it
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415 - likewise
+
+    try:
+        make_url(url)
+    except (ArgumentError, ValueError):
+        raise Wrong(
+            "is not a database URL (the value is not shown: it may hold a password)",
+            hint="as in postgresql://auditor@db/audit; the password comes from PGPASSWORD",
+        ) from None
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

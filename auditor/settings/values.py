@@ -1,0 +1,315 @@
+"""What `auditor.toml` says, as one frozen value. See `design.md` section 7.
+
+Every field carries the rule that its value follows; `template.toml` shows each with its default.
+"""
+
+import hashlib
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from auditor.model import ChangeKind, CheckKind
+from auditor.settings import identity, rules, urls
+
+
+class Cloud(StrEnum):
+    """The clouds that have a Partner Center."""
+
+    GLOBAL = "global"
+    US_GOVERNMENT = "us_government"
+    CHINA = "china"
+
+
+class AuthKind(StrEnum):
+    """How a partner signs in."""
+
+    APP = "app"
+    APP_USER = "app_user"
+    WORKLOAD_IDENTITY = "workload_identity"
+    TOKEN = "token"  # noqa: S105 - the name of a kind
+
+
+class CustomerCountry(StrEnum):
+    """Which countries a customer is asked about."""
+
+    OWN = "own"
+    ALL = "all"
+
+
+class AvailabilityScope(StrEnum):
+    """Which products the availability checks ask for."""
+
+    HELD = "held"
+    LISTED = "listed"
+    ALL = "all"
+
+
+class InventoryApi(StrEnum):
+    """Which of the two inventory endpoints is used."""
+
+    AUTO = "auto"
+    CHECK_INVENTORY = "check_inventory"
+    BY_RESOURCE_TYPE = "by_resource_type"
+
+
+class KeepRaw(StrEnum):
+    """Which raw replies stay in `state_dir`."""
+
+    NONE = "none"
+    FAILED = "failed"
+    ALL = "all"
+
+
+_limit = rules.whole(1, 1_000_000)
+_hours = rules.number(0, 24 * 366)
+_reference = rules.optional(urls.reference)
+_references = rules.list_of(urls.reference)
+_some_references = rules.list_of(urls.reference, at_least=1)
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Calls started per minute, at most."""
+
+    customers: Annotated[int, _limit] = 250
+    catalog: Annotated[int, _limit] = 600
+    inventory: Annotated[int, _limit] = 600
+    per_customer: Annotated[int, _limit] = 120
+    concurrency: Annotated[int, rules.whole(1, 4096)] = 64
+    shared: Annotated[str, urls.shared] = "local"
+
+
+class Partner(msgspec.Struct, frozen=True, kw_only=True):
+    """One partner tenant. Secrets are named, as `env:NAME` and so on, never held; '' is not set."""
+
+    name: Annotated[str, rules.name]
+    cloud: Annotated[Cloud, rules.one_of(Cloud)] = Cloud.GLOBAL
+    tenant_id: Annotated[str, rules.guid]
+    countries: Annotated[tuple[str, ...], rules.list_of(rules.country, at_least=1)]
+    auth: Annotated[AuthKind, rules.one_of(AuthKind)] = AuthKind.APP
+    client_id: Annotated[str, rules.optional(rules.hidden_guid)] = ""
+    client_secret: Annotated[str, _reference] = ""
+    certificate: Annotated[str, _reference] = ""
+    refresh_token: Annotated[str, rules.optional(urls.writable_reference)] = ""
+    token: Annotated[str, _reference] = ""
+    base_url: Annotated[str, rules.optional(urls.base_url)] = ""
+    """'' is the cloud's own."""
+    limits: Limits = Limits()
+
+    def secret_references(self) -> dict[str, str]:
+        """Return the secrets that signing in needs, by the key that names them."""
+        keys: tuple[str, ...]
+        match self.auth:
+            case AuthKind.APP:
+                keys = ("client_secret", "certificate")
+            case AuthKind.APP_USER:
+                keys = ("refresh_token", "client_secret", "certificate")
+            case AuthKind.TOKEN:
+                keys = ("token",)
+            case AuthKind.WORKLOAD_IDENTITY:
+                keys = ()
+        return {key: getattr(self, key) for key in keys if getattr(self, key)}
+
+
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked about."""
+
+    customers: Annotated[tuple[str, ...] | None, rules.all_or(rules.list_of(rules.guid))] = None
+    """None is all."""
+    customer_country: Annotated[CustomerCountry, rules.one_of(CustomerCountry)] = (
+        CustomerCountry.OWN
+    )
+    azure_subscriptions: Annotated[
+        tuple[str, ...] | None, rules.all_or(rules.list_of(rules.guid))
+    ] = None
+    """None is all."""
+    check_registration: Annotated[bool, rules.flag] = True
+    target_views: Annotated[tuple[str, ...], rules.list_of(rules.name)] = ("AzureReservationsVM",)
+    products: Annotated[tuple[str, ...], rules.list_of(rules.product)] = ()
+    segments: Annotated[
+        tuple[str, ...],
+        rules.list_of(rules.word("commercial", "education", "government", "nonprofit"), at_least=1),
+    ] = ("commercial",)
+    arm_regions: Annotated[
+        tuple[str, ...] | None, rules.all_or(rules.list_of(rules.arm_region))
+    ] = None
+    """None is all."""
+    reservation_scopes: Annotated[
+        tuple[str, ...], rules.list_of(rules.word("AzurePlan", ""), at_least=1)
+    ] = ("AzurePlan",)
+    """'' is the scope of legacy subscriptions."""
+    checks: Annotated[tuple[CheckKind, ...], rules.list_of(rules.one_of(CheckKind), at_least=1)] = (
+        CheckKind.INVENTORY,
+        CheckKind.AVAILABILITY,
+    )
+    availability: Annotated[AvailabilityScope, rules.one_of(AvailabilityScope)] = (
+        AvailabilityScope.HELD
+    )
+    availability_always: Annotated[tuple[str, ...], rules.list_of(rules.product)] = ()
+    inventory_api: Annotated[InventoryApi, rules.one_of(InventoryApi)] = InventoryApi.AUTO
+    resource_types: Annotated[dict[str, str], rules.words] = msgspec.field(
+        default_factory=lambda: {"AzureReservationsVM": "VirtualMachines"}
+    )
+    lifecycle: Annotated[bool, rules.flag] = False
+
+
+class Cache(msgspec.Struct, frozen=True, kw_only=True):
+    """Hours before a listing is asked again; 0 is every run."""
+
+    subscriptions: Annotated[float, _hours] = 72
+    catalog: Annotated[float, _hours] = 20
+    billing_country: Annotated[float, _hours] = 720
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run goes about it."""
+
+    time_zone: Annotated[str, rules.time_zone] = "UTC"
+    max_failed_share: Annotated[float, rules.number(0, 1)] = 0.05
+    batch_size: Annotated[int, rules.whole(1, 1000)] = 50
+    keep_raw: Annotated[KeepRaw, rules.one_of(KeepRaw)] = KeepRaw.FAILED
+    resume_max_age_hours: Annotated[float, _hours] = 12
+
+
+class Network(msgspec.Struct, frozen=True, kw_only=True):
+    """How Partner Center is reached."""
+
+    proxy: Annotated[str, urls.proxy] = ""
+    """'' is none; may hold a password, so show it with `settings.masked` only."""
+    ca_file: Annotated[Path | None, rules.path] = None
+    """None is the system's certificates."""
+
+
+class Metrics(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the figures of a run go."""
+
+    textfile: Annotated[Path | None, rules.path] = None
+    """None is nowhere."""
+    pushgateway: Annotated[str, urls.proxy] = ""
+    """'' is nowhere; may hold a password, so show it with `settings.masked` only."""
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """Who else is told, of one partner or reseller; '' is any."""
+
+    partner: Annotated[str, rules.optional(rules.name)] = ""
+    reseller: Annotated[str, rules.text] = ""
+    urls: Annotated[tuple[str, ...], _some_references]
+
+
+class Notify(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is told of which changes. The URLs are secrets, so they are named, never held."""
+
+    urls: Annotated[tuple[str, ...], _references] = ()
+    on: Annotated[tuple[ChangeKind, ...], rules.list_of(rules.one_of(ChangeKind))] = (
+        ChangeKind.NEWLY_RESTRICTED,
+        ChangeKind.LEFT_CATALOG,
+        ChangeKind.NO_LONGER_PURCHASABLE,
+        ChangeKind.FIRST_SEEN_RESTRICTED,
+    )
+    route: tuple[Route, ...] = ()
+
+
+class Mute(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known and accepted, so that nobody is told again; `*` is any."""
+
+    customer: Annotated[str, rules.muted_customer] = "*"
+    sku: Annotated[str, rules.muted_sku] = "*"
+    region: Annotated[str, rules.muted_region] = "*"
+    reason: Annotated[str, rules.text] = ""
+    until: Annotated[date | None, rules.day] = None
+    """None is for ever."""
+
+
+class Narrow(msgspec.Struct, frozen=True, kw_only=True):
+    """What the user narrows one run to; empty tuples narrow nothing."""
+
+    customers: tuple[str, ...] = ()
+    """Ids, domains or exact company names, as typed; ids in lower case."""
+    partners: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    resume: str | None = None
+    """None starts a new run; '' goes on with the newest unfinished one."""
+    trigger: str = "manual"
+    fail_on: tuple[ChangeKind, ...] = ()
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether all customers and countries of its partners are asked."""
+        return not self.customers and not self.countries
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole configuration. All paths are absolute."""
+
+    store: Annotated[str, urls.store] = "./lake"
+    """A folder, or `postgresql://…`, which may hold a password: show `shown_store()`."""
+    state_dir: Annotated[Path, rules.required_path] = Path("./state")
+    partner: tuple[Partner, ...] = ()
+    scope: Scope = Scope()
+    cache: Cache = Cache()
+    run: Run = Run()
+    network: Network = Network()
+    metrics: Metrics = Metrics()
+    notify: Notify = Notify()
+    mute: tuple[Mute, ...] = ()
+
+    folder: Path = Path()
+    """Where the file lies: what `file:PATH` counts from."""
+    warnings: tuple[tuple[str, str, str], ...] = ()
+    """(code, message, hint) of what is odd but not wrong."""
+
+    def __repr__(self) -> str:
+        """Return a line for a debugger: the rest may hold passwords in URLs."""
+        return f"Settings(store={self.shown_store()!r}, folder={self.folder!r})"
+
+    def shown_store(self) -> str:
+        """Return the store's URL without its password."""
+        return urls.masked(self.store)
+
+    def secret_references(self, partners: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+        """Return (key, reference) of each secret that a run needs; no partners named are all."""
+        found = [
+            (f"partner {partner.name}: {key}", reference)
+            for partner in self.partner
+            if not partners or partner.name in partners
+            for key, reference in partner.secret_references().items()
+        ]
+        found += [("notify.urls", each) for each in self.notify.urls]
+        for route in self.notify.route:
+            found += [("notify.route.urls", each) for each in route.urls]
+        return found
+
+    def identity(self, narrow: Narrow | None = None) -> dict[str, object]:
+        """Return, key by key, what makes two runs the same run: plain JSON, without secrets."""
+        found = identity.identity(_plain(self) | {"store": self.shown_store()})
+        if narrow is not None:
+            found["--customer"] = sorted(narrow.customers)
+            found["--partner"] = sorted(narrow.partners)
+            found["--country"] = sorted(narrow.countries)
+        return found
+
+    def config_hash(self, narrow: Narrow | None = None) -> str:
+        """Return a short name for `identity`: the same in every process and on every machine."""
+        named = msgspec.json.encode(self.identity(narrow), order="deterministic")
+        return hashlib.sha256(named).hexdigest()[:16]
+
+    def difference(self, other: "Settings | dict[str, object]") -> tuple[str, ...]:
+        """Return the keys in which another configuration, or its `identity`, is another run."""
+        theirs = other.identity() if isinstance(other, Settings) else other
+        return identity.difference(self.identity(), theirs)
+
+    def describe_scope(self, narrow: Narrow | None = None) -> dict[str, object]:
+        """Return what a run asks about, as plain JSON for `snapshot.scope`."""
+        scope = identity.described(_plain(self.scope))
+        if narrow is not None and not narrow.is_full:
+            scope["only_customers"] = sorted(narrow.customers)
+            scope["only_countries"] = sorted(narrow.countries)
+        return scope
+
+
+def _plain(value: msgspec.Struct) -> identity.Plain:
+    plain: identity.Plain = msgspec.json.decode(msgspec.json.encode(value, enc_hook=str))
+    return plain

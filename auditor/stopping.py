@@ -1,0 +1,136 @@
+"""How the process ends: signals that stop it with care, and the exit status of every ending."""
+
+import asyncio
+import errno
+import os
+import signal
+import threading
+from collections.abc import Coroutine, Iterator
+from types import FrameType, TracebackType
+from typing import Any, Self, TypeVar
+
+from auditor.errors import AuditorError, Bug, StoreFailed
+
+T = TypeVar("T")
+
+_PATIENCE_S = 15.0
+"""How long stopping with care may take. The journal is on disk by then, whatever still hangs."""
+
+_DISK_FAULTS = frozenset(
+    [errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE]
+)
+
+
+class Stopped(BaseException):
+    """A signal asked the process to end. Not an Exception, so that nothing swallows it."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signal.Signals(signum).name)
+        self.exit_status = _status_of(signum)
+
+
+class Stopper:
+    """Turns the first signal into `Stopped`, or into the cancelling of the work that is waited for.
+
+    A second signal ends the process at once. What the parent ignores (`nohup`) stays ignored.
+    """
+
+    def __init__(self) -> None:
+        self._signum = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[object] | None = None
+        self._before: dict[int, Any] = {}  # whatever `signal.signal` returned, to be given back
+        self._timer: threading.Timer | None = None
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+                signum = getattr(signal, name, None)  # Windows has no SIGHUP
+                if signum is not None and signal.getsignal(signum) is not signal.SIG_IGN:
+                    self._before[signum] = signal.signal(signum, self._on_signal)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        for signum, handler in self._before.items():
+            signal.signal(signum, handler)
+
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run work to its end. A signal cancels it: it cleans up, and `Stopped` comes out."""
+        with asyncio.Runner() as runner:
+            self._loop = runner.get_loop()
+            task = self._loop.create_task(work)
+            self._task = task
+            try:
+                return self._loop.run_until_complete(task)
+            except asyncio.CancelledError:
+                if self._signum:
+                    raise Stopped(self._signum) from None
+                raise
+            finally:
+                self._task = None
+
+    def _on_signal(self, signum: int, _frame: FrameType | None) -> None:
+        if self._signum:
+            os._exit(_status_of(signum))
+        self._signum = signum
+        if self._task is None or self._loop is None:
+            raise Stopped(signum)
+        self._timer = threading.Timer(_PATIENCE_S, os._exit, [_status_of(signum)])
+        self._timer.daemon = True
+        self._timer.start()
+        self._loop.call_soon_threadsafe(self._task.cancel)
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """Yield the errors in a group of errors, or the error itself."""
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from leaves(each)
+    else:
+        yield error
+
+
+def as_auditor_error(error: BaseException) -> AuditorError:
+    """Return what to tell the user of an error that is not one of ours; its text stays inside."""
+    if isinstance(error, AuditorError):
+        return error
+    if isinstance(error, OSError) and error.errno in _DISK_FAULTS:
+        place = f"{error.filename}: " if error.filename else ""
+        return StoreFailed(
+            f"{place}{error.strerror}", hint="make room, then `auditor run --resume`"
+        )
+    step = error.__traceback__
+    while step is not None and step.tb_next is not None:
+        step = step.tb_next
+    place = "" if step is None else _place(step)
+    return Bug(
+        f"{type(error).__name__}{place}: the auditor itself is at fault",
+        hint="run again with --debug and report what it prints",
+    )
+
+
+def exit_status_of(error: BaseException) -> int:
+    """Return the exit status that an error ends the process with."""
+    match error:
+        case Stopped():
+            return error.exit_status
+        case KeyboardInterrupt():
+            return _status_of(signal.SIGINT)
+        case _:
+            return as_auditor_error(next(leaves(error))).exit_status
+
+
+def _place(step: TracebackType) -> str:
+    code = step.tb_frame.f_code
+    return f" in {os.path.basename(code.co_filename)}:{step.tb_lineno}"  # noqa: PTH119 - a name
+
+
+def _status_of(signum: int) -> int:
+    return 130 if signum == signal.SIGINT else 143

@@ -1,0 +1,293 @@
+"""Bad input, through the real command: exit status, a line and a hint for each mistake, no trace.
+
+The table is in the threat and promise list; rows that need a server are tested with one.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+PARTNER = """\
+[[partner]]
+name = "contoso-eu"
+tenant_id = "aaaaaaaa-0000-4000-8000-000000000001"
+countries = ["DE"]
+auth = "token"
+token = "env:CONTOSO_TOKEN"
+base_url = "http://127.0.0.1:9"
+"""
+CANARY = "canary-hunter2pass"
+
+Ran = subprocess.CompletedProcess[str]
+Auditor = Callable[..., Ran]
+
+
+@pytest.fixture
+def auditor(tmp_path: Path) -> Auditor:
+    def run(*words: str, config: str | None = None, **environ: str) -> Ran:
+        if config is not None:
+            (tmp_path / "auditor.toml").write_text(config, encoding="utf-8")
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("AUDITOR_")}
+        return subprocess.run(
+            [sys.executable, "-m", "auditor", *words],
+            cwd=tmp_path,
+            env=inherited | {"CONTOSO_TOKEN": CANARY} | environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def told(ran: Ran) -> list[tuple[str, str, str]]:
+    """Return (code, message, hint) of each error, having checked the shape of them all."""
+    lines = ran.stderr.splitlines()
+    assert "Traceback" not in ran.stderr
+    assert CANARY not in ran.stderr + ran.stdout
+    assert ran.returncode not in {1, 2, 99}
+    found = []
+    for error, hint in zip(lines[::2], lines[1::2], strict=True):
+        match = re.fullmatch(r"error\[(E_[A-Z_]+)\]: (.+)", error)
+        assert match, error
+        assert re.fullmatch(r"hint: .+", hint), hint
+        found.append((match[1], match[2], hint.removeprefix("hint: ")))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("config", "status", "code", "says", "hint"),
+    [
+        (None, 66, "E_CONFIG_MISSING", "auditor.toml not found", "run `auditor init`"),
+        ('store = "x"\nrun = [1,\n', 78, "E_CONFIG_SYNTAX", "auditor.toml:3:1 ", "TOML"),
+        (
+            PARTNER + "[partner.limits]\nconcurency = 3\n",
+            78,
+            "E_CONFIG_KEY",
+            "auditor.toml:9:partner[0].limits.concurency is not a known key",
+            "did you mean `concurrency`?",
+        ),
+        (
+            PARTNER + "[partner.limits]\ncatalog = -1\n",
+            78,
+            "E_CONFIG_VALUE",
+            "9:partner[0].limits.catalog must be a whole number from 1 to 1000000, got -1",
+            "init",
+        ),
+        (
+            PARTNER + '[run]\nbatch_size = "ten"\n',
+            78,
+            "E_CONFIG_VALUE",
+            "auditor.toml:9:run.batch_size must be a whole number from 1 to 1000, got 'ten'",
+            "init",
+        ),
+        (
+            PARTNER + '[scope]\ncustomers = ["d6bf25b7-e0a8-4f2d-a31b-97b55cfc774"]\n',
+            78,
+            "E_GUID",
+            "9:scope.customers[0] 'd6bf25b7-e0a8-4f2d-a31b-97b55cfc774' is not a GUID (35 of 36",
+            "looks like",
+        ),
+        (
+            PARTNER.replace('"DE"', '"UK"'),
+            78,
+            "E_REGION",
+            "auditor.toml:4:partner[0].countries[0] 'UK' is not a country code",
+            "`GB`",
+        ),
+        (
+            PARTNER.replace("CONTOSO_TOKEN", "NOWHERE_TO_BE_FOUND"),
+            78,
+            "E_SECRET_MISSING",
+            "partner contoso-eu: token: environment variable NOWHERE_TO_BE_FOUND is not set",
+            "",
+        ),
+        (
+            PARTNER.replace("env:CONTOSO_TOKEN", CANARY),
+            78,
+            "E_CONFIG_VALUE",
+            "auditor.toml:6:partner[0].token must say where the secret is",
+            "",
+        ),
+        (
+            PARTNER.replace("127.0.0.1:9", "partner.example"),
+            78,
+            "E_INSECURE_URL",
+            "auditor.toml:7:partner[0].base_url must begin with https://",
+            "127.0.0.1",
+        ),
+        (
+            f'store = "mysql://u:{CANARY}@db/x"\n{PARTNER}',
+            78,
+            "E_CONFIG_VALUE",
+            "auditor.toml:1:store must be a folder or postgresql://…",
+            "./lake",
+        ),
+        ('store = "./lake"\n', 78, "E_CONFIG_VALUE", "partner is missing", ""),
+    ],
+)
+def test_a_bad_configuration_is_told(
+    auditor: Auditor, *, config: str | None, status: int, code: str, says: str, hint: str
+) -> None:
+    ran = auditor("run", config=config)
+    assert ran.returncode == status
+    assert ran.stdout == ""
+    (found,) = told(ran)
+    assert found[0] == code
+    assert says in found[1]
+    assert hint in found[2]
+
+
+def test_all_errors_are_told_at_once(auditor: Auditor) -> None:
+    ran = auditor(
+        "run",
+        config="stor = 1\n" + PARTNER.replace('"DE"', '"UK"').replace("CONTOSO", "NOBODY"),
+        AUDITOR_RUN__BATCH_SIZE="-1",
+    )
+    assert ran.returncode == 78
+    assert {code for code, _, _ in told(ran)} == {
+        "E_CONFIG_KEY",
+        "E_REGION",
+        "E_SECRET_MISSING",
+        "E_CONFIG_VALUE",
+    }
+    assert len(told(ran)) == 4
+
+
+@pytest.mark.parametrize(("mode", "is_refused"), [(0o644, True), (0o640, True), (0o600, False)])
+def test_a_secret_file_that_others_can_read_is_told(
+    auditor: Auditor, tmp_path: Path, mode: int, is_refused: bool
+) -> None:
+    """S12."""
+    secret = tmp_path / "token"
+    secret.write_text(CANARY, encoding="utf-8")
+    secret.chmod(mode)
+    config = PARTNER.replace("env:CONTOSO_TOKEN", "file:token") + "[run]\nbatch_size = 0\n"
+    ran = auditor("run", config=config)
+    codes = {code: (message, hint) for code, message, hint in told(ran)}
+    assert ran.returncode == 78
+    assert ("E_SECRET_MODE" in codes) is is_refused
+    if is_refused:
+        message, hint = codes["E_SECRET_MODE"]
+        assert f"mode {mode:04o}" in message
+        assert "chmod 0600" in hint
+
+
+def test_a_misspelt_variable_is_told(auditor: Auditor) -> None:
+    ran = auditor("run", config=PARTNER, AUDITOR_SCOPE_AVAILABILITY="all")
+    assert ran.returncode == 78
+    ((code, message, hint),) = told(ran)
+    assert code == "E_CONFIG_KEY"
+    assert "AUDITOR_SCOPE_AVAILABILITY" in message
+    assert "`AUDITOR_SCOPE__AVAILABILITY`" in hint
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "code", "hint"),
+    [
+        (["run", "--country", "XX"], 78, "E_REGION", "configured: DE"),
+        (["plan", "--country", "Germany"], 78, "E_REGION", "configured: DE"),
+        (["run", "--partner", "contoso-ue"], 65, "E_PARTNER_UNKNOWN", "`contoso-eu`"),
+        (["run", "--config", "nowhere.toml"], 66, "E_CONFIG_MISSING", "--config"),
+        (["run", "--config", "."], 66, "E_CONFIG_MISSING", "--config"),
+        (["run", "--custmer", "x"], 64, "E_USAGE", "`--customer`"),
+        (["rnu"], 64, "E_USAGE", "`run`"),
+        (["--config", "x", "run"], 64, "E_USAGE", "options go after the command"),
+        (["changes", "--kind", "new"], 64, "E_USAGE", "--help"),
+        (["snapshots", "show", "../../etc/passwd"], 64, "E_USAGE", "--help"),
+        (["snapshots", "show", "x"], 66, "E_INPUT_MISSING", "auditor run"),
+        (["changes"], 66, "E_INPUT_MISSING", "auditor run"),
+        (["init"], 73, "E_OUTPUT", "--config"),
+        (["init", "--config", "no/folder.toml"], 73, "E_OUTPUT", "folder"),
+        (["sandbox", "--faults", "nowhere.toml"], 66, "E_INPUT_MISSING", ""),
+        (["sandbox", "--faults", "auditor.toml", "--port", "0"], 64, "E_USAGE", ""),
+    ],
+)
+def test_bad_words_are_told(
+    auditor: Auditor, words: list[str], status: int, code: str, hint: str
+) -> None:
+    ran = auditor(*words, config=PARTNER)
+    assert (ran.returncode, ran.stdout) == (status, "")
+    ((found, _, hinted),) = told(ran)
+    assert found == code
+    assert hint in hinted
+
+
+@pytest.mark.parametrize("words", [["run"], ["plan"], ["run", "--format", "json"]])
+def test_with_json_logs_each_error_is_an_object(auditor: Auditor, words: list[str]) -> None:
+    """Nothing was read, so nothing is on stdout: `run --format json` begins after that."""
+    ran = auditor(*words, "--log-format", "json", config="stor = 1\n[run]\nbatch_size = 0\n")
+    assert ran.returncode == 78
+    assert ran.stdout == ""
+    records = [json.loads(line) for line in ran.stderr.splitlines()]
+    assert [record["code"] for record in records] == [
+        "E_CONFIG_KEY",
+        "E_CONFIG_VALUE",
+        "E_CONFIG_VALUE",
+    ]
+    assert all(record["level"] == "error" and record["hint"] for record in records)
+
+
+def test_wrong_flags_are_json_too(auditor: Auditor) -> None:
+    for words in (["--log-format", "json"], ["--log-format=json"]):
+        ran = auditor("run", "--nonsense", *words)
+        assert ran.returncode == 64
+        assert json.loads(ran.stderr)["code"] == "E_USAGE"
+
+
+def test_a_run_that_reaches_nobody_still_prints_its_object(auditor: Auditor) -> None:
+    """E_UNREACHABLE: nobody listens on the discard port."""
+    ran = auditor("run", "--format", "json", "--quiet", config=PARTNER)
+    assert ran.returncode == 69
+    (code, message, _) = told(ran)[0]
+    assert code == "E_UNREACHABLE"
+    assert "refused" in message
+    assert ran.stdout.count("\n") == 1
+    assert json.loads(ran.stdout).keys() == {"run_id", "exit", "seconds", "snapshots"}
+    assert json.loads(ran.stdout)["exit"] == 69
+
+
+@pytest.mark.parametrize("kind", ["app", "app_user", "workload_identity"])
+def test_a_way_to_sign_in_that_is_not_built_is_told(
+    auditor: Auditor, tmp_path: Path, kind: str
+) -> None:
+    (tmp_path / "secret").write_text(CANARY, encoding="utf-8")
+    (tmp_path / "secret").chmod(0o600)
+    keys = 'client_id = "bbbbbbbb-0000-4000-8000-000000000001"\nclient_secret = "file:secret"\n'
+    keys += 'refresh_token = "file:secret"\n'
+    ran = auditor("run", config=PARTNER.replace('auth = "token"', f'auth = "{kind}"') + keys)
+    assert ran.returncode == 78
+    ((code, message, _),) = told(ran)
+    assert code == "E_CONFIG_VALUE"
+    assert kind in message
+
+
+def test_an_odd_region_is_a_warning(auditor: Auditor) -> None:
+    config = PARTNER + '[scope]\narm_regions = ["Europe"]\n'
+    ran = auditor("changes", config=config)
+    warning, hint, *_ = ran.stderr.splitlines()
+    assert warning.startswith("warning[E_REGION]: auditor.toml:9:scope.arm_regions[0] 'europe' ")
+    assert hint == "hint: nearest `northeurope`, `westeurope`"
+    assert "warning" not in auditor("changes", "--quiet", config=config).stderr
+
+
+def test_debug_shows_where_but_no_secret(auditor: Auditor) -> None:
+    """S1: the trace is there on demand, without what must not be seen."""
+    ran = auditor("run", "--debug", config=PARTNER.replace("env:CONTOSO_TOKEN", CANARY), X=CANARY)
+    assert ran.returncode == 78
+    assert "Traceback" in ran.stderr
+    assert CANARY not in ran.stderr
+
+
+def test_words_cannot_move_the_cursor(auditor: Auditor) -> None:
+    """S7 and S20."""
+    ran = auditor("run", "--partner", "a", "--country", "x", "--\x1b[31m")
+    assert ran.returncode == 64
+    assert "\x1b" not in ran.stderr

@@ -1,0 +1,165 @@
+"""The command itself: help, streams, signals, and what it loads before it must."""
+
+import io
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from auditor import __version__
+from auditor.arguments.manual import COMMANDS
+from auditor.cli import main
+
+COMMAND = [sys.executable, "-m", "auditor"]
+HEAVY = {"pandas", "pyarrow", "duckdb", "aiohttp", "sqlalchemy", "rich", "jinja2", "numpy", "yarl"}
+
+
+def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *words], cwd=cwd, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)]
+)
+def test_help_is_on_stdout_and_ends_well(words: list[str], tmp_path: Path) -> None:
+    ran = run(*words, cwd=tmp_path)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_version_is_the_package_s(tmp_path: Path) -> None:
+    assert run("--version", cwd=tmp_path).stdout == f"auditor {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["run", "--help"], ["run", "--nonsense"], ["run"], ["init"]]
+)
+def test_nothing_heavy_is_loaded_before_it_is_needed(words: list[str], tmp_path: Path) -> None:
+    """Help answers at once: what takes seconds to load is loaded by the command that needs it."""
+    code = (
+        "import os, sys; from auditor.cli import main;"
+        "main(sys.argv[1:], os.environ, sys.stdin, sys.stdout, sys.stderr);"
+        "print('LOADED', *sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = set(re.findall(r"^LOADED (.*)$", ran.stdout, re.MULTILINE)[0].split())
+    assert "auditor" in loaded
+    assert not loaded & HEAVY
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    """`auditor --help | head -0`."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        ran = subprocess.run(
+            [*COMMAND, "run", "--help"],
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            cwd=tmp_path,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_under_stdout_is_74(tmp_path: Path) -> None:
+    """P30."""
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        ran = subprocess.run(
+            [*COMMAND, "--help"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            check=False,
+        )
+    assert ran.returncode == 74
+    assert ran.stderr.splitlines()[0] == "error[E_IO]: No space left on device"
+    assert len(ran.stderr.splitlines()) == 2
+
+
+@pytest.mark.parametrize(("closed", "status"), [("--help >&-", 0), ("runn 2>&-", 64)])
+def test_a_stream_that_is_closed_is_no_crash(closed: str, status: int, tmp_path: Path) -> None:
+    ran = subprocess.run(
+        ["sh", "-c", f'"{sys.executable}" -m auditor {closed}'],
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr, ran.stdout) == (status, b"", b"")
+
+
+def test_what_is_written_is_for_the_owner_alone(tmp_path: Path) -> None:
+    """S12: umask 077 whatever the caller's is."""
+    ran = run("init", cwd=tmp_path)
+    assert ran.returncode == 0
+    assert ran.stdout == ""
+    assert stat.S_IMODE((tmp_path / "auditor.toml").stat().st_mode) == 0o600
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
+    process = subprocess.Popen(
+        [*COMMAND, "sandbox", "--port", "0", "--customers", "2"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("http://127.0.0.1:")
+    yield process
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("signum", "status"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143)],
+)
+def test_a_signal_ends_it_with_its_status(
+    sandbox: "subprocess.Popen[str]", signum: signal.Signals, status: int
+) -> None:
+    """P29 and P33."""
+    sandbox.send_signal(signum)
+    _, err = sandbox.communicate()
+    assert sandbox.returncode == status
+    assert f"error[E_STOPPED]: stopped by {signum.name}" in err
+    assert "Traceback" not in err
+
+
+class TestInProcess:
+    def test_it_returns_and_never_exits(self, tmp_path: Path) -> None:
+        for words, status in (
+            (["--version"], 0),
+            (["runn"], 64),
+            (["run", "--config", str(tmp_path / "no")], 66),
+        ):
+            out, err = io.StringIO(), io.StringIO()
+            assert main(words, {}, io.StringIO(), out, err) == status
+            assert bool(out.getvalue()) is (status == 0)
+            assert bool(err.getvalue()) is (status != 0)
+
+    def test_the_umask_is_given_back(self) -> None:
+        before = os.umask(0o022)
+        try:
+            main(["--version"], {}, io.StringIO(), io.StringIO(), io.StringIO())
+            assert os.umask(0o022) == 0o022
+        finally:
+            os.umask(before)

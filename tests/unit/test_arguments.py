@@ -1,0 +1,191 @@
+"""The command line: what is taken, and what is said of what is not."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditor.arguments import commands, parse
+from auditor.arguments.commands import Command, Format, Parsed, Text
+from auditor.arguments.manual import COMMANDS, EXIT_STATUSES, pages_below
+from auditor.errors import UsageError
+from auditor.events import LogFormat
+from auditor.model import ChangeKind
+from auditor.settings import Narrow
+
+GUID = "ABCDEF00-0000-4000-8000-000000000001"
+
+
+def parsed(*words: str) -> Parsed:
+    return parse(words, "1.2.3")
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        ("demo", commands.Demo()),
+        ("demo --out x --seed 7", commands.Demo(out=Path("x"), seed=7)),
+        ("sandbox", commands.Sandbox()),
+        (
+            "sandbox --port 0 --seed 2 --faults f.toml --customers 9",
+            commands.Sandbox(port=0, seed=2, faults=Path("f.toml"), customers=9),
+        ),
+        ("init --config a/b.toml", commands.Init(config=Path("a/b.toml"))),
+        ("plan --explain", commands.Plan(narrow=Narrow(), explain=True)),
+        ("run", commands.Run(narrow=Narrow())),
+        ("run --resume", commands.Run(narrow=Narrow(resume=""))),
+        ("run --resume RUN1", commands.Run(narrow=Narrow(resume="RUN1"))),
+        ("run --resume --trigger cron", commands.Run(narrow=Narrow(resume="", trigger="cron"))),
+        (
+            f"run --customer contoso.com --customer {GUID} --partner a --country de --country FR",
+            commands.Run(
+                narrow=Narrow(
+                    customers=("contoso.com", GUID.lower()),
+                    partners=("a",),
+                    countries=("DE", "FR"),
+                )
+            ),
+        ),
+        (
+            "run --fail-on left_catalog --fail-on left_catalog --format json --quiet --debug",
+            commands.Run(
+                narrow=Narrow(fail_on=(ChangeKind.LEFT_CATALOG,)),
+                format=Format.JSON,
+                quiet=True,
+                debug=True,
+            ),
+        ),
+        ("changes", commands.Changes()),
+        ("changes --between A B --by-cause", commands.Changes(between=("A", "B"), by_cause=True)),
+        (
+            "changes --kind newly_restricted --customer x --out f.xlsx --snapshot 2026-a",
+            commands.Changes(
+                kinds=(ChangeKind.NEWLY_RESTRICTED,),
+                customer="x",
+                out=Path("f.xlsx"),
+                snapshot="2026-a",
+            ),
+        ),
+        ("snapshots", commands.SnapshotsList()),
+        ("snapshots --format csv", commands.SnapshotsList(format=Format.CSV)),
+        ("snapshots list --config c", commands.SnapshotsList(config=Path("c"))),
+        ("snapshots show ID1", commands.SnapshotsShow(snapshot="ID1")),
+        ("snapshots verify ID1", commands.SnapshotsVerify(snapshot="ID1")),
+        ("snapshots prune --keep 90d", commands.SnapshotsPrune(keep_days=90)),
+        ("snapshots prune --keep 0d --apply", commands.SnapshotsPrune(keep_days=0, apply=True)),
+        ("sql SELECT", commands.Sql(query="SELECT")),
+        ("sql - --format markdown", commands.Sql(query="-", format=Format.MARKDOWN)),
+        ("report --mask --out r.html", commands.Report(mask=True, out=Path("r.html"))),
+        ("report --log-format json", commands.Report(log_format=LogFormat.JSON)),
+    ],
+)
+def test_what_is_asked_for(words: str, command: Command) -> None:
+    assert parsed(*words.split(" ")) == command
+
+
+def test_a_query_may_begin_with_a_comment() -> None:
+    query = "-- all of it\nSELECT 1"
+    assert parsed("sql", query) == commands.Sql(query=query)
+
+
+@pytest.mark.parametrize(
+    ("words", "says", "hint"),
+    [
+        ("runn", "no command 'runn'", "`run`"),
+        ("doctor", "no command 'doctor'", "run"),
+        ("--quiet run", "--quiet before a command", "auditor run --quiet"),
+        ("snapshots lst", "no command 'snapshots lst'", "`list`"),
+        ("run --custmer x", "no option --custmer", "`--customer`"),
+        ("run --custmer=x", "no option --custmer", "`--customer`"),
+        ("run --cust x", "no option --cust", ""),
+        ("run --explain", "no option --explain", "`auditor run --help`"),
+        ("run -x", "no option -x", "--help"),
+        ("run again", "'again' is one word too many", "--help"),
+        ("run --customer", "--customer: expected one argument", "--help"),
+        ("run --customer=", "--customer: '' is not a name", ""),
+        ("run --fail-on newly-restricted", "did you mean newly_restricted?", ""),
+        ("run --format yaml", "'yaml' is not known", ""),
+        ("run --log-format xml", "'xml' is not known", ""),
+        ("snapshots prune", "required: --keep", ""),
+        ("snapshots prune --kep 90d", "no option --kep", "`--keep`"),
+        ("snapshots prune --keep 90", "as in 90d", ""),
+        ("snapshots prune --keep -1d", "expected one argument", ""),
+        ("snapshots show", "required: ID", ""),
+        ("snapshots show ../../x", "is not the id of a snapshot", ""),
+        ("changes --snapshot A --between B C", "not allowed with", ""),
+        ("changes --out x.csv", "must end in .xlsx", ""),
+        ("sandbox --port 99999", "'99999' is not from 0 to 65535", ""),
+        ("demo --seed x", "'x' is not from", ""),
+        ("demo --config x", "no option --config", ""),
+        ("sql", "required: QUERY", ""),
+    ],
+)
+def test_what_is_not_understood_is_told_with_the_nearest(words: str, says: str, hint: str) -> None:
+    """P33: 64, and never the usage dump of a parser."""
+    with pytest.raises(UsageError) as caught:
+        parsed(*words.split(" "))
+    assert caught.value.exit_status == 64
+    assert caught.value.error_code == "E_USAGE"
+    assert says in caught.value.message
+    assert hint in caught.value.hint
+    assert caught.value.hint
+
+
+@given(st.lists(st.text() | st.sampled_from([*COMMANDS, "--config", "--format", "-", "--", "-h"])))
+def test_no_words_give_anything_but_a_command_or_a_usage_error(words: list[str]) -> None:
+    try:
+        assert parse(words, "1.2.3") is not None
+    except UsageError as error:
+        assert error.hint  # noqa: PT017 - either way is fine, a crash is not
+
+
+class TestHelp:
+    def test_alone_it_names_every_command(self) -> None:
+        for words in ([], ["--help"], ["-h"], ["help"]):
+            help_text = parsed(*words)
+            assert isinstance(help_text, Text)
+            for name in COMMANDS:
+                assert re.search(rf"^    {name} ", help_text.text, re.MULTILINE)
+
+    def test_the_version_is_one_line(self) -> None:
+        assert parsed("--version") == Text("auditor 1.2.3\n")
+
+    @pytest.mark.parametrize(
+        "words",
+        [[name] for name in COMMANDS]
+        + [["snapshots", action] for action in pages_below("snapshots")],
+    )
+    def test_each_command_has_a_page_with_an_example_that_works(self, words: list[str]) -> None:
+        page = parsed(*words, "--help")
+        assert isinstance(page, Text)
+        assert parsed("help", *words) == page or len(words) > 1
+        assert page.text.startswith(f"usage: auditor {' '.join(words)}")
+        assert "None" not in page.text
+        examples = re.findall(r"^    auditor (.*)$", page.text, re.MULTILINE)
+        assert examples
+        for example in examples:
+            parse(_words_of(example), "1.2.3")
+
+    def test_run_tells_the_exit_statuses(self) -> None:
+        page = parsed("run", "--help")
+        assert isinstance(page, Text)
+        assert EXIT_STATUSES in page.text
+        told = {
+            int(number) for number in re.findall(r"\b(\d+) {2,}|\b(?=143)", page.text) if number
+        }
+        assert told >= {0, 3, 10, 64, 65, 66, 69, 70, 73, 74, 75, 76, 77, 78, 130}
+
+    def test_options_of_a_narrower_word_do_not_hide_help(self) -> None:
+        assert isinstance(parsed("run", "--nonsense", "--help"), Text)
+
+
+def _words_of(example: str) -> list[str]:
+    """Split an example as a shell would, without what the shell keeps for itself."""
+    words = [json.loads(w) if w[0] == '"' else w for w in re.findall(r'"[^"]*"|\S+', example)]
+    for stop in (">", "<"):
+        if stop in words:
+            words = words[: words.index(stop)]
+    return words

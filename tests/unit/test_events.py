@@ -1,0 +1,178 @@
+"""Log lines: one line each, whatever is in them, and never a secret."""
+
+import base64
+import io
+import json
+import urllib.parse
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditor.events import Events, LogFormat, LoggedProgress, clean, redacted
+from auditor.secret import Secret
+
+NOW = datetime(2026, 11, 21, 12, 3, 4, 567_000, tzinfo=UTC)
+
+
+def events(log_format: LogFormat, *, is_quiet: bool = False) -> tuple[Events, io.StringIO]:
+    stream = io.StringIO()
+    return Events(stream, log_format, is_quiet=is_quiet, now=lambda: NOW), stream
+
+
+def test_a_person_reads_a_line_with_fields() -> None:
+    writer, stream = events(LogFormat.CONSOLE)
+    writer.event("run.started", partner="contoso-eu", customers=3, title="two words", empty="")
+    assert stream.getvalue() == (
+        '12:03:04 run.started partner=contoso-eu customers=3 title="two words" empty=""\n'
+    )
+
+
+def test_a_program_reads_json() -> None:
+    writer, stream = events(LogFormat.JSON)
+    writer.event("run.started", partner="contoso-eu", seconds=1.5, kinds=("a", "b"), at=NOW)
+    writer.error("E_LOCKED", "locked", "wait")
+    writer.note("for people")
+    assert [json.loads(line) for line in stream.getvalue().splitlines()] == [
+        {
+            "time": "2026-11-21T12:03:04.567Z",
+            "event": "run.started",
+            "partner": "contoso-eu",
+            "seconds": 1.5,
+            "kinds": ["a", "b"],
+            "at": str(NOW),
+        },
+        {
+            "time": "2026-11-21T12:03:04.567Z",
+            "level": "error",
+            "code": "E_LOCKED",
+            "message": "locked",
+            "hint": "wait",
+        },
+    ]
+
+
+def test_an_error_is_a_line_and_a_hint() -> None:
+    writer, stream = events(LogFormat.CONSOLE)
+    writer.error("E_LOCKED", "another\nrun", "wait\r\nfor it")
+    writer.warning("E_REGION", "odd")
+    assert stream.getvalue() == (
+        "error[E_LOCKED]: another\\nrun\nhint: wait\\r\\nfor it\nwarning[E_REGION]: odd\n"
+    )
+
+
+@pytest.mark.parametrize("log_format", LogFormat)
+def test_quiet_leaves_only_errors(log_format: LogFormat) -> None:
+    writer, stream = events(log_format, is_quiet=True)
+    writer.event("run.started")
+    writer.warning("E_REGION", "odd")
+    writer.note("note")
+    assert stream.getvalue() == ""
+    writer.error("E_LOCKED", "locked")
+    assert "E_LOCKED" in stream.getvalue()
+
+
+@given(st.text() | st.sampled_from(["\x1b[31m", "a\u202eb", "\u2028", "\x85", "\udcff", "\0"]))
+def test_one_record_is_one_line_that_moves_no_cursor(text: str) -> None:
+    """S7 and S20: what API texts hold cannot forge a line."""
+    for log_format in LogFormat:
+        writer, stream = events(log_format)
+        writer.event("x", key=text)
+        writer.error("E_X", text, text)
+        lines = stream.getvalue().splitlines()
+        assert len(lines) == (2 if log_format is LogFormat.JSON else 2 + bool(text))
+        assert all(line.isprintable() or " " in line for line in lines)
+        assert not any(ord(each) < 32 or each in "\x7f\x9b\u202e\u2066" for each in "".join(lines))
+        if log_format is LogFormat.JSON:
+            assert [json.loads(line)["time"] for line in lines]
+
+
+@given(st.text())
+def test_clean_text_is_text_in_one_line(text: str) -> None:
+    assert len(clean(text).splitlines()) <= 1
+    assert clean(clean(text)) == clean(text)
+
+
+SECRET = "p+ss/w0rd=é of contoso"
+
+
+@pytest.mark.parametrize("log_format", LogFormat)
+@pytest.mark.parametrize(
+    "form",
+    [
+        SECRET,
+        urllib.parse.quote(SECRET, safe=""),
+        urllib.parse.quote_plus(SECRET),
+        base64.b64encode(SECRET.encode()).decode(),
+        base64.urlsafe_b64encode(SECRET.encode()).decode(),
+        json.dumps(SECRET),
+    ],
+)
+def test_a_secret_is_left_out_in_every_form(log_format: LogFormat, form: str) -> None:
+    """S1."""
+    writer, stream = events(log_format)
+    writer.hide([Secret(SECRET)])
+    writer.event("x", detail=f"<{form}>", parts=[form])
+    writer.error("E_X", f"it said {form}", form, f"Traceback\n  {form}\n")
+    told = stream.getvalue()
+    for hidden in (SECRET, form.strip('"').rstrip("="), json.dumps(SECRET)[1:-1]):
+        assert hidden not in told
+    assert "***" in told
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Authorization: Bearer aaaabbbbcccc.dddd-eeee",
+        "token eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.sig-hunter2pass",
+        "postgresql://auditor:hunter2pass@db/audit",
+        "grant_type=x&client_secret=hunter2pass&scope=y",
+    ],
+)
+def test_what_looks_like_a_secret_is_left_out(text: str) -> None:
+    told = redacted(text)
+    assert "hunter2pass" not in told
+    assert "aaaabbbbcccc" not in told
+    assert "***" in told
+
+
+def test_short_secrets_do_not_hide_ordinary_words() -> None:
+    writer, stream = events(LogFormat.CONSOLE)
+    writer.hide([Secret("run")])
+    writer.event("run.started")
+    assert "run.started" in stream.getvalue()
+
+
+def test_a_reader_that_went_away_ends_the_writing_only() -> None:
+    class Gone(io.StringIO):
+        def write(self, _text: str, /) -> int:
+            raise BrokenPipeError
+
+    writer = Events(Gone(), LogFormat.CONSOLE, is_quiet=False, now=lambda: NOW)
+    writer.event("run.started")
+    writer.error("E_X", "x")
+
+
+def test_progress_is_told_now_and_then() -> None:
+    writer, stream = events(LogFormat.CONSOLE)
+    progress = LoggedProgress(writer)
+    progress.step("contoso")
+    progress.phase("contoso", "list")
+    progress.step("contoso")
+    progress.phase("contoso", "ask", 30)
+    for _ in range(29):
+        progress.step("contoso")
+    progress.step("contoso", failed=1)
+    progress.event("run.finished", exit=0)
+    lines = [line.removeprefix("12:03:04 ") for line in stream.getvalue().splitlines()]
+    assert lines[:3] == [
+        "phase.started partner=contoso phase=list",
+        "phase.started partner=contoso phase=ask total=30",
+        "phase.progress partner=contoso phase=ask done=3 total=30 failed=0",
+    ]
+    assert lines[-2:] == [
+        "phase.progress partner=contoso phase=ask done=30 total=30 failed=1",
+        "run.finished exit=0",
+    ]
+    assert len(lines) == 13

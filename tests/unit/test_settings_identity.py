@@ -1,0 +1,93 @@
+"""Which configurations are the same run: what `--resume` may go on with."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from auditor.settings import Narrow, Settings, load
+
+PARTNER = """
+[[partner]]
+name = "contoso-eu"
+tenant_id = "aaaaaaaa-0000-4000-8000-000000000001"
+countries = ["DE", "fr"]
+auth = "token"
+token = "env:CONTOSO_TOKEN"
+"""
+
+
+def loaded(folder: Path, text: str) -> Settings:
+    path = folder / "auditor.toml"
+    path.write_text(text, encoding="utf-8")
+    return load(path, {})
+
+
+def test_the_same_words_are_the_same_run(tmp_path: Path) -> None:
+    first = loaded(tmp_path, PARTNER)
+    again = loaded(tmp_path, PARTNER.replace('"DE", "fr"', '"FR", "DE", "FR"'))
+
+    assert first.config_hash() == again.config_hash()
+    assert first.difference(again) == ()
+
+
+def test_it_is_the_same_in_another_process(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, PARTNER)
+    code = (
+        "import sys, pathlib; from auditor.settings import load;"
+        "print(load(pathlib.Path(sys.argv[1]), {}).config_hash())"
+    )
+    path = str(tmp_path / "auditor.toml")
+    ran = subprocess.run(
+        [sys.executable, "-c", code, path], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.strip() == settings.config_hash()
+
+
+def test_what_decides_the_questions_makes_another_run(tmp_path: Path) -> None:
+    first = loaded(tmp_path, PARTNER)
+    other = loaded(tmp_path, PARTNER + '[partner.limits]\ncatalog = 5\n[scope]\nproducts = ["A"]\n')
+
+    expected = ("partner.contoso-eu.limits.catalog", "scope.products")
+    assert first.difference(other) == expected
+    assert first.difference(json.loads(json.dumps(other.identity()))) == expected
+    assert first.config_hash() != other.config_hash()
+
+
+def test_how_answers_are_kept_or_told_does_not(tmp_path: Path) -> None:
+    first = loaded(tmp_path, PARTNER)
+    other = loaded(
+        tmp_path,
+        'state_dir = "elsewhere"\n'
+        + PARTNER.replace("env:CONTOSO_TOKEN", "file:token")
+        + "[cache]\ncatalog = 1\n[run]\nresume_max_age_hours = 99\n"
+        + '[notify]\non = []\n[network]\nproxy = "http://p:1"\n[metrics]\ntextfile = "m"\n'
+        + '[[mute]]\nreason = "so"\n',
+    )
+    assert first.difference(other) == ()
+
+
+def test_a_narrower_run_is_another(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, PARTNER)
+    hashes = {
+        settings.config_hash(narrow)
+        for narrow in (
+            Narrow(),
+            Narrow(customers=("a",)),
+            Narrow(countries=("DE",)),
+            Narrow(partners=("contoso-eu",)),
+        )
+    }
+    assert len(hashes) == 4
+    assert settings.config_hash(Narrow(trigger="cron", resume="")) == settings.config_hash(Narrow())
+
+
+def test_the_scope_is_described_in_plain_json(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, PARTNER)
+    described = settings.describe_scope(Narrow(customers=("x",)))
+
+    assert described["customers"] == "all"
+    assert described["checks"] == ["inventory", "availability"]
+    assert described["only_customers"] == ["x"]
+    assert "only_customers" not in settings.describe_scope()
+    assert json.loads(json.dumps(described)) == described

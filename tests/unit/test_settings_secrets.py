@@ -1,0 +1,111 @@
+"""Secrets are read from where the configuration says, and only where nobody else can read them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from auditor.errors import SettingsError
+from auditor.settings import read_secret
+from auditor.settings.references import _is_open_to_others
+
+SECRET = "s3cret-of-contoso"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "secret"
+    path.write_text(SECRET + "\n", encoding="utf-8")
+    path.chmod(0o600)
+    return path
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_one_line_end_is_not_part_of_it(file: Path, end: str) -> None:
+    file.write_bytes((SECRET + end).encode())
+    assert read_secret("file:secret", {}, file.parent).reveal() == SECRET
+    assert read_secret(f"file:{file}", {}, Path("/")).reveal() == SECRET
+
+
+def test_what_else_is_in_it_stays(file: Path) -> None:
+    file.write_bytes(b" a\n\n")
+    assert read_secret("file:secret", {}, file.parent).reveal() == " a\n"
+
+
+def test_it_comes_from_the_environment() -> None:
+    secret = read_secret("env:S", {"S": SECRET}, Path())
+    assert secret.reveal() == SECRET
+    assert SECRET not in f"{secret} {secret!r}"
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660, 0o610, 0o601])
+def test_a_file_that_others_can_read_is_refused(file: Path, mode: int) -> None:
+    """S12 and E_SECRET_MODE."""
+    file.chmod(mode)
+    with pytest.raises(SettingsError) as caught:
+        read_secret("file:secret", {}, file.parent)
+    assert caught.value.error_code == "E_SECRET_MODE"
+    assert f"{mode:04o}" in caught.value.message
+    assert "chmod 0600" in caught.value.hint
+
+
+def status(mode: int, uid: int) -> os.stat_result:
+    return os.stat_result((mode, 0, 0, 1, uid, 0, 0, 0, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("mode", "uid", "is_link", "is_open"),
+    [
+        (0o100440, 0, True, False),
+        (0o100640, 0, True, False),
+        (0o100440, 0, False, True),
+        (0o100440, 1000, True, True),
+        (0o100660, 0, True, True),
+        (0o100444, 0, True, True),
+        (0o100600, 1000, False, False),
+        (0o100400, 1000, True, False),
+    ],
+)
+def test_a_mounted_secret_is_accepted(mode: int, uid: int, is_link: bool, is_open: bool) -> None:
+    """Kubernetes: a link to a file of root that the pod's group may read."""
+    assert _is_open_to_others(status(mode, uid), is_link=is_link) is is_open
+
+
+def test_a_link_to_a_closed_file_is_followed(file: Path) -> None:
+    (file.parent / "link").symlink_to(file)
+    assert read_secret("file:link", {}, file.parent).reveal() == SECRET
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"  \n"])
+def test_an_empty_file_is_no_secret(file: Path, content: bytes) -> None:
+    file.write_bytes(content)
+    with pytest.raises(SettingsError) as caught:
+        read_secret("file:secret", {}, file.parent)
+    assert caught.value.error_code == "E_SECRET_MISSING"
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"x" * ((1 << 20) + 1)])
+def test_what_is_no_text_is_no_secret(file: Path, content: bytes) -> None:
+    file.write_bytes(content)
+    with pytest.raises(SettingsError) as caught:
+        read_secret("file:secret", {}, file.parent)
+    assert caught.value.error_code == "E_CONFIG_VALUE"
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    with pytest.raises(SettingsError, match="is not a file"):
+        read_secret("file:pipe", {}, tmp_path)
+    with pytest.raises(SettingsError, match="not a file"):
+        read_secret("file:.", {}, tmp_path)
+
+
+def test_a_vault_needs_what_this_version_does_not_have() -> None:
+    with pytest.raises(SettingsError, match="needs the `azure` extra"):
+        read_secret("keyvault:https://vault.example/name", {}, Path())
+
+
+def test_a_place_of_no_kind_is_refused_without_being_shown() -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_secret(SECRET, {}, Path())
+    assert SECRET not in caught.value.message

@@ -1,0 +1,135 @@
+"""How the process ends: signals, and the exit status of every ending."""
+
+import errno
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from auditor.errors import AuditorError, Bug, Locked, StoreFailed
+from auditor.stopping import Stopped, Stopper, as_auditor_error, exit_status_of, leaves
+
+CHILD = """
+import asyncio, sys
+from auditor.stopping import Stopped, Stopper
+
+async def work(patience):
+    print("started", flush=True)
+    try:
+        await asyncio.get_running_loop().create_future()
+    finally:
+        print("cleaning up", flush=True)
+        if patience == "stubborn":
+            await asyncio.get_running_loop().create_future()
+        print("clean", flush=True)
+
+with Stopper() as stopper:
+    try:
+        if sys.argv[1] == "sync":
+            print("started", flush=True)
+            sys.stdin.read()
+        else:
+            stopper.wait(work(sys.argv[1]))
+    except Stopped as stopped:
+        print(stopped, flush=True)
+        sys.exit(stopped.exit_status)
+"""
+
+
+def child(kind: str) -> "subprocess.Popen[str]":
+    started = subprocess.Popen(
+        [sys.executable, "-c", CHILD, kind],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert started.stdout is not None
+    assert started.stdout.readline() == "started\n"
+    return started
+
+
+@pytest.mark.parametrize(
+    ("signum", "status"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)],
+)
+@pytest.mark.parametrize("kind", ["patient", "sync"])
+def test_a_signal_lets_the_work_clean_up(kind: str, signum: signal.Signals, status: int) -> None:
+    """P29."""
+    process = child(kind)
+    process.send_signal(signum)
+    out, err = process.communicate()
+    assert process.returncode == status
+    assert out == ("" if kind == "sync" else "cleaning up\nclean\n") + f"{signum.name}\n"
+    assert err == ""
+
+
+def test_a_second_signal_ends_it_at_once() -> None:
+    """P29."""
+    process = child("stubborn")
+    process.send_signal(signal.SIGTERM)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "cleaning up\n"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert process.returncode == 130
+    assert (out, err) == ("", "")
+
+
+def test_what_the_parent_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Stopper():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_handlers_are_given_back() -> None:
+    before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    with Stopper() as stopper:
+        assert stopper.wait(_seven()) == 7
+    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+async def _seven() -> int:
+    return 7
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (Locked("x"), 75),
+        (ExceptionGroup("x", [ExceptionGroup("y", [Locked("x")]), Bug("z")]), 75),
+        (OSError(errno.ENOSPC, "No space left on device", "/lake/x"), 74),
+        (OSError(errno.EIO, "I/O error"), 74),
+        (TimeoutError("x"), 70),
+        (PermissionError(errno.EACCES, "x"), 70),
+        (KeyError("x"), 70),
+        (RecursionError("x"), 70),
+        (KeyboardInterrupt(), 130),
+        (Stopped(signal.SIGTERM), 143),
+    ],
+)
+def test_every_ending_has_its_exit_status(error: BaseException, status: int) -> None:
+    assert exit_status_of(error) == status
+
+
+def test_the_text_of_an_error_that_is_not_ours_stays_inside() -> None:
+    try:
+        raise KeyError("hunter2pass")  # noqa: TRY301 - to have a place
+    except KeyError as error:
+        told = as_auditor_error(error)
+    assert isinstance(told, Bug)
+    assert "hunter2pass" not in told.message
+    assert "KeyError in test_stopping.py:" in told.message
+
+
+def test_a_full_disk_is_told_with_its_place() -> None:
+    told = as_auditor_error(OSError(errno.ENOSPC, "No space left on device", "/lake/x"))
+    assert isinstance(told, StoreFailed)
+    assert told.message == "/lake/x: No space left on device"
+    assert isinstance(told, AuditorError)
+    assert list(leaves(told)) == [told]
