@@ -1,0 +1,124 @@
+"""Makes a table fit its relation: columns, types, order, unique keys, one bucket, whole cells."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from auditor.errors import Bug
+from auditor.model import Cell, bucket_of
+from auditor.tables import CELL, KEYS, SCHEMAS
+
+_ROOM = 2**62
+
+_WITHOUT_COUNTRY = ("customer", "azure_subscription", "commerce_subscription")
+
+
+def cell_columns(relation: str) -> tuple[str, ...]:
+    """Return which columns of a relation name its cell; the rest of the cell is ''."""
+    if relation == "sku":
+        return ("partner_tenant_id", "country")
+    if relation in _WITHOUT_COUNTRY:
+        return ("partner_tenant_id", "customer_id")
+    return CELL
+
+
+def cells_of(relation: str, table: pa.Table) -> tuple[list[Cell], npt.NDArray[np.int64]]:
+    """Return the cells in a table and, for each row, the index of its cell among them."""
+    columns = cell_columns(relation)
+    _, first, which = np.unique(ranks(table, columns), return_index=True, return_inverse=True)
+    rows = table.select(columns).take(pa.array(first)).to_pylist()
+    cells = [Cell(**{"customer_id": "", "country": "", **row}) for row in rows]
+    return cells, which
+
+
+def ranks(table: pa.Table, columns: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return one number per row that sorts and compares as the columns do together."""
+    folded: npt.NDArray[np.int64] = np.zeros(table.num_rows, dtype=np.int64)
+    top = 1
+    for column in columns:
+        codes = _codes(table.column(column))
+        size = int(codes.max(initial=0)) + 1
+        if top * size >= _ROOM:
+            folded = _dense(folded)
+            top = int(folded.max(initial=0)) + 1
+        folded = folded * np.int64(size) + codes
+        top *= size
+    return folded
+
+
+def _dense(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    dense: npt.NDArray[np.int64] = np.unique(numbers, return_inverse=True)[1]
+    return dense
+
+
+def _codes(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    if not len(column):
+        return np.zeros(0, dtype=np.int64)
+    if pa.types.is_integer(column.type) or pa.types.is_timestamp(column.type):
+        return _dense(column.cast(pa.int64()).to_numpy())
+    codes: npt.NDArray[np.int64] = _tidied(column).indices.to_numpy().astype(np.int64)
+    return codes
+
+
+def _tidied(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """Return text as a dictionary of just the values in use, sorted: equal rows, equal bytes."""
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    whole = pa.concat_arrays(column.unify_dictionaries().chunks)
+    is_null = whole.indices.is_null().to_numpy(zero_copy_only=False).astype(bool)
+    old = whole.indices.fill_null(0).to_numpy()
+    is_used = np.zeros(len(whole.dictionary), dtype=bool)
+    is_used[old[~is_null]] = True
+    values = whole.dictionary.filter(pa.array(is_used))
+    new = np.zeros(len(is_used), dtype=np.int32)
+    new[is_used] = pc.rank(values, tiebreaker="dense").to_numpy() - 1
+    codes = new[old] if len(new) else np.zeros(len(old), dtype=np.int32)
+    ordered = values.take(pc.sort_indices(values)).unique()
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=is_null), ordered)
+
+
+def conformed(relation: str, table: pa.Table, snapshot_id: str) -> pa.Table:
+    """Return the table with its relation's column order and types, sorted by key.
+
+    Raises Bug for another set of columns, a null or a repeated key, or another snapshot's rows.
+    """
+    schema = SCHEMAS[relation]
+    if sorted(table.column_names) != sorted(schema.names):
+        odd = sorted(set(table.column_names) ^ set(schema.names))
+        raise Bug(f"{relation}: columns missing or unknown: {', '.join(odd) or 'a repeated one'}")
+    arrays = [_typed(relation, field, table.column(field.name)) for field in schema]
+    table = pa.Table.from_arrays(arrays, schema=schema)
+    if table.column("snapshot_id").unique().to_pylist() not in ([], [snapshot_id]):
+        raise Bug(f"{relation}: rows of another snapshot than {snapshot_id}")
+    rank = ranks(table, KEYS[relation])
+    if not (np.diff(rank) > 0).all():
+        order = np.argsort(rank, kind="stable")
+        table, rank = table.take(pa.array(order)), rank[order]
+    repeated = np.flatnonzero(np.diff(rank) == 0)
+    if len(repeated):
+        key = table.select(KEYS[relation]).slice(int(repeated[0]), 1).to_pylist()[0]
+        raise Bug(f"{relation}: a key comes twice: {key}")
+    return table
+
+
+def _typed(relation: str, field: pa.Field, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not field.nullable and column.null_count:
+        raise Bug(f"{relation}.{field.name}: a key column is null")
+    try:
+        if column.num_chunks and pa.types.is_dictionary(field.type):
+            column = pa.chunked_array([_tidied(column)])
+        return column.cast(field.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise Bug(f"{relation}.{field.name}: {column.type} is not {field.type}") from error
+
+
+def check_bucket(relation: str, table: pa.Table, bucket: int, buckets: int) -> None:
+    """Raise Bug for a row that lives in another bucket."""
+    has_customer = "customer_id" in table.column_names
+    customers = table.column("customer_id").unique().to_pylist() if has_customer else [""]
+    for customer_id in customers:
+        if bucket_of(customer_id, buckets) != bucket:
+            raise Bug(f"{relation}: customer {customer_id!r} is not of bucket {bucket}")

@@ -1,0 +1,44 @@
+"""What is known now of a partner's cells, as a publisher asks: from the files themselves."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow as pa
+
+from auditor.model import Cell
+from auditor.store import conform
+from auditor.store.index import Index, read_file
+from auditor.tables import CELL, SCHEMAS
+
+_CELL_COLUMNS = [*CELL, "snapshot_id", "status", "scope"]
+
+
+def rows(
+    root: Path, index: Index, relation: str, bucket: int, current: Mapping[str, set[Cell]]
+) -> pa.Table:
+    """Return the rows of one bucket that stand in the newest snapshot of their cell.
+
+    `current` gives the cells of each snapshot that is the newest of some.
+    """
+    tables = [SCHEMAS[relation].empty_table()]
+    for snapshot_id, cells in sorted(current.items()):
+        for path in index.by_id[snapshot_id].paths(root, relation, (bucket,)):
+            table = read_file(Path(path))
+            found, which = conform.cells_of(relation, table)
+            keep = [cell in cells for cell in found]
+            if not all(keep):
+                table = table.filter(pa.array(keep, pa.bool_()).take(pa.array(which)))
+            tables.append(table.cast(SCHEMAS[relation]))
+    return pa.concat_tables(tables).unify_dictionaries()
+
+
+def cells(root: Path, index: Index, buckets: int, partner_tenant_id: str) -> pa.Table:
+    """Return each cell of a partner with what its newest snapshot says of it."""
+    tables = []
+    for bucket in range(buckets):
+        current = index.current_cells(partner_tenant_id, bucket, buckets)
+        tables.append(rows(root, index, "coverage", bucket, current).select(_CELL_COLUMNS))
+    found = pa.concat_tables(tables)
+    ids = found.column("snapshot_id").to_pylist()
+    sequence = pa.array([index.by_id[one].sequence for one in ids], pa.int64())
+    return found.append_column("sequence", sequence)

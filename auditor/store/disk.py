@@ -1,0 +1,152 @@
+"""Writes that survive a power cut, and what goes wrong with disks as errors of ours."""
+
+import ctypes
+import errno
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from auditor.errors import AuditorError, StoreError, StoreFailed, StoreUnwritable
+
+_UNWRITABLE = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ENOENT,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_UNSUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}
+_AT_FDCWD = -100
+_RENAME_NOREPLACE = 1
+
+
+@contextmanager
+def guarded(path: Path, *, need: int = 0) -> Iterator[None]:
+    """Turn what the operating system says about `path` into a StoreError that names it.
+
+    A TimeoutError is an OSError too, and is not ours to explain.
+    """
+    try:
+        yield
+    except TimeoutError:
+        raise
+    except OSError as error:
+        raise _explained(error, path, need) from error
+
+
+def _explained(error: OSError, path: Path, need: int) -> AuditorError:
+    said = os.strerror(error.errno) if error.errno else str(error)
+    if error.errno in _FULL:
+        have = _free(path)
+        wanted = f"need {need} bytes, " if need else ""
+        return StoreFailed(
+            f"cannot write {path}: {said} ({wanted}have {have})",
+            hint="free space there, then run again with --resume",
+        )
+    if error.errno in _UNWRITABLE:
+        return StoreUnwritable(
+            f"cannot write {path}: {said}", hint="choose a store folder this user can write"
+        )
+    return StoreFailed(f"cannot use {path}: {said}", hint="look at the disk, then --resume")
+
+
+def _free(path: Path) -> int:
+    """Bytes left where `path` is or would be; 0 where nobody knows."""
+    for folder in (path, *path.parents):
+        with suppress(OSError):
+            return shutil.disk_usage(folder).free
+    return 0
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names inside `folder` survive a power cut."""
+    with guarded(folder):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def write_new(path: Path, data: bytes | memoryview) -> None:
+    """Write and fsync a file that must not exist yet."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with guarded(path, need=len(data)):
+        handle = os.open(path, flags, 0o666)
+        with open(handle, "wb", buffering=0) as stream:  # noqa: PTH123 - O_EXCL, O_NOFOLLOW
+            rest = memoryview(data)
+            while rest:
+                rest = rest[stream.write(rest) :]
+            os.fsync(handle)
+
+
+def replace(path: Path, data: bytes | memoryview) -> None:
+    """Put `data` in the place of `path` at once: a reader sees the old bytes or the new."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    with guarded(beside):
+        beside.unlink(missing_ok=True)
+    try:
+        write_new(beside, data)
+        with guarded(path):
+            beside.replace(path)
+    except StoreError:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def put_if_absent(path: Path, data: bytes | memoryview) -> None:
+    """Make a whole file with `data` unless there is one: of two at once, the first one stays."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    with guarded(beside):
+        beside.unlink(missing_ok=True)
+    write_new(beside, data)
+    with guarded(path):
+        try:
+            path.hardlink_to(beside)
+        except FileExistsError:
+            pass
+        except OSError as error:
+            if error.errno not in {errno.EPERM, *_UNSUPPORTED}:
+                raise
+            beside.rename(path)  # a file system without links, where nobody else is likely
+    with guarded(beside):
+        beside.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def rename_new(source: Path, target: Path) -> None:
+    """Rename a folder to a name that must not exist yet, at once.
+
+    A plain rename silently replaces an empty folder. Where the kernel or the file system has no
+    such call, making the target first is the refusal; what a kill leaves between the two steps is
+    an empty folder, which readers skip and `recover` removes.
+    """
+    with guarded(target):
+        if sys.platform == "linux" and _rename_noreplace(source, target):
+            return
+        target.mkdir()
+        source.rename(target)
+
+
+def _rename_noreplace(source: Path, target: Path) -> bool:
+    """Return whether the kernel knew how."""
+    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if call is None:
+        return False
+    old, new = os.fsencode(source), os.fsencode(target)
+    if call(_AT_FDCWD, old, _AT_FDCWD, new, _RENAME_NOREPLACE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _UNSUPPORTED:
+        return False
+    raise OSError(number, os.strerror(number), str(target))

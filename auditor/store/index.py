@@ -1,0 +1,211 @@
+"""Which snapshots are published, which files they have, and which is the latest of each cell.
+
+`latest.parquet` is only a shortcut: the rename of a snapshot's folder is what publishes it, so a
+reader adds what was published since from the snapshots themselves, and can do without it.
+"""
+
+import io
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from auditor.errors import StoreCorrupt, StoreError
+from auditor.model import Cell, bucket_of
+from auditor.store import manifest
+from auditor.store.conform import ranks
+from auditor.store.disk import guarded
+from auditor.tables import CELL, TEXT
+
+LATEST_SCHEMA = pa.schema(
+    [
+        *(pa.field(name, TEXT, nullable=False) for name in CELL),
+        pa.field("snapshot_id", TEXT, nullable=False),
+        pa.field("sequence", pa.int64(), nullable=False),
+        pa.field("status", TEXT),
+    ]
+)
+_META = b"auditor.snapshots"
+_PREFIX = "snapshot="
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One published snapshot."""
+
+    snapshot_id: str
+    sequence: int
+    partner_tenant_id: str
+    kind: str
+    published_at: datetime
+    buckets: dict[str, tuple[int, ...]]
+    """Which buckets of each relation have a file."""
+
+    def paths(
+        self, root: Path | str, relation: str, only: Collection[int] | None = None
+    ) -> list[str]:
+        """Return the files of a relation, or of `only` some buckets of it."""
+        folder = f"{root}/{_PREFIX}{self.snapshot_id}"
+        return [
+            f"{folder}/{manifest.file_path(relation, bucket)}"
+            for bucket in self.buckets.get(relation, ())
+            if only is None or bucket in only
+        ]
+
+
+class Index:
+    """The published snapshots, oldest first, and the latest map, as they were when it was read."""
+
+    def __init__(self, entries: Iterable[Entry], latest: pa.Table, *, is_stale: bool) -> None:
+        self.entries = tuple(sorted(entries, key=lambda entry: entry.sequence))
+        self.latest = latest
+        self.is_stale = is_stale
+        """Whether `latest.parquet` lacks something that this has."""
+
+    @cached_property
+    def by_id(self) -> dict[str, Entry]:
+        return {entry.snapshot_id: entry for entry in self.entries}
+
+    @cached_property
+    def named_in_latest(self) -> frozenset[str]:
+        """The snapshots that are the latest of some cell."""
+        return frozenset(self.latest.column("snapshot_id").unique().to_pylist())
+
+    @property
+    def next_sequence(self) -> int:
+        return self.entries[-1].sequence + 1 if self.entries else 1
+
+    def current_cells(
+        self, partner_tenant_id: str, bucket: int, buckets: int
+    ) -> dict[str, set[Cell]]:
+        """Return the cells of a partner in one bucket, by their latest snapshot."""
+        return self._cells(buckets).get((partner_tenant_id, bucket), {})
+
+    def _cells(self, buckets: int) -> dict[tuple[str, int], dict[str, set[Cell]]]:
+        if self._by_bucket is None:
+            self._by_bucket = {}
+            bucket: dict[str, int] = {}
+            for row in self.latest.select([*CELL, "snapshot_id"]).to_pylist():
+                snapshot_id = row.pop("snapshot_id")
+                cell = Cell(**row)
+                if cell.customer_id not in bucket:
+                    bucket[cell.customer_id] = bucket_of(cell.customer_id, buckets)
+                key = (cell.partner_tenant_id, bucket[cell.customer_id])
+                self._by_bucket.setdefault(key, {}).setdefault(snapshot_id, set()).add(cell)
+        return self._by_bucket
+
+    _by_bucket: dict[tuple[str, int], dict[str, set[Cell]]] | None = None
+
+    def encoded(self) -> bytes:
+        """Return `latest.parquet`."""
+        meta = {_META: msgspec.json.encode(self.entries)}
+        stream = io.BytesIO()
+        pq.write_table(
+            self.latest.replace_schema_metadata(meta),
+            stream,
+            compression="zstd",
+            write_page_checksum=True,
+        )
+        return stream.getvalue()
+
+
+def folder_of(root: Path, snapshot_id: str) -> Path:
+    """Return where a snapshot is, or will be, published."""
+    return root / f"{_PREFIX}{snapshot_id}"
+
+
+def published_ids(root: Path) -> frozenset[str]:
+    """Return the ids that have a folder. One without a manifest is a publish that was killed."""
+    with guarded(root):
+        names = [path.name for path in root.iterdir()]
+    return frozenset(name.removeprefix(_PREFIX) for name in names if name.startswith(_PREFIX))
+
+
+def read_index(root: Path) -> Index:
+    """Return the index: the shortcut first, then what was published since."""
+    known, latest = _read_latest(root / "latest.parquet")
+    ids = published_ids(root)
+    if not ids.issuperset(entry.snapshot_id for entry in known):
+        known, latest = (), LATEST_SCHEMA.empty_table()  # a folder was taken away by hand
+    return _overlaid(root, known, latest, ids)
+
+
+def rebuilt_index(root: Path) -> Index:
+    """Return the index from the snapshots alone."""
+    return _overlaid(root, (), LATEST_SCHEMA.empty_table(), published_ids(root))
+
+
+def _overlaid(root: Path, known: tuple[Entry, ...], latest: pa.Table, ids: frozenset[str]) -> Index:
+    new = []
+    for snapshot_id in sorted(ids.difference(entry.snapshot_id for entry in known)):
+        folder = folder_of(root, snapshot_id)
+        if (folder / manifest.NAME).exists():
+            new.append(_entry(folder))
+    if not new:
+        return Index(known, latest, is_stale=False)
+    coverage = [_coverage(root, entry) for entry in new]
+    return Index((*known, *new), newest_per_cell([latest, *coverage]), is_stale=True)
+
+
+def _entry(folder: Path) -> Entry:
+    said = manifest.read_manifest(folder)
+    pruned = manifest.read_pruned(folder)
+    buckets: dict[str, list[int]] = {}
+    for file in said.files:
+        if file.relation not in pruned:
+            buckets.setdefault(file.relation, []).append(file.bucket)
+    row = said.snapshot
+    return Entry(
+        snapshot_id=said.snapshot_id,
+        sequence=row["sequence"],
+        partner_tenant_id=row["partner_tenant_id"],
+        kind=row["kind"],
+        published_at=msgspec.convert(row["published_at"], datetime),
+        buckets={name: tuple(sorted(found)) for name, found in buckets.items()},
+    )
+
+
+def _coverage(root: Path, entry: Entry) -> pa.Table:
+    columns = [*CELL, "snapshot_id", "status"]
+    tables = [read_file(Path(path), columns) for path in entry.paths(root, "coverage")]
+    rows = pa.concat_tables(tables) if tables else LATEST_SCHEMA.empty_table().select(columns)
+    sequence = pa.array(np.full(rows.num_rows, entry.sequence, dtype=np.int64))
+    return rows.append_column("sequence", sequence).select(LATEST_SCHEMA.names)
+
+
+def newest_per_cell(tables: list[pa.Table]) -> pa.Table:
+    """Return for each cell the row with the highest sequence, sorted by cell."""
+    rows = pa.concat_tables([table.cast(LATEST_SCHEMA) for table in tables]).unify_dictionaries()
+    cell = ranks(rows, CELL)
+    order = np.lexsort((rows.column("sequence").to_numpy(), cell))
+    is_last = np.ones(len(order), dtype=bool)
+    is_last[:-1] = np.diff(cell[order]) != 0
+    return rows.take(pa.array(order[is_last])).combine_chunks()
+
+
+def _read_latest(path: Path) -> tuple[tuple[Entry, ...], pa.Table]:
+    """Return what the shortcut says; nothing where it is missing or damaged: it can be rebuilt."""
+    try:
+        table = read_file(path)
+        entries = msgspec.json.decode((table.schema.metadata or {})[_META], type=tuple[Entry, ...])
+        return entries, table.replace_schema_metadata(None).cast(LATEST_SCHEMA)
+    except (StoreError, KeyError, ValueError):
+        return (), LATEST_SCHEMA.empty_table()
+
+
+def read_file(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """Return a published file's rows as they were written, their page checksums verified."""
+    with guarded(path):
+        data = path.read_bytes()
+    try:
+        file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+        return file.read(columns=columns)
+    except (pa.ArrowException, OSError) as error:  # a checksum that does not hold is an OSError
+        raise StoreCorrupt(
+            f"{path} is not the file that was published: {error}",
+            hint="compare it with its manifest: auditor snapshots verify",
+        ) from error

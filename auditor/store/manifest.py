@@ -1,0 +1,124 @@
+"""What a published snapshot says of itself: its files, their checksums, its own row."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from auditor.errors import Bug, StoreCorrupt, StoreTooNew
+from auditor.store.disk import guarded
+from auditor.tables import SCHEMA_VERSION, SCHEMAS
+
+NAME = "manifest.json"
+PRUNED = "pruned.json"
+
+
+class File(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of a snapshot, as it was written."""
+
+    relation: str
+    bucket: int
+    rows: int
+    bytes: int
+    sha256: str
+
+    @property
+    def path(self) -> str:
+        """Below the folder of its snapshot."""
+        return file_path(self.relation, self.bucket)
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything about a snapshot that can be known without opening its files."""
+
+    schema_version: int
+    snapshot_id: str
+    config_hash: str
+    counts: dict[str, int]
+    """Rows per relation."""
+    files: tuple[File, ...]
+    snapshot: dict[str, Any]
+    """The row of the relation `snapshot`, its times as text: of any of the column types."""
+
+
+class Pruned(msgspec.Struct, frozen=True, kw_only=True):
+    """What `snapshots prune` took away: the manifest beside it stays as it was."""
+
+    pruned_at: datetime
+    relations: tuple[str, ...]
+
+
+class StoreInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What is settled when a store is made."""
+
+    schema_version: int
+    buckets: int
+
+
+def file_path(relation: str, bucket: int) -> str:
+    """Return where a snapshot keeps one bucket of a relation."""
+    return f"{relation}/{bucket:02d}.parquet"
+
+
+def _read(path: Path, kind: type[Any]) -> Any:  # of the type asked for
+    with guarded(path):
+        data = path.read_bytes()
+    try:
+        version = msgspec.json.decode(data).get("schema_version", 0)
+        if version > SCHEMA_VERSION:
+            raise StoreTooNew(
+                f"{path} has schema version {version}, this auditor knows {SCHEMA_VERSION}",
+                hint="use a newer auditor",
+            )
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.MsgspecError, AttributeError, TypeError) as error:
+        raise StoreCorrupt(f"{path} cannot be read: {error}") from error
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Return the manifest of one snapshot's folder."""
+    manifest: Manifest = _read(folder / NAME, Manifest)
+    return manifest
+
+
+def read_pruned(folder: Path) -> tuple[str, ...]:
+    """Return the relations that were pruned from one snapshot's folder."""
+    if not (folder / PRUNED).exists():
+        return ()
+    pruned: Pruned = _read(folder / PRUNED, Pruned)
+    return pruned.relations
+
+
+def read_store_info(root: Path) -> StoreInfo:
+    """Return what was settled when the store was made."""
+    info: StoreInfo = _read(root / "store.json", StoreInfo)
+    return info
+
+
+def encode(value: msgspec.Struct) -> bytes:
+    """Return a value as JSON that people can read."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n"
+
+
+def snapshot_table(row: Mapping[str, object]) -> pa.Table:
+    """Return the one-row table of the relation `snapshot`; Bug unless every column is given."""
+    schema = SCHEMAS["snapshot"]
+    odd = set(row) ^ set(schema.names)
+    if odd:
+        raise Bug(f"snapshot: columns missing or unknown: {', '.join(sorted(odd))}")
+    return pa.Table.from_pylist([dict(row)], schema=schema)
+
+
+def snapshot_row(manifest: Manifest) -> dict[str, Any]:
+    """Return the row of the relation `snapshot` with its times as times."""
+    row = {name: manifest.snapshot.get(name) for name in SCHEMAS["snapshot"].names}
+    for field in SCHEMAS["snapshot"]:
+        value = row[field.name]
+        if value is not None and pa.types.is_timestamp(field.type):
+            row[field.name] = msgspec.convert(value, datetime)
+        elif value is not None and pa.types.is_date(field.type):
+            row[field.name] = msgspec.convert(value, date)
+    return row

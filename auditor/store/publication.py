@@ -1,0 +1,203 @@
+"""One snapshot on its way into the folder store: staged beside, published by one rename."""
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from auditor.errors import Bug, StoreError, UsageError
+from auditor.model import Cell, bucket_of
+from auditor.store import conform, disk, manifest
+from auditor.store.index import Index, folder_of, published_ids
+from auditor.tables import SCHEMA_VERSION, STATE
+
+_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
+_ROW_GROUP = 1_000_000
+
+
+class Publication:
+    """Writes snapshots while the publish lock is held; `FolderStore.publishing` makes it."""
+
+    def __init__(self, root: Path, buckets: int, index: Callable[[], Index]) -> None:
+        self._root = root
+        self._index = index
+        self._buckets = buckets
+        self._staging = root / ".staging"
+        self._start("")
+
+    def _start(self, snapshot_id: str) -> None:
+        self._snapshot_id = snapshot_id
+        self._files: dict[tuple[str, int], manifest.File] = {}
+        self._cells: dict[Cell, str] = {}
+        self._state_cells: dict[Cell, str] = {}
+
+    @property
+    def sequence(self) -> int:
+        """The place of the snapshot in the order of publication."""
+        return self._index().next_sequence
+
+    def stage(self, snapshot_id: str) -> bool:
+        """Begin a snapshot, and return whether it is still to be published.
+
+        One that is published already may be staged again: `commit` then changes nothing.
+        """
+        if not _ID.fullmatch(snapshot_id):
+            raise UsageError(f"{snapshot_id!r} is not a snapshot id")
+        self._discard()
+        self._start(snapshot_id)
+        folder = self._staging / snapshot_id
+        with disk.guarded(folder):
+            folder.mkdir(parents=True)
+        return not (folder_of(self._root, snapshot_id) / manifest.NAME).exists()
+
+    def write(self, relation: str, bucket: int, table: pa.Table) -> None:
+        """Write and fsync all rows of one bucket of a relation; nothing where there are none."""
+        if not self._snapshot_id:
+            raise Bug("write before stage")
+        if (relation, bucket) in self._files:
+            raise Bug(f"{relation}: bucket {bucket} is written twice")
+        table = conform.conformed(relation, table, self._snapshot_id)
+        if not table.num_rows:
+            return
+        conform.check_bucket(relation, table, bucket, self._buckets)
+        self._note_cells(relation, table)
+        folder = self._staging / self._snapshot_id / relation
+        with disk.guarded(folder):
+            folder.mkdir(exist_ok=True)
+        data = _parquet(table)
+        self._files[relation, bucket] = manifest.File(
+            relation=relation,
+            bucket=bucket,
+            rows=table.num_rows,
+            bytes=len(data),
+            sha256=hashlib.sha256(data).hexdigest(),
+        )
+        path = self._staging / self._snapshot_id / manifest.file_path(relation, bucket)
+        disk.write_new(path, data)
+
+    def _note_cells(self, relation: str, table: pa.Table) -> None:
+        if relation == "coverage":
+            for row in table.select([*conform.cell_columns(relation), "status"]).to_pylist():
+                self._cells[Cell(**{k: v for k, v in row.items() if k != "status"})] = row["status"]
+        elif relation in STATE:
+            cells, _ = conform.cells_of(relation, table)
+            self._state_cells.update(dict.fromkeys(cells, relation))
+
+    def commit(self, snapshot_row: Mapping[str, object], config_hash: str) -> bool:
+        """Publish what was staged and return whether it is new.
+
+        The same snapshot published before with the same configuration is left as it is. `sequence`,
+        `schema_version` and the row counts are filled in where `snapshot_row` has none.
+        """
+        snapshot_id = self._snapshot_id
+        if not snapshot_id:
+            raise Bug("commit before stage")
+        target = folder_of(self._root, snapshot_id)
+        if (target / manifest.NAME).exists():
+            self._discard()
+            if manifest.read_manifest(target).config_hash != config_hash:
+                raise StoreError(f"{snapshot_id} is published with another configuration")
+            return False
+        self._check_cells()
+        row = self._complete(snapshot_row)
+        self.write("snapshot", bucket_of("", self._buckets), manifest.snapshot_table(row))
+        staged = self._staging / snapshot_id
+        said = self._manifest(row, config_hash)
+        disk.write_new(staged / manifest.NAME, manifest.encode(said))
+        for folder in {staged / file.relation for file in said.files}:
+            disk.sync_folder(folder)
+        disk.sync_folder(staged)
+        disk.sync_folder(self._staging)
+        disk.rename_new(staged, target)
+        disk.sync_folder(self._root)
+        disk.sync_folder(self._staging)
+        self._start("")
+        self._rewrite_latest()
+        return True
+
+    def _check_cells(self) -> None:
+        for cell, relation in self._state_cells.items():
+            if self._cells.get(cell, "left") == "left":
+                raise Bug(f"{relation}: rows in {cell}, which is not covered or has left")
+
+    def _complete(self, given: Mapping[str, object]) -> dict[str, object]:
+        counts = self._counts()
+        row = {
+            "inventory_rows": counts.get("inventory", 0),
+            "availability_rows": counts.get("availability", 0),
+            "changes": counts.get("change", 0),
+            "schema_version": SCHEMA_VERSION,
+            **given,
+        }
+        row.setdefault("snapshot_id", self._snapshot_id)
+        row["sequence"] = self.sequence
+        return row
+
+    def _counts(self) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for file in self._files.values():
+            counts[file.relation] = counts.get(file.relation, 0) + file.rows
+        return counts
+
+    def _manifest(self, row: dict[str, object], config_hash: str) -> manifest.Manifest:
+        return manifest.Manifest(
+            schema_version=SCHEMA_VERSION,
+            snapshot_id=self._snapshot_id,
+            config_hash=config_hash,
+            counts=self._counts(),
+            files=tuple(self._files[key] for key in sorted(self._files)),
+            snapshot=row,
+        )
+
+    def _rewrite_latest(self) -> None:
+        index = self._index()
+        if index.is_stale:
+            write_latest(self._root, index)
+
+    def recover(self) -> tuple[str, ...]:
+        """Remove what killed publishers left behind and bring the latest map up to date."""
+        left = self._discard()
+        for snapshot_id in published_ids(self._root):
+            folder = folder_of(self._root, snapshot_id)
+            with disk.guarded(folder):
+                if not (folder / manifest.NAME).exists() and not os.listdir(folder):  # noqa: PTH208 - is it empty
+                    folder.rmdir()
+        self._rewrite_latest()
+        return left
+
+    def _discard(self) -> tuple[str, ...]:
+        """Empty the staging folder: whoever holds the lock is the only one who stages."""
+        with disk.guarded(self._staging):
+            self._staging.mkdir(exist_ok=True)
+            left = sorted(self._staging.iterdir())
+            for folder in left:
+                if folder.is_dir() and not folder.is_symlink():
+                    shutil.rmtree(folder)
+                else:
+                    folder.unlink()
+        return tuple(folder.name for folder in left)
+
+
+def write_latest(root: Path, index: Index) -> None:
+    """Put `latest.parquet` in its place at once."""
+    disk.replace(root / "latest.parquet", index.encoded())
+
+
+def _parquet(table: pa.Table) -> memoryview:
+    """Return the file that is written: made in memory, so that its size is known beforehand."""
+    stream = pa.BufferOutputStream()
+    pq.write_table(
+        table,
+        stream,
+        compression="zstd",
+        compression_level=3,
+        row_group_size=_ROW_GROUP,
+        write_page_checksum=True,
+        coerce_timestamps="us",
+    )
+    return memoryview(stream.getvalue())

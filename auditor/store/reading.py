@@ -1,0 +1,232 @@
+"""DuckDB on a folder store: read-only, and blind to everything outside the folder."""
+
+import re
+import tempfile
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+
+import duckdb
+import msgspec
+import pyarrow as pa
+
+from auditor.errors import AuditorError, ScopeError, StoreCorrupt, StoreFailed, UsageError
+from auditor.model import bucket_of
+from auditor.store import sql
+from auditor.store.index import Entry, Index
+from auditor.tables import KEYS
+
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "allow_persistent_secrets": False,
+    "python_enable_replacements": False,
+}
+_EXPLAIN = re.compile(r"\s*EXPLAIN(\s+ANALYZE)?\s", re.IGNORECASE)
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class FileGone(StoreFailed):
+    """A file that was there when the connection was made is not there any more."""
+
+
+@contextmanager
+def connection(
+    root: Path,
+    index: Index,
+    buckets: int,
+    customer_id: str | None = None,
+    asking: str | None = None,
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open DuckDB in memory with every relation and view over the snapshots in `index`.
+
+    With `asking`, only with those that this statement stands on: making all takes a while.
+    """
+    con = duckdb.connect(":memory:", config=_CONFIG)
+    try:
+        try:
+            con.execute("SET TimeZone = 'UTC'")
+            spill = f"{tempfile.gettempdir()}/auditor-{uuid.uuid4()}"
+            con.execute("SET temp_directory = $1", [spill])
+            only = None if asking is None else sql.needed(asking)
+            _name_all_files(con, root, index, _buckets_of(customer_id, buckets), only)
+            for definition in sql.definitions(only):
+                con.execute(definition)
+            _shut(con, root)
+        except duckdb.Error as error:
+            raise explained(error) from error
+        yield con
+    finally:
+        con.close()
+
+
+def _buckets_of(customer_id: str | None, buckets: int) -> frozenset[int] | None:
+    """Return the buckets that can hold rows for a customer: its own and the catalog's."""
+    if customer_id is None:
+        return None
+    return frozenset({bucket_of(customer_id, buckets), bucket_of("", buckets)})
+
+
+def _name_all_files(
+    con: duckdb.DuckDBPyConnection,
+    root: Path,
+    index: Index,
+    buckets: frozenset[int] | None,
+    only: frozenset[str] | None,
+) -> None:
+    con.register("latest_map", index.latest)
+    current = [entry for entry in index.entries if entry.snapshot_id in index.named_in_latest]
+    for relation in KEYS:
+        for name, entries in ((relation, index.entries), (f"current_{relation}", current)):
+            if only is None or name in only:
+                name_files(con, name, files(root, relation, entries, buckets))
+
+
+def files(
+    root: Path, relation: str, entries: Iterable[Entry], buckets: frozenset[int] | None = None
+) -> list[str]:
+    """Return the files of a relation, as DuckDB reads them: a list is still one of patterns.
+
+    The first one has no rows: it gives the columns.
+    """
+    folder = re.sub(r"[*?\[]", r"[\g<0>]", str(root))
+    found = [f"{folder}/_schema/{relation}.parquet"]
+    for entry in entries:
+        found += entry.paths(folder, relation, buckets)
+    return found
+
+
+def name_files(con: duckdb.DuckDBPyConnection, name: str, paths: Sequence[str]) -> None:
+    """Give a base view the files it reads."""
+    con.execute(f"SET VARIABLE {name}_files = $1", [paths])
+
+
+def _shut(con: duckdb.DuckDBPyConnection, root: Path) -> None:
+    as_pattern = files(root, "snapshot", ())[0].removesuffix("/_schema/snapshot.parquet")
+    con.execute("SET allowed_directories = $1", [[str(root), as_pattern]])
+    con.execute("SET enable_external_access = false")
+    con.execute("SET lock_configuration = true")
+
+
+def answer(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
+    """Return what one read-only statement answers."""
+    try:
+        _refuse_unless_read_only(query)
+        return con.sql(query).to_arrow_table()
+    except duckdb.Error as error:
+        raise explained(error, asked=True) from error
+
+
+def _refuse_unless_read_only(query: str) -> None:
+    statements = duckdb.extract_statements(query)
+    if len(statements) != 1:
+        raise UsageError(f"sql: one statement, please, not {len(statements)}")
+    match statements[0].type:
+        case duckdb.StatementType.SELECT:
+            return
+        case duckdb.StatementType.EXPLAIN if _EXPLAIN.match(query):
+            _refuse_unless_read_only(_EXPLAIN.sub("", query, count=1))
+        case other:
+            raise UsageError(
+                f"sql: the store is read-only, and this is {other.name}",
+                hint="ask with SELECT, DESCRIBE or EXPLAIN",
+            )
+
+
+def check_name(name: str) -> None:
+    """Raise UsageError unless a relation or view is called so."""
+    known = (*sql.BASE, *sql.VIEWS)
+    if name not in known:
+        near = get_close_matches(name, known, n=3)
+        raise UsageError(f"no relation or view {name!r}", hint=", ".join(near or sorted(known)))
+
+
+class Condition(msgspec.Struct, frozen=True, kw_only=True):
+    """What a row must hold: a piece of SQL over one column, and what is bound in it."""
+
+    column: str
+    text: str
+    values: tuple[object, ...]
+
+
+_OF_PARTNER = (
+    '"partner_tenant_id" IN (SELECT partner_tenant_id FROM snapshot'
+    " WHERE partner_tenant_id = lower(?) OR partner_name = ?)"
+)
+
+
+def wanted(
+    customer_id: str | None,
+    product: str | None,
+    sku: str | None,
+    partner: str | None,
+    columns: Mapping[str, object],
+) -> list[Condition]:
+    """Return the conditions that keywords ask for; None asks nothing."""
+    equal = {"customer_id": customer_id, "product_id": product, "sku_id": sku, **columns}
+    if sku is not None and ":" in sku:
+        equal["product_id"], equal["sku_id"] = sku.split(":", 1)
+    found = [
+        Condition(column=column, text=f'"{column}" = ?', values=(value,))
+        for column, value in equal.items()
+        if value is not None
+    ]
+    if partner is not None:
+        values = (partner, partner)
+        found.append(Condition(column="partner_tenant_id", text=_OF_PARTNER, values=values))
+    return found
+
+
+def rows(con: duckdb.DuckDBPyConnection, name: str, asked: Sequence[Condition]) -> pa.Table:
+    """Return the rows of a relation or view that hold what is asked, in a stable order."""
+    try:
+        columns = con.sql(f'SELECT * FROM "{name}" LIMIT 0').columns  # noqa: S608 - a known name
+        for condition in asked:
+            if condition.column not in columns:
+                hint = ", ".join(columns)
+                raise UsageError(f"{name} has no column {condition.column!r}", hint=hint)
+        conditions = " AND ".join(["true", *(condition.text for condition in asked)])
+        order = _order(name, columns)
+        statement = f'SELECT * FROM "{name}" WHERE {conditions} ORDER BY {order}'  # noqa: S608 - known names, bound values
+        values = [value for condition in asked for value in condition.values]
+        return con.sql(statement, params=values).to_arrow_table()
+    except duckdb.Error as error:
+        raise explained(error) from error
+
+
+def _order(name: str, columns: Sequence[str]) -> str:
+    key = KEYS.get(name.removeprefix("latest_").removeprefix("current_"), ())
+    return ", ".join(f'"{column}"' for column in key if column in columns) or "ALL"
+
+
+def find_customer(con: duckdb.DuckDBPyConnection, customer: str) -> str:
+    """Return the id of the customer that has this id, domain or exact company name."""
+    query = sql.statement("duckdb/query/find_customer")
+    found = [row[0] for row in con.sql(query, params={"customer": customer}).fetchall()]
+    if len(found) == 1:
+        return str(found[0])
+    if found:
+        raise UsageError(f"customer {customer!r} is {len(found)} customers", hint=", ".join(found))
+    if _GUID.fullmatch(customer.lower()):
+        return customer.lower()
+    rows = con.sql("SELECT company_name, domain FROM current_customer").fetchall()
+    near = get_close_matches(customer, [name for row in rows for name in row if name], n=3)
+    raise ScopeError(
+        f"no customer {customer!r}",
+        code="E_CUSTOMER_UNKNOWN",
+        hint=f"did you mean {', '.join(near)}?" if near else "an id, a domain or the exact name",
+    )
+
+
+def explained(error: duckdb.Error, *, asked: bool = False) -> AuditorError:
+    """Return the error as ours; `asked` says that the query came from outside."""
+    said = str(error).strip().splitlines()[0]
+    if isinstance(error, duckdb.IOException) and "No files found" in said:
+        return FileGone(said)
+    if asked:
+        return UsageError(f"sql: {said}", hint="see design section 4 for relations and views")
+    if isinstance(error, duckdb.InvalidInputException):
+        return StoreCorrupt(said, hint="see: auditor snapshots verify")
+    return StoreFailed(said)

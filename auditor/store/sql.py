@@ -1,0 +1,108 @@
+"""Finds and reads `sql/`: one statement per file, file name = what Python calls it."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+from auditor.errors import Bug
+
+BASE = (
+    "snapshot",
+    "coverage",
+    "check_outcome",
+    "inventory",
+    "restriction",
+    "availability",
+    "change",
+    "sku",
+    "customer",
+    "azure_subscription",
+    "commerce_subscription",
+    "latest_cell",
+    "current_check_outcome",
+    "current_inventory",
+    "current_restriction",
+    "current_availability",
+    "current_sku",
+    "current_customer",
+    "current_azure_subscription",
+    "current_commerce_subscription",
+    "current_remembered",
+    "known_sku_title",
+    "change_since",
+)
+"""What each engine makes in its own words, in an order in which they can be made."""
+
+VIEWS = (
+    "partner_now",
+    "sku_name",
+    "latest_sku",
+    "latest_customer",
+    "latest_inventory",
+    "latest_restriction",
+    "latest_availability",
+    "newly_restricted",
+    "unanswered",
+    "restriction_timeline",
+    "renewal_at_risk",
+    "snapshot_health",
+    "dim_partner",
+    "dim_customer",
+    "dim_sku",
+    "dim_region",
+    "dim_date",
+    "fact_restriction_day",
+)
+"""What stands above them, once for every engine, in an order in which they can be made."""
+
+
+_WORD = re.compile(r"[a-z_]+")
+_COMMENT = re.compile(r"--.*")
+
+
+def _folder() -> Path:
+    package = Path(__file__).resolve().parent.parent
+    shipped = package / "_sql"
+    return shipped if shipped.is_dir() else package.parent / "sql"
+
+
+@cache
+def statement(name: str) -> str:
+    """Return the statement in `sql/<name>.sql`: `views/latest_inventory`."""
+    path = _folder() / f"{name}.sql"
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise Bug(f"no statement {name!r}: {path} is missing") from error
+
+
+@cache
+def names(folder: str) -> tuple[str, ...]:
+    """Return the names of the statements directly in one folder of `sql/`, sorted."""
+    return tuple(sorted(path.stem for path in (_folder() / folder).glob("*.sql")))
+
+
+@cache
+def needed(text: str) -> frozenset[str]:
+    """Return the base views and views that a statement names, and those that they stand on."""
+    words = set(_WORD.findall(_COMMENT.sub("", text)))
+    found = frozenset(words.intersection((*BASE, *VIEWS)))
+    return found.union(*(_needed_by(name) for name in found))
+
+
+@cache
+def _needed_by(name: str) -> frozenset[str]:
+    text = statement(f"duckdb/{name}" if name in BASE else f"views/{name}")
+    own = set(_WORD.findall(_COMMENT.sub("", text))).intersection((*BASE, *VIEWS)) - {name}
+    return frozenset(own).union(*(_needed_by(one) for one in own))
+
+
+def definitions(only: frozenset[str] | None = None) -> tuple[str, ...]:
+    """Return the statements that make every base view and view of DuckDB, or `only` these."""
+    folders = (("duckdb", BASE), ("views", VIEWS))
+    return tuple(
+        statement(f"{folder}/{name}")
+        for folder, found in folders
+        for name in found
+        if only is None or name in only
+    )

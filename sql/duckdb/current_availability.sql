@@ -1,0 +1,10 @@
+-- What is known of availability now.
+-- Grain:  one availability key.      Reads:  the files that the variable current_availability_files names.
+CREATE VIEW current_availability AS
+SELECT r.*
+FROM read_parquet(getvariable('current_availability_files'), hive_partitioning = false) AS r
+SEMI JOIN latest_cell AS c
+    ON c.snapshot_id = r.snapshot_id
+    AND c.partner_tenant_id = r.partner_tenant_id
+    AND c.customer_id = r.customer_id
+    AND c.country = r.country;

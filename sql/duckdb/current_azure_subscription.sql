@@ -1,0 +1,10 @@
+-- The Azure subscriptions that are known now.
+-- Grain:  one Azure subscription.      Reads:  the files that the variable current_azure_subscription_files names.
+CREATE VIEW current_azure_subscription AS
+SELECT r.*
+FROM read_parquet(getvariable('current_azure_subscription_files'), hive_partitioning = false) AS r
+SEMI JOIN latest_cell AS c
+    ON c.snapshot_id = r.snapshot_id
+    AND c.partner_tenant_id = r.partner_tenant_id
+    AND c.customer_id = r.customer_id
+    AND c.country = '';

@@ -1,0 +1,10 @@
+-- What became of the checks of each cell's newest snapshot.
+-- Grain:  one check.      Reads:  the files that the variable current_check_outcome_files names.
+CREATE VIEW current_check_outcome AS
+SELECT r.*
+FROM read_parquet(getvariable('current_check_outcome_files'), hive_partitioning = false) AS r
+SEMI JOIN latest_cell AS c
+    ON c.snapshot_id = r.snapshot_id
+    AND c.partner_tenant_id = r.partner_tenant_id
+    AND c.customer_id = r.customer_id
+    AND c.country = r.country;

@@ -1,0 +1,10 @@
+-- What is known of inventory now.
+-- Grain:  one inventory key.      Reads:  the files that the variable current_inventory_files names.
+CREATE VIEW current_inventory AS
+SELECT r.*
+FROM read_parquet(getvariable('current_inventory_files'), hive_partitioning = false) AS r
+SEMI JOIN latest_cell AS c
+    ON c.snapshot_id = r.snapshot_id
+    AND c.partner_tenant_id = r.partner_tenant_id
+    AND c.customer_id = r.customer_id
+    AND c.country = r.country;

@@ -1,0 +1,10 @@
+-- What is remembered now of things that have no row of their own.
+-- Grain:  one key and what is remembered of it.      Reads:  the files that the variable current_remembered_files names.
+CREATE VIEW current_remembered AS
+SELECT r.*
+FROM read_parquet(getvariable('current_remembered_files'), hive_partitioning = false) AS r
+SEMI JOIN latest_cell AS c
+    ON c.snapshot_id = r.snapshot_id
+    AND c.partner_tenant_id = r.partner_tenant_id
+    AND c.customer_id = r.customer_id
+    AND c.country = r.country;

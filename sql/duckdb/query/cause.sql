@@ -1,0 +1,30 @@
+-- Changes gathered by what they have in common.
+-- Grain:  subject, kind, product, region, reason codes and whether they are suspect.
+-- Reads:  change_row, changes with names.
+-- A change of the catalog itself is one row for all the customers it affects.
+WITH gathered AS (
+    SELECT
+        subject, kind, product_title, region,
+        CASE WHEN kind = 'restriction_lifted' THEN reason_codes_before ELSE reason_codes_after END
+            AS reason_codes,
+        suspect,
+        COUNT(DISTINCT product_id || ':' || sku_id) AS skus,
+        GREATEST(
+            COUNT(DISTINCT NULLIF(customer_id, '')),
+            COALESCE(MAX(affected_customers) FILTER (WHERE customer_id = ''), 0)
+        ) AS customers,
+        COUNT(*) AS keys,
+        COUNT(DISTINCT partner_tenant_id) AS partners
+    FROM change_row
+    GROUP BY ALL
+)
+SELECT
+    *,
+    concat_ws(
+        ', ',
+        skus || CASE WHEN skus = 1 THEN ' SKU' ELSE ' SKUs' END,
+        NULLIF(region, ''),
+        customers || CASE WHEN customers = 1 THEN ' customer' ELSE ' customers' END
+    ) AS cause
+FROM gathered
+ORDER BY suspect, keys DESC, subject, kind, product_title, region, reason_codes;

@@ -1,0 +1,15 @@
+-- The regions that the catalog or a current row names.
+-- Grain:  one region; '' where a SKU has none.
+CREATE VIEW dim_region AS
+WITH named AS (
+    SELECT region, region_name FROM current_sku
+    UNION ALL
+    SELECT region, '' FROM current_inventory
+    UNION ALL
+    SELECT arm_region, '' FROM current_check_outcome
+    UNION ALL
+    SELECT '', ''
+)
+SELECT COALESCE(region, '') AS region, COALESCE(MAX(region_name), '') AS region_name
+FROM named
+GROUP BY COALESCE(region, '');

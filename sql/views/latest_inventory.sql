@@ -1,0 +1,28 @@
+-- What is known of inventory now, with names, age and keys of one column.
+-- Grain:  one inventory key.
+-- Stale: not asked, or not answered, since the partner's newest full run began. The age counts to
+-- the partner's newest publishing, not to the clock on the wall, so the same store says the same.
+CREATE VIEW latest_inventory AS
+SELECT
+    i.*,
+    COALESCE(c.company_name, '') AS company_name,
+    COALESCE(n.product_title, '') AS product_title,
+    COALESCE(n.sku_title, '') AS sku_title,
+    COALESCE(n.arm_sku_name, '') AS arm_sku_name,
+    COALESCE(i.checked_at < p.newest_full_started_at, false) AS is_stale,
+    CAST(EXTRACT(EPOCH FROM (p.newest_published_at - i.checked_at)) AS double precision) / 3600
+        AS answer_age_hours,
+    i.partner_tenant_id || '|' || i.customer_id AS customer_key,
+    i.partner_tenant_id || '|' || i.country || '|' || i.reservation_scope || '|' || i.product_id
+        || ':' || i.sku_id AS sku_key,
+    i.partner_tenant_id || '|' || i.customer_id || '|' || i.country || '|'
+        || i.azure_subscription_id || '|' || i.arm_region || '|' || i.reservation_scope || '|'
+        || i.product_id || ':' || i.sku_id AS inventory_key
+FROM current_inventory AS i
+INNER JOIN partner_now AS p ON p.partner_tenant_id = i.partner_tenant_id
+LEFT JOIN current_customer AS c
+    ON c.partner_tenant_id = i.partner_tenant_id AND c.customer_id = i.customer_id
+LEFT JOIN sku_name AS n
+    ON n.partner_tenant_id = i.partner_tenant_id
+    AND n.product_id = i.product_id
+    AND n.sku_id = i.sku_id;
