@@ -59,7 +59,7 @@ KEYS: dict[str, tuple[str, ...]] = {
         "customer_id",
         "commerce_subscription_id",
     ),
-    # What is remembered of something that has no row of its own: see docs/decisions/0004.
+    # What is remembered of something that has no row of its own: see docs/decisions/0002.
     "remembered": (
         "snapshot_id",
         *CELL,

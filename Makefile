@@ -1,0 +1,62 @@
+# Two commands do all the set-up on a fresh machine: `make demo` and `make test`.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+OUT    ?= demo
+# Kept apart from the source on purpose: what is installed is what the lock files say, hash by hash.
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all:
+
+help:  ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: requirements.lock pyproject.toml | $(BIN)/python
+	$(PIP) -r requirements.lock
+	$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.lock $(VENV)/installed
+	$(PIP) -r requirements-dev.lock
+	@touch $@
+
+install: $(VENV)/installed  ## Set up the virtual environment with what a run needs
+dev: $(VENV)/installed-dev  ## The same, with what development needs
+
+demo: $(VENV)/installed  ## Audit two nights of a made-up portfolio and write a report
+	$(BIN)/auditor demo --out $(OUT)
+
+test: $(VENV)/installed-dev  ## Set up and run the whole test suite
+	$(BIN)/python -m pytest -q -n 2 --cov --cov-report=term:skip-covered $(ARGS)
+
+quick: $(VENV)/installed-dev  ## Run the tests that need nothing, in seconds
+	$(BIN)/python -m pytest -q -n 2 tests/unit $(ARGS)
+
+check: $(VENV)/installed-dev  ## Format, lint, types and the order of imports
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/installed-dev  ## Let the formatter and the linter mend what they can
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+golden: $(VENV)/installed-dev  ## Write the golden files anew; review the difference like code
+	GOLDEN=write $(BIN)/python -m pytest -q tests -k golden
+
+bench: $(VENV)/installed-dev  ## Measure what the README quotes
+	for file in bench/*.py; do $(BIN)/python $$file || exit 1; done
+
+lock: $(BIN)/python  ## Resolve the lock files anew
+	$(BIN)/python -m pip --quiet install uv
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra speed --group build $(LOCK) -o requirements.lock
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra speed --group build --group dev $(LOCK) -o requirements-dev.lock
+LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
+
+clean:  ## Remove what the targets above made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
+
+.PHONY: help install dev demo test quick check format golden bench lock clean

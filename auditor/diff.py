@@ -1,0 +1,121 @@
+"""Compare what was answered with what is known, bucket by bucket, in DuckDB.
+
+The SQL in `sql/diff/` does the comparing; this module hands it Arrow tables and takes its results.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+import duckdb
+import pyarrow as pa
+
+from auditor.store.sql import statement
+from auditor.tables import SCHEMAS
+
+STATE = (
+    "inventory",
+    "restriction",
+    "availability",
+    "customer",
+    "azure_subscription",
+    "commerce_subscription",
+    "sku",
+    "remembered",
+)
+"""What a snapshot says of the cells it covers, in the order it is worked out."""
+_AWAITED = "awaited"
+_GAPS = {
+    "customer_id": pa.string(),
+    "country": pa.string(),
+    "before_snapshot_id": pa.string(),
+    "gap_snapshots": pa.int64(),
+}
+
+
+class Diff:
+    """One snapshot's comparison. `facts` are the whole partner's."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, facts: Mapping[str, pa.Table]) -> None:
+        self._con = con
+        self._facts = dict(facts)
+        for name, table in facts.items():
+            con.register(name, table)
+        con.execute(statement("diff/change_kind"))
+        con.execute(statement("diff/catalog_affected_table"))
+
+    @classmethod
+    @contextmanager
+    def open(
+        cls, facts: Mapping[str, pa.Table], *, spill: Path, memory: str = "1GB"
+    ) -> Iterator[Self]:
+        """Open a comparison that spills to a folder rather than grow."""
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": memory,
+            "threads": 1,
+            "temp_directory": str(spill),
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        }
+        with duckdb.connect(":memory:", config=config) as con:
+            con.execute("SET TimeZone = 'UTC'")
+            yield cls(con, facts)
+
+    def bucket(
+        self,
+        cell: pa.Table,
+        known: Mapping[str, pa.Table],
+        answers: Mapping[str, pa.Table],
+        found: Mapping[str, pa.Table],
+        settled: pa.Table,
+        *,
+        gaps: Callable[[pa.Table], pa.Table],
+        is_catalog: bool,
+    ) -> dict[str, pa.Table]:
+        """Return the relations of one bucket after this snapshot.
+
+        Args:
+            cell: the covered cells of the bucket (`coverage.CELL_COLUMNS`).
+            known: what is published of the bucket, by relation, without `snapshot_id`.
+            answers: new answers: `inventory`, `restriction`, `availability`.
+            found: what discovery listed: `customer`, `azure_subscription`, …
+            settled: what became of each check.
+            gaps: counts, for cells and the snapshot of a last answer, the snapshots since.
+            is_catalog: whether this is the bucket of the catalog, which comes last.
+        """
+        inputs = {f"known_{name}": table for name, table in known.items()}
+        inputs |= {f"answer_{name}": table for name, table in answers.items()}
+        inputs |= {f"found_{name}": table for name, table in found.items()}
+        inputs |= {"cell": cell, "settled_check": settled}
+        for name, table in inputs.items():
+            self._con.register(name, table)
+        for name in (
+            "settled_inventory",
+            "settled_availability",
+            _AWAITED,
+            "observed_inventory",
+            "observed_availability",
+            "changed",
+            "catalog_affected",
+        ):
+            self._con.execute(statement(f"diff/{name}"))
+        if is_catalog:
+            self._con.execute(statement("diff/catalog_changed"))
+        candidates = self._con.sql(statement("diff/gap_candidates")).to_arrow_table()
+        self._con.register("gap", self._gaps(candidates, gaps))
+        results = {name: self._result(name) for name in (*STATE, "change", "check_outcome")}
+        for name in inputs:
+            self._con.unregister(name)
+        return results
+
+    @staticmethod
+    def _gaps(candidates: pa.Table, gaps: Callable[[pa.Table], pa.Table]) -> pa.Table:
+        if not candidates.num_rows:
+            return pa.schema(list(_GAPS.items())).empty_table()
+        return gaps(candidates).select(list(_GAPS))
+
+    def _result(self, relation: str) -> pa.Table:
+        schema = SCHEMAS[relation]
+        table: pa.Table = self._con.sql(statement(f"diff/{relation}")).to_arrow_table()
+        return table.select(schema.names).cast(schema)

@@ -1,0 +1,289 @@
+"""What a run proved beside its answers: what ended, what is new, what is remembered.
+
+Small Arrow tables that the SQL in `sql/diff/` joins with answers and with what was known. Only
+positive proof stands in them: what is not here is carried.
+"""
+
+import json
+from collections.abc import Container, Iterable, Iterator, Mapping
+from datetime import datetime
+
+import msgspec
+import pyarrow as pa
+
+from auditor.model import CatalogFound, CheckKind, CustomerFound, Gone, Settled
+from auditor.plan import Plan
+from auditor.scope.known import Known
+from auditor.tables import TIME
+from auditor.targets import CUSTOMER, SUBSCRIPTION
+
+Row = tuple[object, ...]
+ANY = "*"
+
+_TEXT = pa.string()
+_SKU = {"country": _TEXT, "reservation_scope": _TEXT, "product_id": _TEXT, "sku_id": _TEXT}
+_REMEMBERED = {
+    "customer_id": _TEXT,
+    "country": _TEXT,
+    "azure_subscription_id": _TEXT,
+    "arm_region": _TEXT,
+    "reservation_scope": _TEXT,
+    "product_id": _TEXT,
+    "sku_id": _TEXT,
+    "what": _TEXT,
+    "detail": _TEXT,
+    "since_at": TIME,
+}
+COLUMNS: dict[str, dict[str, pa.DataType]] = {
+    "ended": {"customer_id": _TEXT, "country": _TEXT, "azure_subscription_id": _TEXT},
+    "unheld": {"customer_id": _TEXT, "product_id": _TEXT, "sku_id": _TEXT},
+    "settled_sku": _SKU,
+    "asked_sku": {
+        **_SKU,
+        "arm_region": _TEXT,
+        "by_customer": pa.bool_(),
+        "by_subscription": pa.bool_(),
+    },
+    "gone": {**_SKU, "gone_at": TIME},
+    "new_subscription": {"customer_id": _TEXT, "azure_subscription_id": _TEXT},
+    "new_sku": _SKU,
+    "asked_segment": {"segment": _TEXT},
+    "catalog_absence": {**_SKU, "gone_at": TIME},
+    "catalog_event": {
+        **_SKU,
+        "kind": _TEXT,
+        "detail": _TEXT,
+        "before_at": TIME,
+        "after_at": TIME,
+    },
+    "remember": _REMEMBERED,
+    "forget": _REMEMBERED,
+}
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that wave 1 of one partner's run found."""
+
+    known: Known
+    customers: tuple[CustomerFound, ...]
+    catalogs: tuple[CatalogFound, ...]
+    covers_catalog: bool
+    """Whether it looks at all customers, so that it may speak for the catalog."""
+    covers_all_countries: bool
+    started_at: datetime
+
+
+def tables(found: Found, plan: Plan) -> dict[str, pa.Table]:
+    """Return the facts of a run, one table for each name in `COLUMNS`."""
+    rows: dict[str, list[Row]] = {name: [] for name in COLUMNS}
+    for customer in found.customers:
+        _of_customer(customer, found, plan, rows)
+    for catalog in found.catalogs:
+        rows["new_sku"] += [(*_where(catalog), *name) for name in sorted(catalog.new)]
+        _asked(catalog, plan, rows)
+        if found.covers_catalog:
+            _of_catalog(catalog, found, rows)
+    rows["asked_segment"] = [(segment,) for segment in ("", *plan.rules.segments)]
+    absences = {**found.known.returned, **found.known.gone}
+    rows["catalog_absence"] = [(*key, at) for key, at in sorted(absences.items())]
+    return {name: table_of(COLUMNS[name], rows[name]) for name in COLUMNS}
+
+
+def table_of(columns: Mapping[str, pa.DataType], rows: Iterable[Row]) -> pa.Table:
+    """Return rows as a table of these columns."""
+    values = list(zip(*rows, strict=True)) or [()] * len(columns)
+    arrays = [pa.array(v, type=t) for v, t in zip(values, columns.values(), strict=True)]
+    return pa.table(arrays, names=list(columns))
+
+
+def _where(catalog: CatalogFound) -> tuple[str, str]:
+    return catalog.country, catalog.reservation_scope
+
+
+def _of_customer(found: CustomerFound, run: Found, plan: Plan, rows: dict[str, list[Row]]) -> None:
+    customer_id = found.customer.customer_id
+    if found.left:
+        return
+    if found.ineligible:
+        rows["ended"].append((customer_id, ANY, ANY))
+        rows["remember"].append(_remembered(customer_id, "unlisted", run))
+        return
+    for name in sorted(found.unlisted):
+        rows["remember"].append(_remembered(customer_id, "unlisted", run, subscription=name))
+    if found.failed:
+        return
+    rows["forget"] += [
+        _remembered(customer_id, "unlisted", run, subscription=name)
+        for c, _, _, name in sorted(run.known.unlisted)
+        if c == customer_id and name not in found.unlisted
+    ]
+    rows["ended"] += [
+        (customer_id, country, ANY) for country in found.countries if plan.no_market(country)
+    ]
+    rows["ended"] += [(customer_id, ANY, name) for name in sorted(found.ended)]
+    rows["ended"] += [(customer_id, ANY, name) for name in plan.not_eligible(found)]
+    rows["unheld"] += [(customer_id, *name) for name in sorted(found.unheld)]
+    rows["new_subscription"] += [(customer_id, name) for name in sorted(found.new)]
+    for name in sorted(found.ended):
+        rows["remember"].append(
+            _remembered(customer_id, "left_subscription", run, subscription=name)
+        )
+    for subscription in found.azure_subscriptions:
+        name = subscription.azure_subscription_id
+        if (customer_id, name) in run.known.left_subscriptions:
+            rows["forget"].append(
+                _remembered(customer_id, "left_subscription", run, subscription=name)
+            )
+
+
+def _asked(catalog: CatalogFound, plan: Plan, rows: dict[str, list[Row]]) -> None:
+    """Say which SKUs are asked about and how, and about which it is settled whether they are."""
+    if CheckKind.INVENTORY not in plan.rules.checks:
+        return
+    where = _where(catalog)
+    undecided = {sku.name for sku in plan.without_region[where]}
+    regions = plan.rules.arm_regions
+    rows["settled_sku"] += [
+        (*where, *sku.name)
+        for sku in catalog.skus
+        if sku.name not in undecided and (regions is None or sku.region in {"", *regions})
+    ]
+    for target in plan.targets[where]:
+        by_subscription = SUBSCRIPTION in target.variables
+        by_customer = by_subscription or CUSTOMER in target.variables
+        for sku_id in target.skus:
+            name = (target.product_id, sku_id)
+            rows["asked_sku"].append((*where, *name, target.region, by_customer, by_subscription))
+
+
+def _of_catalog(catalog: CatalogFound, run: Found, rows: dict[str, list[Row]]) -> None:
+    where = _where(catalog)
+    for product_id, view in sorted(catalog.views.items()):
+        row = _remembered("", "view", run, where=where, name=(product_id, ""), detail=view)
+        rows["remember"].append(row)
+    for listing in sorted(catalog.unlisted):
+        row = _remembered("", "unlisted", run, where=where, name=(listing, ""))
+        rows["remember"].append(row)
+    answered = catalog.answered | {f"view:{view}" for view in catalog.views.values()}
+    for _, country, scope, listing in sorted(run.known.unlisted):
+        if (country, scope) == where and listing in answered - catalog.unlisted:
+            row = _remembered("", "unlisted", run, where=where, name=(listing, ""))
+            rows["forget"].append(row)
+    for gone in catalog.gone:
+        _gone(gone, where, run, rows)
+    listed = {s.name for s in catalog.skus} | {(p, "") for p in catalog.views}
+    _returned(listed, where, run, rows)
+
+
+def _gone(gone: Gone, where: tuple[str, str], run: Found, rows: dict[str, list[Row]]) -> None:
+    """Say that a product or SKU left the catalog; its titles are remembered for it."""
+    name = (gone.product_id, gone.sku_id)
+    known = run.known.skus.get(where, {})
+    of = known.get(name) or next(
+        (sku for sku in known.values() if sku.product_id == gone.product_id), None
+    )
+    titles = {
+        "product_title": of.product_title if of else "",
+        "title": of.title if of and gone.sku_id else "",
+        "arm_sku_name": of.arm_sku_name if of and gone.sku_id else "",
+    }
+    detail = json.dumps(titles, ensure_ascii=False)
+    if gone.sku_id:
+        rows["gone"].append((*where, *name, gone.at))
+    else:
+        rows["forget"].append(_remembered("", "view", run, where=where, name=name))
+    rows["forget"].append(_remembered("", "returned", run, where=where, name=name))
+    row = _remembered("", "gone", run, where=where, name=name, detail=detail, since=gone.at)
+    rows["remember"].append(row)
+    if not gone.with_product:
+        rows["catalog_event"].append((*where, *name, "left_catalog", detail, None, gone.at))
+
+
+def _returned(
+    listed: Container[tuple[str, str]],
+    where: tuple[str, str],
+    run: Found,
+    rows: dict[str, list[Row]],
+) -> None:
+    """Say which of what had left is listed again: a product's SKUs come back with it."""
+    for key, since in sorted(run.known.gone.items()):
+        name = key[2:]
+        if key[:2] != where or name not in listed:
+            continue
+        rows["forget"].append(_remembered("", "gone", run, where=where, name=name))
+        row = _remembered("", "returned", run, where=where, name=name, since=since)
+        rows["remember"].append(row)
+        if not (name[1] and (*where, name[0], "") in run.known.gone):
+            event = ("entered_catalog", "{}", since, run.started_at)
+            rows["catalog_event"].append((*where, *name, *event))
+
+
+def _remembered(
+    customer_id: str,
+    what: str,
+    run: Found,
+    *,
+    subscription: str = "",
+    where: tuple[str, str] = ("", ""),
+    name: tuple[str, str] = ("", ""),
+    detail: str = "{}",
+    since: datetime | None = None,
+) -> Row:
+    country, scope = where
+    at = since or run.started_at
+    return (customer_id, country, subscription, "", scope, *name, what, detail, at)
+
+
+def settled_rows(settled: Iterable[Settled]) -> Iterator[Row]:
+    """Yield one row for each check, as `SETTLED_COLUMNS`."""
+    for each in settled:
+        for check in each.question.checks:
+            yield (
+                check.check_id(),
+                check.kind.value,
+                check.customer_id,
+                check.country,
+                check.azure_subscription_id,
+                check.arm_region,
+                check.reservation_scope,
+                check.product_id,
+                check.sku_id,
+                each.outcome.value,
+                str(each.reason),
+                each.http_status,
+                each.error_code,
+                each.request_id,
+                each.correlation_id,
+                each.attempts,
+                each.sent_at,
+                each.question.segment,
+                each.not_found,
+            )
+
+
+SETTLED_COLUMNS = {
+    "check_id": _TEXT,
+    "kind": _TEXT,
+    "customer_id": _TEXT,
+    "country": _TEXT,
+    "azure_subscription_id": _TEXT,
+    "arm_region": _TEXT,
+    "reservation_scope": _TEXT,
+    "product_id": _TEXT,
+    "sku_id": _TEXT,
+    "outcome": _TEXT,
+    "reason": _TEXT,
+    "http_status": pa.int64(),
+    "error_code": _TEXT,
+    "request_id": _TEXT,
+    "correlation_id": _TEXT,
+    "attempts": pa.int64(),
+    "checked_at": TIME,
+    "segment": _TEXT,
+    "not_found": pa.bool_(),
+}
+
+
+def settled_table(settled: Iterable[Settled]) -> pa.Table:
+    """Return what became of each check, as `SETTLED_COLUMNS`."""
+    return table_of(SETTLED_COLUMNS, settled_rows(settled))

@@ -1,0 +1,43 @@
+"""Many questions at once, with a bound, one owner and no task left behind."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+async def fan_out(
+    items: Iterable[Item], work: Callable[[Item], Awaitable[Result]], *, at_once: int
+) -> AsyncGenerator[Result]:
+    """Yield what `work` makes of each item, in the order of completion.
+
+    At most `at_once` are under way, and `items` is read no faster. An exception out of `work` is
+    a bug: it ends all of them and comes out here, alone.
+    """
+    results: asyncio.Queue[tuple[Result] | None] = asyncio.Queue()
+    source = iter(items)
+
+    async def worker() -> None:
+        for item in source:
+            results.put_nowait((await work(item),))
+
+    async def all_of_them() -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(at_once):
+                    group.create_task(worker())
+        finally:
+            results.put_nowait(None)
+
+    owner = asyncio.create_task(all_of_them())
+    try:
+        while (result := await results.get()) is not None:
+            yield result[0]
+        await owner
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from failures
+    finally:
+        owner.cancel()
+        await asyncio.gather(owner, return_exceptions=True)

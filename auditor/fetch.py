@@ -1,0 +1,136 @@
+"""Ask the questions of wave 2, many at once; what became of each is a value."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+
+import msgspec
+
+from auditor.errors import (
+    NotFound,
+    PartnerCenterError,
+    Rejected,
+    Unauthorized,
+    UnexpectedReply,
+)
+from auditor.fan_out import fan_out
+from auditor.model import CheckKind, Outcome, Question, Reason, Reply, Request, Settled, Unasked
+from auditor.normalize import UNREADABLE, unreadable
+from auditor.partner_center import requests
+from auditor.partner_center.replies import error_of
+from auditor.targets import CUSTOMER, SUBSCRIPTION
+
+NOT_IN_CATALOG_CODES = frozenset({"400013", "400018"})
+"""On an availability these are answers: the product or SKU does not exist (facts section 4)."""
+UNSENDABLE = "unsendable"
+TOO_MUCH = frozenset({400, 413})
+"""What a batch with a bad item in it, or too large a batch, is answered with."""
+
+
+class Fetch:
+    """Asks one partner's questions."""
+
+    def __init__(
+        self,
+        send: Callable[[Request], Awaitable[Reply]],
+        *,
+        lifecycle: bool,
+        at_once: int,
+    ) -> None:
+        self._send = send
+        self._lifecycle = lifecycle
+        self._at_once = at_once
+        self._is_out = False
+
+    async def ask(
+        self, questions: Iterable[Question | Unasked]
+    ) -> AsyncGenerator[tuple[Settled, ...]]:
+        """Yield what became of each question, in the order of completion.
+
+        A batch that is too much is halved until the bad item stands alone, so one question may
+        settle as several.
+        """
+        async for settled in fan_out(questions, self._settle, at_once=self._at_once):
+            yield settled
+
+    async def _settle(self, question: Question | Unasked) -> tuple[Settled, ...]:
+        if isinstance(question, Unasked):
+            alone = Question(checks=(question.check,))
+            return (Settled(question=alone, outcome=question.outcome, reason=question.reason),)
+        if self._is_out:
+            out = Settled(question=question, outcome=Outcome.SKIPPED, reason=Reason.PARTNER_OUT)
+            return (out,)
+        try:
+            request = self._request(question)
+            reply = await self._send(request)
+        except Rejected:  # an id that fits no path is never sent
+            return (Settled(question=question, outcome=Outcome.FAILED, reason=UNSENDABLE),)
+        except Unauthorized:
+            self._is_out = True
+            out = Settled(question=question, outcome=Outcome.SKIPPED, reason=Reason.PARTNER_OUT)
+            return (out,)
+        settled = _outcome(question, request, reply)
+        is_too_much = reply.status in TOO_MUCH or reply.cause == "timeout"
+        if len(question.checks) > 1 and settled.outcome is Outcome.FAILED and is_too_much:
+            middle = len(question.checks) // 2
+            halves = question.checks[:middle], question.checks[middle:]
+            parts = [
+                await self._settle(msgspec.structs.replace(question, checks=half))
+                for half in halves
+            ]
+            return parts[0] + parts[1]
+        return (settled,)
+
+    def _request(self, question: Question) -> Request:
+        check = question.checks[0]
+        if check.kind is CheckKind.INVENTORY:
+            sent = question.variables
+            context = requests.InventoryContext(
+                customer_id=check.customer_id if CUSTOMER in sent else "",
+                azure_subscription_id=check.azure_subscription_id if SUBSCRIPTION in sent else "",
+                arm_region=question.arm_region_name,
+            )
+            items = [(c.product_id, c.sku_id) for c in question.checks]
+            return requests.inventory_request(check.country, items, context, question.resource_type)
+        product_id, sku_id = check.product_id, check.sku_id
+        if check.customer_id:
+            return requests.customer_availability_request(
+                check.customer_id, product_id, sku_id, lifecycle=self._lifecycle
+            )
+        return requests.availability_request(
+            check.country, product_id, sku_id, question.segment, check.reservation_scope
+        )
+
+
+def _outcome(question: Question, request: Request, reply: Reply) -> Settled:
+    """Return what a reply means for the question as a whole."""
+    error = error_of(request, reply)
+    code = error.error_code_sent if error else ""
+    not_found = (
+        question.checks[0].kind is CheckKind.AVAILABILITY
+        and isinstance(error, NotFound)
+        and code in NOT_IN_CATALOG_CODES
+    )
+    reason = "" if error is None or not_found else _reason(error, reply)
+    if error is None:
+        reason = unreadable(question, reply.body)
+    return Settled(
+        question=question,
+        outcome=Outcome.FAILED if reason else Outcome.ANSWERED,
+        reason=reason,
+        not_found=not_found,
+        key=request.key(),
+        http_status=reply.status,
+        error_code=code,
+        request_id=reply.request_id,
+        correlation_id=reply.correlation_id,
+        attempts=reply.attempts,
+        sent_at=reply.sent_at,
+    )
+
+
+def _reason(error: PartnerCenterError, reply: Reply) -> str:
+    """Return a short word for why an answer is missing, for `check_outcome.reason`."""
+    if reply.cause:
+        return reply.cause
+    if isinstance(error, UnexpectedReply):
+        return UNREADABLE
+    return f"http_{reply.status}"

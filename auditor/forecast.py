@@ -1,0 +1,127 @@
+"""What a run would ask: calls, time at the quota, and what a naive fan-out would have cost."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from auditor.model import CheckKind, Question
+from auditor.partner_run import Discovered
+from auditor.settings import Partner
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_API_CLASS = {"inventory": "inventory", "availability": "catalog"}
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """The calls of one partner, API, kind and country."""
+
+    partner: str
+    wave: int
+    api: str
+    country: str
+    calls: int
+    naive_calls: int
+    """With one product per call and context, nothing batched."""
+    rows: int
+    minutes: float
+    """At the partner's quota for this API."""
+
+
+class Forecast(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run would ask."""
+
+    lines: tuple[Line, ...]
+    explanation: tuple[str, ...]
+    """For each group of SKUs, why it is asked that way."""
+
+    @classmethod
+    def of(cls, parts: Iterable["Forecast"]) -> "Forecast":
+        """Return several partners' forecasts as one."""
+        parts = tuple(parts)
+        return cls(
+            lines=tuple(line for part in parts for line in part.lines),
+            explanation=tuple(line for part in parts for line in part.explanation),
+        )
+
+    def table(self) -> "pa.Table":
+        """Return one row for each line."""
+        import pyarrow as pa  # noqa: PLC0415 - heavy
+
+        return pa.Table.from_pylist([msgspec.structs.asdict(line) for line in self.lines])
+
+
+def forecast(partner: Partner, discovered: Discovered) -> Forecast:
+    """Return what the second wave of a discovered scope would ask, and what the first one did."""
+    plan = discovered.plan
+    calls: Counter[tuple[str, str]] = Counter()
+    naive: Counter[tuple[str, str]] = Counter()
+    rows: Counter[tuple[str, str]] = Counter()
+    skus = {
+        (country, t.reservation_scope, t.product_id, t.region): len(t.skus)
+        for (country, _), targets in plan.targets.items()
+        for t in targets
+        if not t.sku_id
+    }
+    for question in plan.questions():
+        if not isinstance(question, Question):
+            continue
+        first = question.checks[0]
+        key = (first.kind.value, first.country)
+        calls[key] += 1
+        naive[key] += len(question.checks)
+        for check in question.checks:
+            whole = (check.country, check.reservation_scope, check.product_id, check.arm_region)
+            is_whole = check.kind is CheckKind.INVENTORY and not check.sku_id
+            rows[key] += skus.get(whole, 0) if is_whole else 1
+    quota = {"inventory": partner.limits.inventory, "catalog": partner.limits.catalog}
+    first_wave = [
+        Line(
+            partner=partner.name,
+            wave=1,
+            api=endpoint,
+            country="",
+            calls=count,
+            naive_calls=count,
+            rows=0,
+            minutes=round(count / partner.limits.customers, 1),
+        )
+        for endpoint, count in sorted(discovered.calls.items())
+    ]
+    second_wave = [
+        Line(
+            partner=partner.name,
+            wave=2,
+            api=kind,
+            country=country,
+            calls=count,
+            naive_calls=naive[kind, country],
+            rows=rows[kind, country],
+            minutes=round(count / quota[_API_CLASS[kind]], 1),
+        )
+        for (kind, country), count in sorted(calls.items())
+    ]
+    return Forecast(
+        lines=(*first_wave, *second_wave), explanation=tuple(_explained(partner, discovered))
+    )
+
+
+def _explained(partner: Partner, discovered: Discovered) -> Iterable[str]:
+    for (country, scope), targets in sorted(discovered.plan.targets.items()):
+        groups: dict[tuple[tuple[str, ...], str], list[int]] = {}
+        for target in targets:
+            group = groups.setdefault((target.variables, target.why), [0, 0])
+            group[0] += 1
+            group[1] += len(target.skus)
+        for (variables, why), (items, skus) in sorted(groups.items()):
+            sent = ", ".join(variables) or "no context"
+            where = f"{partner.name} {country}" + (f" {scope}" if scope else "")
+            yield f"{where}: {skus} SKUs as {items} target items, sending {sent}; {why}"
+        for sku in discovered.plan.without_region[country, scope]:
+            yield (
+                f"{partner.name} {country}: {sku.product_id}:{sku.sku_id} asks for ArmRegionName"
+                " and has no region: name some in scope.arm_regions; skipped"
+            )

@@ -1,0 +1,215 @@
+"""Durable progress of a run: every final reply, keyed by its question. What resume reads.
+
+A record is `length, crc32, payload`; files are appended to and synced in groups, and a torn tail
+is cut when a journal is opened again. Nothing is published from anything but the journal, so a
+resumed run and an uninterrupted one see the same replies.
+"""
+
+import asyncio
+import os
+import struct
+import zlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+
+from auditor.errors import StoreFailed, StoreUnwritable
+from auditor.model import Reply, Request
+
+SYNC_RECORDS = 64
+SYNC_SECONDS = 1.0
+"""A kill loses at most this much (promise P11)."""
+
+_FRAME = struct.Struct("<II")
+_COMPRESS_ABOVE = 512
+
+
+class _Record(msgspec.Struct, array_like=True, frozen=True):
+    key: bytes
+    reply: Reply
+    body_size: int
+    """Of the decompressed body; -1 where the reply holds the body as it is."""
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(_Record)
+
+
+class Journal:
+    """The replies one partner's run has had so far, on disk."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or go on with the journal at `path`.
+
+        Raises:
+            StoreUnwritable, StoreFailed: the file cannot be made or read.
+        """
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._index, end = _read_index(self._file)
+            os.ftruncate(self._file, end)
+        except OSError as exc:
+            raise StoreUnwritable(f"cannot open the journal {path}: {exc.strerror}") from exc
+        self._end = end
+        self._unsynced = 0
+        self._syncing = asyncio.Lock()
+        self._timer: asyncio.TimerHandle | None = None
+        self._late: set[asyncio.Task[None]] = set()
+
+    def __contains__(self, key: bytes) -> bool:
+        """Tell whether the question was settled."""
+        return key in self._index
+
+    def __len__(self) -> int:
+        """Return how many questions are settled."""
+        return len(self._index)
+
+    def read(self, key: bytes) -> Reply:
+        """Return the reply to a settled question."""
+        offset, length = self._index[key]
+        record = _decoder.decode(os.pread(self._file, length, offset))
+        if record.body_size < 0:
+            return record.reply
+        body = pa.decompress(
+            record.reply.body, decompressed_size=record.body_size, codec="zstd", asbytes=True
+        )
+        return msgspec.structs.replace(record.reply, body=body)
+
+    async def append(self, key: bytes, reply: Reply) -> None:
+        """Keep a reply; a question that is settled already stays as it is.
+
+        Raises:
+            StoreFailed: the disk is full or failing.
+        """
+        if key in self._index:
+            return
+        size = len(reply.body)
+        if size > _COMPRESS_ABOVE:
+            packed = pa.compress(reply.body, codec="zstd", asbytes=True)
+            record = _Record(key, msgspec.structs.replace(reply, body=packed), size)
+        else:
+            record = _Record(key, reply, -1)
+        payload = _encoder.encode(record)
+        frame = _FRAME.pack(len(payload), zlib.crc32(payload))
+        try:
+            _write_all(self._file, frame + payload, self._end)
+        except OSError as exc:
+            raise StoreFailed(f"cannot write the journal {self.path}: {exc.strerror}") from exc
+        self._index[key] = (self._end + _FRAME.size, len(payload))
+        self._end += _FRAME.size + len(payload)
+        self._unsynced += 1
+        if self._unsynced >= SYNC_RECORDS:
+            await self.sync()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(SYNC_SECONDS, self._sync_late)
+
+    def _sync_late(self) -> None:
+        task = asyncio.create_task(self.sync())
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+
+    async def sync(self) -> None:
+        """Make everything appended so far survive a power loss."""
+        async with self._syncing:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            if not self._unsynced:
+                return
+            self._unsynced = 0
+            try:
+                await asyncio.to_thread(os.fdatasync, self._file)
+            except OSError as exc:
+                raise StoreFailed(f"cannot sync the journal {self.path}: {exc.strerror}") from exc
+
+    async def close(self) -> None:
+        """Sync and close."""
+        await self.sync()
+        for task in tuple(self._late):
+            await task
+        os.close(self._file)
+
+    def keep(self, which: str) -> None:
+        """Drop the replies of a finished run but those to be kept: `none`, `failed` or `all`."""
+        match which:
+            case "none":
+                self._rewrite(lambda _: False)
+            case "failed":
+                self._rewrite(lambda reply: not _is_success(reply))
+            case _:
+                pass
+
+    def forget_failures(self) -> None:
+        """Drop what was not answered, so that a run that ended without a snapshot asks again."""
+        self._rewrite(_is_success)
+
+    def _rewrite(self, is_kept: Callable[[Reply], bool]) -> None:
+        kept = Path(f"{self.path}.kept")
+        with kept.open("wb") as out:
+            for key, (offset, length) in self._index.items():
+                if is_kept(self.read(key)):
+                    payload = os.pread(self._file, length, offset)
+                    out.write(_FRAME.pack(len(payload), zlib.crc32(payload)) + payload)
+            out.flush()
+            os.fsync(out.fileno())
+        kept.replace(self.path)
+
+
+class Recorded:
+    """Sends requests, unless the journal holds their replies from before."""
+
+    def __init__(self, journal: Journal, send: Callable[[Request], Awaitable[Reply]]) -> None:
+        self._journal = journal
+        self._send = send
+        self._counted: set[bytes] = set()
+        self.replayed = 0
+        self.calls = 0
+        self.retries = 0
+        self.throttled = 0
+
+    async def __call__(self, request: Request) -> Reply:
+        """Return the final reply to a request: the journal's, else Partner Center's."""
+        key = request.key()
+        if key in self._journal:
+            self.replayed += 1
+            reply = self._journal.read(key)
+        else:
+            reply = await self._send(request)
+            await self._journal.append(key, reply)
+        if key not in self._counted:
+            self._counted.add(key)
+            self.calls += reply.attempts
+            self.retries += max(reply.attempts - 1, 0)
+            self.throttled += reply.throttled
+        return reply
+
+
+def _is_success(reply: Reply) -> bool:
+    return 200 <= reply.status < 300  # noqa: PLR2004 - what HTTP calls a success
+
+
+def _write_all(file: int, data: bytes, offset: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(file, view, offset)
+        view, offset = view[written:], offset + written
+
+
+def _read_index(file: int) -> tuple[dict[bytes, tuple[int, int]], int]:
+    """Return where each record lies, and where the whole ones end."""
+    index: dict[bytes, tuple[int, int]] = {}
+    size = os.fstat(file).st_size
+    offset = 0
+    while offset + _FRAME.size <= size:
+        length, crc = _FRAME.unpack(os.pread(file, _FRAME.size, offset))
+        payload = os.pread(file, length, offset + _FRAME.size)
+        if len(payload) < length or zlib.crc32(payload) != crc:
+            break
+        record = _decoder.decode(payload)
+        index[record.key] = (offset + _FRAME.size, length)
+        offset += _FRAME.size + length
+    return index, offset

@@ -1,0 +1,274 @@
+"""What a reply means: answers as rows, in Arrow tables. Pure.
+
+Partner Center leaves out what is not in its catalog instead of saying so, so every asked key of
+an answered check gets a row, and only those do.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import ClassVar
+
+import pyarrow as pa
+
+from auditor.model import Check, CheckKind, Question, Settled, Verdict
+from auditor.partner_center import wire
+from auditor.tables import AVAILABILITY_KEY, INVENTORY_KEY, SCHEMAS
+
+UNREADABLE = "unreadable_reply"
+NO_VERDICT = "no_verdict"
+
+_PACK_ROWS = 50_000
+"""Rows that wait as Python values, which are large, before they become Arrow."""
+_KNOWN_PROPERTIES = {"type", "values"}
+
+
+def _answer_schema(relation: str, *columns: str) -> pa.Schema:
+    """Return the part of a relation's schema that an answer fills."""
+    return pa.schema([SCHEMAS[relation].field(name) for name in columns])
+
+
+INVENTORY_ANSWER = _answer_schema(
+    "inventory",
+    *INVENTORY_KEY,
+    "verdict",
+    "reason_codes",
+    "restriction_values",
+    "region",
+    "checked_at",
+)
+RESTRICTION_ANSWER = _answer_schema(
+    "restriction",
+    *INVENTORY_KEY,
+    "ordinal",
+    "reason_code",
+    "description",
+    "type",
+    "value",
+    "properties",
+)
+AVAILABILITY_ANSWER = _answer_schema(
+    "availability",
+    *AVAILABILITY_KEY,
+    "verdict",
+    "availability_id",
+    "catalog_item_id",
+    "term_id",
+    "market",
+    "currency",
+    "is_renewable",
+    "renew_to",
+    "lifecycle",
+    "min_commitment",
+    "checked_at",
+)
+
+
+class Rows:
+    """Rows of one schema, gathered column by column."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._rows: list[tuple[object, ...]] = []
+        self._packed: list[pa.RecordBatch] = []
+
+    def add(self, *row: object) -> None:
+        """Add one row, its values in the schema's order."""
+        self._rows.append(row)
+        if len(self._rows) >= _PACK_ROWS:
+            self._pack()
+
+    def _pack(self) -> None:
+        columns = zip(*self._rows, strict=True)
+        arrays = [
+            pa.array(values, type=field.type)
+            for values, field in zip(columns, self._schema, strict=True)
+        ]
+        self._packed.append(pa.record_batch(arrays, schema=self._schema))
+        self._rows = []
+
+    def table(self) -> pa.Table:
+        """Return the rows so far."""
+        if self._rows:
+            self._pack()
+        return pa.Table.from_batches(self._packed, schema=self._schema)
+
+
+class Answers:
+    """The rows that the replies of one bucket make."""
+
+    SCHEMAS: ClassVar[dict[str, pa.Schema]] = {
+        "inventory": INVENTORY_ANSWER,
+        "restriction": RESTRICTION_ANSWER,
+        "availability": AVAILABILITY_ANSWER,
+    }
+
+    def __init__(
+        self,
+        skus_of: Callable[[Check], Sequence[str]],
+        region_of: Callable[[Check, str], str],
+        segments: Iterable[str],
+    ) -> None:
+        """Take `skus_of`, the asked SKUs of a check, and `region_of`, a SKU's catalog region.
+
+        Of by-country availabilities, which come for every segment, those of `segments` count.
+        """
+        self._segments = frozenset(segments)
+        self._skus_of = skus_of
+        self._region_of = region_of
+        self.inventory = Rows(INVENTORY_ANSWER)
+        self.restriction = Rows(RESTRICTION_ANSWER)
+        self.availability = Rows(AVAILABILITY_ANSWER)
+        self.unasked_items = 0
+        """Items of a reply that no check asked for: counted, not keyed."""
+
+    def add(self, settled: Settled, body: bytes) -> None:
+        """Add the rows of one answered question."""
+        if settled.sent_at is None:
+            return
+        question = settled.question
+        if question.checks[0].kind is CheckKind.INVENTORY:
+            self._add_inventory(question, wire.inventory_items(body), settled.sent_at)
+        elif not settled.not_found:
+            self._add_availability(question.checks[0], wire.availabilities(body), settled.sent_at)
+
+    def _add_inventory(
+        self, question: Question, items: Iterable[wire.InventoryItem], at: datetime
+    ) -> None:
+        told: dict[tuple[str, str], list[wire.InventoryItem]] = defaultdict(list)
+        for item in items:
+            told[item.product_id.upper(), item.sku_id.upper()].append(item)
+        for check in question.checks:
+            for sku_id in self._skus_of(check):
+                same = told.pop((check.product_id.upper(), sku_id.upper()), [])
+                if len(same) > 1 and any(item != same[0] for item in same):
+                    continue  # it says two things, so it says nothing
+                self._add_key(check, sku_id, same[0] if same else None, at)
+        self.unasked_items += sum(len(same) for same in told.values())
+
+    def _add_key(
+        self, check: Check, sku_id: str, item: wire.InventoryItem | None, at: datetime
+    ) -> None:
+        key = (
+            check.partner_tenant_id,
+            check.customer_id,
+            check.country,
+            check.azure_subscription_id,
+            check.arm_region,
+            check.reservation_scope,
+            check.product_id,
+            sku_id,
+        )
+        region = self._region_of(check, sku_id)
+        if item is None:
+            self.inventory.add(*key, Verdict.NOT_IN_CATALOG, "", "", region, at)
+            return
+        if not item.is_restricted:
+            self.inventory.add(*key, Verdict.UNRESTRICTED, "", "", region, at)
+            return
+        parts = sorted(_parts(item.restrictions))
+        codes = _joined(part[0] for part in parts)
+        values = _joined(part[2] for part in parts)
+        self.inventory.add(*key, Verdict.RESTRICTED, codes, values, region, at)
+        for ordinal, (code, kind, value, description, properties) in enumerate(parts):
+            self.restriction.add(*key, ordinal, code, description, kind, value, properties)
+
+    def _add_availability(
+        self, check: Check, found: Iterable[wire.Availability], at: datetime
+    ) -> None:
+        by_key: dict[tuple[str, ...], list[tuple[object, ...]]] = defaultdict(list)
+        for availability in found:
+            segment = availability.segment.lower()
+            if not check.customer_id and segment and segment not in self._segments:
+                continue
+            for key, row in _terms(check, availability):
+                by_key[key].append(row)
+        for key, rows in by_key.items():
+            # by content, never by the ids, which are reissued
+            for ordinal, row in enumerate(sorted(rows, key=_content)):
+                self.availability.add(*key, ordinal, *row, at)
+
+
+def unreadable(question: Question, body: bytes) -> str:
+    """Return why a 2xx reply to a question is no answer, '' if it is one."""
+    try:
+        if question.checks[0].kind is CheckKind.INVENTORY:
+            wire.inventory_items(body)
+            return ""
+        found = wire.availabilities(body)
+    except wire.Malformed:
+        return UNREADABLE
+    return NO_VERDICT if any(a.is_purchasable is None for a in found) else ""
+
+
+def _parts(
+    restrictions: Iterable[wire.Restriction],
+) -> Iterable[tuple[str, str, str, str, str]]:
+    """Yield code, type, value, description and other properties, one for each value."""
+    for restriction in restrictions:
+        properties = restriction.properties
+        other = {k: v for k, v in properties.items() if k not in _KNOWN_PROPERTIES}
+        rest = json.dumps(other, sort_keys=True, ensure_ascii=False) if other else ""
+        kind = _text(properties.get("type"))
+        values = {value.strip() for value in _text(properties.get("values")).split(",")}
+        for value in values - {""} or {""}:
+            yield restriction.reason_code, kind, value, restriction.description, rest
+
+
+def _text(value: object) -> str:
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value)
+
+
+def _joined(values: Iterable[str]) -> str:
+    """Return the values sorted, each once whatever its letter case, joined with ';'."""
+    once: dict[str, str] = {}
+    for value in sorted(v for v in values if v):
+        once.setdefault(value.casefold(), value)
+    return ";".join(once[folded] for folded in sorted(once))
+
+
+def _terms(
+    check: Check, availability: wire.Availability
+) -> Iterable[tuple[tuple[str, ...], tuple[object, ...]]]:
+    """Yield key and attributes of each term; an availability without terms is one row."""
+    verdict = Verdict.PURCHASABLE if availability.is_purchasable else Verdict.NOT_PURCHASABLE
+    for term in availability.terms or (wire.Term(),):
+        key = (
+            check.partner_tenant_id,
+            check.customer_id,
+            check.country,
+            check.product_id,
+            check.sku_id,
+            availability.segment,
+            check.reservation_scope,
+            term.duration,
+            term.billing_cycle,
+        )
+        row = (
+            verdict,
+            availability.id,
+            availability.catalog_item_id,
+            term.id,
+            availability.country.upper(),
+            availability.currency,
+            availability.is_renewable,
+            _renew_to(availability, term),
+            availability.lifecycle,
+            _text(availability.minimum_purchase_commitment),
+        )
+        yield key, row
+
+
+def _renew_to(availability: wire.Availability, term: wire.Term) -> str:
+    """Return what a term can renew to: said on the term, or on the availability for it."""
+    options = list(term.renewal_options)
+    for instruction in availability.renewal_instructions:
+        if term.id in instruction.applicable_term_ids:
+            options.extend(instruction.renewal_options)
+    return _joined(option.renew_to_id for option in options)
+
+
+def _content(row: tuple[object, ...]) -> tuple[str, ...]:
+    verdict, _, _, _, *rest = row
+    return tuple(str(part) for part in (verdict, *rest))

@@ -1,0 +1,39 @@
+"""What an offer id says of the thing held (facts 1.8). Pure."""
+
+from auditor.model import CommerceSubscription, Sku
+
+LEGACY_AZURE = "MS-AZR-0145P"
+"""The legacy Azure offer: its entitlement is the Azure subscription, its catalog has no scope."""
+AZURE_PLAN = "DZH318Z0BPS6"
+"""The product of every Azure plan (seed 2)."""
+AZURE_PLAN_SCOPE = "AzurePlan"
+LICENCE_TYPE = "onlineservicesnce"
+"""Product type of new-commerce licences, lower case."""
+INVENTORY_CHECK = "InventoryCheck"
+
+
+def is_reservation(sku: Sku) -> bool:
+    """Tell whether a SKU is bought after an inventory check."""
+    return INVENTORY_CHECK in sku.purchase_prerequisites.split(";")
+
+
+def is_active(status: str) -> bool:
+    """Tell whether something can be sold to; a reply without a status is taken as active."""
+    return status.lower() in {"", "active"}
+
+
+def is_licence(held: CommerceSubscription) -> bool:
+    """Tell whether what is held is a new-commerce licence, named by product and SKU."""
+    is_licence_type = held.product_type.lower() in {"", LICENCE_TYPE}
+    return bool(held.sku_id) and held.product_id != AZURE_PLAN and is_licence_type
+
+
+def is_legacy_licence(held: CommerceSubscription) -> bool:
+    """Tell whether what is held is a licence whose offer names no product: not auditable."""
+    return not held.sku_id and held.offer_id.upper() != LEGACY_AZURE
+
+
+def scope_of(plan: CommerceSubscription | None) -> str:
+    """Return the reservation scope that an Azure subscription buys in."""
+    is_legacy = plan is not None and plan.offer_id.upper() == LEGACY_AZURE
+    return "" if is_legacy else AZURE_PLAN_SCOPE

@@ -1,0 +1,400 @@
+"""One partner's run: discover, plan, fetch, publish. Partners share nothing."""
+
+import asyncio
+import difflib
+import hashlib
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import aclosing, asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from auditor import recall
+from auditor.coverage import Previous
+from auditor.errors import Bug, Retryable, ScopeError
+from auditor.facts import Found
+from auditor.fetch import Fetch
+from auditor.journal import Journal, Recorded
+from auditor.model import (
+    Cell,
+    CheckKind,
+    CustomerFound,
+    Outcome,
+    Reply,
+    Request,
+    Settled,
+)
+from auditor.partner_center import clouds
+from auditor.partner_center.client import PartnerCenter
+from auditor.plan import Plan
+from auditor.progress import Progress
+from auditor.publish import Published, Publisher, Snapshot
+from auditor.scope.catalog import CatalogDiscovery, CatalogRules
+from auditor.scope.customers import (
+    CustomerDiscovery,
+    CustomerRules,
+    list_customers,
+    match_customers,
+)
+from auditor.scope.known import Known
+from auditor.settings import CustomerCountry, InventoryApi, Narrow, Partner, Settings
+from auditor.store.parquet import FolderStore
+from auditor.targets import Rules
+
+Send = Callable[[Request], Awaitable[Reply]]
+_GUID_LENGTH = 36
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """What one partner's part of a run is."""
+
+    settings: Settings
+    partner: Partner
+    narrow: Narrow
+    run_id: str
+    snapshot_id: str
+    started_at: datetime
+    folder: Path
+    """Where the journal is kept and answers are staged."""
+
+    @property
+    def countries(self) -> tuple[str, ...]:
+        """The countries looked at: the partner's, narrowed to the user's."""
+        only = self.narrow.countries
+        return tuple(c for c in self.partner.countries if not only or c in only)
+
+    @property
+    def covers_catalog(self) -> bool:
+        """Whether all customers are looked at."""
+        return not self.narrow.customers
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What the calls of a run came to."""
+
+    calls: int
+    retries: int
+    throttled: int
+
+
+class Discovered(msgspec.Struct, frozen=True, kw_only=True):
+    """What wave 1 found, and what wave 2 is going to ask."""
+
+    found: Found
+    plan: Plan
+    at_start: dict[Cell, Previous]
+    calls: Counter[str]
+    """Calls of wave 1 by endpoint."""
+
+
+class PartnerRun:
+    """Takes one partner through the pipeline."""
+
+    def __init__(
+        self,
+        job: Job,
+        store: FolderStore | None,
+        progress: Progress,
+        *,
+        now: Callable[[], datetime],
+    ) -> None:
+        """Take the store, or None where nothing is known and nothing will be published."""
+        self._job = job
+        self._store = store
+        self._progress = progress
+        self._now = now
+        self._calls: Counter[str] = Counter()
+        self.unknown: frozenset[str] = frozenset()
+        """The names of `--customer` that are nobody's here."""
+        self._nearest: tuple[str, ...] = ()
+
+    @asynccontextmanager
+    async def _recorded(self, send: Send) -> AsyncIterator[tuple[Journal, Recorded]]:
+        journal = Journal(self._job.folder / f"{self._job.partner.tenant_id}.journal")
+        try:
+            yield journal, Recorded(journal, send)
+        except Retryable:
+            journal.forget_failures()
+            raise
+        finally:
+            await journal.close()
+
+    async def run(self, send: Send) -> tuple[Published, Asked]:
+        """Return what was published.
+
+        Raises:
+            PartnerCenterError: the partner is out: its credential is refused, or it is unreachable.
+            ScopeError: there is nobody and nothing to ask about; nothing is published.
+        """
+        name = self._job.partner.name
+        async with self._recorded(send) as (journal, recorded):
+            discovered = await self.discover(recorded)
+            settled = await self._fetch(discovered.plan, recorded)
+            await journal.sync()
+            self._progress.phase(name, "publishing")
+            asked = Asked(
+                calls=recorded.calls, retries=recorded.retries, throttled=recorded.throttled
+            )
+            published = await asyncio.to_thread(
+                self._publish, discovered, settled, asked, lambda key: journal.read(key).body
+            )
+            journal.keep(self._job.settings.run.keep_raw.value)
+        return published, asked
+
+    async def discover(self, send: Send) -> Discovered:
+        """Do wave 1, and plan wave 2."""
+        job, scope = self._job, self._job.settings.scope
+        api = PartnerCenter(self._counting(send), base_url_of(job.partner))
+        at_start, known = await asyncio.to_thread(self._recall)
+        self._progress.phase(job.partner.name, "discovering")
+        customers = await self._customers(api, known)
+        if not customers and self.unknown:
+            raise self.unknown_customers(self.unknown)
+        if not customers:
+            raise ScopeError(
+                f"{job.partner.name}: the filters left 0 customers; nothing is published",
+                hint="look at [scope] customers, and at the partner's countries",
+            )
+        countries = job.countries
+        if not job.covers_catalog:
+            countries = tuple(sorted({c for found in customers for c in found.countries}))
+        catalogs = [
+            await CatalogDiscovery(
+                api,
+                known,
+                self._catalog_rules(),
+                country=country,
+                reservation_scope=reservation_scope,
+                at_once=job.partner.limits.concurrency,
+            ).find()
+            for country in countries
+            if country in job.partner.countries
+            for reservation_scope in scope.reservation_scopes
+        ]
+        found = Found(
+            known=known,
+            customers=tuple(sorted(customers, key=lambda f: f.customer.customer_id)),
+            catalogs=tuple(catalogs),
+            covers_catalog=job.covers_catalog,
+            covers_all_countries=not job.narrow.countries,
+            started_at=job.started_at,
+        )
+        plan = Plan(self._rules(), catalogs, customers=found.customers)
+        self._check_scope(found, plan)
+        return Discovered(found=found, plan=plan, at_start=at_start, calls=self._calls)
+
+    def _counting(self, send: Send) -> Send:
+        async def counted(request: Request) -> Reply:
+            self._calls[request.endpoint] += 1
+            return await send(request)
+
+        return counted
+
+    def _recall(self) -> tuple[dict[Cell, Previous], Known]:
+        tenant_id = self._job.partner.tenant_id
+        if self._store is None:
+            return {}, Known(partner_tenant_id=tenant_id)
+        cells = recall.published(self._store, tenant_id)
+        return cells, recall.recall(self._store, tenant_id, cells)
+
+    async def _customers(self, api: PartnerCenter, known: Known) -> list[CustomerFound]:
+        job, scope = self._job, self._job.settings.scope
+        ids = scope.customers
+        if job.narrow.customers:
+            ids = await self._named_customers(api, job.narrow.customers)
+        rules = CustomerRules(
+            countries=job.partner.countries,
+            narrowed_to=frozenset(job.narrow.countries),
+            own_country=scope.customer_country is CustomerCountry.OWN,
+            check_registration=scope.check_registration and CheckKind.INVENTORY in scope.checks,
+            ids=ids,
+        )
+        listed = await list_customers(api, known, rules)
+        todo = len(listed.listed) + len(listed.unconfirmed)
+        self._progress.phase(job.partner.name, "customers", todo)
+        at_once = job.partner.limits.concurrency
+        discovery = CustomerDiscovery(api, known, rules, at_once=at_once)
+        customers = []
+        async with aclosing(discovery.find(listed)) as found:
+            async for customer in found:
+                customers.append(customer)
+                self._progress.step(job.partner.name, failed=1 if customer.failed else 0)
+        if discovery.refusal is not None and all(found.failed for found in customers):
+            raise discovery.refusal
+        ours = {found.customer.customer_id for found in customers}
+        self.unknown |= frozenset(self._job.narrow.customers) & (set(ids or ()) - ours)
+        self._nearest = tuple(
+            name
+            for customer in known.customers.values()
+            for name in (customer.company_name, customer.domain, customer.customer_id)
+        )
+        return customers
+
+    def unknown_customers(self, names: Iterable[str]) -> ScopeError:
+        """Return the error for names that are nobody's, with the nearest that are known."""
+        shown = sorted(names)
+        near = difflib.get_close_matches(shown[0], self._nearest, n=3, cutoff=0.5)
+        hint = "a customer is named by id, domain or exact company name"
+        return ScopeError(
+            f"--customer {', '.join(map(repr, shown))}: no customer of this partner",
+            code="E_CUSTOMER_UNKNOWN",
+            hint=f"did you mean {' or '.join(map(repr, near))}?" if near else hint,
+        )
+
+    async def _named_customers(self, api: PartnerCenter, named: Iterable[str]) -> tuple[str, ...]:
+        """Return the ids of customers named by id, domain or exact company name."""
+        ids = [name for name in named if _is_guid(name)]
+        others = [name for name in named if not _is_guid(name)]
+        if others:
+            matched = await match_customers(api, others)
+            ids += matched.values()
+            self.unknown = frozenset(others) - matched.keys()
+        return tuple(ids)
+
+    def _catalog_rules(self) -> CatalogRules:
+        scope = self._job.settings.scope
+        always = tuple(p for p in scope.availability_always if ":" not in p)
+        return CatalogRules(
+            target_views=scope.target_views,
+            segments=scope.segments,
+            products=scope.products,
+            also_listed=always,
+        )
+
+    def _rules(self) -> Rules:
+        job, scope = self._job, self._job.settings.scope
+        by_resource_type = scope.inventory_api is InventoryApi.BY_RESOURCE_TYPE
+        regions, subscriptions = scope.arm_regions, scope.azure_subscriptions
+        return Rules(
+            partner_tenant_id=job.partner.tenant_id,
+            countries=frozenset(job.partner.countries),
+            checks=frozenset(scope.checks),
+            batch_size=job.settings.run.batch_size,
+            reservation_scopes=scope.reservation_scopes,
+            arm_regions=regions,
+            azure_subscriptions=None if subscriptions is None else frozenset(subscriptions),
+            check_registration=scope.check_registration,
+            segments=scope.segments,
+            availability=scope.availability.value,
+            availability_always=scope.availability_always,
+            by_customer=not job.narrow.countries,
+            by_country=job.covers_catalog,
+            resource_types=scope.resource_types if by_resource_type else None,
+        )
+
+    def _check_scope(self, found: Found, plan: Plan) -> None:
+        """Refuse a scope without SKUs: everything known would look as if it had left."""
+        for catalog in found.catalogs:
+            if catalog.skus or catalog.carried or catalog.failed or catalog.gone:
+                return
+        if next(plan.questions(), None) is None:
+            raise ScopeError(
+                f"{self._job.partner.name}: {len(found.customers)} customers and 0 SKUs to ask"
+                " about; nothing is published",
+                hint="look at [scope] target_views, products and segments",
+            )
+
+    async def _fetch(self, plan: Plan, send: Send) -> list[Settled]:
+        name = self._job.partner.name
+        questions = list(plan.questions())
+        self._progress.phase(name, "checking", len(questions))
+        fetch = Fetch(
+            send,
+            lifecycle=self._job.settings.scope.lifecycle,
+            at_once=self._job.partner.limits.concurrency,
+        )
+        settled: list[Settled] = []
+        async with aclosing(fetch.ask(questions)) as results:
+            async for parts in results:
+                settled.extend(parts)
+                failed = any(p.outcome in {Outcome.FAILED, Outcome.SKIPPED} for p in parts)
+                self._progress.step(name, failed=int(failed))
+                for part in parts:
+                    if part.outcome is Outcome.FAILED:
+                        self._tell_failed(part)
+        return settled
+
+    def _tell_failed(self, part: Settled) -> None:
+        check = part.question.checks[0]
+        self._progress.event(
+            "check.failed",
+            partner=self._job.partner.name,
+            kind=check.kind.value,
+            customer=check.customer_id,
+            country=check.country,
+            checks=len(part.question.checks),
+            reason=part.reason,
+            status=part.http_status,
+            code=part.error_code,
+            request_id=part.request_id,
+            correlation_id=part.correlation_id,
+        )
+
+    def _publish(
+        self,
+        discovered: Discovered,
+        settled: list[Settled],
+        asked: Asked,
+        body: Callable[[bytes], bytes],
+    ) -> Published:
+        if self._store is None:
+            raise Bug("a run without a store has nowhere to publish")
+        job = self._job
+        publisher = Publisher(
+            self._store,
+            discovered.found,
+            discovered.plan,
+            at_start={cell: before.snapshot_id for cell, before in discovered.at_start.items()},
+            now=self._now,
+            work=job.folder / f"{job.partner.tenant_id}.staged",
+        )
+        scope = job.settings.describe_scope(job.narrow)
+        encoded = msgspec.json.encode(scope, order="deterministic")
+        zone = ZoneInfo(job.settings.run.time_zone)
+        snapshot = Snapshot(
+            snapshot_id=job.snapshot_id,
+            run_id=job.run_id,
+            partner_tenant_id=job.partner.tenant_id,
+            partner_name=job.partner.name,
+            started_at=job.started_at,
+            business_date=job.started_at.astimezone(zone).date(),
+            kind="full" if job.narrow.is_full else "partial",
+            trigger=job.narrow.trigger,
+            scope=scope,
+            cell_scope=_cell_scope(job.settings),
+            scope_hash=hashlib.sha256(encoded).hexdigest()[:16],
+            config_hash=job.settings.config_hash(job.narrow),
+            calls=asked.calls,
+            retries=asked.retries,
+            throttled=asked.throttled,
+            max_failed_share=job.settings.run.max_failed_share,
+        )
+        return publisher.publish(snapshot, settled, body)
+
+
+def base_url_of(partner: Partner) -> str:
+    """Return where a partner's API is: its cloud's, unless the configuration says otherwise."""
+    return partner.base_url or clouds.CLOUDS[clouds.Cloud(partner.cloud)].base_url
+
+
+def _cell_scope(settings: Settings) -> dict[str, object]:
+    """Return what applies inside a cell, as it stands in `coverage.scope`."""
+    scope = settings.scope
+    return {
+        "views": sorted(scope.target_views),
+        "products": sorted(scope.products),
+        "segments": sorted(scope.segments),
+        "regions": "all" if scope.arm_regions is None else sorted(scope.arm_regions),
+        "reservation_scopes": sorted(scope.reservation_scopes),
+        "azure_subscriptions": (
+            "all" if scope.azure_subscriptions is None else sorted(scope.azure_subscriptions)
+        ),
+        "checks": sorted(scope.checks),
+    }
+
+
+def _is_guid(name: str) -> bool:
+    return len(name) == _GUID_LENGTH and name.count("-") == 4  # noqa: PLR2004 - 8-4-4-4-12

@@ -1,0 +1,350 @@
+"""Scope and SKUs to the fewest calls: what shares a context goes out as one batch. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from auditor.markets import WITHOUT_RESERVATIONS
+from auditor.model import (
+    AzureSubscription,
+    CatalogFound,
+    Check,
+    CheckKind,
+    CommerceSubscription,
+    CustomerFound,
+    Outcome,
+    Question,
+    Reason,
+    Sku,
+    Unasked,
+)
+from auditor.offers import (
+    AZURE_PLAN_SCOPE,
+    is_active,
+    is_legacy_licence,
+    is_licence,
+    is_reservation,
+    scope_of,
+)
+from auditor.targets import CUSTOMER, SUBSCRIPTION, Rules, Target, by_context, targets, variables_of
+
+REGISTERED = "registered"
+UNREADABLE = "unknown"
+"""The registration status that stands for one that could not be read."""
+REGION_UNKNOWN = "arm_region_unknown"
+NONPROFIT = "nonprofit"
+
+
+class Plan:
+    """Everything one partner's run asks in wave 2, and everything it does not ask, with reasons."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        catalogs: Iterable[CatalogFound],
+        *,
+        customers: Sequence[CustomerFound],
+    ) -> None:
+        self.rules = rules
+        self.customers = customers
+        self.catalogs = {(c.country, c.reservation_scope): c for c in catalogs}
+        self.targets: dict[tuple[str, str], list[Target]] = {}
+        self.without_region: dict[tuple[str, str], list[Sku]] = {}
+        for name, catalog in self.catalogs.items():
+            self.targets[name], self.without_region[name] = targets(catalog, rules)
+        self._contexts = {name: by_context(found, rules) for name, found in self.targets.items()}
+
+    def questions(self) -> Iterator[Question | Unasked]:
+        """Yield every call of wave 2 and every check that is not asked, customer by customer."""
+        if self.rules.by_country:
+            yield from self._by_country()
+        for found in self.customers:
+            if not found.left:
+                yield from self._customer(found)
+
+    def _by_country(self) -> Iterator[Question | Unasked]:
+        if CheckKind.INVENTORY in self.rules.checks:
+            for name in self.catalogs:
+                yield from self._inventory(name, "", None)
+        if CheckKind.AVAILABILITY in self.rules.checks:
+            yield from self._availability_by_country()
+
+    def no_market(self, country: str) -> Reason | None:
+        """Return why no customer of a country can be asked about reservations, if so."""
+        if country not in self.rules.countries:
+            return Reason.COUNTRY_NOT_CONFIGURED
+        if country in WITHOUT_RESERVATIONS:
+            return Reason.MARKET_WITHOUT_RESERVATIONS
+        return None
+
+    def not_eligible(self, found: CustomerFound) -> list[str]:
+        """Return the Azure subscriptions of a customer about which there is nothing to ask."""
+        plans = {s.commerce_subscription_id: s for s in found.commerce_subscriptions}
+        names = []
+        for subscription in found.azure_subscriptions:
+            plan = plans.get(subscription.plan_id)
+            not_asked = self._not_asked(found, subscription, plan, scope_of(plan))
+            if not_asked is not None and not_asked[0] is Outcome.NOT_ELIGIBLE:
+                names.append(subscription.azure_subscription_id)
+        return names
+
+    def _customer(self, found: CustomerFound) -> Iterator[Question | Unasked]:
+        customer_id = found.customer.customer_id
+        if found.ineligible or (found.failed and not found.azure_subscriptions):
+            outcome = Outcome.NOT_ELIGIBLE if found.ineligible else Outcome.SKIPPED
+            for check in self._unknowable(customer_id, found.countries or ("",)):
+                yield Unasked(check=check, outcome=outcome, reason=found.ineligible or found.failed)
+            return
+        if CheckKind.INVENTORY in self.rules.checks:
+            for country in found.countries:
+                yield from self._inventory_of(found, country)
+        if CheckKind.AVAILABILITY in self.rules.checks and self.rules.by_customer:
+            yield from self._availability_of(found)
+
+    def _unknowable(self, customer_id: str, countries: Iterable[str]) -> Iterator[Check]:
+        """Yield the checks of a customer as far as they can be named without its listing."""
+        if CheckKind.INVENTORY in self.rules.checks:
+            for country in countries:
+                yield self._check(CheckKind.INVENTORY, customer_id, country)
+        if CheckKind.AVAILABILITY in self.rules.checks and self.rules.by_customer:
+            yield self._check(CheckKind.AVAILABILITY, customer_id, "")
+
+    def _check(self, kind: CheckKind, customer_id: str, country: str, **part: str) -> Check:
+        return Check(
+            kind=kind,
+            partner_tenant_id=self.rules.partner_tenant_id,
+            customer_id=customer_id,
+            country=country,
+            **part,
+        )
+
+    def _inventory_of(self, found: CustomerFound, country: str) -> Iterator[Question | Unasked]:
+        customer_id = found.customer.customer_id
+        plans = {s.commerce_subscription_id: s for s in found.commerce_subscriptions}
+        reason = self.no_market(country)
+        if reason is not None:
+            check = self._check(CheckKind.INVENTORY, customer_id, country)
+            yield Unasked(check=check, outcome=Outcome.NOT_ELIGIBLE, reason=reason)
+            return
+        for scope in self.rules.reservation_scopes:
+            yield from self._inventory((country, scope), customer_id, None)
+        for subscription in found.azure_subscriptions:
+            wanted = self.rules.azure_subscriptions
+            if wanted is not None and subscription.azure_subscription_id not in wanted:
+                continue
+            scope = scope_of(plans.get(subscription.plan_id))
+            not_asked = self._not_asked(found, subscription, plans.get(subscription.plan_id), scope)
+            if not_asked is None:
+                yield from self._inventory((country, scope), customer_id, subscription)
+                continue
+            outcome, why = not_asked
+            for check in self._checks_of(customer_id, country, scope, subscription, outcome):
+                yield Unasked(check=check, outcome=outcome, reason=why)
+
+    def _not_asked(
+        self,
+        found: CustomerFound,
+        subscription: AzureSubscription,
+        plan: CommerceSubscription | None,
+        scope: str,
+    ) -> tuple[Outcome, str] | None:
+        """Return why nothing is asked about an Azure subscription, if so."""
+        if subscription.azure_subscription_id in found.carried:
+            return Outcome.SKIPPED, Reason.LISTING_FAILED
+        if not is_active(subscription.status) or (plan and not is_active(plan.status)):
+            return Outcome.NOT_ELIGIBLE, Reason.SUBSCRIPTION_INACTIVE
+        if scope not in self.rules.reservation_scopes:
+            return Outcome.NOT_ELIGIBLE, Reason.OFFER_IS_LEGACY
+        if self.rules.check_registration and scope == AZURE_PLAN_SCOPE:
+            status = subscription.registration_status.lower()
+            if status == UNREADABLE:
+                return Outcome.SKIPPED, Reason.REGISTRATION_UNREADABLE
+            if status != REGISTERED:
+                return Outcome.NOT_ELIGIBLE, Reason.PLAN_NOT_REGISTERED
+        return None
+
+    def _checks_of(
+        self,
+        customer_id: str,
+        country: str,
+        scope: str,
+        subscription: AzureSubscription,
+        outcome: Outcome,
+    ) -> Iterator[Check]:
+        """Yield one check for each question that falls away: skipped ones are counted in full."""
+        context = {
+            "azure_subscription_id": subscription.azure_subscription_id,
+            "reservation_scope": scope,
+        }
+        asked = [t for t in self.targets.get((country, scope), ()) if SUBSCRIPTION in t.variables]
+        if outcome is Outcome.NOT_ELIGIBLE or not asked:
+            yield self._check(CheckKind.INVENTORY, customer_id, country, **context)
+            return
+        for target in asked:
+            part = {"product_id": target.product_id, "sku_id": target.sku_id}
+            yield self._check(
+                CheckKind.INVENTORY,
+                customer_id,
+                country,
+                **context,
+                arm_region=target.region,
+                **part,
+            )
+
+    def _inventory(
+        self, catalog: tuple[str, str], customer_id: str, subscription: AzureSubscription | None
+    ) -> Iterator[Question | Unasked]:
+        """Yield the batches of one customer and Azure subscription, of one customer, or of none.
+
+        Each SKU is asked on the level that its variables name, and on no other.
+        """
+        country, _ = catalog
+        if country in WITHOUT_RESERVATIONS:
+            return
+        azure_subscription_id = subscription.azure_subscription_id if subscription else ""
+        level = (bool(customer_id), subscription is not None)
+        for (variables, _region, resource_type), found in self._contexts.get(catalog, {}).items():
+            if _level(variables) != level:
+                continue
+            checks = [
+                self._check(
+                    CheckKind.INVENTORY,
+                    customer_id,
+                    country,
+                    azure_subscription_id=azure_subscription_id,
+                    arm_region=target.region,
+                    reservation_scope=target.reservation_scope,
+                    product_id=target.product_id,
+                    sku_id=target.sku_id,
+                )
+                for target in found
+            ]
+            for start in range(0, len(checks), self.rules.batch_size):
+                yield Question(
+                    checks=tuple(checks[start : start + self.rules.batch_size]),
+                    variables=variables,
+                    arm_region_name=found[0].region_name,
+                    resource_type=resource_type,
+                )
+        for sku in self.without_region.get(catalog, ()):
+            if _level(variables_of(sku)) == level:
+                check = self._check(
+                    CheckKind.INVENTORY,
+                    customer_id,
+                    country,
+                    azure_subscription_id=azure_subscription_id,
+                    reservation_scope=sku.reservation_scope,
+                    product_id=sku.product_id,
+                    sku_id=sku.sku_id,
+                )
+                yield Unasked(check=check, outcome=Outcome.SKIPPED, reason=REGION_UNKNOWN)
+        if subscription is not None:
+            yield from self._unlisted(catalog, customer_id, azure_subscription_id)
+
+    def _unlisted(
+        self, catalog: tuple[str, str], customer_id: str, azure_subscription_id: str
+    ) -> Iterator[Unasked]:
+        """Yield a skipped check for each product whose SKUs could not be listed."""
+        country, scope = catalog
+        failed = self.catalogs[catalog].failed if catalog in self.catalogs else ()
+        for product_id in sorted(failed):
+            check = self._check(
+                CheckKind.INVENTORY,
+                customer_id,
+                country,
+                azure_subscription_id=azure_subscription_id,
+                reservation_scope=scope,
+                product_id=product_id,
+            )
+            yield Unasked(check=check, outcome=Outcome.SKIPPED, reason=Reason.LISTING_FAILED)
+
+    def _availability_of(self, found: CustomerFound) -> Iterator[Question | Unasked]:
+        customer_id = found.customer.customer_id
+        if found.failed:
+            check = self._check(CheckKind.AVAILABILITY, customer_id, "")
+            yield Unasked(check=check, outcome=Outcome.SKIPPED, reason=found.failed)
+            return
+        wanted: dict[tuple[str, str], None] = {}
+        for held in found.commerce_subscriptions:
+            if not is_licence(held):
+                continue
+            if is_active(held.status) and held.sku_id:
+                wanted[held.product_id, held.sku_id] = None
+        if self.rules.availability != "held":
+            for country in found.countries:
+                wanted |= dict.fromkeys(self._by_customer_skus(country))
+        wanted |= dict.fromkeys(self._always(found.countries))
+        for product_id, sku_id in sorted(wanted):
+            part = {"product_id": product_id, "sku_id": sku_id}
+            check = self._check(CheckKind.AVAILABILITY, customer_id, "", **part)
+            yield Question(checks=(check,))
+        yield from self._not_held(found, wanted)
+
+    def _not_held(
+        self, found: CustomerFound, wanted: Mapping[tuple[str, str], None]
+    ) -> Iterator[Unasked]:
+        """Yield what a customer holds and cannot be asked about."""
+        reasons: dict[tuple[str, str], Reason] = {}
+        for held in found.commerce_subscriptions:
+            name = (held.product_id, held.sku_id)
+            if is_legacy_licence(held):
+                reasons["", ""] = Reason.OFFER_IS_LEGACY
+            elif is_licence(held) and name not in wanted:
+                reasons[name] = Reason.SUBSCRIPTION_INACTIVE
+        for (product_id, sku_id), reason in sorted(reasons.items()):
+            part = {"product_id": product_id, "sku_id": sku_id}
+            check = self._check(CheckKind.AVAILABILITY, found.customer.customer_id, "", **part)
+            yield Unasked(check=check, outcome=Outcome.NOT_ELIGIBLE, reason=reason)
+
+    def _by_customer_skus(self, country: str) -> Iterator[tuple[str, str]]:
+        """Yield the catalog SKUs whose availability depends on the customer: all but reservations.
+
+        A reservation's customer side is answered by its inventory check; its price list is the
+        country's.
+        """
+        for (where, _), catalog in self.catalogs.items():
+            if where == country:
+                for sku in catalog.skus:
+                    if self._is_wanted(sku, catalog) and not is_reservation(sku):
+                        yield sku.name
+
+    def _is_wanted(self, sku: Sku, catalog: CatalogFound) -> bool:
+        if self.rules.availability == "all":
+            return True
+        return not catalog.named.isdisjoint({sku.name, (sku.product_id, "")})
+
+    def _always(self, countries: Iterable[str]) -> Iterator[tuple[str, str]]:
+        products = {name for name in self.rules.availability_always if ":" not in name}
+        for name in self.rules.availability_always:
+            product_id, _, sku_id = name.partition(":")
+            if sku_id:
+                yield product_id, sku_id
+        for (country, _), catalog in self.catalogs.items():
+            if country in countries:
+                yield from (sku.name for sku in catalog.skus if sku.product_id in products)
+
+    def _availability_by_country(self) -> Iterator[Question]:
+        """Yield the availabilities that are the same for every customer of a country."""
+        if self.rules.availability == "held":
+            return
+        for (country, scope), catalog in self.catalogs.items():
+            for sku in catalog.skus:
+                if not (self._is_wanted(sku, catalog) and is_reservation(sku)):
+                    continue
+                part = {"product_id": sku.product_id, "sku_id": sku.sku_id}
+                check = self._check(
+                    CheckKind.AVAILABILITY, "", country, reservation_scope=scope, **part
+                )
+                for segment in self._segments_asked():
+                    yield Question(checks=(check,), segment=segment)
+
+    def _segments_asked(self) -> Iterator[str]:
+        """Yield '' for all segments but nonprofit, which comes only when it is asked for."""
+        if any(segment != NONPROFIT for segment in self.rules.segments):
+            yield ""
+        if NONPROFIT in self.rules.segments:
+            yield NONPROFIT
+
+
+def _level(variables: Sequence[str]) -> tuple[bool, bool]:
+    """Return whether a context names a customer, and whether an Azure subscription."""
+    by_subscription = SUBSCRIPTION in variables
+    return by_subscription or CUSTOMER in variables, by_subscription

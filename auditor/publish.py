@@ -1,0 +1,343 @@
+"""Turn one partner's settled questions into a published snapshot.
+
+Answers become rows before the publish lock is taken; under it each bucket is merged with, and
+compared with, what is published by then.
+"""
+
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from auditor import __version__, recall
+from auditor.coverage import Counts, cells
+from auditor.diff import STATE, Diff
+from auditor.facts import Found, Row, settled_table, table_of, tables
+from auditor.model import Cell, Check, Outcome, Settled, Sku, bucket_of
+from auditor.normalize import Answers
+from auditor.plan import Plan
+from auditor.store.parquet import FolderStore
+from auditor.tables import SCHEMAS, TEXT
+
+LOCK_WAIT_S = 600.0
+"""How long a publisher waits for another one of the same store."""
+GROUP_CHECKS = 2_000
+"""Buckets are compared together up to about this many checks: see docs/decisions/0004."""
+_ANSWERS = tuple(Answers.SCHEMAS)
+_DESCRIBING = ("customer", "azure_subscription", "commerce_subscription", "sku")
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """What a snapshot says of itself before its rows are known."""
+
+    snapshot_id: str
+    run_id: str
+    partner_tenant_id: str
+    partner_name: str
+    started_at: datetime
+    business_date: date
+    kind: str
+    trigger: str
+    scope: Mapping[str, object]
+    cell_scope: Mapping[str, object]
+    """What applies inside each cell."""
+    scope_hash: str
+    config_hash: str
+    calls: int
+    retries: int
+    throttled: int
+    max_failed_share: float
+
+
+class Published(msgspec.Struct, frozen=True, kw_only=True):
+    """What was published."""
+
+    snapshot_id: str
+    status: str
+    checks: Counts
+    rows: dict[str, int]
+    changes: dict[str, int]
+
+
+class Publisher:
+    """Publishes one partner's snapshot; everything blocks, so it wants a thread."""
+
+    def __init__(
+        self,
+        store: FolderStore,
+        found: Found,
+        plan: Plan,
+        *,
+        at_start: Mapping[Cell, str],
+        now: Callable[[], datetime],
+        work: Path,
+    ) -> None:
+        """Take the snapshot of each cell when the run began, and a folder to work in."""
+        self._store = store
+        self._found = found
+        self._plan = plan
+        self._at_start = at_start
+        self._now = now
+        self._work = work
+        self._regions = {
+            (c.country, c.reservation_scope, *sku.name): sku.region
+            for c in found.catalogs
+            for sku in c.skus
+        }
+        self._skus = {
+            (country, scope, t.product_id, t.region): t.skus
+            for (country, scope), targets in plan.targets.items()
+            for t in targets
+            if not t.sku_id
+        }
+
+    def publish(
+        self, snapshot: Snapshot, settled: Sequence[Settled], body: Callable[[bytes], bytes]
+    ) -> Published:
+        """Publish; `body` gives the reply to a settled question by its key.
+
+        Raises:
+            Locked: another publisher did not end in time.
+            StoreError: the store cannot take it; nothing is published.
+        """
+        by_bucket: dict[int, list[Settled]] = defaultdict(list)
+        counts: dict[Cell, Counts] = defaultdict(Counts)
+        total = Counts()
+        for each in settled:
+            by_bucket[self._bucket(each.question.checks[0].customer_id)].append(each)
+            for check in each.question.checks:
+                counts[check.cell].add(each.outcome)
+                total.add(each.outcome)
+        try:
+            for bucket, of_bucket in by_bucket.items():
+                self._stage_answers(bucket, of_bucket, body)
+            return self._publish(snapshot, by_bucket, counts, total)
+        finally:
+            shutil.rmtree(self._work, ignore_errors=True)
+
+    def _bucket(self, customer_id: str) -> int:
+        return bucket_of(customer_id, self._store.buckets)
+
+    def _stage_answers(
+        self, bucket: int, settled: Iterable[Settled], body: Callable[[bytes], bytes]
+    ) -> None:
+        """Write one bucket's answers as Arrow files, so that memory holds one bucket at a time."""
+        answers = Answers(self._skus_of, self._region_of, self._plan.rules.segments)
+        for each in sorted(settled, key=lambda s: s.key):
+            if each.outcome is Outcome.ANSWERED:
+                answers.add(each, body(each.key))
+        self._work.mkdir(parents=True, exist_ok=True)
+        for relation in _ANSWERS:
+            table = getattr(answers, relation).table().unify_dictionaries()
+            path = str(self._answer_file(relation, bucket))
+            with pa.OSFile(path, "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+                writer.write_table(table)
+
+    def _answer_file(self, relation: str, bucket: int) -> Path:
+        return self._work / f"{relation}-{bucket:02}.arrow"
+
+    def _answers(self, relation: str, bucket: int) -> pa.Table:
+        path = self._answer_file(relation, bucket)
+        if path.exists():
+            return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        return Answers.SCHEMAS[relation].empty_table()
+
+    def _skus_of(self, check: Check) -> Sequence[str]:
+        """Return the asked SKUs of a check: those the listing names, where a product is asked."""
+        if check.sku_id:
+            return (check.sku_id,)
+        key = (check.country, check.reservation_scope, check.product_id, check.arm_region)
+        return self._skus.get(key, ())
+
+    def _region_of(self, check: Check, sku_id: str) -> str:
+        if check.arm_region:
+            return check.arm_region
+        key = (check.country, check.reservation_scope, check.product_id, sku_id)
+        return self._regions.get(key, "")
+
+    def _publish(
+        self,
+        snapshot: Snapshot,
+        settled: Mapping[int, Sequence[Settled]],
+        counts: Mapping[Cell, Counts],
+        total: Counts,
+    ) -> Published:
+        facts = tables(self._found, self._plan)
+        kinds: Counter[str] = Counter()
+        rows: Counter[str] = Counter()
+        with self._store.publishing(LOCK_WAIT_S) as publication:
+            publication.stage(snapshot.snapshot_id)
+            previous = recall.published(self._store, snapshot.partner_tenant_id)
+            covered = cells(self._found, counts, previous, self._at_start, snapshot.cell_scope)
+            this = table_of(_THIS, [_this(snapshot)])
+            spill = self._work / "spill"
+            with Diff.open({**facts, "this": this}, spill=spill) as diff:
+                for group in self._groups(covered, settled):
+                    results = self._diffed(diff, group, covered, settled, snapshot)
+                    for relation, bucket, table in self._split(results):
+                        publication.write(relation, bucket, table)
+                        rows[relation] += table.num_rows
+                    kinds.update(results["change"].column("kind").to_pylist())
+            is_complete = total.failed_share <= snapshot.max_failed_share
+            status = "complete" if is_complete else "incomplete"
+            publication.commit(self._row(snapshot, status, total), snapshot.config_hash)
+        return Published(
+            snapshot_id=snapshot.snapshot_id,
+            status=status,
+            checks=total,
+            rows={name: rows[name] for name in ("inventory", "availability")},
+            changes=dict(sorted(kinds.items())),
+        )
+
+    def _groups(
+        self, covered: pa.Table, settled: Mapping[int, Sequence[Settled]]
+    ) -> Iterator[list[int]]:
+        """Yield the buckets with covered cells, small ones together.
+
+        The bucket of the catalog comes last: it sums up the others.
+        """
+        catalog = self._bucket("")
+        of = {self._bucket(c) for c in covered.column("customer_id").to_pylist()}
+        group: list[int] = []
+        checks = 0
+        for bucket in sorted(of, key=lambda b: (b == catalog, b)):
+            checks += len(settled.get(bucket, ()))
+            if group and checks > GROUP_CHECKS:
+                yield group
+                group, checks = [], len(settled.get(bucket, ()))
+            group.append(bucket)
+        if group:
+            yield group
+
+    def _split(self, results: Mapping[str, pa.Table]) -> Iterator[tuple[str, int, pa.Table]]:
+        """Yield the rows of each relation and bucket."""
+        for relation, table in results.items():
+            if "customer_id" not in table.column_names:
+                yield relation, self._bucket(""), table
+                continue
+            customers = table.column("customer_id").cast(TEXT).combine_chunks()
+            places = [self._bucket(name) for name in customers.dictionary.to_pylist()]
+            of = pa.array(places, pa.int64()).take(customers.indices)
+            for bucket in sorted(set(places)):
+                yield relation, bucket, table.filter(pc.equal(of, bucket))
+
+    def _diffed(
+        self,
+        diff: Diff,
+        group: Sequence[int],
+        covered: pa.Table,
+        settled: Mapping[int, Sequence[Settled]],
+        snapshot: Snapshot,
+    ) -> dict[str, pa.Table]:
+        partner = snapshot.partner_tenant_id
+        of = [self._bucket(c) in group for c in covered.column("customer_id").to_pylist()]
+        cell = covered.filter(pa.array(of, pa.bool_()))
+        results = diff.bucket(
+            cell,
+            {
+                name: pa.concat_tables([self._store.known(name, b, partner) for b in group])
+                for name in STATE
+            },
+            {name: pa.concat_tables([self._answers(name, b) for b in group]) for name in _ANSWERS},
+            {name: self._listed(name, group) for name in _DESCRIBING},
+            settled_table(each for bucket in group for each in settled.get(bucket, ())),
+            gaps=self._store.gaps,
+            is_catalog=self._bucket("") in group and self._found.covers_catalog,
+        )
+        return {**results, "coverage": _coverage(cell, snapshot)}
+
+    def _listed(self, relation: str, group: Sequence[int]) -> pa.Table:
+        """Return what discovery listed of some buckets."""
+        schema = SCHEMAS[relation]
+        names = [name for name in schema.names if name != "snapshot_id"]
+        rows = [
+            {**{name: getattr(noun, name) for name in names}, "snapshot_id": ""}
+            for noun in self._nouns(relation, group)
+        ]
+        return pa.Table.from_pylist(rows, schema=schema)
+
+    def _nouns(self, relation: str, group: Sequence[int]) -> Iterator[msgspec.Struct]:
+        if relation == "sku":
+            if self._bucket("") in group and self._found.covers_catalog:
+                yield from self._catalog_skus()
+            return
+        for found in self._found.customers:
+            if found.left or self._bucket(found.customer.customer_id) not in group:
+                continue
+            match relation:
+                case "customer":
+                    yield found.customer
+                case "azure_subscription":
+                    yield from found.azure_subscriptions
+                case _:
+                    yield from found.commerce_subscriptions
+
+    def _catalog_skus(self) -> Iterator[Sku]:
+        looked_at = {(c.country, c.reservation_scope) for c in self._found.catalogs}
+        for catalog in self._found.catalogs:
+            yield from catalog.skus
+            yield from catalog.carried
+        for where, skus in self._found.known.skus.items():
+            if where not in looked_at:
+                yield from skus.values()
+
+    def _row(self, snapshot: Snapshot, status: str, total: Counts) -> dict[str, Any]:
+        return {
+            "snapshot_id": snapshot.snapshot_id,
+            "run_id": snapshot.run_id,
+            "partner_tenant_id": snapshot.partner_tenant_id,
+            "partner_name": snapshot.partner_name,
+            "started_at": snapshot.started_at,
+            "published_at": self._now(),
+            "business_date": snapshot.business_date,
+            "kind": snapshot.kind,
+            "status": status,
+            "trigger": snapshot.trigger,
+            "scope": msgspec.json.encode(snapshot.scope, order="deterministic").decode(),
+            "scope_hash": snapshot.scope_hash,
+            "calls": snapshot.calls,
+            "retries": snapshot.retries,
+            "throttled": snapshot.throttled,
+            "checks_answered": total.answered,
+            "checks_failed": total.failed,
+            "checks_skipped": total.skipped,
+            "checks_not_eligible": total.not_eligible,
+            "auditor_version": __version__,
+        }
+
+
+_THIS = {
+    "snapshot_id": pa.string(),
+    "partner_tenant_id": pa.string(),
+    "started_at": pa.timestamp("us", tz="UTC"),
+    "business_date": pa.date32(),
+}
+
+
+def _this(snapshot: Snapshot) -> Row:
+    return (
+        snapshot.snapshot_id,
+        snapshot.partner_tenant_id,
+        snapshot.started_at,
+        snapshot.business_date,
+    )
+
+
+def _coverage(covered: pa.Table, snapshot: Snapshot) -> pa.Table:
+    schema = SCHEMAS["coverage"]
+    count = covered.num_rows
+    constant = {
+        "snapshot_id": snapshot.snapshot_id,
+        "partner_tenant_id": snapshot.partner_tenant_id,
+    }
+    columns = [
+        pa.array([constant[name]] * count) if name in constant else covered.column(name)
+        for name in schema.names
+    ]
+    return pa.table(columns, names=schema.names).cast(schema)

@@ -1,0 +1,96 @@
+"""What the store knows of a partner, as discovery wants to have it."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from auditor.coverage import Previous
+from auditor.model import AzureSubscription, Cell, CommerceSubscription, Customer, Sku
+from auditor.scope.known import Known
+from auditor.store.parquet import FolderStore
+
+Noun = TypeVar("Noun", bound=msgspec.Struct)
+# One row of a relation by column name, as Arrow hands it over.
+Row = Mapping[str, Any]
+
+
+def published(store: FolderStore, partner_tenant_id: str) -> dict[Cell, Previous]:
+    """Return what is published of each cell of a partner by now."""
+    return {
+        Cell(
+            partner_tenant_id=partner_tenant_id,
+            customer_id=row["customer_id"],
+            country=row["country"],
+        ): Previous(snapshot_id=row["snapshot_id"], status=row["status"], scope=row["scope"])
+        for row in store.latest_cells(partner_tenant_id).to_pylist()
+    }
+
+
+def recall(store: FolderStore, partner_tenant_id: str, cells: Mapping[Cell, Previous]) -> Known:
+    """Return everything that discovery compares its listings with."""
+    rows = _Rows(store, partner_tenant_id)
+    known = Known(
+        partner_tenant_id=partner_tenant_id,
+        cells=frozenset(cell for cell, before in cells.items() if before.status != "left"),
+        customers={row.customer_id: row for row in rows.of("customer", Customer)},
+    )
+    for azure in rows.of("azure_subscription", AzureSubscription):
+        of = known.azure_subscriptions.setdefault(azure.customer_id, {})
+        of[azure.azure_subscription_id] = azure
+    for held in rows.of("commerce_subscription", CommerceSubscription):
+        known.commerce_subscriptions.setdefault(held.customer_id, {})[
+            held.commerce_subscription_id
+        ] = held
+    for sku in rows.of("sku", Sku):
+        known.skus.setdefault((sku.country, sku.reservation_scope), {})[sku.name] = sku
+    return _remembering(known, rows.plain("remembered"))
+
+
+class _Rows:
+    def __init__(self, store: FolderStore, partner_tenant_id: str) -> None:
+        self._store = store
+        self._partner_tenant_id = partner_tenant_id
+
+    def plain(self, relation: str) -> Iterator[Row]:
+        for bucket in range(self._store.buckets):
+            yield from self._store.known(relation, bucket, self._partner_tenant_id).to_pylist()
+
+    def of(self, relation: str, noun: type[Noun]) -> Iterator[Noun]:
+        for row in self.plain(relation):
+            yield noun(**row)
+
+
+def _remembering(known: Known, remembered: Iterator[Row]) -> Known:
+    """Return what is known with what is remembered beside it."""
+    gone: dict[tuple[str, str, str, str], datetime] = {}
+    returned: dict[tuple[str, str, str, str], datetime] = {}
+    left: set[tuple[str, str]] = set()
+    unlisted: set[tuple[str, str, str, str]] = set()
+    views: dict[tuple[str, str], dict[str, str]] = {}
+    for row in remembered:
+        where = (row["country"], row["reservation_scope"])
+        name = (row["product_id"], row["sku_id"])
+        match row["what"]:
+            case "gone":
+                gone[*where, *name] = row["since_at"]
+            case "returned":
+                returned[*where, *name] = row["since_at"]
+            case "left_subscription":
+                left.add((row["customer_id"], row["azure_subscription_id"]))
+            case "view":
+                views.setdefault(where, {})[row["product_id"]] = row["detail"]
+            case "unlisted":
+                listing = row["product_id"] or row["azure_subscription_id"]
+                unlisted.add((row["customer_id"], *where, listing))
+            case _:
+                pass  # `awaited` is the diff's own
+    return msgspec.structs.replace(
+        known,
+        gone=gone,
+        returned=returned,
+        left_subscriptions=frozenset(left),
+        unlisted=frozenset(unlisted),
+        views=views,
+    )

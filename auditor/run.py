@@ -1,0 +1,340 @@
+"""The whole pipeline: every partner's run side by side, and one exit status for all of them."""
+
+import asyncio
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import ExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from auditor.coverage import Counts
+from auditor.errors import (
+    AuditorError,
+    Locked,
+    ScopeError,
+    SettingsError,
+    StoreFailed,
+    StoreUnwritable,
+)
+from auditor.forecast import Forecast, forecast
+from auditor.partner_center.auth import GivenToken
+from auditor.partner_center.pacing import Pacer
+from auditor.partner_center.rates import Limits
+from auditor.partner_center.transport import Transport
+from auditor.partner_run import Job, PartnerRun, Send, base_url_of
+from auditor.progress import Progress, Silent
+from auditor.run_state import Header, Runs
+from auditor.settings import AuthKind, Narrow, Partner, Settings, partners_for, read_secret
+from auditor.store import open_store
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from auditor.store.parquet import FolderStore
+
+INCOMPLETE = 3
+CHANGED = 10
+
+
+class SnapshotReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one partner's snapshot; its fields are a contract (`design.md` section 8)."""
+
+    partner: str
+    snapshot_id: str
+    status: str
+    published: bool
+    reason: str
+    calls: int
+    retries: int
+    throttled: int
+    checks: Counts
+    rows: dict[str, int]
+    changes: dict[str, int]
+
+
+class RunReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run came to."""
+
+    run_id: str
+    exit: int
+    seconds: float
+    snapshots: tuple[SnapshotReport, ...]
+
+    def table(self) -> "pa.Table":
+        """Return one row for each partner, for people."""
+        import pyarrow as pa  # noqa: PLC0415 - heavy
+
+        rows = [
+            {
+                "partner": s.partner,
+                "snapshot_id": s.snapshot_id,
+                "status": s.status if s.published else f"not published: {s.reason}",
+                "calls": s.calls,
+                "answered": s.checks.answered,
+                "failed": s.checks.failed,
+                "skipped": s.checks.skipped,
+                "not_eligible": s.checks.not_eligible,
+                "changes": ", ".join(f"{n} {kind}" for kind, n in s.changes.items()) or "none",
+            }
+            for s in self.snapshots
+        ]
+        return pa.Table.from_pylist(rows)
+
+
+class World(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run takes from outside itself."""
+
+    environ: Mapping[str, str]
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    clock: Callable[[], float] = time.monotonic
+    entropy: Callable[[], str] = lambda: secrets.token_hex(3)
+
+
+async def audit(
+    settings: Settings,
+    narrow: Narrow | None = None,
+    progress: Progress | None = None,
+    *,
+    world: World | None = None,
+) -> RunReport:
+    """Audit every partner, publish what is found, and return what it came to.
+
+    Raises:
+        AuditorError: nothing could be asked or published; its `exit_status` says why.
+    """
+    world = world or World(environ=os.environ)
+    run = _Run(settings, narrow or Narrow(), progress or Silent(), world)
+    return await run.audit()
+
+
+async def foresee(
+    settings: Settings, narrow: Narrow | None = None, *, world: World | None = None
+) -> Forecast:
+    """Return what a run would ask, having asked wave 1 only; nothing is journaled or published."""
+    world = world or World(environ=os.environ)
+    run = _Run(settings, narrow or Narrow(), Silent(), world)
+    return await run.foresee()
+
+
+class _Run:
+    def __init__(
+        self, settings: Settings, narrow: Narrow, progress: Progress, world: World
+    ) -> None:
+        self._settings = settings
+        self._narrow = narrow
+        self._progress = progress
+        self._world = world
+        self._partners = [
+            partner
+            for partner in partners_for(settings, narrow)
+            if not narrow.countries or set(narrow.countries) & set(partner.countries)
+        ]
+        self._runs: list[PartnerRun] = []
+        for partner in self._partners:
+            _refuse_unbuilt(partner)
+
+    async def audit(self) -> RunReport:
+        started = self._world.clock()
+        runs = Runs(self._settings.state_dir)
+        header = runs.to_resume(self._settings, self._narrow, self._world.now())
+        if header is not None and header.is_finished:
+            self._progress.event("run.finished_before", run=header.run_id)
+            return RunReport(run_id=header.run_id, exit=0, seconds=0.0, snapshots=())
+        store = open_store(self._settings.store, create=True)
+        tenants = [partner.tenant_id for partner in self._partners]
+        if header is None:
+            header = runs.begin(
+                self._settings, self._narrow, tenants, self._world.now(), self._world.entropy()
+            )
+        with ExitStack() as held:
+            if self._narrow.is_full:
+                held.enter_context(runs.locked(tenants, header))
+            self._progress.event("run.started", run=header.run_id, partners=len(self._partners))
+            results = await asyncio.gather(
+                *(self._partner(p, header, store, runs.folder(header)) for p in self._partners)
+            )
+        ended = list(zip(self._partners, results, strict=True))
+        if self._narrow.customers and not all(isinstance(r, ScopeError) for r in results):
+            # a customer belongs to one partner: it is no failure that the others do not know it
+            ended = [(p, r) for p, r in ended if not isinstance(r, ScopeError)]
+        errors = [result for _, result in ended if isinstance(result, AuditorError)]
+        reports = [
+            _not_published(partner, header, result) if isinstance(result, AuditorError) else result
+            for partner, result in ended
+        ]
+        self._check_customers()
+        if len(errors) == len(reports):
+            raise errors[0]
+        if not any(isinstance(error, (Locked, StoreFailed, StoreUnwritable)) for error in errors):
+            runs.finish(header)
+        report = RunReport(
+            run_id=header.run_id,
+            exit=self._exit(reports, errors),
+            seconds=round(self._world.clock() - started, 3),
+            snapshots=tuple(reports),
+        )
+        self._progress.event("run.finished", run=report.run_id, exit=report.exit)
+        return report
+
+    def _check_customers(self) -> None:
+        """Refuse a `--customer` that no partner knows."""
+        if self._runs:
+            unknown = frozenset.intersection(*(run.unknown for run in self._runs))
+            if unknown:
+                raise self._runs[0].unknown_customers(unknown)
+
+    def _exit(self, reports: list[SnapshotReport], errors: list[AuditorError]) -> int:
+        if errors or any(report.status != "complete" for report in reports):
+            return INCOMPLETE
+        kinds = {kind for report in reports for kind in report.changes}
+        return CHANGED if kinds & {kind.value for kind in self._narrow.fail_on} else 0
+
+    async def _partner(
+        self, partner: Partner, header: Header, store: "FolderStore", folder: Path
+    ) -> SnapshotReport | AuditorError:
+        """Return what became of one partner: its failure is a value, the others go on."""
+        job = self._job(partner, header, folder)
+        if job.snapshot_id in store.index().by_id:
+            return _published_before(partner, store.snapshot(job.snapshot_id))
+        partner_run = PartnerRun(job, store, self._progress, now=self._world.now)
+        self._runs.append(partner_run)
+        try:
+            async with self._sending(partner) as send:
+                published, asked = await partner_run.run(send)
+        except AuditorError as error:
+            self._progress.event(
+                "partner.not_published",
+                partner=partner.name,
+                code=error.error_code,
+                reason=error.message,
+            )
+            return error
+        self._progress.event(
+            "snapshot.published",
+            partner=partner.name,
+            snapshot=published.snapshot_id,
+            status=published.status,
+            changes=sum(published.changes.values()),
+        )
+        return SnapshotReport(
+            partner=partner.name,
+            snapshot_id=published.snapshot_id,
+            status=published.status,
+            published=True,
+            reason="",
+            calls=asked.calls,
+            retries=asked.retries,
+            throttled=asked.throttled,
+            checks=published.checks,
+            rows=published.rows,
+            changes=published.changes,
+        )
+
+    def _job(self, partner: Partner, header: Header, folder: Path) -> Job:
+        return Job(
+            settings=self._settings,
+            partner=partner,
+            narrow=self._narrow,
+            run_id=header.run_id,
+            snapshot_id=header.snapshots[partner.tenant_id],
+            started_at=header.started_at,
+            folder=folder,
+        )
+
+    @asynccontextmanager
+    async def _sending(self, partner: Partner) -> AsyncIterator[Send]:
+        limits = partner.limits
+        token = read_secret(partner.token, self._world.environ, self._settings.folder)
+        pacing = Limits(
+            per_minute={
+                "customers": limits.customers,
+                "catalog": limits.catalog,
+                "inventory": limits.inventory,
+            },
+            per_customer=limits.per_customer,
+            concurrency=limits.concurrency,
+        )
+        ca_file = self._settings.network.ca_file
+        async with (
+            Pacer(pacing) as pacer,
+            Transport(
+                base_url_of(partner),
+                GivenToken(token),
+                pacer,
+                proxy=self._settings.network.proxy,
+                ca_file=str(ca_file) if ca_file else "",
+            ) as transport,
+        ):
+            yield transport.send
+
+    async def foresee(self) -> Forecast:
+        try:
+            store = open_store(self._settings.store)
+        except AuditorError:
+            store = None
+        forecasts = []
+        for partner in self._partners:
+            header = Header(
+                run_id="",
+                started_at=self._world.now(),
+                config_hash="",
+                identity={},
+                snapshots={partner.tenant_id: ""},
+            )
+            job = self._job(partner, header, Path())
+            async with self._sending(partner) as send:
+                discovered = await PartnerRun(job, store, Silent(), now=self._world.now).discover(
+                    send
+                )
+            forecasts.append(forecast(partner, discovered))
+        return Forecast.of(forecasts)
+
+
+def _refuse_unbuilt(partner: Partner) -> None:
+    if partner.auth is not AuthKind.TOKEN:
+        raise SettingsError(
+            f'partner {partner.name}: auth = "{partner.auth}" is not in this version',
+            hint='use auth = "token" with a bearer token made elsewhere',
+        )
+
+
+def _not_published(partner: Partner, header: Header, error: AuditorError) -> SnapshotReport:
+    return SnapshotReport(
+        partner=partner.name,
+        snapshot_id=header.snapshots[partner.tenant_id],
+        status="",
+        published=False,
+        reason=error.error_code,
+        calls=0,
+        retries=0,
+        throttled=0,
+        checks=Counts(),
+        rows={"inventory": 0, "availability": 0},
+        changes={},
+    )
+
+
+def _published_before(partner: Partner, row: Mapping[str, object]) -> SnapshotReport:
+    """Return the report of a snapshot that an earlier part of this run has published."""
+    count = {name: int(str(row[name])) for name in row if name.startswith("checks_")}
+    return SnapshotReport(
+        partner=partner.name,
+        snapshot_id=str(row["snapshot_id"]),
+        status=str(row["status"]),
+        published=True,
+        reason="published before it was resumed",
+        calls=int(str(row["calls"])),
+        retries=int(str(row["retries"])),
+        throttled=int(str(row["throttled"])),
+        checks=Counts(**{name.removeprefix("checks_"): n for name, n in count.items()}),
+        rows={
+            "inventory": int(str(row["inventory_rows"])),
+            "availability": int(str(row["availability_rows"])),
+        },
+        changes={},
+    )

@@ -1,0 +1,155 @@
+"""What a run leaves in `state_dir`: who it is, whether it ended, and the lock of full runs."""
+
+import fcntl
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from auditor.errors import InputMissing, Locked, ScopeError, StoreFailed, StoreUnwritable
+from auditor.settings import Narrow, Settings
+
+_HEADER = "run.json"
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """The identity of one run, kept beside its journals."""
+
+    run_id: str
+    started_at: datetime
+    config_hash: str
+    identity: dict[str, object]
+    snapshots: dict[str, str]
+    """Snapshot id by partner tenant."""
+    is_finished: bool = False
+
+
+class Runs:
+    """The runs of one `state_dir`."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._runs = state_dir / "runs"
+        self._locks = state_dir / "locks"
+
+    def folder(self, header: Header) -> Path:
+        """Return where a run keeps its journals."""
+        return self._runs / header.run_id
+
+    def begin(
+        self, settings: Settings, narrow: Narrow, tenants: Sequence[str], at: datetime, entropy: str
+    ) -> Header:
+        """Write down a new run; `entropy` is some hex digits of its own."""
+        stamp = f"{at:%Y%m%dT%H%M%SZ}"
+        taken = f"{int(entropy, 16) % (1 << 24):06x}"
+        header = Header(
+            run_id=f"{stamp}-{taken}",
+            started_at=at,
+            config_hash=settings.config_hash(narrow),
+            identity=settings.identity(narrow),
+            snapshots={
+                tenant: f"{stamp}-{(int(taken, 16) + place) % (1 << 24):06x}"
+                for place, tenant in enumerate(tenants, start=1)
+            },
+        )
+        self._write(header)
+        return header
+
+    def finish(self, header: Header) -> None:
+        """Write down that there is nothing left to go on with."""
+        self._write(msgspec.structs.replace(header, is_finished=True))
+
+    def to_resume(self, settings: Settings, narrow: Narrow, now: datetime) -> Header | None:
+        """Return the run that `--resume` means, None where a new one is to start.
+
+        Raises:
+            InputMissing: the named run is unknown.
+            ScopeError: the named run was of another configuration.
+        """
+        if narrow.resume is None:
+            return None
+        if narrow.resume:
+            return self._named(narrow.resume, settings, narrow)
+        oldest = now - timedelta(hours=settings.run.resume_max_age_hours)
+        mine = settings.config_hash(narrow)
+        unfinished = [
+            header
+            for header in self._headers()
+            if not header.is_finished and header.config_hash == mine and header.started_at >= oldest
+        ]
+        return max(unfinished, key=lambda h: (h.started_at, h.run_id), default=None)
+
+    def _named(self, run_id: str, settings: Settings, narrow: Narrow) -> Header:
+        for header in self._headers():
+            if header.run_id == run_id:
+                if header.config_hash != settings.config_hash(narrow):
+                    ours, theirs = settings.identity(narrow), header.identity
+                    keys = sorted(k for k in {*ours, *theirs} if ours.get(k) != theirs.get(k))
+                    raise ScopeError(
+                        f"run {run_id} is of another configuration; it differs in:"
+                        f" {', '.join(keys)}",
+                        code="E_RUN_CONFIG",
+                        hint="resume it with the configuration and flags it was started with",
+                    )
+                return header
+        raise InputMissing(
+            f"no run {run_id} in {self._runs}",
+            code="E_RUN_UNKNOWN",
+            hint="`auditor run --resume` goes on with the newest unfinished run",
+        )
+
+    def _headers(self) -> Iterator[Header]:
+        with suppress(FileNotFoundError):
+            for path in sorted(self._runs.iterdir()):
+                with suppress(OSError, msgspec.DecodeError):
+                    yield msgspec.json.decode((path / _HEADER).read_bytes(), type=Header)
+
+    def _write(self, header: Header) -> None:
+        path = self.folder(header) / _HEADER
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            beside = path.with_suffix(".new")
+            with beside.open("wb") as file:
+                file.write(msgspec.json.encode(header))
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        except (PermissionError, FileExistsError, NotADirectoryError) as exc:
+            raise StoreUnwritable(
+                f"state_dir: {exc.filename or path} cannot be written: {exc.strerror}",
+                hint="make it a folder that this user may write to",
+            ) from None
+        except OSError as exc:
+            raise StoreFailed(f"state_dir: {path}: {exc.strerror}") from exc
+
+    @contextmanager
+    def locked(self, tenants: Sequence[str], header: Header) -> Iterator[None]:
+        """Hold the run lock of each partner; the kernel frees them when the process dies.
+
+        Raises:
+            Locked: another full run of this configuration is at work.
+        """
+        self._locks.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as held:
+            for tenant in sorted(tenants):
+                path = self._locks / f"{tenant}.lock"
+                file = held.enter_context(path.open("a+b"))
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    file.seek(0)
+                    holder = file.read(500).decode(errors="replace").strip()
+                    raise Locked(
+                        f"another run of this partner is at work: {holder or tenant}",
+                        hint="wait for it, or ask for one customer with --customer",
+                    ) from None
+                file.truncate(0)
+                file.write(
+                    f"run {header.run_id}, host {socket.gethostname()}, pid {os.getpid()},"
+                    f" since {header.started_at:%Y-%m-%dT%H:%M:%SZ}\n".encode()
+                )
+                file.flush()
+            yield

@@ -1,0 +1,1 @@
+"""Wave 1: which customers, Azure subscriptions, products and SKUs there are to ask about."""

@@ -1,0 +1,281 @@
+"""Discover products and SKUs of one country and reservation scope: the other half of wave 1.
+
+A product or SKU that an answered listing no longer names is asked for by id: only a 404 takes it
+out of the catalog (`design.md` section 4).
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from auditor.errors import Bug, Forbidden, NotFound, PartnerCenterError, Unauthorized
+from auditor.fan_out import fan_out
+from auditor.model import CatalogFound, Gone, Sku
+from auditor.partner_center import wire
+from auditor.partner_center.client import PartnerCenter
+from auditor.scope import nouns
+from auditor.scope.known import Known
+
+
+class CatalogRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What of the configuration decides which part of the catalog is looked at."""
+
+    target_views: tuple[str, ...]
+    segments: tuple[str, ...]
+    products: tuple[str, ...] = ()
+    """Product ids, or a SKU as PRODUCT:SKU."""
+    also_listed: tuple[str, ...] = ()
+    """Products whose SKUs are listed though no inventory check is asked for them."""
+
+
+class _Product(msgspec.Struct, frozen=True, kw_only=True):
+    product_id: str
+    title: str
+    view: str
+    is_new: bool
+
+
+class _Skus(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one product's SKU list."""
+
+    product: _Product
+    skus: tuple[Sku, ...] = ()
+    carried: tuple[Sku, ...] = ()
+    gone: tuple[Gone, ...] = ()
+    is_answered: bool = False
+
+
+class CatalogDiscovery:
+    """Finds out what is in the catalog of one country and reservation scope."""
+
+    def __init__(  # the country and scope are the question
+        self,
+        api: PartnerCenter,
+        known: Known,
+        rules: CatalogRules,
+        *,
+        country: str,
+        reservation_scope: str,
+        at_once: int,
+    ) -> None:
+        self._api = api
+        self._rules = rules
+        self._partner_tenant_id = known.partner_tenant_id
+        self._country = country
+        self._scope = reservation_scope
+        self._at_once = at_once
+        self._is_known = known.holds("", country)
+        where = (country, reservation_scope)
+        self._known_skus = known.skus.get(where, {})
+        self._known_views = known.views.get(where, {})
+        self._known_gone = {(p, s) for c, r, p, s in known.gone if (c, r) == where}
+        self._unlisted_before = {name for _, c, r, name in known.unlisted if (c, r) == where}
+        self._named = frozenset(
+            (product_id, sku_id)
+            for product_id, _, sku_id in (name.partition(":") for name in rules.products)
+        )
+
+    async def find(self) -> CatalogFound:
+        """Return the catalog as far as it can be told, and what has left it.
+
+        Raises:
+            Unauthorized: the product list itself is refused, so the partner is out.
+        """
+        products: dict[str, _Product] = {}
+        failed_views: set[str] = set()
+        forbidden_views: set[str] = set()
+        for view in self._rules.target_views:
+            await self._list_view(view, products, failed_views, forbidden_views)
+        gone: list[Gone] = []
+        failed = {
+            product_id
+            for product_id, view in self._known_views.items()
+            if view in failed_views and product_id not in products
+        }
+        unlisted = {f"view:{v}" for v in failed_views if self._never_answered(f"view:{v}")}
+        missing = self._missing(products, failed_views | forbidden_views)
+        for product_id in missing:
+            await self._confirm(product_id, products, gone, failed)
+        skus: list[Sku] = []
+        carried = [s for s in self._known_skus.values() if s.product_id in failed]
+        answered: set[str] = set()
+        new: set[tuple[str, str]] = set()
+        lists = fan_out(self._to_list(products), self._list_skus, at_once=self._at_once)
+        async for found in lists:
+            product_id = found.product.product_id
+            skus.extend(found.skus)
+            carried.extend(found.carried)
+            gone.extend(found.gone)
+            if found.is_answered:
+                answered.add(product_id)
+                new |= self._new(found)
+            else:
+                failed.add(product_id)
+                if self._product_never_answered(found.product):
+                    unlisted.add(product_id)
+        skus.extend(await self._named_skus(products, answered))
+        if failed_views and not failed:
+            failed.add("")
+        listed = {s.name for s in skus} | {s.name for s in carried}
+        listed |= {(g.product_id, g.sku_id) for g in gone}
+        out_of_scope = [s for s in self._known_skus.values() if s.name not in listed]
+        return CatalogFound(
+            country=self._country,
+            reservation_scope=self._scope,
+            skus=tuple(sorted(skus, key=lambda s: s.name)),
+            carried=tuple(sorted([*carried, *out_of_scope], key=lambda s: s.name)),
+            views={p.product_id: p.view for p in products.values()},
+            answered=frozenset(answered),
+            failed=frozenset(failed),
+            gone=tuple(sorted(gone, key=lambda g: (g.product_id, g.sku_id))),
+            new=frozenset(new),
+            unlisted=frozenset(unlisted),
+            named=self._named,
+        )
+
+    async def _list_view(
+        self, view: str, products: dict[str, _Product], failed: set[str], forbidden: set[str]
+    ) -> None:
+        """Add the products of one target view; of several segments, all of them."""
+        for segment in self._rules.segments or ("",):
+            try:
+                listed = await self._api.products(self._country, view, segment, self._scope)
+            except Unauthorized:
+                raise
+            except Forbidden:
+                forbidden.add(view)
+                continue
+            except PartnerCenterError:
+                failed.add(view)
+                continue
+            for read in listed:
+                self._add(products, read, view)
+
+    def _add(self, products: dict[str, _Product], read: wire.Product, view: str) -> None:
+        was_listed = self._is_known and not self._never_answered(f"view:{view}")
+        is_new = (
+            was_listed
+            and read.id not in self._known_views
+            and (read.id, "") not in self._known_gone
+        )
+        product = _Product(product_id=read.id, title=read.title, view=view, is_new=is_new)
+        products.setdefault(read.id, product)
+
+    def _never_answered(self, listing: str) -> bool:
+        return not self._is_known or listing in self._unlisted_before
+
+    def _product_never_answered(self, product: _Product) -> bool:
+        """Tell whether a product's SKUs, when they are listed at last, are no news."""
+        if product.product_id in self._unlisted_before:
+            return True
+        return product.product_id not in self._known_views and not product.is_new
+
+    def _missing(self, products: Iterable[str], unread_views: set[str]) -> list[str]:
+        """Return the products that no listing names, and one should or the configuration does."""
+        in_views = {
+            product_id
+            for product_id, view in self._known_views.items()
+            if view in self._rules.target_views and view not in unread_views
+        }
+        named = {product_id for product_id, _ in self._named} | set(self._rules.also_listed)
+        gone = {product_id for product_id, sku_id in self._known_gone if not sku_id}
+        return sorted((in_views - gone | named) - set(products))
+
+    async def _confirm(
+        self, product_id: str, products: dict[str, _Product], gone: list[Gone], failed: set[str]
+    ) -> None:
+        """Ask for one product by id: still there, gone, or not to be known today."""
+        view = self._known_views.get(product_id, "")
+        try:
+            read = await self._api.product(self._country, product_id)
+        except NotFound as refusal:
+            if product_id in self._known_views:
+                gone.extend(self._gone_with_product(product_id, refusal.sent_at))
+        except PartnerCenterError:
+            failed.add(product_id)
+        else:
+            self._add(products, read, view)
+
+    def _gone_with_product(self, product_id: str, at: datetime | None) -> Iterable[Gone]:
+        yield self._gone(product_id, "", at)
+        for known in self._known_skus.values():
+            if known.product_id == product_id:
+                gone = self._gone(product_id, known.sku_id, at)
+                yield msgspec.structs.replace(gone, with_product=True)
+
+    def _gone(self, product_id: str, sku_id: str, at: datetime | None) -> Gone:
+        if at is None:
+            raise Bug("a reply that came to no request")
+        return Gone(
+            country=self._country,
+            reservation_scope=self._scope,
+            product_id=product_id,
+            sku_id=sku_id,
+            at=at,
+        )
+
+    def _to_list(self, products: dict[str, _Product]) -> list[_Product]:
+        """Return the products whose SKUs are listed: not those of which only SKUs are named."""
+        listed = {product_id for product_id, sku_id in self._named if not sku_id}
+        listed |= set(self._rules.also_listed)
+        return [p for p in products.values() if p.view or p.product_id in listed]
+
+    async def _list_skus(self, product: _Product) -> _Skus:
+        product_id = product.product_id
+        before = {s.name: s for s in self._known_skus.values() if s.product_id == product_id}
+        listed: dict[tuple[str, str], Sku] = {}
+        for segment in self._rules.segments or ("",):
+            try:
+                reads = await self._api.skus(self._country, product_id, segment, self._scope)
+            except Forbidden:
+                continue
+            except PartnerCenterError:
+                return _Skus(product=product, carried=tuple(before.values()))
+            listed |= {s.name: s for s in (self._sku(product, r) for r in reads)}
+        gone: list[Gone] = []
+        carried: list[Sku] = []
+        for name in sorted(before.keys() - listed.keys()):
+            try:
+                read = await self._api.sku(self._country, *name, self._scope)
+            except NotFound as refusal:
+                gone.append(self._gone(*name, refusal.sent_at))
+            except PartnerCenterError:
+                carried.append(before[name])
+            else:
+                listed[name] = self._sku(product, read)
+        return _Skus(
+            product=product,
+            skus=tuple(listed.values()),
+            carried=tuple(carried),
+            gone=tuple(gone),
+            is_answered=True,
+        )
+
+    def _new(self, found: _Skus) -> set[tuple[str, str]]:
+        """Return the SKUs that an answered listing names for the first time, as news."""
+        product = found.product
+        was_listed = product.is_new or (
+            product.product_id in self._known_views
+            and product.product_id not in self._unlisted_before
+        )
+        if not was_listed:
+            return set()
+        return {s.name for s in found.skus} - self._known_skus.keys() - self._known_gone
+
+    async def _named_skus(self, products: dict[str, _Product], answered: set[str]) -> list[Sku]:
+        """Return the SKUs that the configuration names one by one."""
+        found = []
+        for product_id, sku_id in sorted(self._named):
+            product = products.get(product_id)
+            if not sku_id or product is None or product_id in answered:
+                continue
+            try:
+                read = await self._api.sku(self._country, product_id, sku_id, self._scope)
+            except PartnerCenterError:
+                continue
+            found.append(self._sku(product, read))
+        return found
+
+    def _sku(self, product: _Product, read: wire.Sku) -> Sku:
+        return nouns.sku(self._partner_tenant_id, self._country, self._scope, product.title, read)

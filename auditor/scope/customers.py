@@ -1,0 +1,339 @@
+"""Discover customers, Azure plans and subscriptions, licences: the first half of wave 1.
+
+What an answered listing no longer names may have been cut off, so it is asked for by itself
+before it goes (`design.md` section 4, "Leaving").
+"""
+
+from collections.abc import AsyncGenerator, Iterable
+
+import msgspec
+
+from auditor.errors import Forbidden, NotFound, PartnerCenterError, Unauthorized
+from auditor.fan_out import fan_out
+from auditor.model import AzureSubscription, CommerceSubscription, Customer, CustomerFound, Reason
+from auditor.offers import AZURE_PLAN, is_active, is_licence
+from auditor.partner_center import wire
+from auditor.partner_center.client import PartnerCenter
+from auditor.plan import UNREADABLE
+from auditor.scope import nouns
+from auditor.scope.known import Known
+
+RESELLER = "reseller"
+
+
+class CustomerRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What of the configuration decides which customers are looked at, and how."""
+
+    countries: tuple[str, ...]
+    """Of the partner."""
+    narrowed_to: frozenset[str] = frozenset()
+    """`--country`; empty: all."""
+    own_country: bool = True
+    check_registration: bool = True
+    ids: tuple[str, ...] | None = None
+    """The customers to look at; None: all."""
+
+
+class CustomerList(msgspec.Struct, frozen=True, kw_only=True):
+    """The customers to look at, as far as the listing goes."""
+
+    listed: tuple[wire.Customer, ...] = ()
+    unconfirmed: tuple[str, ...] = ()
+    """Known customers that the listing does not name: asked for by id."""
+    unreached: tuple[str, ...] = ()
+    """Known customers that a listing which broke off may have named: failed."""
+
+
+async def list_customers(api: PartnerCenter, known: Known, rules: CustomerRules) -> CustomerList:
+    """Return whom to look at.
+
+    Raises:
+        PartnerCenterError: the customer list is refused or cannot be had: the partner is out.
+    """
+    if rules.ids is not None:
+        return CustomerList(unconfirmed=rules.ids)
+    pages = await api.customers()
+    if pages.error is not None and (isinstance(pages.error, Unauthorized) or not pages.items):
+        raise pages.error
+    listed = {read.id.lower(): read for read in pages.items}
+    missing = sorted({c.customer_id for c in known.cells if c.customer_id} - listed.keys())
+    return CustomerList(
+        listed=tuple(listed.values()),
+        unconfirmed=tuple(missing) if pages.complete else (),
+        unreached=() if pages.complete else tuple(missing),
+    )
+
+
+async def match_customers(api: PartnerCenter, named: Iterable[str]) -> dict[str, str]:
+    """Return the ids that domains or exact company names stand for, as far as they are found.
+
+    Raises:
+        PartnerCenterError: the customer list cannot be read.
+    """
+    pages = await api.customers()
+    if pages.error is not None:
+        raise pages.error
+    ids: dict[str, str] = {}
+    for read in pages.items:
+        ids[read.company_profile.domain.casefold()] = read.id.lower()
+        ids[read.company_profile.company_name.casefold()] = read.id.lower()
+    return {name: ids[name.casefold()] for name in named if name.casefold() in ids}
+
+
+class CustomerDiscovery:
+    """Finds out everything about each customer, many at once."""
+
+    def __init__(
+        self, api: PartnerCenter, known: Known, rules: CustomerRules, *, at_once: int
+    ) -> None:
+        self._api = api
+        self._known = known
+        self._rules = rules
+        self._at_once = at_once
+        self.refusal: PartnerCenterError | None = None
+        """Why a customer asked for by id could not be read, the last time that happened."""
+
+    async def find(self, customers: CustomerList) -> AsyncGenerator[CustomerFound]:
+        """Yield what is found of each customer in scope; those of other countries are left out."""
+        for customer_id in customers.unreached:
+            yield self._failed(self._stub(customer_id), Reason.LISTING_FAILED)
+        todo: list[wire.Customer | str] = [*customers.listed, *customers.unconfirmed]
+        async for found in fan_out(todo, self._find, at_once=self._at_once):
+            if found is not None:
+                yield found
+
+    async def _find(self, entry: wire.Customer | str) -> CustomerFound | None:
+        """Look at one customer: as listed, or, by its id, to see whether it is still there."""
+        if isinstance(entry, str):
+            try:
+                read = await self._api.customer(entry)
+            except (Forbidden, NotFound) as refusal:
+                return self._refused(entry, refusal)
+            except PartnerCenterError as refusal:
+                self.refusal = refusal
+                return self._failed(self._stub(entry), Reason.LISTING_FAILED)
+            customer = nouns.customer(self._known.partner_tenant_id, read)
+        else:
+            country = self._known.country_of(entry.id.lower())
+            customer = nouns.customer(self._known.partner_tenant_id, entry, country)
+            if self._rules.own_country and customer.relationship in {"", RESELLER}:
+                try:
+                    read = await self._api.customer(customer.customer_id)
+                except PartnerCenterError:
+                    return self._failed(customer, Reason.COUNTRY_UNREADABLE)
+                customer = nouns.customer(self._known.partner_tenant_id, read)
+                customer = _filled(customer, nouns.customer(self._known.partner_tenant_id, entry))
+        return await self._in_scope(customer)
+
+    async def _in_scope(self, customer: Customer) -> CustomerFound | None:
+        countries = self._rules.countries
+        if customer.relationship not in {"", RESELLER}:
+            reason = Reason.RELATIONSHIP_NOT_RESELLER
+            return CustomerFound(customer=customer, ineligible=reason)
+        if self._rules.own_country:
+            if not customer.country:
+                return self._failed(customer, Reason.COUNTRY_UNREADABLE)
+            countries = (customer.country,)
+        if self._rules.narrowed_to:
+            countries = tuple(c for c in countries if c in self._rules.narrowed_to)
+            if not countries:
+                return None
+        return await self._subscriptions(customer, countries)
+
+    def _refused(self, customer_id: str, refusal: PartnerCenterError) -> CustomerFound | None:
+        """403 20002 or 404 by id: the customer has left; another refusal proves nothing."""
+        if not self._known.customers.get(customer_id):
+            return None
+        stub = self._stub(customer_id)
+        if isinstance(refusal, NotFound) or refusal.error_code_sent == "20002":
+            return CustomerFound(customer=stub, left=True)
+        return self._failed(stub, Reason.LISTING_FAILED)
+
+    def _stub(self, customer_id: str) -> Customer:
+        return self._known.customers.get(customer_id) or Customer(
+            partner_tenant_id=self._known.partner_tenant_id,
+            customer_id=customer_id,
+            company_name="",
+            domain="",
+            country="",
+            relationship="",
+            reseller_id="",
+        )
+
+    def _failed(
+        self, customer: Customer, reason: str, countries: tuple[str, ...] = ()
+    ) -> CustomerFound:
+        """Return a customer whose listing could not be read: everything known of it is carried."""
+        held = sorted(c.country for c in self._known.cells if c.customer_id == customer.customer_id)
+        azure = self._known.azure_subscriptions.get(customer.customer_id, {})
+        commerce = self._known.commerce_subscriptions.get(customer.customer_id, {})
+        asked_before = customer.customer_id in self._known.customers
+        return CustomerFound(
+            customer=customer,
+            countries=countries or tuple(c for c in held if c) or self._guess(customer),
+            failed=reason,
+            azure_subscriptions=tuple(azure.values()),
+            commerce_subscriptions=tuple(commerce.values()),
+            carried=frozenset(azure),
+            unlisted=self._still_unlisted(customer.customer_id, "", known=asked_before),
+        )
+
+    def _guess(self, customer: Customer) -> tuple[str, ...]:
+        return (customer.country,) if customer.country in self._rules.countries else ()
+
+    def _still_unlisted(self, customer_id: str, listing: str, *, known: bool) -> frozenset[str]:
+        """Return a failed listing's name if it was never answered: its first answer is no news."""
+        before = (customer_id, "", "", listing) in self._known.unlisted
+        return frozenset({listing}) if before or not known else frozenset()
+
+    async def _subscriptions(self, customer: Customer, countries: tuple[str, ...]) -> CustomerFound:
+        customer_id = customer.customer_id
+        try:
+            listed = {s.id.lower(): s for s in await self._api.subscriptions(customer_id)}
+        except PartnerCenterError:
+            return self._failed(customer, Reason.LISTING_FAILED, countries)
+        before = self._known.commerce_subscriptions.get(customer_id, {})
+        carried_plans: set[str] = set()
+        for missing in sorted(before.keys() - listed.keys()):
+            try:
+                listed[missing] = await self._api.subscription(customer_id, missing)
+            except NotFound:
+                continue
+            except PartnerCenterError:
+                carried_plans.add(missing)
+        held = [
+            nouns.commerce_subscription(self._known.partner_tenant_id, customer_id, read)
+            for read in listed.values()
+        ]
+        azure = _Azure(self._known, customer_id)
+        for plan in held:
+            await self._azure_of(plan, listed[plan.commerce_subscription_id], azure)
+        for plan_id in carried_plans:
+            azure.carry(plan_id)
+        azure.end_the_rest(carried_plans)
+        held += [before[plan_id] for plan_id in sorted(carried_plans)]
+        return CustomerFound(
+            customer=customer,
+            countries=countries,
+            azure_subscriptions=tuple(azure.found.values()),
+            commerce_subscriptions=tuple(held),
+            carried=frozenset(azure.carried),
+            ended=frozenset(azure.ended),
+            unheld=_licences(before.values()) - _licences(held),
+            new=frozenset(azure.new),
+            unlisted=frozenset(azure.unlisted),
+        )
+
+    async def _azure_of(
+        self, plan: CommerceSubscription, read: wire.Subscription, azure: "_Azure"
+    ) -> None:
+        """Add the Azure subscriptions of one thing held, if it is an Azure offer."""
+        legacy = nouns.legacy_azure_subscription(plan, read)
+        if legacy is not None:
+            azure.add(plan, [legacy])
+            return
+        if plan.product_id != AZURE_PLAN:
+            return
+        plan_id = plan.commerce_subscription_id
+        try:
+            entitlements = await self._entitlements(plan, azure.before_of(plan_id))
+        except PartnerCenterError:
+            azure.carry(plan_id)
+            known = plan_id in azure.plans_before or azure.is_news
+            azure.unlisted |= self._still_unlisted(plan.customer_id, plan_id, known=known)
+            return
+        status = await self._registration(plan) if entitlements else ""
+        found = [nouns.azure_subscription(plan, e, status) for e in entitlements.values()]
+        azure.add(plan, found)
+
+    async def _entitlements(
+        self, plan: CommerceSubscription, before: Iterable[str]
+    ) -> dict[str, wire.AzureEntitlement]:
+        """Return a plan's Azure subscriptions; a list that became shorter is asked once more."""
+        listed = await self._api.azure_entitlements(plan.customer_id, plan.commerce_subscription_id)
+        found = {e.id.lower(): e for e in listed}
+        if set(before) - found.keys():
+            listed = await self._api.azure_entitlements(
+                plan.customer_id, plan.commerce_subscription_id, round=1
+            )
+            found |= {e.id.lower(): e for e in listed}
+        return found
+
+    async def _registration(self, plan: CommerceSubscription) -> str:
+        rules = self._rules
+        if not (rules.check_registration and is_active(plan.status)):
+            return ""
+        try:
+            read = await self._api.registration_status(
+                plan.customer_id, plan.commerce_subscription_id
+            )
+        except PartnerCenterError:
+            return UNREADABLE
+        return read.status
+
+
+class _Azure:
+    """The Azure subscriptions of one customer, against those known before."""
+
+    def __init__(self, known: Known, customer_id: str) -> None:
+        self._before = known.azure_subscriptions.get(customer_id, {})
+        self._left = {s for c, s in known.left_subscriptions if c == customer_id}
+        self.plans_before = known.commerce_subscriptions.get(customer_id, {}).keys()
+        self.is_news = known.holds(customer_id, "") and not self._unlisted(known, customer_id, "")
+        self._never_listed = {
+            plan_id for plan_id in self.plans_before if self._unlisted(known, customer_id, plan_id)
+        }
+        self.found: dict[str, AzureSubscription] = {}
+        self.carried: set[str] = set()
+        self.ended: set[str] = set()
+        self.new: set[str] = set()
+        self.unlisted: set[str] = set()
+
+    @staticmethod
+    def _unlisted(known: Known, customer_id: str, listing: str) -> bool:
+        return (customer_id, "", "", listing) in known.unlisted
+
+    def before_of(self, plan_id: str) -> list[str]:
+        """Return the Azure subscriptions known under a plan."""
+        return [s.azure_subscription_id for s in self._before.values() if s.plan_id == plan_id]
+
+    def add(self, plan: CommerceSubscription, found: Iterable[AzureSubscription]) -> None:
+        """Take what an answered listing names."""
+        for subscription in found:
+            name = subscription.azure_subscription_id
+            self.found[name] = subscription
+            if (
+                self.is_news
+                and name not in self._before
+                and name not in self._left
+                and plan.commerce_subscription_id not in self._never_listed
+            ):
+                self.new.add(name)
+
+    def carry(self, plan_id: str) -> None:
+        """Keep what is known under a plan whose listing failed."""
+        for name in self.before_of(plan_id):
+            self.found.setdefault(name, self._before[name])
+            self.carried.add(name)
+
+    def end_the_rest(self, carried_plans: Iterable[str]) -> None:
+        """Let go of what no listing names any more."""
+        for name, subscription in self._before.items():
+            if name not in self.found and subscription.plan_id not in carried_plans:
+                self.ended.add(name)
+
+
+def _licences(held: Iterable[CommerceSubscription]) -> frozenset[tuple[str, str]]:
+    return frozenset(
+        (h.product_id, h.sku_id) for h in held if is_licence(h) and is_active(h.status)
+    )
+
+
+def _filled(customer: Customer, listed: Customer) -> Customer:
+    """Return a customer as read by id, with what only the listing said."""
+    empty = {
+        name: getattr(listed, name)
+        for name in ("company_name", "domain", "relationship", "reseller_id")
+        if not getattr(customer, name)
+    }
+    return msgspec.structs.replace(customer, **empty)

@@ -1,0 +1,47 @@
+"""What the store knew of one partner when its run began: what discovery compares listings with."""
+
+from datetime import datetime
+
+import msgspec
+
+from auditor.model import AzureSubscription, Cell, CommerceSubscription, Customer, Sku
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything known of one partner; empty before its first snapshot.
+
+    A listing that comes back shorter than this is asked about again before anything leaves.
+    """
+
+    partner_tenant_id: str
+    cells: frozenset[Cell] = frozenset()
+    """The cells that hold something: covered before, and not left."""
+    customers: dict[str, Customer] = {}
+    azure_subscriptions: dict[str, dict[str, AzureSubscription]] = {}
+    """By customer, then by Azure subscription."""
+    commerce_subscriptions: dict[str, dict[str, CommerceSubscription]] = {}
+    """By customer, then by commerce subscription."""
+    skus: dict[tuple[str, str], dict[tuple[str, str], Sku]] = {}
+    """By country and reservation scope, then by product and SKU."""
+    views: dict[tuple[str, str], dict[str, str]] = {}
+    """Target view of each known product, by country and reservation scope."""
+    gone: dict[tuple[str, str, str, str], datetime] = {}
+    """When each (country, reservation scope, product, SKU) was found to have left the catalog."""
+    returned: dict[tuple[str, str, str, str], datetime] = {}
+    """The same of what is back since."""
+    left_subscriptions: frozenset[tuple[str, str]] = frozenset()
+    """(customer, Azure subscription) that left: a return is a new baseline."""
+    unlisted: frozenset[tuple[str, str, str, str]] = frozenset()
+    """(customer, country, reservation scope, listing) asked for and never answered so far."""
+
+    def holds(self, customer_id: str, country: str) -> bool:
+        """Tell whether a cell holds something, so that what is new in it is news."""
+        cell = Cell(
+            partner_tenant_id=self.partner_tenant_id, customer_id=customer_id, country=country
+        )
+        return cell in self.cells
+
+    def country_of(self, customer_id: str) -> str:
+        """Return a customer's billing country as last read, '' if it never was."""
+        known = self.customers.get(customer_id)
+        return known.country if known else ""

@@ -1,0 +1,149 @@
+"""The SKUs of a catalog as target items of inventory checks. Pure.
+
+A SKU's inventory variables say what a check must send: SKUs that ask for the same things share a
+context, and a product whose SKUs all do is asked whole.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from auditor.model import CatalogFound, Sku
+from auditor.offers import is_reservation
+
+CUSTOMER = "CustomerId"
+SUBSCRIPTION = "AzureSubscriptionId"
+REGION = "ArmRegionName"
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """What of the configuration decides whether and how something is asked."""
+
+    partner_tenant_id: str
+    countries: frozenset[str]
+    """Where the partner sells."""
+    checks: frozenset[str]
+    batch_size: int
+    reservation_scopes: tuple[str, ...]
+    arm_regions: tuple[str, ...] | None
+    """None: all."""
+    azure_subscriptions: frozenset[str] | None
+    """None: all."""
+    check_registration: bool
+    segments: tuple[str, ...]
+    availability: str
+    availability_always: tuple[str, ...]
+    by_customer: bool = True
+    """False in a run over one country: by-customer availability belongs to no country."""
+    by_country: bool = True
+    """False in a run over some customers: what belongs to none is not asked."""
+    resource_types: Mapping[str, str] | None = None
+    """By target view, where inventory is asked by resource type."""
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """One target item: a whole product (`sku_id` '') or a SKU, and the SKUs it stands for."""
+
+    reservation_scope: str
+    product_id: str
+    sku_id: str
+    skus: tuple[str, ...]
+    variables: tuple[str, ...]
+    region: str
+    """As it is keyed: lower case, '' unless it is sent."""
+    region_name: str
+    """As it is sent."""
+    view: str
+    why: str
+
+
+def targets(catalog: CatalogFound, rules: Rules) -> tuple[list[Target], list[Sku]]:
+    """Return what to ask about in a catalog, and the SKUs that no context can be made for."""
+    by_product: dict[str, list[Sku]] = defaultdict(list)
+    for sku in catalog.skus:
+        by_product[sku.product_id].append(sku)
+    found: list[Target] = []
+    without_region: list[Sku] = []
+    for product_id, skus in sorted(by_product.items()):
+        contexts: dict[tuple[tuple[str, ...], str], list[Sku]] = defaultdict(list)
+        for sku in (s for s in skus if _is_asked(s, catalog, rules)):
+            regions = _regions(sku, rules)
+            if not regions:
+                without_region.append(sku)
+            for region in regions:
+                contexts[variables_of(sku), region].append(sku)
+        for context, asked in contexts.items():
+            listed = product_id in catalog.answered
+            whole = listed and len(contexts) == 1 and not _needs_more(skus, context[0])
+            found.extend(_targets_of(product_id, asked, context, catalog, whole=whole))
+    return found, without_region
+
+
+def _is_asked(sku: Sku, catalog: CatalogFound, rules: Rules) -> bool:
+    named = not catalog.named.isdisjoint({sku.name, (sku.product_id, "")})
+    if not named and not is_reservation(sku):
+        return False
+    in_view = named or bool(catalog.views.get(sku.product_id))
+    wanted = rules.arm_regions is None or not sku.region or sku.region in rules.arm_regions
+    return in_view and wanted
+
+
+def variables_of(sku: Sku) -> tuple[str, ...]:
+    return tuple(v for v in sku.inventory_variables.split(";") if v)
+
+
+def _regions(sku: Sku, rules: Rules) -> tuple[str, ...]:
+    """Return the regions a SKU is asked for: '' where it asks for none."""
+    if REGION not in variables_of(sku):
+        return ("",)
+    return (sku.region,) if sku.region else (rules.arm_regions or ())
+
+
+def _needs_more(skus: Iterable[Sku], sent: tuple[str, ...]) -> bool:
+    """Tell whether another SKU of the product would miss a context item (400026)."""
+    return any(not set(variables_of(sku)) <= set(sent) for sku in skus)
+
+
+def _targets_of(
+    product_id: str,
+    asked: Sequence[Sku],
+    context: tuple[tuple[str, ...], str],
+    catalog: CatalogFound,
+    *,
+    whole: bool,
+) -> Iterator[Target]:
+    variables, region = context
+    names = {s.sku_id: (s.arm_region_name or region) if region else "" for s in asked}
+
+    def target(sku_id: str, skus: tuple[str, ...], region_name: str, why: str) -> Target:
+        return Target(
+            reservation_scope=catalog.reservation_scope,
+            product_id=product_id,
+            sku_id=sku_id,
+            skus=skus,
+            variables=variables,
+            region=region,
+            region_name=region_name,
+            view=catalog.views.get(product_id, ""),
+            why=why,
+        )
+
+    if whole:
+        why = "whole products: all their SKUs share one context"
+        yield target("", tuple(sorted(names)), next(iter(names.values())), why)
+        return
+    why = f"by SKU: their products' SKUs need different {'regions' if region else 'contexts'}"
+    for sku_id, name in sorted(names.items()):
+        yield target(sku_id, (sku_id,), name, why)
+
+
+def by_context(
+    found: Iterable[Target], rules: Rules
+) -> dict[tuple[tuple[str, ...], str, str], list[Target]]:
+    """Gather targets that can go out together: same variables, region and resource type."""
+    contexts: dict[tuple[tuple[str, ...], str, str], list[Target]] = defaultdict(list)
+    for target in found:
+        resource_type = (rules.resource_types or {}).get(target.view, "")
+        contexts[target.variables, target.region, resource_type].append(target)
+    return dict(contexts)

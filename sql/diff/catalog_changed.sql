@@ -1,0 +1,34 @@
+-- What left or entered the catalog itself: one change each, however many customers it concerns.
+-- Grain: one catalog event.  Tables: cell, catalog_event, catalog_affected.
+INSERT INTO changed
+SELECT
+    'catalog',
+    e.kind,
+    '',
+    e.country,
+    '',
+    '',
+    e.reservation_scope,
+    e.product_id,
+    e.sku_id,
+    '',
+    '',
+    '',
+    0,
+    CASE e.kind WHEN 'left_catalog' THEN '' ELSE 'not_in_catalog' END,
+    CASE e.kind WHEN 'left_catalog' THEN 'not_in_catalog' ELSE '' END,
+    '',
+    '',
+    '',
+    '',
+    e.detail,
+    c.previous_snapshot_id,
+    e.before_at,
+    e.after_at,
+    COALESCE((
+        SELECT sum(a.customers) FROM catalog_affected AS a
+        WHERE a.country = e.country AND a.reservation_scope = e.reservation_scope
+        AND a.product_id = e.product_id AND a.sku_id = e.sku_id
+    ), 0)
+FROM catalog_event AS e
+INNER JOIN cell AS c ON c.customer_id = '' AND c.country = e.country;

@@ -1,0 +1,14 @@
+-- What is known of each covered customer after this snapshot: its `commerce_subscription` rows as listed now,
+-- else as they were.
+-- Grain: as the relation.  Tables: this, cell, known_commerce_subscription, found_commerce_subscription.
+SELECT this.snapshot_id, f.* EXCLUDE (snapshot_id)
+FROM found_commerce_subscription AS f
+CROSS JOIN this
+SEMI JOIN cell AS c
+    ON c.customer_id = f.customer_id AND c.country = '' AND c.status <> 'left' AND c.is_listed
+UNION ALL BY NAME
+SELECT this.snapshot_id, k.*
+FROM known_commerce_subscription AS k
+CROSS JOIN this
+SEMI JOIN cell AS c
+    ON c.customer_id = k.customer_id AND c.country = '' AND c.status <> 'left' AND NOT c.is_listed;

@@ -1,0 +1,11 @@
+-- Changes whose last answer is older than the cell's previous snapshot: their gap must be counted.
+-- Grain: one cell and snapshot of the last answer.  Tables: this, cell, changed.
+SELECT DISTINCT
+    this.partner_tenant_id,
+    c.customer_id,
+    c.country,
+    c.before_snapshot_id
+FROM changed AS c
+CROSS JOIN this
+INNER JOIN cell AS l ON l.customer_id = c.customer_id AND l.country = c.country
+WHERE c.before_snapshot_id <> '' AND c.before_snapshot_id <> l.previous_snapshot_id;

@@ -1,0 +1,48 @@
+-- Everything known about the inventory keys of the covered cells after this snapshot.
+-- Grain: one inventory key.  Tables: this, observed_inventory.
+SELECT
+    this.snapshot_id,
+    this.partner_tenant_id,
+    o.customer_id,
+    o.country,
+    o.azure_subscription_id,
+    o.arm_region,
+    o.reservation_scope,
+    o.product_id,
+    o.sku_id,
+    CASE o.fate
+        WHEN 'answer' THEN o.answer_verdict WHEN 'gone' THEN 'not_in_catalog' ELSE o.known_verdict
+    END AS verdict,
+    CASE o.fate
+        WHEN 'answer' THEN o.answer_reason_codes WHEN 'gone' THEN '' ELSE o.known_reason_codes
+    END AS reason_codes,
+    CASE o.fate
+        WHEN 'answer' THEN o.answer_restriction_values
+        WHEN 'gone' THEN ''
+        ELSE o.known_restriction_values
+    END AS restriction_values,
+    CASE o.fate WHEN 'answer' THEN o.answer_region ELSE o.known_region END AS region,
+    CASE o.fate
+        WHEN 'answer' THEN o.answer_at WHEN 'gone' THEN o.gone_at ELSE o.known_at
+    END AS checked_at,
+    CASE o.fate WHEN 'known' THEN o.known_snapshot_id ELSE this.snapshot_id END
+        AS checked_snapshot_id,
+    CASE
+        WHEN o.fate = 'gone' THEN o.gone_at
+        WHEN o.fate = 'answer' AND o.answer_verdict IS DISTINCT FROM o.known_verdict
+            THEN o.answer_at
+        ELSE o.known_since_at
+    END AS verdict_since_at,
+    CASE
+        WHEN o.fate = 'gone' THEN this.snapshot_id
+        WHEN o.fate = 'answer' AND o.answer_verdict IS DISTINCT FROM o.known_verdict
+            THEN this.snapshot_id
+        ELSE o.known_since_snapshot_id
+    END AS verdict_since_snapshot_id,
+    '' AS pending_verdict,
+    '' AS pending_reason_codes,
+    '' AS pending_restriction_values,
+    '' AS pending_snapshot_id
+FROM observed_inventory AS o
+CROSS JOIN this
+WHERE o.fate <> 'dropped';

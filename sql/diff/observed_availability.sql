@@ -1,0 +1,97 @@
+-- Every availability key of the covered cells of one bucket: known, answered, and what stands.
+-- Grain: one availability key; the known spelling of segment, term and cycle stays.
+-- Tables: this, cell, known_availability, answer_availability, settled_availability, ended,
+--         unheld, gone. A settled_availability row answers for one segment ('*': for all).
+-- fate: answer, gone, dropped, known as for inventory;
+--       absent    the SKU was answered for, and this term is not named any more (or: 404)
+CREATE OR REPLACE TEMP TABLE observed_availability AS
+WITH covered AS (
+    SELECT customer_id, country FROM cell WHERE status <> 'left'
+),
+known AS (
+    SELECT * FROM known_availability SEMI JOIN covered USING (customer_id, country)
+),
+-- a 404 for a SKU of which no term is known leaves one row with nothing in it
+placeholder AS (
+    SELECT customer_id, country, product_id, sku_id, reservation_scope, max(checked_at) AS checked_at
+    FROM settled_availability AS s
+    WHERE s.not_found AND NOT EXISTS (
+        FROM known AS k
+        WHERE k.customer_id = s.customer_id AND k.country = s.country
+        AND k.product_id = s.product_id AND k.sku_id = s.sku_id
+        AND k.reservation_scope = s.reservation_scope
+    )
+    GROUP BY ALL
+),
+answer AS (
+    SELECT
+        customer_id, country, product_id, sku_id, segment, reservation_scope, term_duration,
+        billing_cycle, ordinal, verdict, availability_id, catalog_item_id, term_id, market,
+        currency, is_renewable, renew_to, lifecycle, min_commitment, checked_at
+    FROM answer_availability
+    UNION ALL
+    SELECT
+        customer_id, country, product_id, sku_id, '', reservation_scope, '',
+        '', 0, 'not_in_catalog', '', '', '', '',
+        '', NULL, '', '', '', checked_at
+    FROM placeholder
+),
+paired AS (
+    SELECT
+        COALESCE(k.customer_id, a.customer_id) AS customer_id,
+        COALESCE(k.country, a.country) AS country,
+        COALESCE(k.product_id, a.product_id) AS product_id,
+        COALESCE(k.sku_id, a.sku_id) AS sku_id,
+        COALESCE(k.segment, a.segment) AS segment,
+        COALESCE(k.reservation_scope, a.reservation_scope) AS reservation_scope,
+        COALESCE(k.term_duration, a.term_duration) AS term_duration,
+        COALESCE(k.billing_cycle, a.billing_cycle) AS billing_cycle,
+        COALESCE(k.ordinal, a.ordinal) AS ordinal,
+        k AS known,
+        a AS answer
+    FROM known AS k
+    FULL JOIN answer AS a
+        ON a.customer_id = k.customer_id
+        AND a.country = k.country
+        AND a.product_id = k.product_id
+        AND a.sku_id = k.sku_id
+        AND lower(a.segment) = lower(k.segment)
+        AND a.reservation_scope = k.reservation_scope
+        AND lower(a.term_duration) = lower(k.term_duration)
+        AND lower(a.billing_cycle) = lower(k.billing_cycle)
+        AND a.ordinal = k.ordinal
+)
+SELECT
+    p.*,
+    s.checked_at AS settled_at,
+    g.gone_at,
+    CASE
+        WHEN p.known.checked_at IS NULL OR p.answer.checked_at >= p.known.checked_at
+            THEN 'answer'
+        WHEN s.checked_at >= p.known.checked_at AND p.answer.checked_at IS NULL THEN CASE
+            WHEN p.segment || p.term_duration || p.billing_cycle = '' AND NOT s.not_found
+                AND p.known.verdict = 'not_in_catalog' THEN 'dropped'
+            ELSE 'absent'
+        END
+        WHEN p.known.checked_at < this.started_at AND EXISTS (
+            FROM ended AS e
+            WHERE e.customer_id = p.customer_id
+            AND e.country = '*' AND e.azure_subscription_id = '*'
+        ) THEN 'dropped'
+        WHEN g.gone_at > p.known.checked_at AND p.known.verdict <> 'not_in_catalog' THEN 'gone'
+        WHEN p.known.checked_at < this.started_at AND u.sku_id IS NOT NULL
+            AND s.checked_at IS NULL THEN 'dropped'
+        ELSE 'known'
+    END AS fate
+FROM paired AS p
+CROSS JOIN this
+LEFT JOIN settled_availability AS s
+    ON s.customer_id = p.customer_id AND s.country = p.country
+    AND s.product_id = p.product_id AND s.sku_id = p.sku_id
+    AND s.reservation_scope = p.reservation_scope
+    AND s.segment IN ('*', lower(p.segment))
+LEFT JOIN gone AS g
+    ON g.country = p.country AND g.reservation_scope = p.reservation_scope
+    AND g.product_id = p.product_id AND g.sku_id = p.sku_id
+LEFT JOIN unheld AS u
+    ON u.customer_id = p.customer_id AND u.product_id = p.product_id AND u.sku_id = p.sku_id;

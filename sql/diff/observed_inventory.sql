@@ -1,0 +1,77 @@
+-- Every inventory key of the covered cells of one bucket: what was known, what was answered, and
+-- which of the two stands.
+-- Grain: one inventory key.
+-- Tables: this, cell, known_inventory, answer_inventory, ended, settled_sku, asked_sku, gone.
+-- fate: answer    the answer stands (no older than what is known: the later question wins)
+--       gone      the catalog itself says that the SKU does not exist
+--       dropped   proven to be nothing to ask any more; nobody knew better since the run began
+--       known     not answered this time: carried as it was
+CREATE OR REPLACE TEMP TABLE observed_inventory AS
+WITH covered AS (
+    SELECT customer_id, country FROM cell WHERE status <> 'left'
+),
+known AS (
+    SELECT * FROM known_inventory SEMI JOIN covered USING (customer_id, country)
+),
+paired AS (
+    SELECT
+        COALESCE(a.customer_id, k.customer_id) AS customer_id,
+        COALESCE(a.country, k.country) AS country,
+        COALESCE(a.azure_subscription_id, k.azure_subscription_id) AS azure_subscription_id,
+        COALESCE(a.arm_region, k.arm_region) AS arm_region,
+        COALESCE(a.reservation_scope, k.reservation_scope) AS reservation_scope,
+        COALESCE(a.product_id, k.product_id) AS product_id,
+        COALESCE(a.sku_id, k.sku_id) AS sku_id,
+        k.verdict AS known_verdict,
+        k.reason_codes AS known_reason_codes,
+        k.restriction_values AS known_restriction_values,
+        k.region AS known_region,
+        k.checked_at AS known_at,
+        k.checked_snapshot_id AS known_snapshot_id,
+        k.verdict_since_at AS known_since_at,
+        k.verdict_since_snapshot_id AS known_since_snapshot_id,
+        a.verdict AS answer_verdict,
+        a.reason_codes AS answer_reason_codes,
+        a.restriction_values AS answer_restriction_values,
+        a.region AS answer_region,
+        a.checked_at AS answer_at
+    FROM known AS k
+    FULL JOIN answer_inventory AS a
+        ON a.customer_id = k.customer_id
+        AND a.country = k.country
+        AND a.azure_subscription_id = k.azure_subscription_id
+        AND a.arm_region = k.arm_region
+        AND a.reservation_scope = k.reservation_scope
+        AND a.product_id = k.product_id
+        AND a.sku_id = k.sku_id
+)
+SELECT
+    p.*,
+    g.gone_at,
+    CASE
+        WHEN p.known_at IS NULL OR p.answer_at >= p.known_at THEN 'answer'
+        WHEN p.known_at < this.started_at AND EXISTS (
+            FROM ended AS e
+            WHERE e.customer_id = p.customer_id
+            AND e.country IN ('*', p.country)
+            AND e.azure_subscription_id IN ('*', p.azure_subscription_id)
+        ) THEN 'dropped'
+        WHEN g.gone_at > p.known_at AND p.known_verdict <> 'not_in_catalog' THEN 'gone'
+        WHEN p.known_at < this.started_at AND s.sku_id IS NOT NULL AND q.sku_id IS NULL
+            THEN 'dropped'
+        ELSE 'known'
+    END AS fate
+FROM paired AS p
+CROSS JOIN this
+LEFT JOIN gone AS g
+    ON g.country = p.country AND g.reservation_scope = p.reservation_scope
+    AND g.product_id = p.product_id AND g.sku_id = p.sku_id
+LEFT JOIN settled_sku AS s
+    ON s.country = p.country AND s.reservation_scope = p.reservation_scope
+    AND s.product_id = p.product_id AND s.sku_id = p.sku_id
+LEFT JOIN asked_sku AS q
+    ON q.country = p.country AND q.reservation_scope = p.reservation_scope
+    AND q.product_id = p.product_id AND q.sku_id = p.sku_id
+    AND q.arm_region = p.arm_region
+    AND q.by_customer = (p.customer_id <> '')
+    AND q.by_subscription = (p.azure_subscription_id <> '');

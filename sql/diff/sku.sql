@@ -1,0 +1,14 @@
+-- The catalog of each covered country after this snapshot: as listed now, else as it was.
+-- Grain: one SKU in a country and reservation scope.  Tables: this, cell, known_sku, found_sku.
+SELECT this.snapshot_id, f.* EXCLUDE (snapshot_id)
+FROM found_sku AS f
+CROSS JOIN this
+SEMI JOIN cell AS c ON c.customer_id = '' AND c.country = f.country AND c.is_listed
+UNION ALL BY NAME
+SELECT this.snapshot_id, k.*
+FROM known_sku AS k
+CROSS JOIN this
+SEMI JOIN cell AS c ON c.customer_id = '' AND c.country = k.country AND NOT c.is_listed
+ANTI JOIN gone AS g
+    ON g.country = k.country AND g.reservation_scope = k.reservation_scope
+    AND g.product_id = k.product_id AND g.sku_id = k.sku_id;

@@ -1,0 +1,174 @@
+"""Nightly runs against the sandbox, and what they left in the store, for the tests beside it."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from auditor.progress import Progress, Silent
+from auditor.run import RunReport, World, audit
+from auditor.sandbox import Faults, Sandbox, WorldSize, config_text, environment_token
+from auditor.sandbox import World as Portfolio
+from auditor.settings import Narrow, Settings, load
+from auditor.store import open_store
+from auditor.store.parquet import FolderStore
+
+SMALL = WorldSize(customers=24, products=4, regions=3, sizes_per_product=2, licence_products=6)
+INVENTORY_KEY = (
+    "partner_tenant_id",
+    "customer_id",
+    "country",
+    "azure_subscription_id",
+    "arm_region",
+    "reservation_scope",
+    "product_id",
+    "sku_id",
+)
+AVAILABILITY_KEY = (
+    "partner_tenant_id",
+    "customer_id",
+    "country",
+    "product_id",
+    "sku_id",
+    "segment",
+    "reservation_scope",
+    "term_duration",
+    "billing_cycle",
+)
+Row = Mapping[str, Any]
+Key = tuple[str, ...]
+
+
+class Night:
+    """A sandbox, a configuration for it, and the store that runs against it fill."""
+
+    def __init__(self, sandbox: Sandbox, folder: Path) -> None:
+        self.sandbox = sandbox
+        self.world = sandbox.world
+        path = folder / "auditor.toml"
+        path.write_text(config_text(self.world, sandbox.base_url, environment_token))
+        self.environ = {
+            environment_token(partner).removeprefix("env:"): partner.token
+            for partner in self.world.partners()
+        }
+        self.settings = load(path, self.environ, asking=Narrow())
+
+    def scoped(self, **scope: object) -> Settings:
+        """Return the configuration with another scope."""
+        return msgspec.structs.replace(
+            self.settings, scope=msgspec.structs.replace(self.settings.scope, **scope)
+        )
+
+    async def run(
+        self,
+        night: int | None = None,
+        *,
+        settings: Settings | None = None,
+        progress: Progress | None = None,
+        **narrow: Any,
+    ) -> RunReport:
+        """Run on one night (the present one, if none is named)."""
+        if night is not None:
+            self.world.night = night
+        return await audit(
+            settings or self.settings,
+            Narrow(**narrow),
+            progress,
+            world=World(environ=self.environ),
+        )
+
+    @property
+    def store(self) -> FolderStore:
+        return open_store(self.settings.store)
+
+    def rows(self, query: str) -> list[dict[str, Any]]:
+        """Return the rows of a query over the store."""
+        found: list[dict[str, Any]] = self.store.sql(query).to_pylist()
+        return found
+
+    def inventory(self) -> dict[Key, tuple[str, str, str]]:
+        return inventory_of(self.store.arrow("latest_inventory").to_pylist())
+
+    def availability(self) -> dict[Key, tuple[tuple[str, ...], ...]]:
+        return availability_of(self.store.arrow("latest_availability").to_pylist())
+
+    def inventory_truth(self, night: int) -> dict[Key, tuple[str, str, str]]:
+        return inventory_of(self.world.inventory_truth(night, since=1))
+
+    def availability_truth(self, night: int) -> dict[Key, tuple[tuple[str, ...], ...]]:
+        return availability_of(self.world.availability_truth(night, since=1))
+
+
+class Remaining(Silent):
+    """Counts the questions of wave 2 that are still open, over all partners."""
+
+    def __init__(self, partners: int) -> None:
+        self.open = 0
+        self._not_checking = partners
+        self._is_checking: set[str] = set()
+
+    def phase(self, partner: str, name: str, total: int | None = None) -> None:
+        if name == "checking":
+            self._not_checking -= 1
+            self._is_checking.add(partner)
+            self.open += total or 0
+
+    def step(self, partner: str, done: int = 1, failed: int = 0) -> None:
+        del failed
+        if partner in self._is_checking:
+            self.open -= done
+
+    async def only(self, count: int) -> None:
+        """Wait until that many questions are left."""
+        while self._not_checking or self.open > count:  # noqa: ASYNC110 - told by plain calls
+            await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def nights(
+    folder: Path,
+    seed: int,
+    *,
+    size: WorldSize = SMALL,
+    faults: Faults | None = None,
+    **sandbox: Any,
+) -> AsyncIterator[Night]:
+    """Open a sandbox world and a configuration for it."""
+    async with Sandbox(Portfolio(seed, size), faults=faults, **sandbox) as running:
+        yield Night(running, folder)
+
+
+def inventory_of(rows: Iterable[Row]) -> dict[Key, tuple[str, str, str]]:
+    """Return verdict, codes and values by key; letter case does not count in the latter two."""
+    return {
+        tuple(row[name] for name in INVENTORY_KEY): (
+            row["verdict"],
+            row["reason_codes"].lower(),
+            row["restriction_values"].lower(),
+        )
+        for row in rows
+    }
+
+
+def availability_of(rows: Iterable[Row]) -> dict[Key, tuple[tuple[str, ...], ...]]:
+    """Return what is said of each key, of its ordinals together: they rank by content."""
+    found: dict[Key, list[tuple[str, ...]]] = {}
+    for row in rows:
+        said: tuple[str, ...] = (row["verdict"],)
+        if row["verdict"] != "not_in_catalog":
+            said = (*said, str(row["is_renewable"]), row["renew_to"], row["currency"])
+        found.setdefault(tuple(row[name] for name in AVAILABILITY_KEY), []).append(said)
+    # of several offers that are gone, the truth tells one
+    return {
+        key: tuple(sorted(s for s in said if s != ("not_in_catalog",))) or (("not_in_catalog",),)
+        for key, said in found.items()
+    }
+
+
+def kinds_of(rows: Iterable[Row]) -> Counter[tuple[str, str]]:
+    """Count changes by subject and kind."""
+    return Counter((row["subject"], row["kind"]) for row in rows)
