@@ -5,6 +5,7 @@ Heavy parts are imported where they are used, so that `--help` and a wrong flag 
 
 import asyncio
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ import msgspec
 from auditor.arguments import commands
 from auditor.arguments.commands import Asked, Configured, Format
 from auditor.errors import InputMissing, StoreUnwritable, UsageError
-from auditor.events import Events, LoggedProgress
+from auditor.events import Events
 from auditor.settings import Narrow, Settings, load, read_secret
 from auditor.stopping import Stopper, exit_status_of
 
@@ -65,7 +66,7 @@ def perform(command: Asked, console: Console) -> int:  # noqa: C901, PLR0911, PL
         case commands.Changes():
             return _changes(command, console)
         case commands.SnapshotsList():
-            return _write(_store(command, console).snapshots(), command.format, console)
+            return _list(command, console)
         case commands.SnapshotsShow():
             return _show(command, console)
         case commands.SnapshotsVerify():
@@ -107,9 +108,18 @@ def _write(table: "pa.Table", how: Format, console: Console) -> int:
 
 
 def _demo(command: commands.Demo, console: Console) -> int:
-    from auditor.demo import demo  # noqa: PLC0415 - heavy
+    from auditor.demo import demo, invocation  # noqa: PLC0415 - heavy
 
-    console.stopper.wait(demo(command.out, command.seed, console))
+    command_line = invocation(sys.argv[0], Path.cwd(), sys.executable)
+    work = demo(
+        command.out,
+        command.seed,
+        stdout=console.stdout,
+        events=console.events,
+        now=console.now,
+        command=command_line,
+    )
+    console.stopper.wait(work)
     return 0
 
 
@@ -126,7 +136,9 @@ async def _sandbox(command: commands.Sandbox, console: Console) -> int:
             raise UsageError(f"--faults: {exc}") from None
     size = WorldSize() if command.customers is None else WorldSize(customers=command.customers)
     async with AsyncExitStack() as stack:
-        sandbox = Sandbox(World(command.seed, size), command.port, faults=faults)
+        world = World(command.seed, size)
+        world.night = command.night
+        sandbox = Sandbox(world, command.port, faults=faults)
         try:
             await stack.enter_async_context(sandbox)
         except OSError as exc:
@@ -165,22 +177,38 @@ def _plan(command: commands.Plan, console: Console) -> int:
 def _run(command: commands.Run, console: Console) -> int:
     """Run; with --format json one object is written however it ends."""
     settings = _settings(command, console, asking=command.narrow)
-    from auditor.run import World, audit  # noqa: PLC0415 - heavy
+    from auditor.report import progress, terminal  # noqa: PLC0415 - heavy
+    from auditor.run import NothingPublished, World, audit  # noqa: PLC0415 - heavy
 
     world = World(environ=console.environ, now=console.now)
-    progress = LoggedProgress(console.events)
     started = time.monotonic()
     try:
-        report = console.stopper.wait(audit(settings, command.narrow, progress, world=world))
+        with progress.following(console.events) as shown:
+            report = console.stopper.wait(audit(settings, command.narrow, shown, world=world))
     except BaseException as exc:
         if command.format is Format.JSON:
             seconds = round(time.monotonic() - started, 3)
-            ended = {"run_id": "", "exit": exit_status_of(exc), "seconds": seconds, "snapshots": []}
+            ended: object = {
+                "run_id": "",
+                "exit": exit_status_of(exc),
+                "seconds": seconds,
+                "snapshots": [],
+            }
+            if isinstance(exc, NothingPublished):
+                ended = exc.report
             console.stdout.write(msgspec.json.encode(ended).decode() + "\n")
         raise
     try:
         if command.format is Format.JSON:
             console.stdout.write(msgspec.json.encode(report).decode() + "\n")
+        elif command.format is Format.TABLE and report.snapshots:
+            terminal.tell_run(
+                settings.store,
+                [one.snapshot_id for one in report.snapshots if one.published],
+                {one.partner: one.reason for one in report.snapshots if not one.published},
+                command.config,
+                console.stdout,
+            )
         else:
             _write(report.table(), command.format, console)
         console.stdout.flush()
@@ -203,6 +231,28 @@ def _changes(command: commands.Changes, console: Console) -> int:
     rows.save_xlsx(table, command.out)
     console.events.note(f"{command.out}: {table.num_rows} row(s)")
     return 0
+
+
+_SHOWN_OF_A_SNAPSHOT = [
+    "snapshot_id",
+    "partner_name",
+    "business_date",
+    "kind",
+    "status",
+    "calls",
+    "checks_answered",
+    "checks_failed",
+    "checks_skipped",
+    "changes",
+]
+"""What fits a terminal; the other formats have every column."""
+
+
+def _list(command: commands.SnapshotsList, console: Console) -> int:
+    table = _store(command, console).snapshots()
+    if command.format is Format.TABLE:
+        table = table.select(_SHOWN_OF_A_SNAPSHOT)
+    return _write(table, command.format, console)
 
 
 def _show(command: commands.SnapshotsShow, console: Console) -> int:

@@ -117,50 +117,6 @@ class Events:
             self._is_gone = True
 
 
-class LoggedProgress:
-    """Tells of a run in log lines; `done` is told at every tenth of what a phase has to do."""
-
-    def __init__(self, events: Events) -> None:
-        self._events = events
-        self._phases: dict[str, _Phase] = {}
-
-    def event(self, name: str, **fields: object) -> None:
-        """Write what happened."""
-        self._events.event(name, **fields)
-
-    def phase(self, partner: str, name: str, total: int | None = None) -> None:
-        """Write that a partner's run enters a phase."""
-        self._phases[partner] = _Phase(name, total)
-        fields = {} if total is None else {"total": total}
-        self._events.event("phase.started", partner=partner, phase=name, **fields)
-
-    def step(self, partner: str, done: int = 1, failed: int = 0) -> None:
-        """Count what is done, and write it now and then."""
-        phase = self._phases.get(partner)
-        if phase is None or not phase.total:
-            return
-        before = 10 * phase.done // phase.total
-        phase.done += done
-        phase.failed += failed
-        if 10 * phase.done // phase.total > before:
-            self._events.event(
-                "phase.progress",
-                partner=partner,
-                phase=phase.name,
-                done=phase.done,
-                total=phase.total,
-                failed=phase.failed,
-            )
-
-
-class _Phase:
-    def __init__(self, name: str, total: int | None) -> None:
-        self.name = name
-        self.total = total
-        self.done = 0
-        self.failed = 0
-
-
 def clean(text: str) -> str:
     """Return text that stays on its line and moves no cursor: what would is written as escapes."""
     if text.isascii() and text.isprintable():

@@ -152,7 +152,12 @@ _COMMANDS: dict[str, tuple[Callable[[_Parser], None], Callable[[_Found], Parsed]
     "sandbox": (
         options.sandbox,
         lambda f: commands.Sandbox(
-            port=f.port, seed=f.seed, customers=f.customers, faults=f.faults, **_shared(f)
+            port=f.port,
+            seed=f.seed,
+            customers=f.customers,
+            night=f.night,
+            faults=f.faults,
+            **_shared(f),
         ),
     ),
     "init": (options.nothing, lambda f: commands.Init(**_shared(f))),

@@ -48,6 +48,7 @@ class Sandbox(Command, frozen=True, kw_only=True):
     seed: int = 1
     customers: int | None = None
     """None is as many as the sandbox makes by itself."""
+    night: int = 1
     faults: Path | None = None
     """None is a sandbox that always works."""
 

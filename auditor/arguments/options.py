@@ -108,6 +108,13 @@ def sandbox(parser: ArgumentParser) -> None:
         help="how many there are",
     )
     parser.add_argument(
+        "--night",
+        type=words.whole(1, 100_000),
+        default=1,
+        metavar="N",
+        help="which night of the portfolio it is (default: 1)",
+    )
+    parser.add_argument(
         "--faults", type=words.path, metavar="FILE", help="TOML or JSON: what goes wrong, and when"
     )
 

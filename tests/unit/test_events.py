@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.events import Events, LogFormat, LoggedProgress, clean, redacted
+from auditor.events import Events, LogFormat, clean, redacted
 from auditor.secret import Secret
 
 NOW = datetime(2026, 11, 21, 12, 3, 4, 567_000, tzinfo=UTC)
@@ -152,27 +152,3 @@ def test_a_reader_that_went_away_ends_the_writing_only() -> None:
     writer = Events(Gone(), LogFormat.CONSOLE, is_quiet=False, now=lambda: NOW)
     writer.event("run.started")
     writer.error("E_X", "x")
-
-
-def test_progress_is_told_now_and_then() -> None:
-    writer, stream = events(LogFormat.CONSOLE)
-    progress = LoggedProgress(writer)
-    progress.step("contoso")
-    progress.phase("contoso", "list")
-    progress.step("contoso")
-    progress.phase("contoso", "ask", 30)
-    for _ in range(29):
-        progress.step("contoso")
-    progress.step("contoso", failed=1)
-    progress.event("run.finished", exit=0)
-    lines = [line.removeprefix("12:03:04 ") for line in stream.getvalue().splitlines()]
-    assert lines[:3] == [
-        "phase.started partner=contoso phase=list",
-        "phase.started partner=contoso phase=ask total=30",
-        "phase.progress partner=contoso phase=ask done=3 total=30 failed=0",
-    ]
-    assert lines[-2:] == [
-        "phase.progress partner=contoso phase=ask done=30 total=30 failed=1",
-        "run.finished exit=0",
-    ]
-    assert len(lines) == 13

@@ -2,7 +2,14 @@
 -- Grain:  subject, kind, product, region, reason codes and whether they are suspect.
 -- Reads:  change_row, changes with names.
 -- A change of the catalog itself is one row for all the customers it affects.
-WITH gathered AS (
+-- It is told once in each country, whose customers are others; several SKUs may share them.
+WITH of_sku AS (
+    SELECT *, CAST(SUM(CASE WHEN customer_id = '' THEN affected_customers ELSE 0 END) OVER (
+        PARTITION BY subject, kind, reservation_scope, product_id, sku_id
+    ) AS BIGINT) AS affected
+    FROM change_row
+),
+gathered AS (
     SELECT
         subject, kind, product_title, region,
         CASE WHEN kind = 'restriction_lifted' THEN reason_codes_before ELSE reason_codes_after END
@@ -11,11 +18,11 @@ WITH gathered AS (
         COUNT(DISTINCT product_id || ':' || sku_id) AS skus,
         GREATEST(
             COUNT(DISTINCT NULLIF(customer_id, '')),
-            COALESCE(MAX(affected_customers) FILTER (WHERE customer_id = ''), 0)
+            MAX(affected)
         ) AS customers,
         COUNT(*) AS keys,
         COUNT(DISTINCT partner_tenant_id) AS partners
-    FROM change_row
+    FROM of_sku
     GROUP BY ALL
 )
 SELECT

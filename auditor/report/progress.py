@@ -1,0 +1,207 @@
+"""How far a run is: a bar on a terminal, event lines elsewhere, nothing when quiet."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Self, TextIO, cast
+
+from rich.console import Console
+from rich.file_proxy import FileProxy
+from rich.progress import (
+    BarColumn,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as RichProgress
+from rich.table import Column
+from rich.text import Text
+
+from auditor.events import Events, LogFormat, clean
+from auditor.progress import Progress
+
+TOLD = 20
+"""Failed checks that are told one by one; of the others only how many they are."""
+EVERY_S = 10.0
+
+_FAILED = "check.failed"
+Clock = Callable[[], float]
+
+
+@contextmanager
+def following(events: Events, clock: Clock = time.monotonic) -> Iterator[Progress]:
+    """Show how far the work inside is, in the way that suits who reads stderr."""
+    console = Console(file=events.stream, highlight=False)
+    is_live = console.is_terminal and not console.is_dumb_terminal
+    if events.is_quiet or not is_live or events.log_format is LogFormat.JSON:
+        yield Lines(events, clock)
+        return
+    with Bar(events, console, clock) as bar:
+        yield bar
+
+
+class Failures:
+    """Lets the first failed checks of a run be told, and counts the others."""
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+        self._told = 0
+        self._more = 0
+
+    def event(self, name: str, **fields: object) -> None:
+        """Write an event, unless it is one failed check too many."""
+        if name == _FAILED and self._told == TOLD:
+            self._more += 1
+            return
+        self._told += name == _FAILED
+        self._events.event(name, **fields)
+
+    def tell_more(self) -> None:
+        """Write how many were left out since this was last told."""
+        if self._more:
+            self._events.event("check.failed_more", checks=self._more)
+            self._more = 0
+
+
+class Lines:
+    """Tells of a run in event lines; how far it is, every ten seconds."""
+
+    def __init__(self, events: Events, clock: Clock = time.monotonic) -> None:
+        self._events = events
+        self._failures = Failures(events)
+        self._clock = clock
+        self._phases: dict[str, _Phase] = {}
+
+    def event(self, name: str, **fields: object) -> None:
+        """Write what happened."""
+        if name != _FAILED:
+            self._failures.tell_more()
+        self._failures.event(name, **fields)
+
+    def phase(self, partner: str, name: str, total: int | None = None) -> None:
+        """Write that a partner's run enters a phase."""
+        self._end(partner)
+        self._failures.tell_more()
+        self._phases[partner] = _Phase(name, total, self._clock())
+        fields = {} if total is None else {"total": total}
+        self._events.event("phase.started", partner=partner, phase=name, **fields)
+
+    def step(self, partner: str, done: int = 1, failed: int = 0) -> None:
+        """Count what is done, and write it when the last time is long enough ago."""
+        phase = self._phases.get(partner)
+        if phase is None:
+            return
+        phase.done += done
+        phase.failed += failed
+        phase.is_told = False
+        now = self._clock()
+        if now - phase.told_at >= EVERY_S:
+            phase.told_at = now
+            self._tell(partner, phase)
+
+    def _end(self, partner: str) -> None:
+        phase = self._phases.pop(partner, None)
+        if phase is not None and not phase.is_told:
+            self._tell(partner, phase)
+
+    def _tell(self, partner: str, phase: "_Phase") -> None:
+        phase.is_told = True
+        fields: dict[str, object] = {"partner": partner, "phase": phase.name, "done": phase.done}
+        if phase.total is not None:
+            fields["total"] = phase.total
+        self._events.event("progress", **fields, failed=phase.failed)
+
+
+class _Phase:
+    def __init__(self, name: str, total: int | None, now: float) -> None:
+        self.name = name
+        self.total = total
+        self.done = 0
+        self.failed = 0
+        self.told_at = now
+        self.is_told = True
+
+
+class Bar:
+    """Shows a line for each partner: phase, done, total, failed, rate and time left.
+
+    While it is shown, events are written above it; it is gone afterwards.
+    """
+
+    def __init__(
+        self,
+        events: Events,
+        console: Console,
+        clock: Clock = time.monotonic,
+        *,
+        is_moving: bool = True,
+    ) -> None:
+        self._events = events
+        self._failures = Failures(events)
+        self._stream = events.stream
+        self._console = console
+        self._tasks: dict[str, Task] = {}
+        self.shown = RichProgress(
+            SpinnerColumn(finished_text=" "),
+            TextColumn("{task.fields[partner]}", markup=False),
+            TextColumn("{task.description}", style="dim", markup=False),
+            BarColumn(bar_width=None),
+            _Counted(Column(no_wrap=True)),
+            _Rate(Column(no_wrap=True)),
+            TimeRemainingColumn(),
+            console=console,
+            get_time=clock,
+            auto_refresh=is_moving,
+            transient=True,
+            expand=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+
+    def __enter__(self) -> Self:
+        self._events.stream = cast("TextIO", FileProxy(self._console, self._stream))  # it writes
+        self.shown.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._failures.tell_more()
+        self.shown.stop()
+        self._events.stream = self._stream
+
+    def event(self, name: str, **fields: object) -> None:
+        """Write what happened above the bar."""
+        self._failures.event(name, **fields)
+
+    def phase(self, partner: str, name: str, total: int | None = None) -> None:
+        """Start a partner's line anew."""
+        self._failures.tell_more()
+        task = self._tasks.get(partner)
+        if task is None:
+            self.shown.add_task("", partner=clean(partner), failed=0)
+            task = self._tasks[partner] = self.shown.tasks[-1]
+        self.shown.reset(task.id, description=clean(name), partner=clean(partner), failed=0)
+        task.total = total  # which `reset` cannot unset
+
+    def step(self, partner: str, done: int = 1, failed: int = 0) -> None:
+        """Move a partner's line on."""
+        task = self._tasks.get(partner)
+        if task is not None:
+            self.shown.update(task.id, advance=done, failed=task.fields["failed"] + failed)
+
+
+class _Counted(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        if task.total is None:
+            return Text("")
+        text = Text(f"{task.completed:,.0f}/{task.total:,.0f}")
+        failed = task.fields["failed"]
+        style = "bold red" if failed else "dim"
+        return text.append(f" {failed:,} failed", style=style)
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.0f}/s", style="dim")

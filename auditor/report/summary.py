@@ -1,0 +1,236 @@
+"""What a report says, read from the store."""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+import duckdb
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from auditor.report.changed import Cause, Change, Kind, Value
+from auditor.report.naming import Naming, Row
+from auditor.report.values import (
+    Family,
+    Figures,
+    Health,
+    Listed,
+    Place,
+    Reason,
+    Renewal,
+    Stale,
+    Summary,
+)
+from auditor.store import history, reading, sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditor.store.parquet import FolderStore
+
+V = TypeVar("V", bound=Value)
+
+LONGEST = 200
+"""Rows of a list that a report shows."""
+NEWEST = 10
+"""Snapshots of each partner whose health is shown."""
+
+_SHOWN = ("inventory", "availability")
+_UNANSWERED = (
+    "kind, partner_tenant_id, customer_id, country, azure_subscription_id, arm_region,"
+    " product_id, sku_id, outcome, reason, correlation_id"
+)
+_STATEMENTS = (
+    "reported",
+    "state",
+    "place",
+    "family",
+    "partner",
+    "changed",
+    "kind",
+    "tally",
+    "reason",
+    "unknown",
+    "stale",
+    "renewal",
+    "health",
+)
+
+
+def read(
+    store: "FolderStore",
+    snapshots: Iterable[str] = (),
+    *,
+    mask: bool = False,
+    brief: bool = False,
+    longest: int = LONGEST,
+) -> Summary:
+    """Return what is known now and what is new, or what these snapshots knew and changed.
+
+    Of `snapshots` there is one for each partner at most. `brief` leaves out how things stand,
+    which takes the longest to read.
+    With `mask`, customers have pseudonyms: the same one for the same customer in every report.
+    """
+    wanted = [store.snapshot_id(name) for name in snapshots]
+    asking = " ".join(sql.statement(f"report/{name}") for name in _STATEMENTS)
+    asking += sql.statement("duckdb/query/change_named")
+    asking += " unanswered current_check_outcome current_inventory current_availability"
+    asking += " inventory availability check_outcome"
+    with store.connect(asking=asking) as con, _explained():
+        return _Reader(con, wanted, longest=longest, is_masked=mask).summary(brief=brief)
+
+
+@contextmanager
+def _explained() -> "Iterator[None]":
+    try:
+        yield
+    except duckdb.Error as error:
+        raise reading.explained(error) from error
+
+
+class _Stand(Value, frozen=True, kw_only=True):
+    """How things stand, beside what changed."""
+
+    places: tuple[Place, ...] = ()
+    families: tuple[Family, ...] = ()
+    stale: tuple[Stale, ...] = ()
+    renewals: Listed[Renewal] = Listed(rows=(), total=0)
+    not_in_catalog: int = 0
+    is_empty: bool = False
+
+
+class _Reader:
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        wanted: Sequence[str],
+        *,
+        longest: int,
+        is_masked: bool,
+    ) -> None:
+        self._con = con
+        self._wanted = tuple(wanted)
+        self._longest = longest
+        self._is_masked = is_masked
+        con.register("wanted", pa.table({"snapshot_id": pa.array(wanted, pa.string())}))
+        self._reported = self._table("reported")
+        con.register("reported", self._reported)
+        partners = {
+            row["partner_tenant_id"]: row["partner_name"] for row in self._reported.to_pylist()
+        }
+        self._naming = Naming(partners, is_masked=is_masked)
+        self._is_newest = {
+            row["snapshot_id"]: row["is_newest"] for row in self._reported.to_pylist()
+        }
+        self._show()
+
+    def _show(self) -> None:
+        """Name the rows that tell how things stand: now, or when the snapshots were published."""
+        then = "WHERE snapshot_id IN (SELECT snapshot_id FROM reported)"
+        for relation in (*_SHOWN, "check_outcome"):
+            source = f"{relation} {then}" if self._wanted else f"current_{relation}"
+            self._con.execute(f"CREATE TEMP VIEW shown_{relation} AS SELECT * FROM {source}")  # noqa: S608 - known names
+        unanswered = (
+            f"SELECT {_UNANSWERED}, CAST(NULL AS timestamptz) AS since FROM shown_check_outcome"  # noqa: S608 - likewise
+            " WHERE outcome IN ('failed', 'skipped')"
+            if self._wanted
+            else f"SELECT {_UNANSWERED}, since FROM unanswered"  # noqa: S608 - likewise
+        )
+        self._con.execute(f"CREATE TEMP VIEW shown_unanswered AS {unanswered}")
+
+    def _table(self, name: str, **binds: object) -> pa.Table:
+        query = sql.statement(f"report/{name}")
+        return self._con.sql(query, params=binds or None).to_arrow_table()
+
+    def _rows(self, kind: type[V], name: str, **binds: object) -> tuple[V, ...]:
+        rows = self._table(name, **binds).to_pylist()
+        return tuple(msgspec.convert(row, kind) for row in rows)
+
+    def summary(self, *, brief: bool) -> Summary:
+        self._con.register("change_row", self._table("changed"))
+        changed = self._con.sql(
+            sql.statement("duckdb/query/change_named"), params={"kinds": [], "customer": None}
+        ).to_arrow_table()
+        partners = self._rows(Figures, "partner")
+        stand = _Stand() if brief else self._stand()
+        return Summary(
+            snapshots=self._wanted,
+            is_masked=self._is_masked,
+            partners=partners,
+            places=stand.places,
+            families=stand.families,
+            kinds=self._rows(Kind, "kind"),
+            tally={
+                (row["partner"], row["kind"]): row["rows"]
+                for row in self._table("tally").to_pylist()
+            },
+            causes=tuple(
+                msgspec.convert(row, Cause) for row in history.causes(changed).to_pylist()
+            ),
+            changes=self._changes(changed),
+            reasons=self._rows(Reason, "reason"),
+            unknown=self._listed(
+                self._table("unknown"),
+                self._naming.unknown,
+                ('auditor sql "SELECT * FROM unanswered"',),
+            ),
+            stale=stand.stale,
+            renewals=stand.renewals,
+            health=self._rows(Health, "health", newest=NEWEST),
+            not_in_catalog=stand.not_in_catalog,
+            is_pruned=stand.is_empty and any(p.inventory_rows for p in partners),
+            is_baseline=all(self._reported.column("is_first").to_pylist()),
+        )
+
+    def _stand(self) -> "_Stand":
+        """Return how things stand."""
+        state = sql.statement("report/state").rstrip().rstrip(";")
+        self._con.execute(f"CREATE TEMP TABLE state AS {state}")
+        absent = self._con.sql(
+            " UNION ALL ".join(
+                f"SELECT count(*) FROM shown_{one} WHERE verdict = 'not_in_catalog'"  # noqa: S608 - known names
+                for one in _SHOWN
+            )
+        ).fetchall()
+        renewals = self._table("renewal")
+        if self._wanted:  # a view of what is known now
+            renewals = renewals.slice(0, 0)
+        places = self._rows(Place, "place")
+        return _Stand(
+            places=places,
+            families=self._rows(Family, "family"),
+            stale=self._rows(Stale, "stale"),
+            renewals=self._listed(
+                renewals, self._naming.renewal, ('auditor sql "SELECT * FROM renewal_at_risk"',)
+            ),
+            not_in_catalog=sum(int(row[0]) for row in absent),
+            is_empty=not places,
+        )
+
+    def _changes(self, changed: pa.Table) -> dict[str, Listed[Change]]:
+        found: dict[str, Listed[Change]] = {}
+        sure = changed.filter(pc.invert(changed.column("suspect")))
+        for kind in pc.unique(sure.column("kind").cast(pa.string())).to_pylist():
+            table = sure.filter(pc.equal(sure.column("kind"), kind))
+            left_out = table.slice(self._longest).column("snapshot_id").unique().to_pylist()
+            found[kind] = self._listed(
+                table, self._naming.change, tuple(self._commands(kind, left_out))
+            )
+        return found
+
+    def _commands(self, kind: str, snapshots: Iterable[str]) -> Iterable[str]:
+        """Yield what shows all changes of a kind, of these snapshots at least."""
+        ids = sorted(snapshots)
+        if not self._wanted and all(self._is_newest[one] for one in ids):
+            yield f"auditor changes --kind {kind}"
+        else:
+            yield from (f"auditor changes --kind {kind} --snapshot {one}" for one in ids)
+
+    def _listed(
+        self, table: pa.Table, convert: Callable[[Row], V], commands: tuple[str, ...]
+    ) -> Listed[V]:
+        rows = table.slice(0, self._longest).to_pylist()
+        return Listed(
+            rows=tuple(convert(row) for row in rows), total=table.num_rows, commands=commands
+        )

@@ -1,0 +1,216 @@
+"""What a report says, as values: the terminal and the HTML page show the same ones."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Generic, TypeVar
+
+import msgspec
+
+from auditor.report.changed import Cause, Change, Kind, Value
+
+T = TypeVar("T")
+
+
+class Figures(Value, frozen=True, kw_only=True):
+    """One partner's figures, from the snapshot that they are taken from."""
+
+    partner: str
+    snapshot_id: str
+    kind: str
+    status: str
+    started_at: datetime
+    published_at: datetime
+    calls: int
+    retries: int
+    throttled: int
+    answered: int
+    failed: int
+    skipped: int
+    not_eligible: int
+    inventory_rows: int
+    availability_rows: int
+    customers: int
+    azure_subscriptions: int
+    products: int
+    skus: int
+    inventory_checks: int
+    availability_checks: int
+    naive_calls: int
+    """With one call for each product and context."""
+    changes: int
+    is_first: bool
+    """Whether nothing was there before to compare with."""
+
+    @property
+    def unknown(self) -> int:
+        return self.failed + self.skipped
+
+    @property
+    def unknown_share(self) -> float:
+        """Return which part of what should be known is not, from 0 to 1."""
+        return self.unknown / max(self.answered + self.unknown, 1)
+
+    @property
+    def is_complete(self) -> bool:
+        return self.status == "complete"
+
+
+class Place(Value, frozen=True, kw_only=True):
+    """What is restricted now in one region, counted in SKUs of an Azure subscription."""
+
+    partner_name: str
+    country: str
+    region: str
+    restricted: int
+    unrestricted: int
+    not_in_catalog: int
+    unknown: int
+    skus: int
+    customers: int
+
+    @property
+    def share(self) -> float:
+        """Return which part of what was answered for is restricted, from 0 to 1."""
+        return self.restricted / max(self.restricted + self.unrestricted, 1)
+
+
+class Family(Value, frozen=True, kw_only=True):
+    """What is restricted now of one family in one region."""
+
+    region: str
+    family: str
+    restricted: int
+    answered: int
+    unknown: int
+
+
+class Reason(Value, frozen=True, kw_only=True):
+    """Why checks were not asked or not answered."""
+
+    outcome: str
+    kind: str
+    reason: str
+    checks: int
+    customers: int
+
+
+class Unknown(Value, frozen=True, kw_only=True):
+    """What is not known of one customer, by reason."""
+
+    partner: str
+    customer: str
+    customer_id: str
+    country: str
+    kind: str
+    outcome: str
+    reason: str
+    checks: int
+    since: datetime | None
+    """The oldest answer among them; None where there never was one."""
+    correlation_id: str
+
+
+class Stale(Value, frozen=True, kw_only=True):
+    """Verdicts that are older than the partner's newest full run."""
+
+    partner: str
+    kind: str
+    keys: int
+    customers: int
+    oldest: datetime
+
+
+class Renewal(Value, frozen=True, kw_only=True):
+    """A renewal that would buy what cannot be bought."""
+
+    partner: str
+    customer: str
+    customer_id: str
+    offer_name: str
+    quantity: int | None
+    term_duration: str
+    term_ends_at: datetime
+    end_action: str
+    bought_product_id: str
+    bought_sku_id: str
+    sku_title: str
+    verdict: str
+
+
+class Health(Value, frozen=True, kw_only=True):
+    """How well a snapshot knows what it covers."""
+
+    partner: str
+    snapshot_id: str
+    started_at: datetime
+    kind: str
+    status: str
+    calls: int
+    retries: int
+    throttled: int
+    answered: int
+    failed: int
+    skipped: int
+    unknown_share: float | None
+    """None where nothing was to be known."""
+    cells: int
+    cells_partly: int
+    cells_failed: int
+    cells_left: int
+    changes: int
+    suspect_changes: int
+
+
+class Listed(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """The beginning of a list, and how many there are in all."""
+
+    rows: tuple[T, ...]
+    total: int
+    commands: tuple[str, ...] = ()
+    """What shows the whole list."""
+
+    @property
+    def more(self) -> int:
+        return self.total - len(self.rows)
+
+
+class Summary(Value, frozen=True, kw_only=True):
+    """Everything that a report says."""
+
+    snapshots: tuple[str, ...]
+    """Those asked for; none is what is new since each partner's previous full snapshot."""
+    is_masked: bool
+    partners: tuple[Figures, ...]
+    places: tuple[Place, ...]
+    families: tuple[Family, ...]
+    kinds: tuple[Kind, ...]
+    tally: dict[tuple[str, str], int]
+    """Changes by partner and kind, suspect ones left out."""
+    causes: tuple[Cause, ...]
+    changes: dict[str, Listed[Change]]
+    """By kind; suspect changes are left out."""
+    reasons: tuple[Reason, ...]
+    unknown: Listed[Unknown]
+    stale: tuple[Stale, ...]
+    renewals: Listed[Renewal]
+    health: tuple[Health, ...]
+    not_in_catalog: int
+    """Verdicts: of SKUs of a subscription, and of terms of a licence."""
+    is_pruned: bool
+    """Whether what the snapshot knew is dropped, so that only its changes are left."""
+    is_baseline: bool
+    """Whether nothing was there before to compare with."""
+
+    @property
+    def suspect(self) -> int:
+        """Return how many changes are held back until they are confirmed."""
+        return sum(kind.rows for kind in self.kinds if kind.suspect)
+
+    def count(self, *kinds: str) -> int:
+        """Return how many changes of these kinds there are, suspect ones left out."""
+        return sum(k.rows for k in self.kinds if k.kind in kinds and not k.suspect)
+
+
+def total(rows: Iterable[object], field: str) -> int:
+    """Return the sum of a field."""
+    return sum(int(getattr(row, field)) for row in rows)

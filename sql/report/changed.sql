@@ -1,0 +1,5 @@
+-- The changes that a report speaks of.
+-- Grain:  one change.      Reads:  reported.
+SELECT c.*
+FROM change AS c
+INNER JOIN reported AS r ON r.snapshot_id = c.snapshot_id;

@@ -1,0 +1,11 @@
+-- How much changed.
+-- Grain:  one subject and kind, suspect changes apart.      Reads:  change_row.
+SELECT
+    subject, kind, suspect,
+    COUNT(*) AS rows,
+    COUNT(DISTINCT NULLIF(customer_id, '')) AS customers,
+    COUNT(DISTINCT product_id || ':' || sku_id) AS skus,
+    CAST(COALESCE(SUM(affected_customers), 0) AS bigint) AS affected_customers
+FROM change_row
+GROUP BY subject, kind, suspect
+ORDER BY suspect, rows DESC, subject, kind;

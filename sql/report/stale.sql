@@ -1,0 +1,17 @@
+-- How many verdicts are older than the partner's newest full run.
+-- Grain:  one partner and kind of check.      Reads:  reported, shown_inventory, shown_availability.
+WITH known AS (
+    SELECT 'inventory' AS kind, partner_tenant_id, customer_id, checked_at FROM shown_inventory
+    UNION ALL
+    SELECT 'availability', partner_tenant_id, customer_id, checked_at FROM shown_availability
+)
+SELECT
+    r.partner_name AS partner, k.kind,
+    COUNT(*) AS keys,
+    COUNT(DISTINCT NULLIF(k.customer_id, '')) AS customers,
+    MIN(k.checked_at) AS oldest
+FROM known AS k
+INNER JOIN reported AS r
+    ON r.partner_tenant_id = k.partner_tenant_id AND r.is_head AND k.checked_at < r.fresh_from
+GROUP BY r.partner_name, k.kind
+ORDER BY r.partner_name, k.kind;
