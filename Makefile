@@ -45,15 +45,15 @@ format: $(VENV)/installed-dev  ## Let the formatter and the linter mend what the
 	$(BIN)/ruff check --fix
 
 golden: $(VENV)/installed-dev  ## Write the golden files anew; review the difference like code
-	GOLDEN=write $(BIN)/python -m pytest -q tests -k golden
+	REWRITE_GOLDEN=1 $(BIN)/python -m pytest -q tests -k golden
 
 bench: $(VENV)/installed-dev  ## Measure what the README quotes
 	for file in bench/*.py; do $(BIN)/python $$file || exit 1; done
 
 lock: $(BIN)/python  ## Resolve the lock files anew
 	$(BIN)/python -m pip --quiet install uv
-	$(BIN)/uv pip compile --quiet pyproject.toml --extra speed --group build $(LOCK) -o requirements.lock
-	$(BIN)/uv pip compile --quiet pyproject.toml --extra speed --group build --group dev $(LOCK) -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet pyproject.toml --group build $(LOCK) -o requirements.lock
+	$(BIN)/uv pip compile --quiet pyproject.toml --group build --group dev $(LOCK) -o requirements-dev.lock
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 
 clean:  ## Remove what the targets above made

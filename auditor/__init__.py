@@ -5,12 +5,13 @@
 
 from typing import TYPE_CHECKING, Any
 
+from auditor.version import __version__
+
 if TYPE_CHECKING:  # at run time these load when they are first asked for: see __getattr__
     from auditor.run import RunReport, audit
     from auditor.settings import Narrow, Settings, load
     from auditor.store import open_store
 
-__version__ = "0.1.0"
 __all__ = ["Narrow", "RunReport", "Settings", "__version__", "audit", "load", "open_store"]
 
 _HOMES = {

@@ -1,0 +1,82 @@
+"""The README's commands and output are those of the program."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from auditor import __version__
+from auditor.arguments import parse
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
+COMMANDS = [
+    line.removeprefix("$ ").partition("  #")[0]
+    for language, block in BLOCKS
+    if language == "console"
+    for line in block.splitlines()
+]
+
+
+def shown_after(comment: str) -> str:
+    """Return the block that follows a comment."""
+    after = README[README.index(f"<!-- {comment}") :]
+    found: list[str] = re.findall(r"```text\n(.*?)```", after, flags=re.DOTALL)
+    return found[0]
+
+
+def output(*words: str, cwd: Path = ROOT) -> str:
+    command = [sys.executable, "-m", "auditor", *words]
+    environ = {**os.environ, "COLUMNS": "80"}
+    done = subprocess.run(
+        command, cwd=cwd, env=environ, capture_output=True, text=True, check=True, timeout=110
+    )
+    return done.stdout
+
+
+def told(text: str) -> list[str]:
+    """Return lines without what differs from one time to the next."""
+    lines = (re.sub(r"\d+ seconds", "N seconds", line).rstrip() for line in text.splitlines())
+    return [line for line in lines if line]
+
+
+def test_help_is_shown_as_it_is() -> None:
+    assert told(shown_after("the output of `auditor --help`")) == told(output("--help"))
+
+
+def test_demo_is_shown_as_it_is(tmp_path: Path) -> None:
+    shown = told(shown_after("the output of `auditor demo --seed 1`"))
+    assert told(output("demo", "--out", "demo", "--seed", "1", cwd=tmp_path))[: len(shown)] == shown
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if "auditor " in c])
+def test_each_command_is_one_the_program_takes(command: str) -> None:
+    words = shlex.split(command)
+    after = next(place for place, word in enumerate(words) if word.endswith("/auditor"))
+    assert parse(words[after + 1 :], __version__) is not None
+
+
+def test_each_make_target_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"`?make (\w+)", README):
+        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
+
+
+def test_the_two_commands_do_what_ci_does() -> None:
+    assert "make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert {"make demo", "make test"} <= set(COMMANDS)
+
+
+def test_each_exit_status_stands_in_the_help_of_run() -> None:
+    """Each number in the README's table is told by `auditor run --help` as well."""
+    table = README[README.index("| exit |") : README.index("From cron")]
+    told_by_help = output("run", "--help")
+    rows = [line for line in table.splitlines()[2:] if line.startswith("|")]
+    numbers = {number for row in rows for number in re.findall(r"\d+", row.split("|")[1])}
+    numbers -= {"137"}  # nobody is left to tell
+    assert all(re.search(rf"\b{number}\b", told_by_help) for number in numbers)
