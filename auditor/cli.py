@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TextIO
 
-from auditor import __version__
 from auditor.arguments import parse
 from auditor.arguments.commands import Command, Parsed, Text
 from auditor.errors import SettingsError
 from auditor.events import Events, LogFormat
 from auditor.stopping import Stopped, Stopper, as_auditor_error, exit_status_of, leaves
+from auditor.version import __version__
 
 _UMASK = 0o077
 _HINTS = {

@@ -205,7 +205,10 @@ def _returned(
     run: Found,
     rows: dict[str, list[Row]],
 ) -> None:
-    """Say which of what had left is listed again: a product's SKUs come back with it."""
+    """Say which of what had left is listed again.
+
+    A product's SKUs come back with it, or later, when they are listed at last.
+    """
     for key, since in sorted(run.known.gone.items()):
         name = key[2:]
         if key[:2] != where or name not in listed:
@@ -213,7 +216,9 @@ def _returned(
         rows["forget"].append(_remembered("", "gone", run, where=where, name=name))
         row = _remembered("", "returned", run, where=where, name=name, since=since)
         rows["remember"].append(row)
-        if not (name[1] and (*where, name[0], "") in run.known.gone):
+        product = (*where, name[0], "")
+        with_product = product in run.known.gone or run.known.returned.get(product) == since
+        if not (name[1] and with_product):
             event = ("entered_catalog", "{}", since, run.started_at)
             rows["catalog_event"].append((*where, *name, *event))
 

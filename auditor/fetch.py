@@ -1,6 +1,7 @@
 """Ask the questions of wave 2, many at once; what became of each is a value."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import aclosing
 
 import msgspec
 
@@ -48,36 +49,42 @@ class Fetch:
         A batch that is too much is halved until the bad item stands alone, so one question may
         settle as several.
         """
-        async for settled in fan_out(questions, self._settle, at_once=self._at_once):
-            yield settled
+        async with aclosing(fan_out(questions, self._settle, at_once=self._at_once)) as results:
+            async for settled in results:
+                yield settled
 
     async def _settle(self, question: Question | Unasked) -> tuple[Settled, ...]:
         if isinstance(question, Unasked):
             alone = Question(checks=(question.check,))
             return (Settled(question=alone, outcome=question.outcome, reason=question.reason),)
         if self._is_out:
-            out = Settled(question=question, outcome=Outcome.SKIPPED, reason=Reason.PARTNER_OUT)
-            return (out,)
+            return (_out(question),)
+        return await self._answered(question)
+
+    async def _answered(self, question: Question) -> tuple[Settled, ...]:
         try:
             request = self._request(question)
             reply = await self._send(request)
         except Rejected:  # an id that fits no path is never sent
+            if len(question.checks) > 1:
+                return await self._halves(question)
             return (Settled(question=question, outcome=Outcome.FAILED, reason=UNSENDABLE),)
         except Unauthorized:
             self._is_out = True
-            out = Settled(question=question, outcome=Outcome.SKIPPED, reason=Reason.PARTNER_OUT)
-            return (out,)
+            return (_out(question),)
         settled = _outcome(question, request, reply)
         is_too_much = reply.status in TOO_MUCH or reply.cause == "timeout"
         if len(question.checks) > 1 and settled.outcome is Outcome.FAILED and is_too_much:
-            middle = len(question.checks) // 2
-            halves = question.checks[:middle], question.checks[middle:]
-            parts = [
-                await self._settle(msgspec.structs.replace(question, checks=half))
-                for half in halves
-            ]
-            return parts[0] + parts[1]
+            return await self._halves(question)
         return (settled,)
+
+    async def _halves(self, question: Question) -> tuple[Settled, ...]:
+        middle = len(question.checks) // 2
+        first, second = question.checks[:middle], question.checks[middle:]
+        return (
+            *await self._settle(msgspec.structs.replace(question, checks=first)),
+            *await self._settle(msgspec.structs.replace(question, checks=second)),
+        )
 
     def _request(self, question: Question) -> Request:
         check = question.checks[0]
@@ -98,6 +105,10 @@ class Fetch:
         return requests.availability_request(
             check.country, product_id, sku_id, question.segment, check.reservation_scope
         )
+
+
+def _out(question: Question) -> Settled:
+    return Settled(question=question, outcome=Outcome.SKIPPED, reason=Reason.PARTNER_OUT)
 
 
 def _outcome(question: Question, request: Request, reply: Reply) -> Settled:

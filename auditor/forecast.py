@@ -13,7 +13,12 @@ from auditor.settings import Partner
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_API_CLASS = {"inventory": "inventory", "availability": "catalog"}
+_API_CLASS = {
+    "inventory": "inventory",
+    "availability": "catalog",
+    **dict.fromkeys(("list_products", "get_product", "list_skus", "get_sku"), "catalog"),
+}
+"""The quota of each kind of check and endpoint; the others are the customers'."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +56,12 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
         """Return one row for each line."""
         import pyarrow as pa  # noqa: PLC0415 - heavy
 
-        return pa.Table.from_pylist([msgspec.structs.asdict(line) for line in self.lines])
+        kinds = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+        schema = pa.schema(
+            [(field.name, kinds[field.type]) for field in msgspec.structs.fields(Line)]
+        )
+        rows = [msgspec.structs.asdict(line) for line in self.lines]
+        return pa.Table.from_pylist(rows, schema=schema)
 
 
 def forecast(partner: Partner, discovered: Discovered) -> Forecast:
@@ -77,7 +87,8 @@ def forecast(partner: Partner, discovered: Discovered) -> Forecast:
             whole = (check.country, check.reservation_scope, check.product_id, check.arm_region)
             is_whole = check.kind is CheckKind.INVENTORY and not check.sku_id
             rows[key] += skus.get(whole, 0) if is_whole else 1
-    quota = {"inventory": partner.limits.inventory, "catalog": partner.limits.catalog}
+    limits = partner.limits
+    quota = {"inventory": limits.inventory, "catalog": limits.catalog}
     first_wave = [
         Line(
             partner=partner.name,
@@ -87,7 +98,7 @@ def forecast(partner: Partner, discovered: Discovered) -> Forecast:
             calls=count,
             naive_calls=count,
             rows=0,
-            minutes=round(count / partner.limits.customers, 1),
+            minutes=round(count / quota.get(_API_CLASS.get(endpoint, ""), limits.customers), 1),
         )
         for endpoint, count in sorted(discovered.calls.items())
     ]

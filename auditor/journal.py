@@ -149,14 +149,17 @@ class Journal:
 
     def _rewrite(self, is_kept: Callable[[Reply], bool]) -> None:
         kept = Path(f"{self.path}.kept")
-        with kept.open("wb") as out:
-            for key, (offset, length) in self._index.items():
-                if is_kept(self.read(key)):
-                    payload = os.pread(self._file, length, offset)
-                    out.write(_FRAME.pack(len(payload), zlib.crc32(payload)) + payload)
-            out.flush()
-            os.fsync(out.fileno())
-        kept.replace(self.path)
+        try:
+            with open(kept, "wb", opener=_private) as out:
+                for key, (offset, length) in self._index.items():
+                    if is_kept(self.read(key)):
+                        payload = os.pread(self._file, length, offset)
+                        out.write(_FRAME.pack(len(payload), zlib.crc32(payload)) + payload)
+                out.flush()
+                os.fsync(out.fileno())
+            kept.replace(self.path)
+        except OSError as exc:
+            raise StoreFailed(f"cannot rewrite the journal {self.path}: {exc.strerror}") from exc
 
 
 class Recorded:
@@ -188,6 +191,10 @@ class Recorded:
         return reply
 
 
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+
+
 def _is_success(reply: Reply) -> bool:
     return 200 <= reply.status < 300  # noqa: PLR2004 - what HTTP calls a success
 
@@ -200,16 +207,24 @@ def _write_all(file: int, data: bytes, offset: int) -> None:
 
 
 def _read_index(file: int) -> tuple[dict[bytes, tuple[int, int]], int]:
-    """Return where each record lies, and where the whole ones end."""
+    """Return where each record lies, and where the whole ones end.
+
+    After a power loss a file may end in zeros: they are a frame whose checksum is right.
+    """
     index: dict[bytes, tuple[int, int]] = {}
     size = os.fstat(file).st_size
     offset = 0
     while offset + _FRAME.size <= size:
         length, crc = _FRAME.unpack(os.pread(file, _FRAME.size, offset))
-        payload = os.pread(file, length, offset + _FRAME.size)
-        if len(payload) < length or zlib.crc32(payload) != crc:
+        if not length or offset + _FRAME.size + length > size:
             break
-        record = _decoder.decode(payload)
+        payload = os.pread(file, length, offset + _FRAME.size)
+        if zlib.crc32(payload) != crc:
+            break
+        try:
+            record = _decoder.decode(payload)
+        except msgspec.DecodeError:
+            break
         index[record.key] = (offset + _FRAME.size, length)
         offset += _FRAME.size + length
     return index, offset

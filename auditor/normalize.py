@@ -177,16 +177,19 @@ class Answers:
     def _add_availability(
         self, check: Check, found: Iterable[wire.Availability], at: datetime
     ) -> None:
-        by_key: dict[tuple[str, ...], list[tuple[object, ...]]] = defaultdict(list)
+        # in one letter case, as keys are matched with known ones
+        by_key: dict[tuple[str, ...], list[tuple[tuple[str, ...], tuple[object, ...]]]] = (
+            defaultdict(list)
+        )
         for availability in found:
             segment = availability.segment.lower()
             if not check.customer_id and segment and segment not in self._segments:
                 continue
             for key, row in _terms(check, availability):
-                by_key[key].append(row)
-        for key, rows in by_key.items():
-            # by content, never by the ids, which are reissued
-            for ordinal, row in enumerate(sorted(rows, key=_content)):
+                by_key[tuple(part.lower() for part in key)].append((key, row))
+        for same in by_key.values():
+            key = min(key for key, _ in same)
+            for ordinal, row in enumerate(sorted((row for _, row in same), key=_content)):
                 self.availability.add(*key, ordinal, *row, at)
 
 
@@ -211,13 +214,18 @@ def _parts(
         other = {k: v for k, v in properties.items() if k not in _KNOWN_PROPERTIES}
         rest = json.dumps(other, sort_keys=True, ensure_ascii=False) if other else ""
         kind = _text(properties.get("type"))
-        values = {value.strip() for value in _text(properties.get("values")).split(",")}
+        values = {value.strip() for value in _values(properties.get("values")).split(",")}
         for value in values - {""} or {""}:
             yield restriction.reason_code, kind, value, restriction.description, rest
 
 
 def _text(value: object) -> str:
     return "" if value is None else value if isinstance(value, str) else json.dumps(value)
+
+
+def _values(value: object) -> str:
+    """Return values as the one string they are sent as; a sibling API sends a list."""
+    return ",".join(map(_text, value)) if isinstance(value, list) else _text(value)
 
 
 def _joined(values: Iterable[str]) -> str:
@@ -270,5 +278,6 @@ def _renew_to(availability: wire.Availability, term: wire.Term) -> str:
 
 
 def _content(row: tuple[object, ...]) -> tuple[str, ...]:
-    verdict, _, _, _, *rest = row
-    return tuple(str(part) for part in (verdict, *rest))
+    """Return what ranks a row: its content; its ids, which are reissued, only among equals."""
+    verdict, availability_id, catalog_item_id, term_id, *rest = row
+    return tuple(str(part) for part in (verdict, *rest, availability_id, catalog_item_id, term_id))

@@ -23,6 +23,7 @@ from auditor.model import (
     CheckKind,
     CustomerFound,
     Outcome,
+    Question,
     Reply,
     Request,
     Settled,
@@ -251,7 +252,7 @@ class PartnerRun:
         if others:
             matched = await match_customers(api, others)
             ids += matched.values()
-            self.unknown = frozenset(others) - matched.keys()
+            self.unknown = frozenset(others).difference(matched)
         return tuple(ids)
 
     def _catalog_rules(self) -> CatalogRules:
@@ -290,7 +291,7 @@ class PartnerRun:
         for catalog in found.catalogs:
             if catalog.skus or catalog.carried or catalog.failed or catalog.gone:
                 return
-        if next(plan.questions(), None) is None:
+        if not any(isinstance(each, Question) for each in plan.questions()):
             raise ScopeError(
                 f"{self._job.partner.name}: {len(found.customers)} customers and 0 SKUs to ask"
                 " about; nothing is published",

@@ -77,6 +77,8 @@ class Plan:
 
     def not_eligible(self, found: CustomerFound) -> list[str]:
         """Return the Azure subscriptions of a customer about which there is nothing to ask."""
+        if CheckKind.INVENTORY not in self.rules.checks:
+            return []  # their registration was not read
         plans = {s.commerce_subscription_id: s for s in found.commerce_subscriptions}
         names = []
         for subscription in found.azure_subscriptions:

@@ -15,7 +15,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from auditor import __version__, recall
+from auditor import recall
 from auditor.coverage import Counts, cells
 from auditor.diff import STATE, Diff
 from auditor.facts import Found, Row, settled_table, table_of, tables
@@ -24,6 +24,7 @@ from auditor.normalize import Answers
 from auditor.plan import Plan
 from auditor.store.parquet import FolderStore
 from auditor.tables import SCHEMAS, TEXT
+from auditor.version import __version__
 
 LOCK_WAIT_S = 600.0
 """How long a publisher waits for another one of the same store."""

@@ -25,6 +25,7 @@ from auditor.forecast import Forecast, forecast
 from auditor.partner_center.auth import GivenToken
 from auditor.partner_center.pacing import Pacer
 from auditor.partner_center.rates import Limits
+from auditor.partner_center.retry import RetryBudget
 from auditor.partner_center.transport import Transport
 from auditor.partner_run import Job, PartnerRun, Send, base_url_of
 from auditor.progress import Progress, Silent
@@ -86,6 +87,15 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
         return pa.Table.from_pylist(rows)
 
 
+class NothingPublished(AuditorError):
+    """No partner's snapshot was published; `report` says why, partner by partner."""
+
+    def __init__(self, cause: AuditorError, report: RunReport) -> None:
+        super().__init__(cause.message, code=cause.error_code, hint=cause.hint)
+        self.report = report
+        self.exit_status = cause.exit_status  # type: ignore[misc] # its cause's, not its class's
+
+
 class World(msgspec.Struct, frozen=True, kw_only=True):
     """What a run takes from outside itself."""
 
@@ -105,7 +115,8 @@ async def audit(
     """Audit every partner, publish what is found, and return what it came to.
 
     Raises:
-        AuditorError: nothing could be asked or published; its `exit_status` says why.
+        NothingPublished: no partner could be asked, or none of them could be published.
+        AuditorError: nothing was begun; its `exit_status` says why.
     """
     world = world or World(environ=os.environ)
     run = _Run(settings, narrow or Narrow(), progress or Silent(), world)
@@ -135,6 +146,7 @@ class _Run:
             if not narrow.countries or set(narrow.countries) & set(partner.countries)
         ]
         self._runs: list[PartnerRun] = []
+        self._budget = RetryBudget()
         for partner in self._partners:
             _refuse_unbuilt(partner)
 
@@ -154,10 +166,14 @@ class _Run:
         with ExitStack() as held:
             if self._narrow.is_full:
                 held.enter_context(runs.locked(tenants, header))
+            runs.keep(header)
             self._progress.event("run.started", run=header.run_id, partners=len(self._partners))
-            results = await asyncio.gather(
-                *(self._partner(p, header, store, runs.folder(header)) for p in self._partners)
-            )
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._partner(partner, header, store, runs.folder(header)))
+                    for partner in self._partners
+                ]
+            results = [task.result() for task in tasks]
         ended = list(zip(self._partners, results, strict=True))
         if self._narrow.customers and not all(isinstance(r, ScopeError) for r in results):
             # a customer belongs to one partner: it is no failure that the others do not know it
@@ -168,14 +184,21 @@ class _Run:
             for partner, result in ended
         ]
         self._check_customers()
+        seconds = round(self._world.clock() - started, 3)
         if len(errors) == len(reports):
-            raise errors[0]
+            report = RunReport(
+                run_id=header.run_id,
+                exit=errors[0].exit_status,
+                seconds=seconds,
+                snapshots=tuple(reports),
+            )
+            raise NothingPublished(errors[0], report) from errors[0]
         if not any(isinstance(error, (Locked, StoreFailed, StoreUnwritable)) for error in errors):
             runs.finish(header)
         report = RunReport(
             run_id=header.run_id,
             exit=self._exit(reports, errors),
-            seconds=round(self._world.clock() - started, 3),
+            seconds=seconds,
             snapshots=tuple(reports),
         )
         self._progress.event("run.finished", run=report.run_id, exit=report.exit)
@@ -266,6 +289,8 @@ class _Run:
                 base_url_of(partner),
                 GivenToken(token),
                 pacer,
+                now=self._world.now,
+                budget=self._budget,
                 proxy=self._settings.network.proxy,
                 ca_file=str(ca_file) if ca_file else "",
             ) as transport,

@@ -42,10 +42,10 @@ class Runs:
     def begin(
         self, settings: Settings, narrow: Narrow, tenants: Sequence[str], at: datetime, entropy: str
     ) -> Header:
-        """Write down a new run; `entropy` is some hex digits of its own."""
+        """Return a new run, not yet written down; `entropy` is some hex digits of its own."""
         stamp = f"{at:%Y%m%dT%H%M%SZ}"
         taken = f"{int(entropy, 16) % (1 << 24):06x}"
-        header = Header(
+        return Header(
             run_id=f"{stamp}-{taken}",
             started_at=at,
             config_hash=settings.config_hash(narrow),
@@ -55,8 +55,10 @@ class Runs:
                 for place, tenant in enumerate(tenants, start=1)
             },
         )
+
+    def keep(self, header: Header) -> None:
+        """Write a run down, so that it can be resumed: not before it holds its lock."""
         self._write(header)
-        return header
 
     def finish(self, header: Header) -> None:
         """Write down that there is nothing left to go on with."""
@@ -117,13 +119,8 @@ class Runs:
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(path)
-        except (PermissionError, FileExistsError, NotADirectoryError) as exc:
-            raise StoreUnwritable(
-                f"state_dir: {exc.filename or path} cannot be written: {exc.strerror}",
-                hint="make it a folder that this user may write to",
-            ) from None
         except OSError as exc:
-            raise StoreFailed(f"state_dir: {path}: {exc.strerror}") from exc
+            raise _refused(path, exc) from exc
 
     @contextmanager
     def locked(self, tenants: Sequence[str], header: Header) -> Iterator[None]:
@@ -132,11 +129,14 @@ class Runs:
         Raises:
             Locked: another full run of this configuration is at work.
         """
-        self._locks.mkdir(parents=True, exist_ok=True)
         with ExitStack() as held:
             for tenant in sorted(tenants):
                 path = self._locks / f"{tenant}.lock"
-                file = held.enter_context(path.open("a+b"))
+                try:
+                    self._locks.mkdir(parents=True, exist_ok=True)
+                    file = held.enter_context(path.open("a+b"))
+                except OSError as exc:
+                    raise _refused(path, exc) from exc
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
@@ -153,3 +153,13 @@ class Runs:
                 )
                 file.flush()
             yield
+
+
+def _refused(path: Path, exc: OSError) -> StoreUnwritable | StoreFailed:
+    """Return the error for a state folder that does not take what is written to it."""
+    if isinstance(exc, (PermissionError, FileExistsError, NotADirectoryError)):
+        return StoreUnwritable(
+            f"state_dir: {exc.filename or path} cannot be written: {exc.strerror}",
+            hint="make it a folder that this user may write to",
+        )
+    return StoreFailed(f"state_dir: {path}: {exc.strerror}")

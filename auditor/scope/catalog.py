@@ -114,12 +114,13 @@ class CatalogDiscovery:
                 failed.add(product_id)
                 if self._product_never_answered(found.product):
                     unlisted.add(product_id)
-        skus.extend(await self._named_skus(products, answered))
+        skus.extend(await self._named_skus(products, answered, gone, failed))
         if failed_views and not failed:
             failed.add("")
-        listed = {s.name for s in skus} | {s.name for s in carried}
-        listed |= {(g.product_id, g.sku_id) for g in gone}
-        out_of_scope = [s for s in self._known_skus.values() if s.name not in listed]
+        told = {s.name for s in skus} | {(g.product_id, g.sku_id) for g in gone}
+        carried = [s for s in carried if s.name not in told]
+        told |= {s.name for s in carried}
+        out_of_scope = [s for s in self._known_skus.values() if s.name not in told]
         return CatalogFound(
             country=self._country,
             reservation_scope=self._scope,
@@ -137,20 +138,23 @@ class CatalogDiscovery:
     async def _list_view(
         self, view: str, products: dict[str, _Product], failed: set[str], forbidden: set[str]
     ) -> None:
-        """Add the products of one target view; of several segments, all of them."""
+        """Add the products of one target view; of several segments, all that are allowed."""
+        allowed = False
         for segment in self._rules.segments or ("",):
             try:
                 listed = await self._api.products(self._country, view, segment, self._scope)
             except Unauthorized:
                 raise
             except Forbidden:
-                forbidden.add(view)
                 continue
             except PartnerCenterError:
                 failed.add(view)
                 continue
+            allowed = True
             for read in listed:
                 self._add(products, read, view)
+        if not allowed:
+            forbidden.add(view)
 
     def _add(self, products: dict[str, _Product], read: wire.Product, view: str) -> None:
         was_listed = self._is_known and not self._never_answered(f"view:{view}")
@@ -225,14 +229,18 @@ class CatalogDiscovery:
         product_id = product.product_id
         before = {s.name: s for s in self._known_skus.values() if s.product_id == product_id}
         listed: dict[tuple[str, str], Sku] = {}
+        is_answered = False
         for segment in self._rules.segments or ("",):
             try:
                 reads = await self._api.skus(self._country, product_id, segment, self._scope)
-            except Forbidden:
-                continue
+            except (Forbidden, NotFound):
+                continue  # not in this segment
             except PartnerCenterError:
                 return _Skus(product=product, carried=tuple(before.values()))
             listed |= {s.name: s for s in (self._sku(product, r) for r in reads)}
+            is_answered = True
+        if not is_answered:
+            return _Skus(product=product, carried=tuple(before.values()))
         gone: list[Gone] = []
         carried: list[Sku] = []
         for name in sorted(before.keys() - listed.keys()):
@@ -263,16 +271,31 @@ class CatalogDiscovery:
             return set()
         return {s.name for s in found.skus} - self._known_skus.keys() - self._known_gone
 
-    async def _named_skus(self, products: dict[str, _Product], answered: set[str]) -> list[Sku]:
-        """Return the SKUs that the configuration names one by one."""
+    async def _named_skus(
+        self,
+        products: dict[str, _Product],
+        answered: set[str],
+        gone: list[Gone],
+        failed: set[str],
+    ) -> list[Sku]:
+        """Return the SKUs that the configuration names one by one; a 404 is a departure."""
         found = []
+        left = {(g.product_id, g.sku_id) for g in gone}
         for product_id, sku_id in sorted(self._named):
-            product = products.get(product_id)
-            if not sku_id or product is None or product_id in answered:
+            if not sku_id or product_id in answered:
                 continue
+            product = products.get(product_id) or _Product(
+                product_id=product_id, title="", view="", is_new=False
+            )
             try:
                 read = await self._api.sku(self._country, product_id, sku_id, self._scope)
+            except NotFound as refusal:
+                name = (product_id, sku_id)
+                if name in self._known_skus and name not in left:
+                    gone.append(self._gone(*name, refusal.sent_at))
+                continue
             except PartnerCenterError:
+                failed.add(product_id)
                 continue
             found.append(self._sku(product, read))
         return found

@@ -5,6 +5,7 @@ before it goes (`design.md` section 4, "Leaving").
 """
 
 from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
 
 import msgspec
 
@@ -98,9 +99,10 @@ class CustomerDiscovery:
         for customer_id in customers.unreached:
             yield self._failed(self._stub(customer_id), Reason.LISTING_FAILED)
         todo: list[wire.Customer | str] = [*customers.listed, *customers.unconfirmed]
-        async for found in fan_out(todo, self._find, at_once=self._at_once):
-            if found is not None:
-                yield found
+        async with aclosing(fan_out(todo, self._find, at_once=self._at_once)) as results:
+            async for found in results:
+                if found is not None:
+                    yield found
 
     async def _find(self, entry: wire.Customer | str) -> CustomerFound | None:
         """Look at one customer: as listed, or, by its id, to see whether it is still there."""
@@ -142,7 +144,7 @@ class CustomerDiscovery:
 
     def _refused(self, customer_id: str, refusal: PartnerCenterError) -> CustomerFound | None:
         """403 20002 or 404 by id: the customer has left; another refusal proves nothing."""
-        if not self._known.customers.get(customer_id):
+        if customer_id not in self._known.customers and not self._known.holds(customer_id, ""):
             return None
         stub = self._stub(customer_id)
         if isinstance(refusal, NotFound) or refusal.error_code_sent == "20002":

@@ -4,6 +4,7 @@ GUIDs come in mixed letter case, even inside one reply: they are lower-cased her
 upper-cased, regions lower-cased. Product and SKU ids are text and stay as they came.
 """
 
+import math
 import re
 from datetime import UTC, datetime
 
@@ -11,8 +12,8 @@ from auditor.model import AzureSubscription, CommerceSubscription, Customer, Sku
 from auditor.offers import LEGACY_AZURE
 from auditor.partner_center import wire
 
-_SENTINEL_YEAR = 2999
-"""Ends later than this are Partner Center's way to say "never" (seen: 9999-12-14)."""
+_YEARS = range(1900, 2999)
+"""Ends in other years are a way to say "never" (seen: 9999-12-14) or "not set" (0001-01-01)."""
 _DURATION = re.compile(r"(\d{1,3})(Year|Month|Day)s?", re.IGNORECASE)
 
 
@@ -36,11 +37,11 @@ def commerce_subscription(
     """Return what a customer holds; an offer id of three parts names product and SKU."""
     product_id, sku_id = _offer(read.offer_id)
     scheduled = read.scheduled_next_term_instructions
-    renews = bool(read.auto_renew_enabled) or scheduled is not None
     ended = read.status.lower() in {"deleted", "expired"}
+    renews = not ended and (bool(read.auto_renew_enabled) or scheduled is not None)
     next_product_id, next_sku_id = (product_id, sku_id) if renews else ("", "")
     next_term = (read.renewal_term_duration or read.term_duration) if renews else ""
-    if scheduled is not None and scheduled.product.product_id:
+    if renews and scheduled is not None and scheduled.product.product_id:
         next_product_id, next_sku_id = scheduled.product.product_id, scheduled.product.sku_id
         next_term = scheduled.product.term_duration or next_term
     return CommerceSubscription(
@@ -138,7 +139,7 @@ def _term_end(text: str) -> datetime | None:
         end = datetime.fromisoformat(text)
     except ValueError:
         return None
-    if end.year >= _SENTINEL_YEAR:
+    if end.year not in _YEARS:
         return None
     return end.astimezone(UTC) if end.tzinfo else end.replace(tzinfo=UTC)
 
@@ -154,9 +155,10 @@ def _whole(text: str) -> int | None:
 
 def _number(text: str) -> float | None:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return None
+    return number if math.isfinite(number) else None
 
 
 def _iso_duration(text: str) -> str:

@@ -7,7 +7,6 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from auditor.errors import UsageError
 from auditor.store import reading, sql
 from auditor.store.index import Entry, Index
 
@@ -51,14 +50,13 @@ def _rows(con: duckdb.DuckDBPyConnection, asked: Asked) -> pa.Table:
 def _between(con: duckdb.DuckDBPyConnection, before: str, after: str) -> pa.Table:
     """Return rows of the relation `change` that lead from one snapshot to another.
 
-    Each `sql/diff/between_*.sql` gives such rows for its subject; its binds are `before`, `after`.
+    Keys that both know are compared: what only one of them covers, or knows, is no difference.
     """
-    found = [name for name in sql.names("diff") if name.startswith("between_")]
-    if not found:
-        raise UsageError("changes between two snapshots: this version has no comparison")
+    con.execute(sql.statement("diff/change_kind"))
     binds = {"before": before, "after": after}
     tables = [
-        con.sql(sql.statement(f"diff/{name}"), params=binds).to_arrow_table() for name in found
+        con.sql(sql.statement(f"diff/between_{name}"), params=binds).to_arrow_table()
+        for name in ("inventory", "availability")
     ]
     return pa.concat_tables(tables, promote_options="permissive")
 

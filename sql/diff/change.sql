@@ -2,14 +2,14 @@
 -- Grain: one event.  Tables: this, changed, gap (gap_snapshots of a cell and before_snapshot_id).
 -- event_id names the key, the kind and both observations, so that a replay adds nothing.
 SELECT
-    sha256(concat_ws(
-        '|', this.partner_tenant_id, c.subject, c.kind, c.customer_id, c.country,
+    sha256(CAST(json_array(
+        this.partner_tenant_id, c.subject, c.kind, c.customer_id, c.country,
         c.azure_subscription_id, c.arm_region, c.reservation_scope, c.product_id, c.sku_id,
         c.segment, c.term_duration, c.billing_cycle, c.ordinal,
         c.verdict_before, c.reason_codes_before, c.restriction_values_before,
         epoch_us(c.before_at), c.verdict_after, c.reason_codes_after,
         c.restriction_values_after, epoch_us(c.after_at), 'false'
-    )) AS event_id,
+    ) AS VARCHAR)) AS event_id,
     this.snapshot_id,
     this.business_date,
     c.subject,

@@ -3,7 +3,8 @@
 -- Tables: this, cell, observed_inventory, observed_availability, catalog_absence,
 --         new_subscription, new_sku, awaited.
 -- An entering key is no news of its own where the catalog said it was gone and says it is back:
--- unless it comes back restricted (catalog_absence.gone_at is the moment such keys were told).
+-- unless it comes back restricted or not for sale (catalog_absence.gone_at is the moment such keys
+-- were told).
 CREATE OR REPLACE TEMP TABLE changed AS
 WITH inventory_seen AS (
     SELECT
@@ -57,14 +58,19 @@ availability_seen AS (
 availability_changed AS (
     SELECT
         s.*,
-        COALESCE(
+        CASE WHEN s.known.verdict = 'not_in_catalog' AND s.verdict = 'purchasable' AND EXISTS (
+            FROM catalog_absence AS x
+            WHERE x.country = s.country AND x.reservation_scope = s.reservation_scope
+            AND x.product_id = s.product_id AND x.sku_id = s.sku_id
+            AND x.gone_at = s.known.checked_at
+        ) THEN NULL ELSE COALESCE(
             change_kind(s.known.verdict, s.verdict, '', '', '', ''),
             CASE WHEN s.fate = 'answer' AND s.verdict <> 'not_in_catalog' AND (
                 s.known.is_renewable IS DISTINCT FROM s.answer.is_renewable
                 OR s.known.renew_to IS DISTINCT FROM s.answer.renew_to
                 OR s.known.currency IS DISTINCT FROM s.answer.currency
             ) THEN 'terms_changed' END
-        ) AS kind
+        ) END AS kind
     FROM availability_seen AS s
 )
 SELECT

@@ -1,4 +1,5 @@
--- What became of each check. A check that went out as several calls is as good as the worst.
+-- What became of each check. A check that went out as several calls is as good as the worst,
+-- of two equal ones as the last segment's, so that their order does not matter.
 -- Grain: one check.  Tables: this, settled_check.
 SELECT
     this.snapshot_id,
@@ -21,7 +22,12 @@ SELECT
     arg_max(s.attempts, s.badness) AS attempts,
     max(s.checked_at) AS checked_at
 FROM (
-    SELECT *, list_position(['not_eligible', 'answered', 'skipped', 'failed'], outcome) AS badness
+    SELECT
+        *,
+        (
+            list_position(['not_eligible', 'answered', 'skipped', 'failed'], outcome),
+            settled_check.segment
+        ) AS badness
     FROM settled_check
 ) AS s
 CROSS JOIN this

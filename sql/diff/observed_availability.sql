@@ -1,7 +1,7 @@
 -- Every availability key of the covered cells of one bucket: known, answered, and what stands.
 -- Grain: one availability key; the known spelling of segment, term and cycle stays.
--- Tables: this, cell, known_availability, answer_availability, settled_availability, ended,
---         unheld, gone. A settled_availability row answers for one segment ('*': for all).
+-- Tables: this, cell, known_availability, answer_availability, settled_availability,
+--         settled_check, ended, unheld, gone, catalog_absence. A settled_availability row answers for one segment ('*': for all).
 -- fate: answer, gone, dropped, known as for inventory;
 --       absent    the SKU was answered for, and this term is not named any more (or: 404)
 CREATE OR REPLACE TEMP TABLE observed_availability AS
@@ -20,6 +20,11 @@ placeholder AS (
         WHERE k.customer_id = s.customer_id AND k.country = s.country
         AND k.product_id = s.product_id AND k.sku_id = s.sku_id
         AND k.reservation_scope = s.reservation_scope
+    ) AND NOT EXISTS (
+        FROM answer_availability AS a
+        WHERE a.customer_id = s.customer_id AND a.country = s.country
+        AND a.product_id = s.product_id AND a.sku_id = s.sku_id
+        AND a.reservation_scope = s.reservation_scope
     )
     GROUP BY ALL
 ),
@@ -68,19 +73,33 @@ SELECT
     CASE
         WHEN p.known.checked_at IS NULL OR p.answer.checked_at >= p.known.checked_at
             THEN 'answer'
-        WHEN s.checked_at >= p.known.checked_at AND p.answer.checked_at IS NULL THEN CASE
-            WHEN p.segment || p.term_duration || p.billing_cycle = '' AND NOT s.not_found
-                AND p.known.verdict = 'not_in_catalog' THEN 'dropped'
-            ELSE 'absent'
-        END
+        WHEN p.segment || p.term_duration || p.billing_cycle = ''
+            AND p.known.verdict = 'not_in_catalog' AND s.not_found IS DISTINCT FROM true
+            AND EXISTS (
+                FROM settled_availability AS t
+                WHERE t.customer_id = p.customer_id AND t.country = p.country
+                AND t.product_id = p.product_id AND t.sku_id = p.sku_id
+                AND t.reservation_scope = p.reservation_scope
+                AND NOT t.not_found AND t.checked_at >= p.known.checked_at
+            ) THEN 'dropped'
+        WHEN s.checked_at >= p.known.checked_at AND p.answer.checked_at IS NULL THEN 'absent'
         WHEN p.known.checked_at < this.started_at AND EXISTS (
             FROM ended AS e
             WHERE e.customer_id = p.customer_id
             AND e.country = '*' AND e.azure_subscription_id = '*'
         ) THEN 'dropped'
-        WHEN g.gone_at > p.known.checked_at AND p.known.verdict <> 'not_in_catalog' THEN 'gone'
+        WHEN g.gone_at > p.known.checked_at AND (p.known.verdict <> 'not_in_catalog' OR EXISTS (
+            FROM catalog_absence AS x
+            WHERE x.country = p.country AND x.reservation_scope = p.reservation_scope
+            AND x.product_id = p.product_id AND x.sku_id = p.sku_id AND x.gone_at = p.known.checked_at
+        )) THEN 'gone'
         WHEN p.known.checked_at < this.started_at AND u.sku_id IS NOT NULL
-            AND s.checked_at IS NULL THEN 'dropped'
+            AND NOT EXISTS (
+                FROM settled_check AS q
+                WHERE q.kind = 'availability' AND q.outcome <> 'not_eligible'
+                AND q.customer_id = p.customer_id AND q.country = p.country
+                AND q.product_id = p.product_id AND q.sku_id = p.sku_id
+            ) THEN 'dropped'
         ELSE 'known'
     END AS fate
 FROM paired AS p

@@ -1,9 +1,10 @@
 -- Every inventory key of the covered cells of one bucket: what was known, what was answered, and
 -- which of the two stands.
 -- Grain: one inventory key.
--- Tables: this, cell, known_inventory, answer_inventory, ended, settled_sku, asked_sku, gone.
+-- Tables: this, cell, known_inventory, answer_inventory, ended, settled_sku, asked_sku, gone,
+--         catalog_absence.
 -- fate: answer    the answer stands (no older than what is known: the later question wins)
---       gone      the catalog itself says that the SKU does not exist
+--       gone      the catalog itself says that the SKU does not exist (once more, if it was back)
 --       dropped   proven to be nothing to ask any more; nobody knew better since the run began
 --       known     not answered this time: carried as it was
 CREATE OR REPLACE TEMP TABLE observed_inventory AS
@@ -56,7 +57,11 @@ SELECT
             AND e.country IN ('*', p.country)
             AND e.azure_subscription_id IN ('*', p.azure_subscription_id)
         ) THEN 'dropped'
-        WHEN g.gone_at > p.known_at AND p.known_verdict <> 'not_in_catalog' THEN 'gone'
+        WHEN g.gone_at > p.known_at AND (p.known_verdict <> 'not_in_catalog' OR EXISTS (
+            FROM catalog_absence AS x
+            WHERE x.country = p.country AND x.reservation_scope = p.reservation_scope
+            AND x.product_id = p.product_id AND x.sku_id = p.sku_id AND x.gone_at = p.known_at
+        )) THEN 'gone'
         WHEN p.known_at < this.started_at AND s.sku_id IS NOT NULL AND q.sku_id IS NULL
             THEN 'dropped'
         ELSE 'known'

@@ -10,8 +10,7 @@ failed AS (
     SELECT s.*
     FROM settled_inventory AS s
     INNER JOIN cell AS c ON c.customer_id = s.customer_id AND c.country = s.country
-    WHERE s.outcome IN ('failed', 'skipped') AND s.azure_subscription_id <> ''
-    AND NOT c.is_baseline
+    WHERE s.outcome IN ('failed', 'skipped') AND NOT c.is_baseline
 ),
 newly_awaited AS (
     SELECT
@@ -46,6 +45,18 @@ still_awaited AS (
         AND e.azure_subscription_id IN ('*', w.azure_subscription_id)
     )
 ),
+-- what was awaited as a whole and is answered in part: the rest of it
+narrowed AS (
+    SELECT
+        f.customer_id, f.country, f.azure_subscription_id, f.arm_region, f.reservation_scope,
+        f.product_id, f.sku_id, w.since_at
+    FROM failed AS f
+    INNER JOIN awaited AS w
+        ON w.customer_id = f.customer_id AND w.country = f.country
+        AND w.azure_subscription_id = f.azure_subscription_id
+        AND w.arm_region IN ('', f.arm_region) AND w.reservation_scope = f.reservation_scope
+        AND w.product_id IN ('', f.product_id) AND w.sku_id IN ('', f.sku_id)
+),
 kept AS (
     SELECT k.*
     FROM known_remembered AS k
@@ -73,6 +84,11 @@ all_of_them AS (
         customer_id, country, azure_subscription_id, arm_region, reservation_scope, product_id,
         sku_id, 'awaited', '{}', since_at, 3
     FROM still_awaited
+    UNION ALL
+    SELECT
+        customer_id, country, azure_subscription_id, arm_region, reservation_scope, product_id,
+        sku_id, 'awaited', '{}', since_at, 3
+    FROM narrowed
     UNION ALL
     SELECT
         customer_id, country, azure_subscription_id, arm_region, reservation_scope, product_id,

@@ -1,0 +1,417 @@
+"""Bad input that takes the world to tell: servers that refuse, folders, locks, runs to resume."""
+
+import asyncio
+import json
+import re
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from another_partner_center import (
+    ANYWHERE,
+    LAB,
+    RELECLOUD,
+    TENANT,
+    AnotherPartnerCenter,
+    Ran,
+    another_partner_center,
+    auditor,
+    config,
+    started,
+)
+from nightly import Night, nights
+
+from auditor.run_state import Header, Runs
+from auditor.sandbox import Fault, Faults
+from auditor.store import open_store
+
+OTHER = "aaaaaaaa-0000-4000-8000-000000000002"
+CHECKS = ("check_inventory", "by_resource_type")
+WAVE_2 = {*CHECKS, "customer_availabilities", "availabilities"}
+RELATIONS = (
+    "inventory",
+    "restriction",
+    "availability",
+    "sku",
+    "customer",
+    "azure_subscription",
+    "commerce_subscription",
+    "change",
+)
+REPORT = {"run_id", "exit", "seconds", "snapshots"}
+
+
+@pytest_asyncio.fixture
+async def center() -> AsyncIterator[AnotherPartnerCenter]:
+    async with another_partner_center() as running:
+        yield running
+
+
+def configure(folder: Path, *partners: str, head: str = "", tail: str = "") -> None:
+    (folder / "auditor.toml").write_text(head + "".join(partners) + tail, encoding="utf-8")
+
+
+def told(ran: Ran, status: int, code: str) -> tuple[str, str]:
+    """Return message and hint of the one error, having checked its shape and the object."""
+    assert ran.status == status, ran.stderr
+    assert "Traceback" not in ran.stderr
+    lines = ran.stderr.splitlines()
+    errors = [place for place, line in enumerate(lines) if line.startswith("error[")]
+    hints = [place for place, line in enumerate(lines) if line.startswith("hint: ")]
+    assert len(errors) == 1, ran.stderr
+    assert hints == [errors[0] + 1], ran.stderr
+    match = re.fullmatch(r"error\[(E_[A-Z_]+)\]: (.+)", lines[errors[0]])
+    assert match
+    assert match[1] == code
+    if ran.stdout:
+        assert ran.report.keys() == REPORT
+        assert ran.report["exit"] == status
+    return match[2], lines[hints[0]].removeprefix("hint: ")
+
+
+def published(folder: Path) -> list[dict[str, Any]]:
+    """Return the snapshots in the folder's store, none where there is no store."""
+    if not (folder / "lake" / "store.json").exists():
+        return []
+    found: list[dict[str, Any]] = open_store(str(folder / "lake")).snapshots().to_pylist()
+    return found
+
+
+# Servers ---------------------------------------------------------------------------------
+
+
+@pytest.mark.asyncio
+async def test_a_host_that_refuses_connections(tmp_path: Path) -> None:
+    async with another_partner_center() as center:
+        gone = center.base_url
+    configure(tmp_path, config(gone))
+    ran = await auditor(tmp_path, "run", "--format", "json")
+    message, hint = told(ran, 69, "E_UNREACHABLE")
+    assert ran.report["exit"] == 69
+    assert "refused" in message
+    assert "--resume" in hint
+    assert published(tmp_path) == []
+
+
+@pytest.mark.asyncio
+async def test_a_wrong_token(center: AnotherPartnerCenter, tmp_path: Path) -> None:
+    configure(tmp_path, config(center.base_url))
+    ran = await auditor(tmp_path, "run", "--format", "json", CONTOSO_TOKEN="a-wrong-token-entirely")
+    message, _ = told(ran, 77, "E_AUTH")
+    assert ran.report["exit"] == 77
+    assert "401" in message
+    assert "a-wrong-token-entirely" not in ran.stderr + ran.stdout
+    assert published(tmp_path) == []
+
+
+@pytest.mark.asyncio
+async def test_a_token_that_is_not_set(center: AnotherPartnerCenter, tmp_path: Path) -> None:
+    configure(tmp_path, config(center.base_url, "nobody"))
+    ran = await auditor(tmp_path, "run", "--format", "json")
+    message, _ = told(ran, 78, "E_SECRET_MISSING")
+    assert "NOBODY_TOKEN" in message
+    assert (ran.stdout, center.asked, published(tmp_path)) == ("", [], [])
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("is_known", [False, True])
+async def test_a_partner_without_customers(
+    center: AnotherPartnerCenter, tmp_path: Path, is_known: bool
+) -> None:
+    """An empty reply must not make all that is known look as if it had left."""
+    configure(tmp_path, config(center.base_url))
+    if is_known:
+        assert (await auditor(tmp_path, "run")).status == 0
+    before = published(tmp_path)
+    center.has_customers = False
+    center.asked.clear()
+    ran = await auditor(tmp_path, "run", "--format", "json")
+    if is_known:  # each known customer is asked for by itself, and is still there
+        assert ran.status == 0, ran.stderr
+        assert ran.report["snapshots"][0]["changes"] == {}
+        assert open_store(str(tmp_path / "lake")).arrow("latest_inventory").num_rows == 10
+    else:
+        message, _ = told(ran, 65, "E_EMPTY_SCOPE")
+        assert "0 customers" in message
+        assert ran.report["exit"] == 65
+        assert published(tmp_path) == before == []
+
+
+@pytest.mark.asyncio
+async def test_a_partner_without_skus(center: AnotherPartnerCenter, tmp_path: Path) -> None:
+    """The legacy scope has no products here, so there is nothing to ask about."""
+    tail = '[scope]\nreservation_scopes = [""]\nchecks = ["inventory"]\n'
+    configure(tmp_path, config(center.base_url), tail=tail)
+    ran = await auditor(tmp_path, "run", "--format", "json")
+    message, _ = told(ran, 65, "E_EMPTY_SCOPE")
+    assert "0 SKUs" in message
+    assert published(tmp_path) == []
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("name", ["Reelcloud", "relecluod.example", RELECLOUD[:-1] + "e"])
+async def test_an_unknown_customer(center: AnotherPartnerCenter, tmp_path: Path, name: str) -> None:
+    configure(tmp_path, config(center.base_url))
+    assert (await auditor(tmp_path, "run")).status == 0
+    before = published(tmp_path)
+    ran = await auditor(tmp_path, "run", "--format", "json", "--customer", name)
+    message, hint = told(ran, 65, "E_CUSTOMER_UNKNOWN")
+    assert repr(name) in message
+    assert "did you mean" in hint
+    assert {"Relecloud", "relecloud.example", RELECLOUD} & set(re.findall(r"'([^']+)'", hint))
+    assert ran.report["exit"] == 65
+    assert published(tmp_path) == before
+
+
+@pytest.mark.asyncio
+async def test_a_customer_named_before_any_run(
+    center: AnotherPartnerCenter, tmp_path: Path
+) -> None:
+    configure(tmp_path, config(center.base_url))
+    ran = await auditor(tmp_path, "run", "--customer", "Reelcloud")
+    told(ran, 65, "E_CUSTOMER_UNKNOWN")
+    ran = await auditor(tmp_path, "run", "--customer", "relecloud", "--format", "json")
+    assert ran.status == 0, ran.stderr
+    assert [row["kind"] for row in published(tmp_path)] == ["partial"]
+
+
+# Folders ---------------------------------------------------------------------------------
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("key", ["store", "state_dir"])
+@pytest.mark.parametrize("place", ["taken", "taken/below", "taken/far/below"])
+async def test_a_folder_that_cannot_be_made(
+    center: AnotherPartnerCenter, tmp_path: Path, key: str, place: str
+) -> None:
+    (tmp_path / "taken").write_text("a file", encoding="utf-8")
+    configure(tmp_path, config(center.base_url), head=f'{key} = "./{place}"\n')
+    ran = await auditor(tmp_path, "run", "--format", "json")
+    message, _ = told(ran, 73, "E_OUTPUT")
+    assert "taken" in message
+    assert ran.report["exit"] == 73
+    assert (tmp_path / "taken").read_text(encoding="utf-8") == "a file"
+    assert center.asked == []
+    assert published(tmp_path) == []
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("below", ["runs", "locks"])
+async def test_a_state_folder_with_a_file_in_the_way(
+    center: AnotherPartnerCenter, tmp_path: Path, below: str
+) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / below).write_text("a file", encoding="utf-8")
+    configure(tmp_path, config(center.base_url))
+    told(await auditor(tmp_path, "run"), 73, "E_OUTPUT")
+    assert center.asked == []
+
+
+# Runs to resume --------------------------------------------------------------------------
+
+
+@pytest.mark.asyncio
+async def test_resuming_what_cannot_be_resumed(
+    center: AnotherPartnerCenter, tmp_path: Path
+) -> None:
+    configure(tmp_path, config(center.base_url))
+    first = await auditor(tmp_path, "run", "--format", "json")
+    assert first.status == 0, first.stderr
+    run_id = first.report["run_id"]
+    before = published(tmp_path)
+    center.asked.clear()
+
+    unknown = "20200101T000000Z-abcdef"
+    ran = await auditor(tmp_path, "run", "--resume", unknown, "--format", "json")
+    message, _ = told(ran, 66, "E_RUN_UNKNOWN")
+    assert unknown in message
+    assert ran.report["exit"] == 66
+
+    ran = await auditor(tmp_path, "run", "--resume", run_id, "--format", "json")
+    assert ran.status == 0, ran.stderr
+    assert (ran.report["run_id"], ran.report["exit"]) == (run_id, 0)
+
+    configure(tmp_path, config(center.base_url), tail='[scope]\nsegments = ["education"]\n')
+    ran = await auditor(tmp_path, "run", "--resume", run_id, "--format", "json")
+    message, _ = told(ran, 65, "E_RUN_CONFIG")
+    assert "segments" in message
+    assert ran.report["exit"] == 65
+
+    assert center.asked == []
+    assert published(tmp_path) == before
+
+
+# Locks -----------------------------------------------------------------------------------
+
+
+@pytest.mark.asyncio
+async def test_a_second_full_run_is_told_who_is_at_work(
+    center: AnotherPartnerCenter, tmp_path: Path
+) -> None:
+    configure(tmp_path, config(center.base_url))
+    holder = Header(
+        run_id="20261121T020000Z-abcdef",
+        started_at=datetime(2026, 11, 21, 2, tzinfo=UTC),
+        config_hash="",
+        identity={},
+        snapshots={},
+    )
+    with Runs(tmp_path / "state").locked([TENANT], holder):
+        ran = await auditor(tmp_path, "run", "--format", "json")
+        message, hint = told(ran, 75, "E_LOCKED")
+        assert re.search(r"run 20261121T020000Z-abcdef, host \S+, pid \d+, since 2026-", message)
+        assert "--customer" in hint
+        assert ran.report["exit"] == 75
+        assert (center.asked, published(tmp_path)) == ([], [])
+
+        ran = await auditor(tmp_path, "run", "--customer", "relecloud.example")
+        assert ran.status == 0, ran.stderr
+        assert [row["kind"] for row in published(tmp_path)] == ["partial"]
+    assert (await auditor(tmp_path, "run")).status == 0
+
+
+# How much was answered, and what changed ---------------------------------------------------
+
+
+@pytest.mark.asyncio
+async def test_fail_on_a_kind_of_change(center: AnotherPartnerCenter, tmp_path: Path) -> None:
+    configure(tmp_path, config(center.base_url))
+    words = ("run", "--format", "json", "--fail-on", "newly_restricted")
+    ran = await auditor(tmp_path, *words)
+    assert (ran.status, ran.report["exit"]) == (0, 0), "the first run is the baseline"
+    center.restricted.add((LAB, ANYWHERE, "0011"))
+    ran = await auditor(tmp_path, *words)
+    assert (ran.status, ran.report["exit"]) == (10, 10)
+    assert "error[" not in ran.stderr
+    assert ran.report["snapshots"][0]["changes"] == {"newly_restricted": 1}
+    ran = await auditor(tmp_path, *words)
+    assert (ran.status, ran.report["exit"]) == (0, 0), "it is told once"
+
+
+@pytest.mark.asyncio
+async def test_one_of_two_partners_is_refused(center: AnotherPartnerCenter, tmp_path: Path) -> None:
+    """3 wins over 10, and the object says who and why."""
+    partners = config(center.base_url), config(center.base_url, "fabrikam", OTHER)
+    configure(tmp_path, *partners)
+    words = ("run", "--format", "json", "--fail-on", "newly_restricted")
+    refused = {"FABRIKAM_TOKEN": "not-the-right-token"}
+    assert (await auditor(tmp_path, *words, **refused)).status == 3
+    center.restricted.add((LAB, ANYWHERE, "0011"))
+    ran = await auditor(tmp_path, *words, **refused)
+    assert (ran.status, ran.report["exit"]) == (3, 3)
+    assert "Traceback" not in ran.stderr
+    by_name = {one["partner"]: one for one in ran.report["snapshots"]}
+    assert by_name["contoso"]["published"]
+    assert by_name["contoso"]["changes"] == {"newly_restricted": 1}
+    assert not by_name["fabrikam"]["published"]
+    assert by_name["fabrikam"]["reason"] == "E_AUTH"
+    assert by_name.keys() == {"contoso", "fabrikam"}
+    assert {row["partner_name"] for row in published(tmp_path)} == {"contoso"}
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("share", "status"), [("0.05", 3), ("1.0", 0)])
+async def test_too_much_is_unanswered(
+    center: AnotherPartnerCenter, tmp_path: Path, share: str, status: int
+) -> None:
+    configure(tmp_path, config(center.base_url), tail=f"[run]\nmax_failed_share = {share}\n")
+    center.refuses_checks = True
+    ran = await auditor(tmp_path, "run", "--format", "json")
+    assert (ran.status, ran.report["exit"]) == (status, status), ran.stderr
+    assert "Traceback" not in ran.stderr
+    (snapshot,) = ran.report["snapshots"]
+    assert snapshot["published"]
+    assert snapshot["status"] == ("incomplete" if status else "complete")
+    assert snapshot["checks"]["failed"] > 0
+    assert snapshot["rows"]["inventory"] == 0
+
+
+# Killed ----------------------------------------------------------------------------------
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("refused_between", [False, True])
+async def test_a_killed_run_is_resumed(tmp_path: Path, refused_between: bool) -> None:
+    """P10, P11: the same rows as an uninterrupted run's, and what was answered is not asked.
+
+    A run that the lock refused in between has nothing to go on with, so it is not the one meant.
+    """
+    reached, released = asyncio.Event(), asyncio.Event()
+
+    async def hold(_: float) -> None:
+        reached.set()
+        await released.wait()
+
+    async with nights(tmp_path, 5, sleep=hold) as night:
+        night.world.night = 1
+        partner = night.settings.partner[0]
+        words = ("run", "--partner", partner.name, "--format", "json")
+        slow = Fault(endpoint=CHECKS, after=5, count=1, delay_s=1.0)
+        night.sandbox.faults = Faults((slow,))
+        process = await started(tmp_path, *words, **night.environ)
+        await reached.wait()
+        (killed,) = (tmp_path / "state" / "runs").iterdir()
+        if refused_between:
+            ran = await auditor(tmp_path, *words, **night.environ)
+            message, _ = told(ran, 75, "E_LOCKED")
+            assert f"run {killed.name}, host " in message
+            assert f", pid {process.pid}, since " in message
+        process.kill()
+        assert await process.wait() == -signal.SIGKILL
+        await process.communicate()
+        released.set()
+        assert published(tmp_path) == []
+        night.sandbox.faults = Faults()
+        before = questions(night)
+        assert before
+        night.sandbox.log.clear()
+
+        resumed = await auditor(tmp_path, *words, "--resume", **night.environ)
+        assert resumed.status == 0, resumed.stderr
+        assert resumed.report["run_id"] == killed.name
+        again = questions(night) & before
+        assert {endpoint for endpoint, *_ in again} <= WAVE_2
+        assert again.total() <= partner.limits.concurrency, "what was on its way"
+
+        whole = tmp_path / "whole"
+        whole.mkdir()
+        text = (tmp_path / "auditor.toml").read_text(encoding="utf-8")
+        (whole / "auditor.toml").write_text(text, encoding="utf-8")
+        ran = await auditor(whole, *words, **night.environ)
+        assert ran.status == 0, ran.stderr
+        truth = night.inventory_truth(1).items()
+        assert night.inventory() == {k: v for k, v in truth if k[0] == partner.tenant_id}
+        for relation in RELATIONS:
+            assert content(tmp_path, relation) == content(whole, relation), relation
+        of_one, of_other = (each.report["snapshots"] for each in (resumed, ran))
+        for name in ("status", "checks", "rows", "changes"):
+            assert [one[name] for one in of_one] == [one[name] for one in of_other]
+
+
+def questions(night: Night) -> Counter[tuple[str, ...]]:
+    """Count what the sandbox answered, by what was asked."""
+    return Counter(
+        (
+            one.endpoint,
+            one.partner,
+            one.path,
+            one.query,
+            str(one.targets),
+            json.dumps(dict(one.context), sort_keys=True),
+        )
+        for one in night.sandbox.log.of()
+        if one.status == 200
+    )
+
+
+def content(folder: Path, relation: str) -> list[str]:
+    """Return the rows of a relation without what differs from run to run."""
+    moving = re.compile(r"_at$|snapshot_id$|^event_id$|^business_date$")
+    table = open_store(str(folder / "lake")).sql(f"SELECT * FROM {relation}")
+    kept = [name for name in table.column_names if not moving.search(name)]
+    return sorted(json.dumps(row, default=str) for row in table.select(kept).to_pylist())

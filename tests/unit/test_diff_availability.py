@@ -1,0 +1,472 @@
+"""What an answered list of availabilities says of the terms that were known."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import diff_bench as bench
+import pyarrow as pa
+import pytest
+from diff_bench import ACME, Row, at, cell, known_since, offered, term
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from auditor.tables import SCHEMAS
+
+COLUMNS = ("segment", "term_duration", "billing_cycle", "ordinal", "verdict")
+BY_CUSTOMER = cell(country="")
+SKU = {"customer_id": ACME, "product_id": "CFQ7", "sku_id": "0001"}
+
+
+def check(outcome: str = "answered", *, sku_id: str = "0001", not_found: bool = False) -> Row:
+    asked = {**SKU, "sku_id": sku_id, "segment": ""}
+    return bench.settled(asked, outcome, not_found=not_found)
+
+
+def known(*rows: Row) -> dict[str, list[Row]]:
+    return {"availability": [{**known_since(1), **row} for row in rows]}
+
+
+def answered(*rows: Row) -> dict[str, list[Row]]:
+    return {"availability": [{"checked_at": at(2, 1), **row} for row in rows]}
+
+
+def found(results: Mapping[str, pa.Table]) -> list[tuple[Any, ...]]:
+    return bench.rows_of(results["availability"], *COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kind"),
+    [
+        ("purchasable", "not_purchasable", "no_longer_purchasable"),
+        ("not_purchasable", "purchasable", "purchasable_again"),
+        ("not_in_catalog", "purchasable", "entered_catalog"),
+        ("not_in_catalog", "not_purchasable", "entered_catalog"),
+        ("purchasable", "purchasable", None),
+        ("not_purchasable", "not_purchasable", None),
+    ],
+)
+def test_each_transition_has_its_kind(before: str, after: str, kind: str | None) -> None:
+    results = bench.compare(
+        BY_CUSTOMER,
+        known=known({**term(), **offered(before)}),
+        answers=answered({**term(), **offered(after)}),
+        checks=[check()],
+    )
+    expected = [("availability", kind, before, after)] if kind else []
+    assert bench.kinds(results, "verdict_before", "verdict_after") == expected
+    [row] = results["availability"].to_pylist()
+    assert row["verdict_since_at"] == (at(1, 1) if before == after else at(2, 1))
+
+
+def test_a_404_makes_every_known_term_not_in_catalog() -> None:
+    results = bench.compare(
+        BY_CUSTOMER,
+        known=known(
+            {**term("monthly"), **offered()},
+            {**term("annual"), **offered("not_purchasable")},
+            {**term("triennial"), **offered("not_in_catalog")},
+        ),
+        checks=[check(not_found=True)],
+    )
+    assert [row[-1] for row in found(results)] == ["not_in_catalog"] * 3
+    assert bench.kinds(results, "billing_cycle", "verdict_before") == [
+        ("availability", "left_catalog", "annual", "not_purchasable"),
+        ("availability", "left_catalog", "monthly", "purchasable"),
+    ]
+    assert set(results["availability"].column("checked_at").to_pylist()) == {at(2, 1)}
+
+
+def test_a_404_where_nothing_was_known_leaves_one_row_with_nothing_in_it() -> None:
+    results = bench.compare(BY_CUSTOMER, checks=[check(not_found=True)])
+    assert found(results) == [("", "", "", 0, "not_in_catalog")]
+    assert results["change"].num_rows == 0
+
+    again = bench.compare(
+        cell(country="", previous=2),
+        night=3,
+        known=bench.carried(results),
+        checks=[check(not_found=True) | {"checked_at": at(3, 1)}],
+    )
+    assert found(again) == found(results)
+    assert again["availability"].column("verdict_since_at").to_pylist() == [at(2, 1)]
+
+
+def test_the_empty_row_goes_when_terms_are_answered_and_is_no_news() -> None:
+    first = bench.compare(BY_CUSTOMER, checks=[check(not_found=True)])
+    results = bench.compare(
+        cell(country="", previous=2),
+        night=3,
+        known=bench.carried(first),
+        answers={"availability": [{**term(), **offered(), "checked_at": at(3, 1)}]},
+        checks=[check() | {"checked_at": at(3, 1)}],
+    )
+    assert found(results) == [("commercial", "P1Y", "monthly", 0, "purchasable")]
+    assert results["change"].num_rows == 0
+
+
+def test_a_term_that_an_answered_list_no_longer_names_is_not_in_catalog() -> None:
+    results = bench.compare(
+        BY_CUSTOMER,
+        known=known({**term("monthly"), **offered()}, {**term("annual"), **offered()}),
+        answers=answered({**term("monthly"), **offered()}),
+        checks=[check()],
+    )
+    assert bench.kinds(results, "billing_cycle") == [("availability", "left_catalog", "annual")]
+
+
+@pytest.mark.parametrize("outcome", ["failed", "skipped"])
+def test_a_check_without_an_answer_carries_every_term(outcome: str) -> None:
+    """P2."""
+    row = {**term(), **offered()}
+    results = bench.compare(BY_CUSTOMER, known=known(row), checks=[check(outcome)])
+    assert results["change"].num_rows == 0
+    assert results["availability"].drop_columns("snapshot_id").to_pylist() == [
+        {**_filled(row), **known_since(1)}
+    ]
+
+
+def _filled(row: Row) -> Row:
+    names = SCHEMAS["availability"].names
+    kept = {n: row.get(n, "") for n in names if n != "snapshot_id"}
+    return {**kept, "partner_tenant_id": bench.P}
+
+
+def test_an_older_answer_loses_against_what_was_published_meanwhile() -> None:
+    """P9."""
+    meanwhile = {**term(), **offered("not_purchasable"), **known_since(2, 5)}
+    results = bench.compare(
+        BY_CUSTOMER,
+        known={"availability": [meanwhile]},
+        answers=answered({**term(), **offered()}),
+        checks=[check()],
+    )
+    assert found(results) == [("commercial", "P1Y", "monthly", 0, "not_purchasable")]
+    assert results["change"].num_rows == 0
+
+
+def test_letter_case_makes_no_new_term_and_the_known_spelling_stays() -> None:
+    results = bench.compare(
+        BY_CUSTOMER,
+        known=known({**term("annual", segment="Commercial", duration="P1Y"), **offered()}),
+        answers=answered({**term("Annual", segment="commercial", duration="p1y"), **offered()}),
+        checks=[check()],
+    )
+    assert found(results) == [("Commercial", "P1Y", "annual", 0, "purchasable")]
+    assert results["change"].num_rows == 0
+
+
+def test_reissued_ids_are_no_change_and_the_new_ones_are_kept() -> None:
+    reissued = {"availability_id": "B", "catalog_item_id": "CFQ7:0001:B", "term_id": "t2"}
+    results = bench.compare(
+        BY_CUSTOMER,
+        known=known({**term(), **offered()}),
+        answers=answered({**term(), **offered(**reissued)}),
+        checks=[check()],
+    )
+    assert results["change"].num_rows == 0
+    [row] = results["availability"].to_pylist()
+    assert {name: row[name] for name in reissued} == reissued
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"is_renewable": False},
+        {"is_renewable": None},
+        {"renew_to": "CFQ7:0002"},
+        {"currency": "USD"},
+    ],
+)
+def test_other_terms_under_the_same_verdict_are_terms_changed(changed: Row) -> None:
+    results = bench.compare(
+        BY_CUSTOMER,
+        known=known({**term(), **offered()}),
+        answers=answered({**term(), **offered(**changed)}),
+        checks=[check()],
+    )
+    assert bench.kinds(results, "verdict_before", "verdict_after") == [
+        ("availability", "terms_changed", "purchasable", "purchasable")
+    ]
+    [name] = changed
+    [row] = results["change"].to_pylist()
+    detail = bench.json_of(row["detail"])
+    assert detail["before"][name] != detail["after"][name]
+    assert detail["after"][name] == changed[name]
+
+
+def test_a_changed_verdict_is_told_once_though_the_terms_changed_too() -> None:
+    results = bench.compare(
+        BY_CUSTOMER,
+        known=known({**term(), **offered()}),
+        answers=answered({**term(), **offered("not_purchasable", currency="USD")}),
+        checks=[check()],
+    )
+    assert bench.kinds(results) == [("availability", "no_longer_purchasable")]
+
+
+def test_a_licence_that_is_no_longer_held_is_dropped_without_an_event() -> None:
+    results = bench.compare(
+        BY_CUSTOMER,
+        known=known({**term(), **offered()}),
+        proved={"unheld": [SKU]},
+    )
+    assert found(results) == []
+    assert results["change"].num_rows == 0
+
+
+@pytest.mark.parametrize("outcome", ["failed", "skipped"])
+def test_a_licence_no_longer_held_and_asked_all_the_same_is_carried(outcome: str) -> None:
+    """Asked because `availability` says so: without an answer it keeps its verdict."""
+    results = bench.compare(
+        BY_CUSTOMER,
+        known=known({**term(), **offered()}),
+        checks=[check(outcome)],
+        proved={"unheld": [SKU]},
+    )
+    assert found(results) == [("commercial", "P1Y", "monthly", 0, "purchasable")]
+
+
+def test_a_relationship_that_ended_drops_the_terms_without_an_event() -> None:
+    ended = {"customer_id": ACME, "country": "*", "azure_subscription_id": "*"}
+    results = bench.compare(
+        BY_CUSTOMER, known=known({**term(), **offered()}), proved={"ended": [ended]}
+    )
+    assert found(results) == []
+    assert results["change"].num_rows == 0
+
+
+# By country ---------------------------------------------------------------------------------
+
+CATALOG = cell("", "DE")
+OF_SKU = {"reservation_scope": "AzurePlan", "product_id": "DZH1", "sku_id": "0001"}
+SEGMENTS = [{"segment": name} for name in ("", "commercial", "nonprofit")]
+
+
+def priced(segment: str = "commercial") -> Row:
+    return term(customer_id="", country="DE", scope="AzurePlan", product_id="DZH1", segment=segment)
+
+
+def country_check(
+    asked: str = "", outcome: str = "answered", *, night: int = 2, not_found: bool = False
+) -> Row:
+    of = {**OF_SKU, "customer_id": "", "country": "DE", "segment": ""}
+    row = bench.settled(of, outcome, night=night, not_found=not_found)
+    return row | {"segment": asked}
+
+
+def test_a_list_without_nonprofit_says_nothing_of_nonprofit_terms() -> None:
+    results = bench.compare(
+        CATALOG,
+        known=known({**priced(), **offered()}, {**priced("nonprofit"), **offered()}),
+        checks=[country_check(), country_check("nonprofit", "failed")],
+        proved={"asked_segment": SEGMENTS},
+    )
+    assert bench.kinds(results, "segment", "affected_customers") == [
+        ("availability", "left_catalog", "commercial", 0)
+    ]
+
+
+def test_segments_that_are_not_configured_any_more_are_carried() -> None:
+    results = bench.compare(
+        CATALOG,
+        known=known({**priced("education"), **offered()}),
+        checks=[country_check(), country_check("nonprofit")],
+        proved={"asked_segment": SEGMENTS},
+    )
+    assert results["change"].num_rows == 0
+    assert results["availability"].column("verdict").to_pylist() == ["purchasable"]
+
+
+def test_a_sku_that_left_takes_its_prices_along_and_brings_them_back_in_silence() -> None:
+    """Departure and return are one `catalog` change each, in the bucket of the catalog."""
+    gone_at = at(2, 3)
+    name = {"country": "DE", **OF_SKU}
+    gone = bench.compare(
+        CATALOG,
+        known=known({**priced("commercial"), **offered()}),
+        proved={"gone": [{**name, "gone_at": gone_at}], "asked_segment": SEGMENTS},
+    )
+    assert gone["availability"].column("verdict").to_pylist() == ["not_in_catalog"]
+    assert gone["change"].num_rows == 0
+
+    back = bench.compare(
+        cell("", "DE", previous=2),
+        night=3,
+        known=bench.carried(gone),
+        answers={"availability": [{**priced("commercial"), **offered(), "checked_at": at(3, 1)}]},
+        checks=[country_check(night=3)],
+        proved={
+            "catalog_absence": [{**name, "gone_at": gone_at}],
+            "asked_segment": SEGMENTS,
+        },
+    )
+    assert back["availability"].column("verdict").to_pylist() == ["purchasable"]
+    assert back["change"].num_rows == 0
+
+
+def test_prices_that_come_back_not_purchasable_are_told() -> None:
+    gone_at = at(1, 1)
+    results = bench.compare(
+        CATALOG,
+        known=known({**priced("commercial"), **offered("not_in_catalog"), "checked_at": gone_at}),
+        answers=answered({**priced("commercial"), **offered("not_purchasable")}),
+        checks=[country_check()],
+        proved={
+            "catalog_absence": [{"country": "DE", **OF_SKU, "gone_at": gone_at}],
+            "asked_segment": SEGMENTS,
+        },
+    )
+    assert bench.kinds(results, "verdict_after") == [
+        ("availability", "entered_catalog", "not_purchasable")
+    ]
+
+
+def test_the_empty_row_of_a_404_for_nonprofit_goes_when_nonprofit_is_answered() -> None:
+    only = [{"segment": ""}, {"segment": "nonprofit"}]
+    first = bench.compare(
+        CATALOG,
+        checks=[country_check("nonprofit", not_found=True)],
+        proved={"asked_segment": only},
+    )
+    assert found(first) == [("", "", "", 0, "not_in_catalog")]
+    answer = {**priced("nonprofit"), **offered(), "checked_at": at(3, 1)}
+    results = bench.compare(
+        cell("", "DE", previous=2),
+        night=3,
+        known=bench.carried(first),
+        answers={"availability": [answer]},
+        checks=[country_check("nonprofit", night=3)],
+        proved={"asked_segment": only},
+    )
+    assert found(results) == [("nonprofit", "P1Y", "monthly", 0, "purchasable")]
+
+
+def test_a_404_for_nonprofit_leaves_no_empty_row_beside_other_prices() -> None:
+    results = bench.compare(
+        CATALOG,
+        answers=answered({**priced("commercial"), **offered()}),
+        checks=[country_check(), country_check("nonprofit", not_found=True)],
+        proved={"asked_segment": SEGMENTS},
+    )
+    assert found(results) == [("commercial", "P1Y", "monthly", 0, "purchasable")]
+
+
+# Brute force --------------------------------------------------------------------------------
+
+Term = tuple[str, str, int]
+"""Segment, billing cycle and ordinal, in the letter case of the one who says it."""
+
+
+class Asked(NamedTuple):
+    """One SKU on one night."""
+
+    known: dict[Term, str]
+    is_newer: bool
+    """What is known was published after this run asked."""
+    outcome: str
+    """`answered`, `404`, `failed` or nothing at all."""
+    listed: dict[Term, str]
+
+
+def folded(name: Term) -> Term:
+    return (name[0].lower(), name[1].lower(), name[2])
+
+
+def oracle(asked: Asked) -> tuple[dict[Term, str], dict[Term, str]]:
+    """Return the rows and the changes, by term as it was known or, if new, as it is said."""
+    before = {folded(name): (name, verdict) for name, verdict in asked.known.items()}
+    if asked.outcome == "404" and not before:
+        return {("", "", 0): "not_in_catalog"}, {}
+    listed = {folded(name): (name, verdict) for name, verdict in asked.listed.items()}
+    rows: dict[Term, str] = {}
+    changes: dict[Term, str] = {}
+    for name in before.keys() | listed.keys():
+        spelt, was = before.get(name, (listed.get(name, (name, ""))[0], ""))
+        is_settled = asked.outcome in {"answered", "404"} and not (was and asked.is_newer)
+        now = listed.get(name, ("", "not_in_catalog"))[1]
+        if not is_settled:
+            rows[spelt] = was
+            continue
+        rows[spelt] = now
+        if was and was != now:
+            left, entered = now == "not_in_catalog", was == "not_in_catalog"
+            again = "purchasable_again" if now == "purchasable" else "no_longer_purchasable"
+            changes[spelt] = "left_catalog" if left else "entered_catalog" if entered else again
+    return rows, changes
+
+
+def by_folded_term(
+    verdicts: st.SearchStrategy[str],
+) -> st.SearchStrategy[dict[Term, str]]:
+    names = st.tuples(
+        st.sampled_from(["commercial", "Commercial", "education"]),
+        st.sampled_from(["monthly", "Annual", "annual"]),
+        st.sampled_from([0, 1]),
+    )
+    pairs = st.lists(st.tuples(names, verdicts), unique_by=lambda pair: folded(pair[0]), max_size=6)
+    return pairs.map(dict)
+
+
+@st.composite
+def asked_skus(draw: st.DrawFn) -> Asked:
+    outcome = draw(st.sampled_from(["answered", "404", "failed", ""]))
+    said = st.sampled_from(["purchasable", "not_purchasable"])
+    known_said = st.sampled_from(["purchasable", "not_purchasable", "not_in_catalog"])
+    return Asked(
+        known=draw(by_folded_term(known_said)),
+        is_newer=draw(st.booleans()),
+        outcome=outcome,
+        listed=draw(by_folded_term(said)) if outcome == "answered" else {},
+    )
+
+
+@given(st.lists(asked_skus(), min_size=1, max_size=5))
+@settings(max_examples=80, deadline=None)
+def test_rows_and_changes_equal_those_of_a_brute_force_comparison(skus: list[Asked]) -> None:
+    def key(place: int, name: Term) -> Row:
+        return term(name[1], segment=name[0], ordinal=name[2], sku_id=f"{place:04}")
+
+    def told(table: pa.Table, column: str) -> dict[tuple[str, Term], str]:
+        return {
+            (r["sku_id"], (r["segment"], r["billing_cycle"], r["ordinal"])): r[column]
+            for r in table.to_pylist()
+        }
+
+    results = bench.compare(
+        BY_CUSTOMER,
+        known=known(
+            *(
+                {**key(place, name), **offered(verdict), "checked_at": at(2, 9 * sku.is_newer)}
+                for place, sku in enumerate(skus)
+                for name, verdict in sku.known.items()
+            )
+        ),
+        answers=answered(
+            *(
+                {**key(place, name), **offered(verdict)}
+                for place, sku in enumerate(skus)
+                for name, verdict in sku.listed.items()
+            )
+        ),
+        checks=[
+            check(
+                "answered" if sku.outcome == "404" else sku.outcome,
+                sku_id=f"{place:04}",
+                not_found=sku.outcome == "404",
+            )
+            for place, sku in enumerate(skus)
+            if sku.outcome
+        ],
+    )
+    expected = [oracle(sku) for sku in skus]
+    assert told(results["availability"], "verdict") == {
+        (f"{place:04}", name): verdict
+        for place, (rows, _) in enumerate(expected)
+        for name, verdict in rows.items()
+    }
+    assert told(results["change"], "kind") == {
+        (f"{place:04}", name): kind
+        for place, (_, changes) in enumerate(expected)
+        for name, kind in changes.items()
+    }
+    assert results["availability"].num_rows == sum(len(rows) for rows, _ in expected)

@@ -1,0 +1,340 @@
+"""What a run proved beside its answers."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import scope_bench as bench
+from scope_bench import ACME, BOTH, P, azure, catalog, found, sku
+
+from auditor import facts
+from auditor.facts import COLUMNS, SETTLED_COLUMNS, Found, settled_table, tables
+from auditor.model import (
+    CatalogFound,
+    Cell,
+    Check,
+    CheckKind,
+    CustomerFound,
+    Gone,
+    Outcome,
+    Question,
+    Reason,
+    Settled,
+)
+from auditor.plan import Plan
+from auditor.scope.known import Known
+
+AT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
+BEFORE = AT - timedelta(days=3)
+DE = ("DE", "AzurePlan")
+Tuples = list[tuple[Any, ...]]  # rows of a table, sorted
+
+
+def proved(
+    *customers: CustomerFound,
+    catalogs: Iterable[CatalogFound] = (),
+    covers_catalog: bool = True,
+    rules: dict[str, object] | None = None,
+    **known: object,
+) -> dict[str, Tuples]:
+    """Return the rows of each fact."""
+    catalogs = tuple(catalogs)
+    plan = Plan(bench.rules(**(rules or {})), catalogs, customers=customers)
+    run = Found(
+        known=Known(partner_tenant_id=P, **known),  # type: ignore[arg-type] # a test names what it needs
+        customers=customers,
+        catalogs=catalogs,
+        covers_catalog=covers_catalog,
+        covers_all_countries=True,
+        started_at=AT,
+    )
+    result = {}
+    for name, table in tables(run, plan).items():
+        assert table.column_names == list(COLUMNS[name])
+        result[name] = sorted((tuple(row.values()) for row in table.to_pylist()), key=repr)
+    return result
+
+
+def remembered(
+    customer_id: str = "",
+    *,
+    where: tuple[str, str] = ("", ""),
+    subscription: str = "",
+    name: tuple[str, str] = ("", ""),
+    what: str,
+    detail: str = "{}",
+    since: datetime = AT,
+) -> tuple[object, ...]:
+    country, scope = where
+    return (customer_id, country, subscription, "", scope, *name, what, detail, since)
+
+
+def test_a_quiet_run_proves_nothing() -> None:
+    of = proved(found(azure()))
+    assert {name for name, rows in of.items() if rows} == {"asked_segment"}
+    assert of["asked_segment"] == [("",), ("commercial",)]
+
+
+# Customers ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("customer", "ended"),
+    [
+        (found(azure(status="suspended")), (ACME, "*", "a1")),
+        (found(azure(registration="NotRegistered")), (ACME, "*", "a1")),
+        (found(azure(), countries=("BR",)), (ACME, "BR", "*")),
+        (found(azure(), countries=("JP",)), (ACME, "JP", "*")),
+        (found(ended=frozenset({"a9"})), (ACME, "*", "a9")),
+        (
+            found(ineligible=Reason.RELATIONSHIP_NOT_RESELLER, countries=(), holds=()),
+            (ACME, "*", "*"),
+        ),
+    ],
+)
+def test_what_is_nothing_to_ask_any_more_ended(
+    customer: CustomerFound, ended: tuple[str, str, str]
+) -> None:
+    assert proved(customer)["ended"] == [ended]
+
+
+@pytest.mark.parametrize(
+    "customer",
+    [
+        found(azure(registration="unknown")),
+        found(azure(), carried=frozenset({"a1"})),
+        found(
+            azure(status="suspended"),
+            failed=Reason.LISTING_FAILED,
+            carried=frozenset({"a1"}),
+            ended=frozenset({"a2"}),
+        ),
+        found(left=True, ended=frozenset({"a2"})),
+    ],
+)
+def test_a_fault_ends_nothing(customer: CustomerFound) -> None:
+    """P2; who left has a cell that says so."""
+    assert proved(customer)["ended"] == []
+
+
+def test_new_subscriptions_and_licences_no_longer_held_are_named() -> None:
+    of = proved(found(azure(), new=frozenset({"a1"}), unheld=frozenset({("CFQ7", "0001")})))
+    assert of["new_subscription"] == [(ACME, "a1")]
+    assert of["unheld"] == [(ACME, "CFQ7", "0001")]
+
+
+def test_a_subscription_that_left_is_remembered_until_it_is_seen_again() -> None:
+    """A return is a new baseline."""
+    gone = proved(found(ended=frozenset({"a1"})))
+    row = remembered(ACME, subscription="a1", what="left_subscription")
+    assert gone["remember"] == [row]
+    back = proved(found(azure("a1")), left_subscriptions=frozenset({(ACME, "a1")}))
+    assert back["forget"] == [row]
+    assert back["remember"] == []
+
+
+def test_a_listing_that_was_never_answered_is_remembered_until_it_is() -> None:
+    row = remembered(ACME, subscription="plan", what="unlisted")
+    still = proved(found(unlisted=frozenset({"plan"})))
+    assert still["remember"] == [row]
+    known = frozenset({(ACME, "", "", "plan"), ("other", "", "", "plan")})
+    assert proved(found(unlisted=frozenset({"plan"})), unlisted=known)["forget"] == []
+    assert proved(found(azure()), unlisted=known)["forget"] == [row]
+    failed = found(failed=Reason.LISTING_FAILED)
+    assert proved(failed, unlisted=known)["forget"] == []
+
+
+def test_a_relationship_that_ended_is_remembered_as_never_listed() -> None:
+    ended = found(ineligible=Reason.RELATIONSHIP_NOT_RESELLER, countries=(), holds=())
+    assert proved(ended)["remember"] == [remembered(ACME, what="unlisted")]
+
+
+# The catalog --------------------------------------------------------------------------------
+
+
+def test_it_is_settled_which_skus_are_asked_and_how() -> None:
+    skus = [
+        sku("0001"),
+        sku("0002", variables=f"ArmRegionName;{BOTH}", region="EastUS"),
+        sku("0003", variables="CustomerId"),
+        sku("0004", variables=""),
+        sku("0005", prerequisites=""),
+        sku("0006", variables="ArmRegionName", region=""),
+    ]
+    of = proved(catalogs=[catalog(*skus)])
+    assert [row[3] for row in of["settled_sku"]] == ["0001", "0002", "0003", "0004", "0005"]
+    assert [row[3:] for row in of["asked_sku"]] == [
+        ("0001", "", True, True),
+        ("0002", "eastus", True, True),
+        ("0003", "", True, False),
+        ("0004", "", False, False),
+    ]
+
+
+def test_a_sku_outside_the_configured_regions_is_not_settled() -> None:
+    """A narrower run carries it."""
+    skus = [sku("0001", region="eastus"), sku("0002", region="japanwest")]
+    of = proved(catalogs=[catalog(*skus)], rules={"arm_regions": ("eastus",)})
+    assert [row[3] for row in of["settled_sku"]] == ["0001"]
+
+
+def test_carried_skus_and_runs_without_inventory_settle_nothing() -> None:
+    assert proved(catalogs=[catalog(carried=(sku(),))])["settled_sku"] == []
+    only: dict[str, object] = {"checks": frozenset({"availability"})}
+    assert proved(catalogs=[catalog(sku())], rules=only)["settled_sku"] == []
+
+
+GONE = Gone(country="DE", reservation_scope="AzurePlan", product_id="DZH1", sku_id="0001", at=AT)
+
+
+def test_a_gone_sku_is_one_event_and_is_remembered_with_its_titles() -> None:
+    of = proved(catalogs=[catalog(gone=(GONE,))], skus={DE: {("DZH1", "0001"): sku()}})
+    titles = (
+        '{"product_title": "Title of DZH1", "title": "Title of 0001",'
+        ' "arm_sku_name": "Standard_D4s_v5"}'
+    )
+    assert of["gone"] == [(*DE, "DZH1", "0001", AT)]
+    assert of["catalog_event"] == [(*DE, "DZH1", "0001", "left_catalog", titles, None, AT)]
+    name = ("DZH1", "0001")
+    assert of["remember"] == [remembered(where=DE, name=name, what="gone", detail=titles)]
+
+
+def test_a_gone_product_is_one_event_whatever_the_number_of_its_skus() -> None:
+    def gone(sku_id: str) -> Gone:
+        return Gone(
+            country="DE",
+            reservation_scope="AzurePlan",
+            product_id="DZH1",
+            sku_id=sku_id,
+            at=AT,
+            with_product=bool(sku_id),
+        )
+
+    of = proved(
+        catalogs=[catalog(gone=(gone(""), gone("0001"), gone("0002")))],
+        skus={DE: {("DZH1", s): sku(s) for s in ("0001", "0002")}},
+    )
+    assert [row[2:5] for row in of["catalog_event"]] == [("DZH1", "", "left_catalog")]
+    assert [row[3] for row in of["gone"]] == ["0001", "0002"]
+    assert remembered(where=DE, name=("DZH1", ""), what="view") in of["forget"]
+
+
+def test_a_run_over_some_customers_says_nothing_of_the_catalog() -> None:
+    of = proved(catalogs=[catalog(gone=(GONE,))], covers_catalog=False)
+    assert of["gone"] == of["catalog_event"] == of["remember"] == []
+
+
+def returning(*skus: str, views: Iterable[str] = ("DZH1",), **known: object) -> dict[str, Tuples]:
+    back = catalog(*(sku(s) for s in skus), views=dict.fromkeys(views, bench.VIEW))
+    return proved(catalogs=[back], **known)  # type: ignore[arg-type] # as above
+
+
+def test_a_sku_that_is_listed_again_is_one_event() -> None:
+    of = returning("0001", gone={(*DE, "DZH1", "0001"): BEFORE})
+    name = ("DZH1", "0001")
+    assert of["catalog_event"] == [(*DE, *name, "entered_catalog", "{}", BEFORE, AT)]
+    assert remembered(where=DE, name=name, what="returned", since=BEFORE) in of["remember"]
+    assert [row[:8] for row in of["forget"]] == [remembered(where=DE, name=name, what="gone")[:8]]
+    assert of["catalog_absence"] == [(*DE, *name, BEFORE)]
+
+
+def test_a_product_that_is_listed_again_is_one_event_with_its_skus() -> None:
+    absent = {(*DE, "DZH1", s): BEFORE for s in ("", "0001", "0002")}
+    of = returning("0001", "0002", gone=absent)
+    assert [row[2:5] for row in of["catalog_event"]] == [("DZH1", "", "entered_catalog")]
+
+
+def test_skus_that_are_listed_a_night_after_their_product_came_back_are_no_events() -> None:
+    """The SKU list failed on the night of the return; they left with the product."""
+    absent = {(*DE, "DZH1", s): BEFORE for s in ("0001", "0002")}
+    of = returning("0001", "0002", gone=absent, returned={(*DE, "DZH1", ""): BEFORE})
+    assert of["catalog_event"] == []
+
+
+def test_a_sku_that_left_by_itself_comes_back_by_itself_after_its_product_did() -> None:
+    earlier = BEFORE - timedelta(days=9)
+    of = returning(
+        "0001",
+        gone={(*DE, "DZH1", "0001"): BEFORE},
+        returned={(*DE, "DZH1", ""): earlier},
+    )
+    assert [row[2:5] for row in of["catalog_event"]] == [("DZH1", "0001", "entered_catalog")]
+
+
+def test_what_is_still_gone_or_gone_elsewhere_is_no_return() -> None:
+    of = returning("0002", gone={(*DE, "DZH1", "0001"): BEFORE, ("FR", "", "DZH1", "0002"): BEFORE})
+    assert of["catalog_event"] == []
+
+
+def test_a_sku_that_goes_once_more_is_not_taken_for_a_return_any_more() -> None:
+    of = proved(catalogs=[catalog(gone=(GONE,))], returned={(*DE, "DZH1", "0001"): BEFORE})
+    name = ("DZH1", "0001")
+    assert remembered(where=DE, name=name, what="returned") in of["forget"]
+    assert of["catalog_absence"] == [(*DE, *name, BEFORE)]
+
+
+def test_views_are_remembered_and_first_listings_of_the_catalog() -> None:
+    of = proved(
+        catalogs=[catalog(sku(), unlisted=frozenset({"view:Other", "DZH9"}))],
+        unlisted=frozenset({("", *DE, "DZH1"), ("", *DE, "view:Other"), ("", "FR", "", "DZH1")}),
+    )
+    assert of["remember"] == sorted(
+        [
+            remembered(where=DE, name=("DZH1", ""), what="view", detail=bench.VIEW),
+            remembered(where=DE, name=("DZH9", ""), what="unlisted"),
+            remembered(where=DE, name=("view:Other", ""), what="unlisted"),
+        ],
+        key=repr,
+    )
+    assert of["forget"] == [remembered(where=DE, name=("DZH1", ""), what="unlisted")]
+
+
+def test_new_skus_are_news_for_everybody_in_their_country() -> None:
+    of = proved(catalogs=[catalog(sku(), new=frozenset({("DZH1", "0001")}))], covers_catalog=False)
+    assert of["new_sku"] == [(*DE, "DZH1", "0001")]
+
+
+# Settled ------------------------------------------------------------------------------------
+
+
+def test_a_settled_question_is_one_row_for_each_check() -> None:
+    checks = tuple(
+        Check(
+            kind=CheckKind.INVENTORY,
+            partner_tenant_id=P,
+            customer_id=ACME,
+            country="DE",
+            product_id=product,
+        )
+        for product in ("P1", "P2")
+    )
+    each = Settled(
+        question=Question(checks=checks, segment="nonprofit"),
+        outcome=Outcome.FAILED,
+        reason=Reason.DEADLINE,
+        http_status=503,
+        attempts=3,
+        sent_at=AT,
+    )
+    table = settled_table([each])
+    assert table.column_names == list(SETTLED_COLUMNS)
+    rows = table.to_pylist()
+    assert [row["check_id"] for row in rows] == [check.check_id() for check in checks]
+    assert {(r["outcome"], r["reason"], r["http_status"], r["segment"]) for r in rows} == {
+        ("failed", "deadline", 503, "nonprofit")
+    }
+    assert settled_table([]).num_rows == 0
+
+
+def test_a_table_of_no_rows_has_its_columns() -> None:
+    for columns in facts.COLUMNS.values():
+        assert facts.table_of(columns, []).column_names == list(columns)
+
+
+def test_a_cell_that_holds_something_is_known() -> None:
+    where = Cell(partner_tenant_id=P, customer_id=ACME, country="DE")
+    known = Known(partner_tenant_id=P, cells=frozenset({where}))
+    assert known.holds(ACME, "DE")
+    assert not known.holds(ACME, "FR")
+    assert known.country_of(ACME) == ""

@@ -1,0 +1,336 @@
+"""What a run had answered survives, whatever cuts it short."""
+
+import asyncio
+import os
+import resource
+import signal
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from auditor.errors import StoreFailed, StoreUnwritable
+from auditor.journal import SYNC_RECORDS, Journal, Recorded
+from auditor.model import ApiClass, Reply, Request
+
+AT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
+OK = Reply(status=200, body=b"[]", sent_at=AT, request_id="r1")
+LARGE = msgspec.structs.replace(OK, body=b"x" * 5000)
+FAILED = Reply(status=503, body=b"busy", sent_at=AT, attempts=3)
+SILENT = Reply(status=0, cause="timeout", sent_at=AT)
+
+
+def key(number: int) -> bytes:
+    return number.to_bytes(16, "big")
+
+
+def size_of(path: Path) -> int:
+    return path.stat().st_size
+
+
+async def filled(path: Path, *replies: Reply) -> list[int]:
+    """Write a journal; return where each record ends."""
+    journal = Journal(path)
+    ends = []
+    for number, reply in enumerate(replies):
+        await journal.append(key(number), reply)
+        ends.append(size_of(path))
+    await journal.close()
+    return ends
+
+
+async def held(path: Path) -> dict[int, Reply]:
+    """Open a journal, return what it holds, and close it."""
+    journal = Journal(path)
+    replies = {n: journal.read(key(n)) for n in range(200) if key(n) in journal}
+    assert len(journal) == len(replies)
+    await journal.close()
+    return replies
+
+
+@pytest.mark.asyncio
+async def test_every_reply_is_read_back_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "p.journal"
+    await filled(path, OK, LARGE, FAILED, SILENT)
+    assert await held(path) == {0: OK, 1: LARGE, 2: FAILED, 3: SILENT}
+    assert path.stat().st_size < 5000
+
+
+@pytest.mark.asyncio
+async def test_a_torn_tail_is_cut_at_every_byte_of_the_last_record(tmp_path: Path) -> None:
+    """P11: a kill in the middle of a write loses that record and no other."""
+    path = tmp_path / "p.journal"
+    ends = await filled(path, OK, FAILED, OK)
+    whole = path.read_bytes()
+    for length in range(ends[1], ends[2]):
+        path.write_bytes(whole[:length])
+        assert await held(path) == {0: OK, 1: FAILED}
+        assert path.stat().st_size == ends[1]
+
+
+@pytest.mark.asyncio
+async def test_after_a_torn_tail_was_cut_it_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "p.journal"
+    ends = await filled(path, OK, FAILED)
+    path.write_bytes(path.read_bytes()[: ends[1] - 1])
+    journal = Journal(path)
+    await journal.append(key(1), SILENT)
+    await journal.append(key(2), LARGE)
+    await journal.close()
+    assert await held(path) == {0: OK, 1: SILENT, 2: LARGE}
+
+
+@pytest.mark.asyncio
+async def test_a_flipped_bit_loses_nothing_that_came_before_it(tmp_path: Path) -> None:
+    path = tmp_path / "p.journal"
+    ends = await filled(path, OK, FAILED)
+    whole = path.read_bytes()
+    for place in range(ends[0], ends[1]):
+        for bit in range(8):
+            spoilt = bytearray(whole)
+            spoilt[place] ^= 1 << bit
+            path.write_bytes(spoilt)
+            assert await held(path) == {0: OK}
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "tail",
+    [
+        bytes(4096),
+        bytes(8),
+        b"\xff" * 64,
+        struct.pack("<II", 2**32 - 1, 0) + b"x" * 100,
+        struct.pack("<II", 4, 0x48839247) + b"????",
+    ],
+)
+async def test_what_a_power_loss_leaves_at_the_end_is_cut(tmp_path: Path, tail: bytes) -> None:
+    """A file system may give blocks of zeros, or somebody else's, where data never arrived."""
+    path = tmp_path / "p.journal"
+    ends = await filled(path, OK, FAILED)
+    with path.open("ab") as file:
+        file.write(tail)
+    assert await held(path) == {0: OK, 1: FAILED}
+    assert path.stat().st_size == ends[1]
+
+
+@pytest.mark.asyncio
+async def test_a_whole_record_of_another_making_is_where_a_journal_ends(tmp_path: Path) -> None:
+    path = tmp_path / "p.journal"
+    await filled(path, OK)
+    payload = msgspec.msgpack.encode({"not": "a record"})
+    with path.open("ab") as file:
+        file.write(struct.pack("<II", len(payload), zlib.crc32(payload)) + payload)
+    assert await held(path) == {0: OK}
+
+
+replies = st.builds(
+    Reply,
+    status=st.sampled_from([0, 200, 404, 503]),
+    body=st.binary(max_size=2000),
+    cause=st.sampled_from(["", "timeout"]),
+    request_id=st.text(max_size=5),
+    attempts=st.integers(1, 3),
+    throttled=st.integers(0, 3),
+    sent_at=st.just(AT),
+)
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), replies), max_size=30), st.integers(0, 30))
+@settings(deadline=None, max_examples=50)
+def test_opened_again_it_holds_the_first_reply_to_each_question(
+    tmp_path_factory: pytest.TempPathFactory, appended: list[tuple[int, Reply]], reopened: int
+) -> None:
+    path = tmp_path_factory.mktemp("journal") / "p.journal"
+
+    async def write() -> dict[int, Reply]:
+        journal = Journal(path)
+        for place, (number, reply) in enumerate(appended):
+            if place == reopened:
+                await journal.close()
+                journal = Journal(path)
+            await journal.append(key(number), reply)
+        await journal.close()
+        return await held(path)
+
+    expected: dict[int, Reply] = {}
+    for number, reply in appended:
+        expected.setdefault(number, reply)
+    assert asyncio.run(write()) == expected
+
+
+@pytest.mark.asyncio
+async def test_it_is_synced_after_so_many_records_at_most(tmp_path: Path) -> None:
+    """P11: a power loss takes 64 answers or one second, no more."""
+    assert SYNC_RECORDS <= 64
+    journal = Journal(tmp_path / "p.journal")
+    unsynced = []
+    for number in range(3 * SYNC_RECORDS):
+        await journal.append(key(number), OK)
+        unsynced.append(journal._unsynced)  # noqa: SLF001 - nothing else shows a sync
+    await journal.close()
+    assert max(unsynced) < SYNC_RECORDS
+    assert unsynced.count(0) == 3
+
+
+@pytest.mark.asyncio
+async def test_many_at_once_are_all_kept(tmp_path: Path) -> None:
+    path = tmp_path / "p.journal"
+    journal = Journal(path)
+    await asyncio.gather(*(journal.append(key(n), OK) for n in range(150)))
+    await journal.sync()
+    assert (await held(path)).keys() == set(range(150))
+    await journal.close()
+
+
+# What is kept of it ----------------------------------------------------------------------
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("which", "kept"), [("none", set()), ("failed", {2, 3}), ("all", {0, 1, 2, 3})]
+)
+async def test_of_a_finished_run_only_the_raw_replies_asked_for_are_kept(
+    tmp_path: Path, which: str, kept: set[int]
+) -> None:
+    path = tmp_path / "p.journal"
+    await filled(path, OK, LARGE, FAILED, SILENT)
+    journal = Journal(path)
+    journal.keep(which)
+    await journal.close()
+    assert (await held(path)).keys() == kept
+    assert sorted(os.listdir(tmp_path)) == ["p.journal"]  # noqa: PTH208
+
+
+@pytest.mark.asyncio
+async def test_a_run_without_a_snapshot_forgets_its_failures_and_asks_them_again(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "p.journal"
+    await filled(path, OK, FAILED, SILENT, LARGE)
+    journal = Journal(path)
+    journal.forget_failures()
+    await journal.close()
+    assert await held(path) == {0: OK, 3: LARGE}
+
+
+@pytest.mark.asyncio
+async def test_nobody_else_can_read_it(tmp_path: Path) -> None:
+    """S12: replies hold customers' data."""
+    path = tmp_path / "p.journal"
+    await filled(path, OK)
+    assert path.stat().st_mode & 0o077 == 0
+    journal = Journal(path)
+    journal.keep("failed")
+    await journal.close()
+    assert path.stat().st_mode & 0o077 == 0
+
+
+# Faults of the disk ---------------------------------------------------------------------
+
+
+def test_where_it_cannot_be_made_it_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreUnwritable, match="cannot open the journal"):
+        Journal(tmp_path / "file" / "p.journal")
+
+
+# Recorded -----------------------------------------------------------------------------------
+
+ASK = Request(endpoint="e", method="GET", path="/v1/p", api_class=ApiClass.CATALOG)
+
+
+class Sender:
+    def __init__(self, *script: Reply) -> None:
+        self.script = list(script)
+        self.asked: list[Request] = []
+
+    async def __call__(self, request: Request) -> Reply:
+        self.asked.append(request)
+        return self.script.pop(0)
+
+
+@pytest.mark.asyncio
+async def test_a_resumed_run_sees_the_replies_of_the_first_and_asks_only_the_rest(
+    tmp_path: Path,
+) -> None:
+    """P11."""
+    other = msgspec.structs.replace(ASK, path="/v1/q")
+    journal = Journal(tmp_path / "p.journal")
+    first = await Recorded(journal, Sender(FAILED))(ASK)
+    await journal.close()
+
+    journal = Journal(tmp_path / "p.journal")
+    sender = Sender(OK)
+    recorded = Recorded(journal, sender)
+    assert [await recorded(ASK), await recorded(other)] == [first, OK]
+    assert sender.asked == [other]
+    assert (recorded.replayed, recorded.calls, recorded.retries) == (1, 4, 2)
+    await journal.close()
+
+
+@pytest.mark.asyncio
+async def test_a_question_put_again_on_purpose_is_another_question(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "p.journal")
+    sender = Sender(OK, FAILED)
+    recorded = Recorded(journal, sender)
+    assert await recorded(ASK) == OK
+    assert await recorded(msgspec.structs.replace(ASK, round=1)) == FAILED
+    assert await recorded(ASK) == OK
+    assert len(sender.asked) == 2
+    await journal.close()
+
+
+@pytest.mark.asyncio
+async def test_each_question_is_counted_once_with_its_attempts(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "p.journal")
+    throttled = msgspec.structs.replace(OK, attempts=3, throttled=2)
+    recorded = Recorded(journal, Sender(throttled))
+    for _ in range(3):
+        await recorded(ASK)
+    assert (recorded.calls, recorded.retries, recorded.throttled) == (3, 2, 2)
+    await journal.close()
+
+
+@contextmanager
+def no_file_larger_than(size: int) -> Iterator[None]:
+    """Make writing beyond a size fail, as a full disk does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+
+
+@pytest.mark.asyncio
+async def test_a_failing_disk_stops_the_run(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "p.journal")
+    await journal.append(key(0), OK)
+    limit = no_file_larger_than(size_of(journal.path) + 10)
+    with limit, pytest.raises(StoreFailed, match="cannot write the journal"):
+        await journal.append(key(1), OK)
+    assert key(1) not in journal
+    await journal.close()
+    assert await held(journal.path) == {0: OK}
+
+
+@pytest.mark.asyncio
+async def test_where_it_cannot_be_thinned_out_it_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "p.journal"
+    await filled(path, FAILED, FAILED)
+    journal = Journal(path)
+    refusal = pytest.raises(StoreFailed, match="cannot rewrite the journal")
+    with no_file_larger_than(50), refusal:
+        journal.keep("failed")
+    await journal.close()
+    assert await held(path) == {0: FAILED, 1: FAILED}

@@ -1,0 +1,548 @@
+"""Scope and SKUs to the fewest calls."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import pytest
+import scope_bench as bench
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scope_bench import ACME, BOTH, azure, catalog, found, held, legacy_azure, licence, plan, sku
+
+from auditor.model import (
+    CatalogFound,
+    Check,
+    CheckKind,
+    CustomerFound,
+    Outcome,
+    Question,
+    Reason,
+    Unasked,
+)
+from auditor.plan import REGION_UNKNOWN, Plan
+
+WITH_REGION = f"ArmRegionName;{BOTH}"
+Key = tuple[str, str, str, str, str, str]
+"""Customer, country, Azure subscription, region, product and SKU."""
+
+
+def planned(
+    *customers: CustomerFound, catalogs: Iterable[CatalogFound] | None = None, **rules: object
+) -> Plan:
+    """Return a plan over one product of two SKUs, unless catalogs are given."""
+    default = (catalog(sku("0001"), sku("0002")),)
+    return Plan(
+        bench.rules(**rules), default if catalogs is None else catalogs, customers=customers
+    )
+
+
+def calls(of: Plan, kind: str = "inventory") -> list[Question]:
+    return [q for q in of.questions() if isinstance(q, Question) and q.checks[0].kind.value == kind]
+
+
+def unasked(of: Plan, kind: str = "inventory") -> list[tuple[Outcome, str]]:
+    return [
+        (q.outcome, q.reason)
+        for q in of.questions()
+        if isinstance(q, Unasked) and q.check.kind.value == kind
+    ]
+
+
+def checks(of: Plan, kind: str = "inventory") -> list[Check]:
+    return [check for question in calls(of, kind) for check in question.checks]
+
+
+def keys(of: Plan) -> Counter[Key]:
+    """Return every inventory key that the plan's answers settle, and how often."""
+    skus = {
+        (country, t.product_id, t.region): t.skus
+        for (country, _), targets in of.targets.items()
+        for t in targets
+        if not t.sku_id
+    }
+    return Counter(
+        (c.customer_id, c.country, c.azure_subscription_id, c.arm_region, c.product_id, sku_id)
+        for c in checks(of)
+        for sku_id in ((c.sku_id,) if c.sku_id else skus[c.country, c.product_id, c.arm_region])
+    )
+
+
+# Batches ------------------------------------------------------------------------------------
+
+
+def test_products_that_share_a_context_go_out_in_one_call() -> None:
+    skus = [sku(s, p) for p in ("P1", "P2", "P3") for s in ("0001", "0002")]
+    [call] = calls(planned(found(azure()), catalogs=[catalog(*skus)]))
+    assert [(c.product_id, c.sku_id) for c in call.checks] == [("P1", ""), ("P2", ""), ("P3", "")]
+    assert call.variables == ("AzureSubscriptionId", "CustomerId")
+
+
+@pytest.mark.parametrize(("size", "expected"), [(1, [1] * 7), (3, [3, 3, 1]), (7, [7]), (50, [7])])
+def test_a_call_holds_no_more_than_the_batch_size(size: int, expected: list[int]) -> None:
+    skus = [sku("0001", f"P{n}") for n in range(7)]
+    plan_ = planned(found(azure()), catalogs=[catalog(*skus)], batch_size=size)
+    assert [len(call.checks) for call in calls(plan_)] == expected
+
+
+def test_only_variables_that_a_sku_asks_for_are_sent() -> None:
+    skus = [
+        sku("0001", "P1", variables=BOTH),
+        sku("0001", "P2", variables=WITH_REGION, region="KoreaSouth"),
+        sku("0001", "P3", variables="CustomerId"),
+        sku("0001", "P4", variables=""),
+    ]
+    plan_ = planned(found(azure()), catalogs=[catalog(*skus)])
+    sent = {
+        q.checks[0].product_id: (
+            q.variables,
+            q.arm_region_name,
+            q.checks[0].customer_id,
+            q.checks[0].azure_subscription_id,
+        )
+        for q in calls(plan_)
+    }
+    both = ("AzureSubscriptionId", "CustomerId")
+    assert sent == {
+        "P1": (both, "", ACME, "a1"),
+        "P2": (("ArmRegionName", *both), "KoreaSouth", ACME, "a1"),
+        "P3": (("CustomerId",), "", ACME, ""),
+        "P4": ((), "", "", ""),
+    }
+
+
+def test_a_sku_that_asks_for_no_subscription_is_asked_once_for_all_of_them() -> None:
+    skus = [sku("0001", "P1"), sku("0001", "P2", variables="CustomerId")]
+    plan_ = planned(found(azure("a1"), azure("a2")), catalogs=[catalog(*skus)])
+    assert Counter((c.product_id, c.azure_subscription_id) for c in checks(plan_)) == Counter(
+        [("P1", "a1"), ("P1", "a2"), ("P2", "")]
+    )
+
+
+def test_what_belongs_to_no_customer_is_asked_only_in_a_run_over_all_of_them() -> None:
+    """`by_country` is false with --customer."""
+    catalogs = [catalog(sku(variables="", country="DE"))]
+    assert len(checks(planned(found(azure()), catalogs=catalogs))) == 1
+    assert checks(planned(found(azure()), catalogs=catalogs, by_country=False)) == []
+
+
+def test_a_sku_without_a_region_is_asked_once_for_each_configured_one() -> None:
+    placeless = [catalog(sku(variables=WITH_REGION, region=""))]
+    plan_ = planned(found(azure()), catalogs=placeless, arm_regions=("eastus", "japanwest"))
+    assert [(c.arm_region, q.arm_region_name) for q in calls(plan_) for c in q.checks] == [
+        ("eastus", "eastus"),
+        ("japanwest", "japanwest"),
+    ]
+
+
+def test_with_no_regions_to_ask_for_it_is_skipped_and_says_so() -> None:
+    placeless = [catalog(sku(variables=WITH_REGION, region=""))]
+    plan_ = planned(found(azure()), catalogs=placeless)
+    assert unasked(plan_) == [(Outcome.SKIPPED, REGION_UNKNOWN)]
+
+
+def test_the_resource_type_goes_with_its_views_products() -> None:
+    catalogs = [
+        catalog(sku("0001", "P1"), sku("0001", "P2"), views={"P1": bench.VIEW, "P2": "Other"})
+    ]
+    plan_ = planned(found(azure()), catalogs=catalogs, resource_types={bench.VIEW: "VMs"})
+    assert {q.checks[0].product_id: q.resource_type for q in calls(plan_)} == {
+        "P1": "VMs",
+        "P2": "",
+    }
+
+
+# Properties ---------------------------------------------------------------------------------
+
+
+@st.composite
+def scopes(draw: st.DrawFn) -> tuple[list[CustomerFound], list[CatalogFound]]:
+    """Draw customers with eligible and other subscriptions, and a catalog for each country."""
+    some_skus = st.lists(
+        st.builds(
+            sku,
+            st.sampled_from(["0001", "0002", "0003"]),
+            st.sampled_from(["P1", "P2", "P3"]),
+            variables=st.sampled_from([BOTH, BOTH, WITH_REGION, "CustomerId", ""]),
+            region=st.sampled_from(["", "EastUS", "japanwest"]),
+            prerequisites=st.sampled_from(["InventoryCheck", "InventoryCheck", ""]),
+        ),
+        max_size=9,
+        unique_by=lambda s: s.name,
+    )
+    catalogs = [
+        catalog(*(msgspec.structs.replace(s, country=c) for s in draw(some_skus)), country=c)
+        for c in ("DE", "FR")
+    ]
+    statuses = st.sampled_from(["active", "active", "suspended"])
+    registrations = st.sampled_from(["Registered", "registered", "NotRegistered", "unknown"])
+    customers = [
+        found(
+            *(
+                azure(
+                    f"{name}-{n}",
+                    customer_id=name,
+                    status=draw(statuses),
+                    registration=draw(registrations),
+                )
+                for n in range(draw(st.integers(0, 3)))
+            ),
+            customer_id=name,
+            countries=draw(st.sampled_from([("DE",), ("FR",), ("DE", "FR"), ("BR",), ("JP",)])),
+        )
+        for name in ("c1", "c2")[: draw(st.integers(0, 2))]
+    ]
+    return customers, catalogs
+
+
+@given(scopes(), st.integers(1, 5), st.sampled_from([None, ("eastus", "japanwest")]))
+@settings(deadline=None)
+def test_each_eligible_subscription_and_asked_sku_is_asked_exactly_once(
+    scope: tuple[list[CustomerFound], list[CatalogFound]],
+    batch_size: int,
+    regions: tuple[str, ...] | None,
+) -> None:
+    customers, catalogs = scope
+    plan_ = planned(*customers, catalogs=catalogs, batch_size=batch_size, arm_regions=regions)
+    assert keys(plan_) == Counter(expected_keys(customers, catalogs, regions))
+
+
+def expected_keys(
+    customers: Sequence[CustomerFound],
+    catalogs: Sequence[CatalogFound],
+    arm_regions: tuple[str, ...] | None,
+) -> Iterable[Key]:
+    """Yield every question of a scope, one by one: `design.md` section 4."""
+    for of in catalogs:
+        for each in of.skus:
+            if "InventoryCheck" not in each.purchase_prerequisites:
+                continue
+            regions: Sequence[str] = [""]
+            if "ArmRegionName" in each.inventory_variables:
+                regions = [each.region] if each.region else arm_regions or ()
+            for region in regions:
+                for customer_id, name in contexts(customers, of.country, each.inventory_variables):
+                    yield (customer_id, of.country, name, region, *each.name)
+
+
+def contexts(
+    customers: Sequence[CustomerFound], country: str, variables: str
+) -> Iterable[tuple[str, str]]:
+    """Yield customer and Azure subscription of each context that variables call for."""
+    here = [c for c in customers if country in c.countries]
+    if "AzureSubscriptionId" in variables:
+        for each in here:
+            for name in each.azure_subscriptions:
+                if name.status == "active" and name.registration_status.lower() == "registered":
+                    yield each.customer.customer_id, name.azure_subscription_id
+    elif "CustomerId" in variables:
+        yield from ((each.customer.customer_id, "") for each in here)
+    else:
+        yield "", ""
+
+
+@given(scopes(), st.integers(1, 5))
+@settings(deadline=None)
+def test_batches_share_everything_that_is_sent_and_no_check_is_in_two(
+    scope: tuple[list[CustomerFound], list[CatalogFound]], batch_size: int
+) -> None:
+    customers, catalogs = scope
+    plan_ = planned(*customers, catalogs=catalogs, batch_size=batch_size)
+    ids = [check.check_id() for check in checks(plan_)]
+    assert len(ids) == len(set(ids))
+    for question in calls(plan_):
+        assert 1 <= len(question.checks) <= batch_size
+        shared = {
+            (c.customer_id, c.country, c.azure_subscription_id, c.arm_region, c.reservation_scope)
+            for c in question.checks
+        }
+        assert len(shared) == 1
+
+
+@given(scopes())
+@settings(deadline=None)
+def test_what_is_not_asked_has_a_reason_and_a_check_of_its_own(
+    scope: tuple[list[CustomerFound], list[CatalogFound]],
+) -> None:
+    plan_ = planned(*scope[0], catalogs=scope[1])
+    others = [q for q in plan_.questions() if isinstance(q, Unasked)]
+    assert all(q.reason and q.outcome in {Outcome.SKIPPED, Outcome.NOT_ELIGIBLE} for q in others)
+    ids = [q.check.check_id() for q in others]
+    assert len(ids) == len(set(ids))
+    assert set(ids).isdisjoint(check.check_id() for check in checks(plan_))
+
+
+def test_a_thousand_customers_cost_a_fortieth_of_the_naive_calls_and_answer_the_same_keys() -> None:
+    """2,000 contexts, 40 products of 300 SKUs: the naive way asks each product by itself."""
+    products = [f"P{n:02}" for n in range(40)]
+    of = catalog(*(sku(f"{s:04}", p) for p in products for s in range(300)))
+    customers = [
+        found(
+            azure(f"c{n}-1", customer_id=f"c{n}"),
+            azure(f"c{n}-2", customer_id=f"c{n}"),
+            customer_id=f"c{n}",
+        )
+        for n in range(1000)
+    ]
+    plan_ = planned(*customers, catalogs=[of])
+    naive = {
+        (f"c{n}", "DE", f"c{n}-{s}", "", product)
+        for n in range(1000)
+        for s in (1, 2)
+        for product in products
+    }
+    questions = calls(plan_)
+    assert len(naive) == 80_000
+    assert len(questions) <= len(naive) / 40
+    assert {t.skus for targets in plan_.targets.values() for t in targets} == {
+        tuple(f"{s:04}" for s in range(300))
+    }
+    asked = [
+        (c.customer_id, c.country, c.azure_subscription_id, c.arm_region, c.product_id)
+        for q in questions
+        for c in q.checks
+    ]
+    assert len(asked) == len(naive)
+    assert set(asked) == naive
+
+
+# Not eligible -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("customer", "reason"),
+    [
+        (found(azure(registration="NotRegistered")), Reason.PLAN_NOT_REGISTERED),
+        (found(azure(registration="Registering")), Reason.PLAN_NOT_REGISTERED),
+        (found(azure(registration="")), Reason.PLAN_NOT_REGISTERED),
+        (found(azure(status="suspended")), Reason.SUBSCRIPTION_INACTIVE),
+        (found(azure(), holds=[plan(status="suspended")]), Reason.SUBSCRIPTION_INACTIVE),
+        (found(azure(), countries=("BR",)), Reason.MARKET_WITHOUT_RESERVATIONS),
+        (found(azure(), countries=("JP",)), Reason.COUNTRY_NOT_CONFIGURED),
+        (found(azure(plan_id="legacy"), holds=[legacy_azure()]), Reason.OFFER_IS_LEGACY),
+    ],
+)
+def test_a_rule_that_leaves_nothing_to_ask_is_one_check_not_eligible(
+    customer: CustomerFound, reason: Reason
+) -> None:
+    """One for each Azure subscription or country, not one for each product."""
+    plan_ = planned(customer, catalogs=[catalog(sku("0001", "P1"), sku("0001", "P2"))])
+    assert checks(plan_) == []
+    assert unasked(plan_) == [(Outcome.NOT_ELIGIBLE, reason)]
+
+
+def test_a_customer_that_is_no_reseller_customer_is_asked_nothing() -> None:
+    stranger = found(ineligible=Reason.RELATIONSHIP_NOT_RESELLER, holds=(), countries=())
+    plan_ = planned(stranger)
+    expected = [(Outcome.NOT_ELIGIBLE, Reason.RELATIONSHIP_NOT_RESELLER)]
+    assert unasked(plan_) == unasked(plan_, "availability") == expected
+    assert checks(plan_) == checks(plan_, "availability") == []
+
+
+def test_a_customer_that_left_has_no_checks_at_all() -> None:
+    assert list(planned(found(left=True)).questions()) == []
+
+
+def test_a_legacy_subscription_is_asked_in_its_own_scope_if_that_is_configured() -> None:
+    """It needs no registration: that is for Azure plans."""
+    legacy = found(azure(plan_id="legacy", registration=""), holds=[legacy_azure()])
+    plan_ = planned(
+        legacy,
+        catalogs=[catalog(sku()), catalog(sku(scope=""), scope="")],
+        reservation_scopes=("AzurePlan", ""),
+    )
+    assert {(c.azure_subscription_id, c.reservation_scope) for c in checks(plan_)} == {("a1", "")}
+    assert unasked(plan_) == []
+
+
+def test_without_check_registration_nobody_looks_at_it() -> None:
+    plan_ = planned(found(azure(registration="")), check_registration=False)
+    assert len(checks(plan_)) == 1
+
+
+def test_subscriptions_that_are_not_configured_are_not_asked_and_not_told() -> None:
+    plan_ = planned(found(azure("a1"), azure("a2")), azure_subscriptions=frozenset({"a2"}))
+    assert {c.azure_subscription_id for c in checks(plan_)} == {"a2"}
+    assert unasked(plan_) == []
+
+
+def test_the_plan_names_the_subscriptions_of_which_there_is_nothing_to_ask() -> None:
+    plan_ = planned()
+    customer = found(
+        azure("a1"),
+        azure("a2", status="suspended"),
+        azure("a3", registration="unknown"),
+        azure("a4"),
+        carried=frozenset({"a4"}),
+    )
+    assert plan_.not_eligible(customer) == ["a2"]
+
+
+# Skipped ------------------------------------------------------------------------------------
+
+
+def test_a_subscription_known_from_before_under_a_failed_listing_is_skipped_check_by_check() -> (
+    None
+):
+    products = [catalog(sku("0001", "P1"), sku("0001", "P2"), sku("0001", "P3", variables=""))]
+    customer = found(azure(), carried=frozenset({"a1"}))
+    plan_ = planned(customer, catalogs=products, by_country=False)
+    assert unasked(plan_) == [(Outcome.SKIPPED, Reason.LISTING_FAILED)] * 2
+    assert checks(plan_) == []
+
+
+def test_an_unreadable_registration_is_skipped_check_by_check() -> None:
+    """Not a rule but a fault: it counts against the run."""
+    products = [catalog(sku("0001", "P1"), sku("0001", "P2"))]
+    plan_ = planned(found(azure(registration="unknown")), catalogs=products)
+    assert unasked(plan_) == [(Outcome.SKIPPED, Reason.REGISTRATION_UNREADABLE)] * 2
+
+
+def test_a_failed_customer_of_whom_nothing_is_known_is_one_skipped_check_of_each_kind() -> None:
+    customer = found(holds=(), failed=Reason.LISTING_FAILED)
+    plan_ = planned(customer)
+    expected = [(Outcome.SKIPPED, Reason.LISTING_FAILED)]
+    assert unasked(plan_) == unasked(plan_, "availability") == expected
+
+
+def test_a_failed_customer_with_known_subscriptions_is_skipped_in_full() -> None:
+    customer = found(
+        azure("a1"), azure("a2"), failed=Reason.LISTING_FAILED, carried=frozenset({"a1", "a2"})
+    )
+    plan_ = planned(customer)
+    assert unasked(plan_) == [(Outcome.SKIPPED, Reason.LISTING_FAILED)] * 2
+    assert unasked(plan_, "availability") == [(Outcome.SKIPPED, Reason.LISTING_FAILED)]
+
+
+def test_a_product_whose_skus_could_not_be_listed_is_skipped_for_each_subscription() -> None:
+    broken = catalog(sku("0001", "P1"), failed=frozenset({"P2"}))
+    plan_ = planned(found(azure("a1"), azure("a2")), catalogs=[broken])
+    skipped = [q.check for q in plan_.questions() if isinstance(q, Unasked)]
+    assert [(c.azure_subscription_id, c.product_id) for c in skipped] == [
+        ("a1", "P2"),
+        ("a2", "P2"),
+    ]
+
+
+# Availability -------------------------------------------------------------------------------
+
+
+def asked(of: Plan) -> set[tuple[str, str, str, str, str]]:
+    return {
+        (c.customer_id, c.country, c.reservation_scope, c.product_id, c.sku_id)
+        for c in checks(of, "availability")
+    }
+
+
+LICENCES = [plan(), licence("l1", "CFQ7", "0001"), licence("l2", "CFQ8", "0002")]
+
+
+def test_held_asks_each_licence_once_by_customer() -> None:
+    twice = [*LICENCES, licence("l3", "CFQ7", "0001")]
+    plan_ = planned(found(holds=twice))
+    assert asked(plan_) == {(ACME, "", "", "CFQ7", "0001"), (ACME, "", "", "CFQ8", "0002")}
+    assert len(calls(plan_, "availability")) == 2
+
+
+def test_an_inactive_licence_is_not_eligible_unless_an_active_one_is_the_same() -> None:
+    holds = [licence("l1", status="suspended"), licence("l2", "CFQ8")]
+    plan_ = planned(found(holds=holds))
+    assert unasked(plan_, "availability") == [(Outcome.NOT_ELIGIBLE, Reason.SUBSCRIPTION_INACTIVE)]
+    plan_ = planned(found(holds=[*holds, licence("l3")]))
+    assert unasked(plan_, "availability") == []
+
+
+def test_legacy_licences_are_told_once_and_legacy_azure_is_none() -> None:
+    guid = "796b6b5f-613c-4e24-a17c-eba730d49c02"
+    holds = [held("l1", offer=guid), held("l2", offer=guid.upper()), legacy_azure()]
+    plan_ = planned(found(holds=holds))
+    assert unasked(plan_, "availability") == [(Outcome.NOT_ELIGIBLE, Reason.OFFER_IS_LEGACY)]
+
+
+RESERVATION = sku("0001", "DZH1")
+OTHER = sku("0001", "CFQ9", variables="", prerequisites="")
+LISTED = [catalog(RESERVATION, OTHER, named=frozenset({("DZH1", ""), ("CFQ9", "0001")}))]
+
+
+def test_listed_asks_what_the_configuration_names_reservations_by_country() -> None:
+    plan_ = planned(found(holds=LICENCES[:2]), catalogs=LISTED, availability="listed")
+    assert asked(plan_) == {
+        (ACME, "", "", "CFQ7", "0001"),
+        (ACME, "", "", "CFQ9", "0001"),
+        ("", "DE", "AzurePlan", "DZH1", "0001"),
+    }
+
+
+def test_all_asks_the_whole_catalog() -> None:
+    catalogs = [catalog(RESERVATION, OTHER, sku("0002", "DZH1"))]
+    plan_ = planned(found(holds=()), catalogs=catalogs, availability="all")
+    assert asked(plan_) == {
+        (ACME, "", "", "CFQ9", "0001"),
+        ("", "DE", "AzurePlan", "DZH1", "0001"),
+        ("", "DE", "AzurePlan", "DZH1", "0002"),
+    }
+
+
+def test_held_asks_nothing_by_country() -> None:
+    assert asked(planned(found(holds=()), catalogs=LISTED)) == set()
+
+
+def test_what_is_always_asked_is_asked_of_every_customer_product_by_product_or_sku_by_sku() -> None:
+    """Azure savings plans: no inventory check, no licence, visible by customer only."""
+    savings = sku("0001", "DZH318Z09V6F", variables="", prerequisites="")
+    plan_ = planned(
+        found(holds=()),
+        catalogs=[catalog(RESERVATION, savings, view="")],
+        availability_always=("DZH318Z09V6F", "CFQ5:000S"),
+    )
+    assert asked(plan_) == {
+        (ACME, "", "", "CFQ5", "000S"),
+        (ACME, "", "", "DZH318Z09V6F", "0001"),
+    }
+
+
+def test_in_a_run_over_one_country_by_customer_availability_is_not_asked() -> None:
+    """It belongs to no country (--country)."""
+    plan_ = planned(found(azure(), holds=LICENCES), by_customer=False)
+    assert checks(plan_, "availability") == []
+    assert unasked(plan_, "availability") == []
+    assert len(checks(plan_)) == 1
+
+
+def test_in_a_run_over_one_customer_by_country_availability_is_not_asked() -> None:
+    plan_ = planned(
+        found(holds=LICENCES[:2]), catalogs=LISTED, availability="listed", by_country=False
+    )
+    assert {customer for customer, *_ in asked(plan_)} == {ACME}
+
+
+@pytest.mark.parametrize(
+    ("segments", "expected"),
+    [
+        (("commercial",), [""]),
+        (("commercial", "education"), [""]),
+        (("nonprofit",), ["nonprofit"]),
+        (("commercial", "nonprofit"), ["", "nonprofit"]),
+    ],
+)
+def test_nonprofit_is_asked_for_by_itself(segments: tuple[str, ...], expected: list[str]) -> None:
+    """A country's list holds every segment but nonprofit (facts 1.11)."""
+    plan_ = planned(catalogs=LISTED, availability="listed", segments=segments)
+    assert [q.segment for q in calls(plan_, "availability")] == expected
+
+
+@pytest.mark.parametrize("kind", ["inventory", "availability"])
+def test_only_configured_checks_are_made(kind: str) -> None:
+    customers = (
+        found(
+            azure(), azure("a2", status="suspended"), holds=[*LICENCES, licence("x", status="?")]
+        ),
+        found(holds=(), customer_id="c2", failed=Reason.LISTING_FAILED),
+        found(holds=(), customer_id="c3", ineligible=Reason.RELATIONSHIP_NOT_RESELLER),
+    )
+    plan_ = planned(*customers, availability="all", checks=frozenset({CheckKind(kind)}))
+    kinds = {
+        q.check.kind.value if isinstance(q, Unasked) else q.checks[0].kind.value
+        for q in plan_.questions()
+    }
+    assert kinds == {kind}

@@ -1,0 +1,259 @@
+"""Which run `--resume` goes on with, and who holds the lock of full runs."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from auditor.errors import InputMissing, Locked, ScopeError, StoreUnwritable
+from auditor.run_state import Header, Runs
+from auditor.settings import Limits, Narrow, Partner, Settings
+
+TENANTS = ("aaaaaaaa-0000-0000-0000-000000000001", "aaaaaaaa-0000-0000-0000-000000000002")
+NOW = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
+SETTINGS = Settings(partner=(Partner(name="eu", tenant_id=TENANTS[0], countries=("DE",)),))
+RESUME = Narrow(resume="")
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Runs:
+    return Runs(tmp_path / "state")
+
+
+def begun(
+    runs: Runs,
+    hours_ago: float = 0,
+    *,
+    settings: Settings = SETTINGS,
+    narrow: Narrow | None = None,
+    entropy: str = "0a0b0c",
+) -> Header:
+    at = NOW - timedelta(hours=hours_ago)
+    header = runs.begin(settings, narrow or Narrow(), TENANTS, at, entropy)
+    runs.keep(header)
+    return header
+
+
+def resumed(runs: Runs, narrow: Narrow = RESUME, settings: Settings = SETTINGS) -> str | None:
+    header = runs.to_resume(settings, narrow, NOW)
+    return header.run_id if header else None
+
+
+def differently(**run: object) -> Settings:
+    return msgspec.structs.replace(SETTINGS, run=msgspec.structs.replace(SETTINGS.run, **run))
+
+
+# Ids ----------------------------------------------------------------------------------------
+
+
+def test_run_and_snapshots_are_named_for_when_it_began(runs: Runs) -> None:
+    header = begun(runs)
+    assert header.run_id == "20261121T020000Z-0a0b0c"
+    assert header.snapshots == {
+        TENANTS[0]: "20261121T020000Z-0a0b0d",
+        TENANTS[1]: "20261121T020000Z-0a0b0e",
+    }
+
+
+@pytest.mark.parametrize("entropy", ["ffffff", "fffffe", "0", "123456789abcdef"])
+def test_ids_fit_their_grammar_and_differ_whatever_the_entropy(runs: Runs, entropy: str) -> None:
+    header = begun(runs, entropy=entropy)
+    names = [header.run_id, *header.snapshots.values()]
+    assert len(set(names)) == 3
+    for name in names:
+        stamp, _, digits = name.partition("-")
+        assert stamp == "20261121T020000Z"
+        assert len(digits) == 6
+        assert int(digits, 16) >= 0
+
+
+# Resume -------------------------------------------------------------------------------------
+
+
+def test_without_the_flag_a_new_run_starts(runs: Runs) -> None:
+    begun(runs)
+    assert resumed(runs, Narrow()) is None
+
+
+def test_with_nothing_to_go_on_with_a_new_run_starts(runs: Runs) -> None:
+    assert resumed(runs) is None
+
+
+def test_the_newest_unfinished_run_goes_on(runs: Runs) -> None:
+    begun(runs, 3)
+    newest = begun(runs, 1)
+    begun(runs, 2)
+    assert resumed(runs) == newest.run_id
+
+
+def test_a_finished_run_does_not_go_on_but_an_older_unfinished_one_does(runs: Runs) -> None:
+    older = begun(runs, 2)
+    runs.finish(begun(runs, 1))
+    assert resumed(runs) == older.run_id
+
+
+def test_a_run_older_than_the_maximum_does_not_go_on(runs: Runs) -> None:
+    begun(runs, 12.01)
+    assert resumed(runs) is None
+    at_the_limit = begun(runs, 12)
+    assert resumed(runs) == at_the_limit.run_id
+    assert resumed(runs, settings=differently(resume_max_age_hours=1)) is None
+
+
+@pytest.mark.parametrize(
+    ("other", "narrow"),
+    [
+        (differently(batch_size=7), Narrow()),
+        (SETTINGS, Narrow(customers=("11111111-0000-0000-0000-000000000001",))),
+        (SETTINGS, Narrow(countries=("DE",))),
+        (SETTINGS, Narrow(partners=("eu",))),
+    ],
+)
+def test_a_run_of_another_configuration_or_other_flags_does_not_go_on(
+    runs: Runs, other: Settings, narrow: Narrow
+) -> None:
+    begun(runs, settings=other, narrow=narrow)
+    assert resumed(runs) is None
+
+
+def test_what_does_not_change_the_questions_does_not_change_the_run(runs: Runs) -> None:
+    header = begun(runs, settings=differently(keep_raw="all"))
+    assert resumed(runs) == header.run_id
+
+
+def test_a_folder_that_is_no_run_is_passed_over(runs: Runs) -> None:
+    header = begun(runs, 1)
+    broken = runs.folder(begun(runs)) / "run.json"
+    broken.write_text('{"run_id": ')
+    (broken.parent.parent / "20261121T020000Z-ffffff").mkdir()
+    assert resumed(runs) == header.run_id
+
+
+# A named run --------------------------------------------------------------------------------
+
+
+def test_a_named_run_goes_on_however_old_it_is(runs: Runs) -> None:
+    header = begun(runs, 500)
+    begun(runs, 1)
+    assert resumed(runs, Narrow(resume=header.run_id)) == header.run_id
+
+
+def test_a_named_run_that_is_unknown_says_so(runs: Runs) -> None:
+    begun(runs)
+    with pytest.raises(InputMissing, match="no run 20200101T000000Z-000000") as refusal:
+        resumed(runs, Narrow(resume="20200101T000000Z-000000"))
+    assert (refusal.value.exit_status, refusal.value.error_code) == (66, "E_RUN_UNKNOWN")
+
+
+@pytest.mark.parametrize("name", ["..", "../../etc", "a/b", "%2e%2e", "x" * 300, "\0"])
+def test_a_name_is_never_a_path(runs: Runs, name: str) -> None:
+    """S9."""
+    begun(runs)
+    with pytest.raises(InputMissing):
+        resumed(runs, Narrow(resume=name))
+
+
+def test_a_named_run_of_another_configuration_says_what_differs(runs: Runs) -> None:
+    other = msgspec.structs.replace(
+        differently(batch_size=7),
+        partner=(msgspec.structs.replace(SETTINGS.partner[0], limits=Limits(catalog=1)),),
+    )
+    header = begun(runs, settings=other, narrow=Narrow(countries=("DE",)))
+    with pytest.raises(ScopeError) as refusal:
+        resumed(runs, Narrow(resume=header.run_id))
+    assert (refusal.value.exit_status, refusal.value.error_code) == (65, "E_RUN_CONFIG")
+    for key in ("run.batch_size", "--country", "limits.catalog"):
+        assert key in refusal.value.message
+
+
+def test_a_named_run_that_is_finished_is_found_finished(runs: Runs) -> None:
+    header = begun(runs)
+    runs.finish(header)
+    found = runs.to_resume(SETTINGS, Narrow(resume=header.run_id), NOW)
+    assert found is not None
+    assert found.is_finished
+
+
+# Writing ------------------------------------------------------------------------------------
+
+
+def test_where_state_cannot_be_written_it_says_so(tmp_path: Path) -> None:
+    (tmp_path / "state").touch()
+    with pytest.raises(StoreUnwritable, match="state_dir"):
+        begun(Runs(tmp_path / "state"))
+
+
+# The lock -----------------------------------------------------------------------------------
+
+HOLD = """
+import sys
+from datetime import datetime, UTC
+from pathlib import Path
+from auditor.run_state import Header, Runs
+
+header = Header(
+    run_id="20261121T020000Z-0a0b0c", started_at=datetime(2026, 11, 21, 2, 0, tzinfo=UTC),
+    config_hash="", identity={}, snapshots={},
+)
+with Runs(Path(sys.argv[1])).locked([sys.argv[2]], header):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def held_by_another(state: Path, tenant: str) -> Iterator[subprocess.Popen[str]]:
+    """Hold a partner's lock in another process, for as long as the block runs."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(state), tenant],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout.readline() == "held\n"
+        try:
+            yield process
+        finally:
+            process.stdin.close()
+            process.wait()
+
+
+def test_a_second_full_run_is_told_who_holds_the_lock(runs: Runs, tmp_path: Path) -> None:
+    """P14."""
+    header = begun(runs)
+    with held_by_another(tmp_path / "state", TENANTS[1]) as holder:
+        with pytest.raises(Locked) as refusal, runs.locked(TENANTS, header):
+            pytest.fail("two hold one lock")
+        assert refusal.value.exit_status == 75
+        for part in (
+            "run 20261121T020000Z-0a0b0c",
+            f"pid {holder.pid}",
+            f"host {os.uname().nodename}",
+            "since 2026-11-21T02:00:00Z",
+        ):
+            assert part in refusal.value.message
+        with runs.locked(TENANTS[:1], header):
+            pass  # another partner is free, and the refusal above let go of it
+
+
+def test_a_killed_holder_holds_nothing(runs: Runs, tmp_path: Path) -> None:
+    with held_by_another(tmp_path / "state", TENANTS[0]) as holder:
+        holder.kill()
+        holder.wait()
+        with runs.locked(TENANTS, begun(runs)):
+            pass
+
+
+def test_a_lock_is_free_again_after_use(runs: Runs) -> None:
+    header = begun(runs)
+    for _ in range(2):
+        with runs.locked(TENANTS, header):
+            pass
