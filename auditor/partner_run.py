@@ -2,13 +2,10 @@
 
 import asyncio
 import difflib
-import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
-from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -17,10 +14,10 @@ from auditor.coverage import Previous
 from auditor.errors import Bug, Retryable, ScopeError
 from auditor.facts import Found
 from auditor.fetch import Fetch
+from auditor.job import Asked, Job
 from auditor.journal import Journal, Recorded
 from auditor.model import (
     Cell,
-    CheckKind,
     CustomerFound,
     Outcome,
     Question,
@@ -28,57 +25,21 @@ from auditor.model import (
     Request,
     Settled,
 )
-from auditor.partner_center import clouds
 from auditor.partner_center.client import PartnerCenter
 from auditor.plan import Plan
 from auditor.progress import Progress
-from auditor.publish import Published, Publisher, Snapshot
-from auditor.scope.catalog import CatalogDiscovery, CatalogRules
+from auditor.publish import Published, Publisher
+from auditor.scope.catalog import CatalogDiscovery
 from auditor.scope.customers import (
     CustomerDiscovery,
-    CustomerRules,
     list_customers,
     match_customers,
 )
 from auditor.scope.known import Known
-from auditor.settings import CustomerCountry, InventoryApi, Narrow, Partner, Settings
 from auditor.store.parquet import FolderStore
-from auditor.targets import Rules
 
 Send = Callable[[Request], Awaitable[Reply]]
 _GUID_LENGTH = 36
-
-
-class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """What one partner's part of a run is."""
-
-    settings: Settings
-    partner: Partner
-    narrow: Narrow
-    run_id: str
-    snapshot_id: str
-    started_at: datetime
-    folder: Path
-    """Where the journal is kept and answers are staged."""
-
-    @property
-    def countries(self) -> tuple[str, ...]:
-        """The countries looked at: the partner's, narrowed to the user's."""
-        only = self.narrow.countries
-        return tuple(c for c in self.partner.countries if not only or c in only)
-
-    @property
-    def covers_catalog(self) -> bool:
-        """Whether all customers are looked at."""
-        return not self.narrow.customers
-
-
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What the calls of a run came to."""
-
-    calls: int
-    retries: int
-    throttled: int
 
 
 class Discovered(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,7 +109,7 @@ class PartnerRun:
     async def discover(self, send: Send) -> Discovered:
         """Do wave 1, and plan wave 2."""
         job, scope = self._job, self._job.settings.scope
-        api = PartnerCenter(self._counting(send), base_url_of(job.partner))
+        api = PartnerCenter(self._counting(send), job.base_url)
         at_start, known = await asyncio.to_thread(self._recall)
         self._progress.phase(job.partner.name, "discovering")
         customers = await self._customers(api, known)
@@ -166,7 +127,7 @@ class PartnerRun:
             await CatalogDiscovery(
                 api,
                 known,
-                self._catalog_rules(),
+                job.catalog_rules(),
                 country=country,
                 reservation_scope=reservation_scope,
                 at_once=job.partner.limits.concurrency,
@@ -183,7 +144,7 @@ class PartnerRun:
             covers_all_countries=not job.narrow.countries,
             started_at=job.started_at,
         )
-        plan = Plan(self._rules(), catalogs, customers=found.customers)
+        plan = Plan(job.plan_rules(), catalogs, customers=found.customers)
         self._check_scope(found, plan)
         return Discovered(found=found, plan=plan, at_start=at_start, calls=self._calls)
 
@@ -206,13 +167,7 @@ class PartnerRun:
         ids = scope.customers
         if job.narrow.customers:
             ids = await self._named_customers(api, job.narrow.customers)
-        rules = CustomerRules(
-            countries=job.partner.countries,
-            narrowed_to=frozenset(job.narrow.countries),
-            own_country=scope.customer_country is CustomerCountry.OWN,
-            check_registration=scope.check_registration and CheckKind.INVENTORY in scope.checks,
-            ids=ids,
-        )
+        rules = job.customer_rules(ids)
         listed = await list_customers(api, known, rules)
         todo = len(listed.listed) + len(listed.unconfirmed)
         self._progress.phase(job.partner.name, "customers", todo)
@@ -254,37 +209,6 @@ class PartnerRun:
             ids += matched.values()
             self.unknown = frozenset(others).difference(matched)
         return tuple(ids)
-
-    def _catalog_rules(self) -> CatalogRules:
-        scope = self._job.settings.scope
-        always = tuple(p for p in scope.availability_always if ":" not in p)
-        return CatalogRules(
-            target_views=scope.target_views,
-            segments=scope.segments,
-            products=scope.products,
-            also_listed=always,
-        )
-
-    def _rules(self) -> Rules:
-        job, scope = self._job, self._job.settings.scope
-        by_resource_type = scope.inventory_api is InventoryApi.BY_RESOURCE_TYPE
-        regions, subscriptions = scope.arm_regions, scope.azure_subscriptions
-        return Rules(
-            partner_tenant_id=job.partner.tenant_id,
-            countries=frozenset(job.partner.countries),
-            checks=frozenset(scope.checks),
-            batch_size=job.settings.run.batch_size,
-            reservation_scopes=scope.reservation_scopes,
-            arm_regions=regions,
-            azure_subscriptions=None if subscriptions is None else frozenset(subscriptions),
-            check_registration=scope.check_registration,
-            segments=scope.segments,
-            availability=scope.availability.value,
-            availability_always=scope.availability_always,
-            by_customer=not job.narrow.countries,
-            by_country=job.covers_catalog,
-            resource_types=scope.resource_types if by_resource_type else None,
-        )
 
     def _check_scope(self, found: Found, plan: Plan) -> None:
         """Refuse a scope without SKUs: everything known would look as if it had left."""
@@ -352,49 +276,7 @@ class PartnerRun:
             now=self._now,
             work=job.folder / f"{job.partner.tenant_id}.staged",
         )
-        scope = job.settings.describe_scope(job.narrow)
-        encoded = msgspec.json.encode(scope, order="deterministic")
-        zone = ZoneInfo(job.settings.run.time_zone)
-        snapshot = Snapshot(
-            snapshot_id=job.snapshot_id,
-            run_id=job.run_id,
-            partner_tenant_id=job.partner.tenant_id,
-            partner_name=job.partner.name,
-            started_at=job.started_at,
-            business_date=job.started_at.astimezone(zone).date(),
-            kind="full" if job.narrow.is_full else "partial",
-            trigger=job.narrow.trigger,
-            scope=scope,
-            cell_scope=_cell_scope(job.settings),
-            scope_hash=hashlib.sha256(encoded).hexdigest()[:16],
-            config_hash=job.settings.config_hash(job.narrow),
-            calls=asked.calls,
-            retries=asked.retries,
-            throttled=asked.throttled,
-            max_failed_share=job.settings.run.max_failed_share,
-        )
-        return publisher.publish(snapshot, settled, body)
-
-
-def base_url_of(partner: Partner) -> str:
-    """Return where a partner's API is: its cloud's, unless the configuration says otherwise."""
-    return partner.base_url or clouds.CLOUDS[clouds.Cloud(partner.cloud)].base_url
-
-
-def _cell_scope(settings: Settings) -> dict[str, object]:
-    """Return what applies inside a cell, as it stands in `coverage.scope`."""
-    scope = settings.scope
-    return {
-        "views": sorted(scope.target_views),
-        "products": sorted(scope.products),
-        "segments": sorted(scope.segments),
-        "regions": "all" if scope.arm_regions is None else sorted(scope.arm_regions),
-        "reservation_scopes": sorted(scope.reservation_scopes),
-        "azure_subscriptions": (
-            "all" if scope.azure_subscriptions is None else sorted(scope.azure_subscriptions)
-        ),
-        "checks": sorted(scope.checks),
-    }
+        return publisher.publish(job.snapshot(asked), settled, body)
 
 
 def _is_guid(name: str) -> bool:

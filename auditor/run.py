@@ -22,12 +22,13 @@ from auditor.errors import (
     StoreUnwritable,
 )
 from auditor.forecast import Forecast, forecast
+from auditor.job import Job
 from auditor.partner_center.auth import GivenToken
 from auditor.partner_center.pacing import Pacer
 from auditor.partner_center.rates import Limits
 from auditor.partner_center.retry import RetryBudget
 from auditor.partner_center.transport import Transport
-from auditor.partner_run import Job, PartnerRun, Send, base_url_of
+from auditor.partner_run import PartnerRun, Send
 from auditor.progress import Progress, Silent
 from auditor.run_state import Header, Runs
 from auditor.settings import AuthKind, Narrow, Partner, Settings, partners_for, read_secret
@@ -227,7 +228,7 @@ class _Run:
         partner_run = PartnerRun(job, store, self._progress, now=self._world.now)
         self._runs.append(partner_run)
         try:
-            async with self._sending(partner) as send:
+            async with self._sending(job) as send:
                 published, asked = await partner_run.run(send)
         except AuditorError as error:
             self._progress.event(
@@ -270,8 +271,8 @@ class _Run:
         )
 
     @asynccontextmanager
-    async def _sending(self, partner: Partner) -> AsyncIterator[Send]:
-        limits = partner.limits
+    async def _sending(self, job: Job) -> AsyncIterator[Send]:
+        partner, limits = job.partner, job.partner.limits
         token = read_secret(partner.token, self._world.environ, self._settings.folder)
         pacing = Limits(
             per_minute={
@@ -286,7 +287,7 @@ class _Run:
         async with (
             Pacer(pacing) as pacer,
             Transport(
-                base_url_of(partner),
+                job.base_url,
                 GivenToken(token),
                 pacer,
                 now=self._world.now,
@@ -312,7 +313,7 @@ class _Run:
                 snapshots={partner.tenant_id: ""},
             )
             job = self._job(partner, header, Path())
-            async with self._sending(partner) as send:
+            async with self._sending(job) as send:
                 discovered = await PartnerRun(job, store, Silent(), now=self._world.now).discover(
                     send
                 )

@@ -1,0 +1,136 @@
+"""One partner's part of a run, and what the configuration makes of it."""
+
+import hashlib
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from auditor.model import CheckKind
+from auditor.partner_center import clouds
+from auditor.publish import Snapshot
+from auditor.scope.catalog import CatalogRules
+from auditor.scope.customers import CustomerRules
+from auditor.settings import CustomerCountry, InventoryApi, Narrow, Partner, Settings
+from auditor.targets import Rules
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What the calls of a run came to."""
+
+    calls: int
+    retries: int
+    throttled: int
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """What one partner's part of a run is."""
+
+    settings: Settings
+    partner: Partner
+    narrow: Narrow
+    run_id: str
+    snapshot_id: str
+    started_at: datetime
+    folder: Path
+    """Where the journal is kept and answers are staged."""
+
+    @property
+    def countries(self) -> tuple[str, ...]:
+        """The countries looked at: the partner's, narrowed to the user's."""
+        only = self.narrow.countries
+        return tuple(c for c in self.partner.countries if not only or c in only)
+
+    @property
+    def covers_catalog(self) -> bool:
+        """Whether all customers are looked at."""
+        return not self.narrow.customers
+
+    @property
+    def base_url(self) -> str:
+        """Where the partner's API is: its cloud's, unless the configuration says otherwise."""
+        return self.partner.base_url or clouds.CLOUDS[clouds.Cloud(self.partner.cloud)].base_url
+
+    def customer_rules(self, ids: tuple[str, ...] | None) -> CustomerRules:
+        """Return how customers are looked at; `ids` are those to look at, None all."""
+        scope = self.settings.scope
+        return CustomerRules(
+            countries=self.partner.countries,
+            narrowed_to=frozenset(self.narrow.countries),
+            own_country=scope.customer_country is CustomerCountry.OWN,
+            check_registration=scope.check_registration and CheckKind.INVENTORY in scope.checks,
+            ids=ids,
+        )
+
+    def catalog_rules(self) -> CatalogRules:
+        """Return which part of the catalog is looked at."""
+        scope = self.settings.scope
+        always = tuple(p for p in scope.availability_always if ":" not in p)
+        return CatalogRules(
+            target_views=scope.target_views,
+            segments=scope.segments,
+            products=scope.products,
+            also_listed=always,
+        )
+
+    def plan_rules(self) -> Rules:
+        """Return what decides whether and how something is asked."""
+        scope = self.settings.scope
+        by_resource_type = scope.inventory_api is InventoryApi.BY_RESOURCE_TYPE
+        regions, subscriptions = scope.arm_regions, scope.azure_subscriptions
+        return Rules(
+            partner_tenant_id=self.partner.tenant_id,
+            countries=frozenset(self.partner.countries),
+            checks=frozenset(scope.checks),
+            batch_size=self.settings.run.batch_size,
+            reservation_scopes=scope.reservation_scopes,
+            arm_regions=regions,
+            azure_subscriptions=None if subscriptions is None else frozenset(subscriptions),
+            check_registration=scope.check_registration,
+            segments=scope.segments,
+            availability=scope.availability.value,
+            availability_always=scope.availability_always,
+            by_customer=not self.narrow.countries,
+            by_country=self.covers_catalog,
+            resource_types=scope.resource_types if by_resource_type else None,
+        )
+
+    def snapshot(self, asked: Asked) -> Snapshot:
+        """Return what the snapshot says of itself."""
+        scope = self.settings.describe_scope(self.narrow)
+        encoded = msgspec.json.encode(scope, order="deterministic")
+        zone = ZoneInfo(self.settings.run.time_zone)
+        return Snapshot(
+            snapshot_id=self.snapshot_id,
+            run_id=self.run_id,
+            partner_tenant_id=self.partner.tenant_id,
+            partner_name=self.partner.name,
+            started_at=self.started_at,
+            business_date=self.started_at.astimezone(zone).date(),
+            kind="full" if self.narrow.is_full else "partial",
+            trigger=self.narrow.trigger,
+            scope=scope,
+            cell_scope=self._cell_scope(),
+            scope_hash=hashlib.sha256(encoded).hexdigest()[:16],
+            config_hash=self.settings.config_hash(self.narrow),
+            calls=asked.calls,
+            retries=asked.retries,
+            throttled=asked.throttled,
+            max_failed_share=self.settings.run.max_failed_share,
+        )
+
+    def _cell_scope(self) -> dict[str, object]:
+        """Return what applies inside a cell, as it stands in `coverage.scope`."""
+        scope = self.settings.scope
+        return {
+            "views": sorted(scope.target_views),
+            "products": sorted(scope.products),
+            "segments": sorted(scope.segments),
+            "regions": "all" if scope.arm_regions is None else sorted(scope.arm_regions),
+            "reservation_scopes": sorted(scope.reservation_scopes),
+            "azure_subscriptions": (
+                "all" if scope.azure_subscriptions is None else sorted(scope.azure_subscriptions)
+            ),
+            "checks": sorted(scope.checks),
+        }
