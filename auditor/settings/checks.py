@@ -70,6 +70,29 @@ def oddities(settings: Settings) -> Iterator[Fault]:
                 hint=_nearest_are([nearest(view, places.TARGET_VIEWS)]),
                 at=("scope", "target_views", index),
             )
+    yield from _unheeded(settings)
+
+
+def _unheeded(settings: Settings) -> Iterator[Fault]:
+    """Yield what is set, and right, and not acted upon by this version."""
+    is_set: dict[problems.Path, bool] = {
+        ("metrics", "textfile"): settings.metrics.textfile is not None,
+        ("metrics", "pushgateway"): bool(settings.metrics.pushgateway),
+        ("notify", "urls"): bool(settings.notify.urls),
+        ("notify", "route"): bool(settings.notify.route),
+        ("mute",): bool(settings.mute),
+    }
+    for index, partner in enumerate(settings.partner):
+        is_shared = partner.limits.shared not in {"local", "none"}
+        is_set["partner", index, "limits", "shared"] = is_shared
+    for at, is_one in is_set.items():
+        if is_one:
+            yield Fault(
+                code=problems.UNHEEDED,
+                says="is read, but this version does not act on it yet",
+                hint="nothing is sent or shared because of it",
+                at=at,
+            )
 
 
 def open_passwords(settings: Settings) -> Iterator[Fault]:

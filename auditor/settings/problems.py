@@ -16,6 +16,7 @@ REGION = "E_REGION"
 INSECURE_URL = "E_INSECURE_URL"
 SECRET_MISSING = "E_SECRET_MISSING"  # noqa: S105 - a code, not a secret
 SECRET_MODE = "E_SECRET_MODE"  # noqa: S105 - a code, not a secret
+UNHEEDED = "E_CONFIG_UNHEEDED"
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):

@@ -305,3 +305,17 @@ def test_no_environment_gives_anything_but_settings_or_problems(
         assert isinstance(load(file, environ), Settings)
     except SettingsError as error:
         assert error.problems  # noqa: PT017 - likewise
+
+
+def test_what_this_version_does_not_act_on_is_told(tmp_path: Path) -> None:
+    """A webhook that is configured and never called would be a silent alarm."""
+    path = tmp_path / "auditor.toml"
+    path.write_text('[notify]\nurls = ["env:TEAMS_WEBHOOK"]\n[metrics]\ntextfile = "x.prom"\n')
+    told = [
+        (code, message.split(" ")[0].rpartition(":")[2])
+        for code, message, _ in load(path, {}).warnings
+    ]
+    assert told == [
+        ("E_CONFIG_UNHEEDED", "metrics.textfile"),
+        ("E_CONFIG_UNHEEDED", "notify.urls"),
+    ]
