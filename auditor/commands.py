@@ -227,6 +227,8 @@ def _changes(command: commands.Changes, console: Console) -> int:
     if not table.num_rows:
         console.events.note("nothing changed; the first snapshot of a partner is the baseline")
     if command.out is None:
+        if command.format is Format.TABLE and not command.by_cause:
+            table = table.select(_SHOWN_OF_A_CHANGE)
         return _write(table, command.format, console)
     rows.save_xlsx(table, command.out)
     console.events.note(f"{command.out}: {table.num_rows} row(s)")
@@ -246,6 +248,20 @@ _SHOWN_OF_A_SNAPSHOT = [
     "changes",
 ]
 """What fits a terminal; the other formats have every column."""
+_SHOWN_OF_A_CHANGE = [
+    "kind",
+    "company_name",
+    "country",
+    "region",
+    "product_id",
+    "sku_id",
+    "sku_title",
+    "verdict_before",
+    "verdict_after",
+    "reason_codes_after",
+    "restriction_values_after",
+    "after_at",
+]
 
 
 def _list(command: commands.SnapshotsList, console: Console) -> int:

@@ -9,6 +9,7 @@ from contextlib import ExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -20,6 +21,7 @@ from auditor.errors import (
     SettingsError,
     StoreFailed,
     StoreUnwritable,
+    Unreachable,
 )
 from auditor.forecast import Forecast, forecast
 from auditor.job import Job
@@ -230,7 +232,8 @@ class _Run:
         try:
             async with self._sending(job) as send:
                 published, asked = await partner_run.run(send)
-        except AuditorError as error:
+        except AuditorError as refusal:
+            error = _with_host(refusal, job)
             self._progress.event(
                 "partner.not_published",
                 partner=partner.name,
@@ -319,6 +322,15 @@ class _Run:
                 )
             forecasts.append(forecast(partner, discovered))
         return Forecast.of(forecasts)
+
+
+def _with_host(error: AuditorError, job: Job) -> AuditorError:
+    """Return an error that says where nobody answered."""
+    if not isinstance(error, Unreachable) or error.status:
+        return error
+    url = urlsplit(job.base_url)
+    port = url.port or (443 if url.scheme == "https" else 80)
+    return Unreachable(f"{url.hostname}:{port}: {error.message}", hint=error.hint)
 
 
 def _refuse_unbuilt(partner: Partner) -> None:
