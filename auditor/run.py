@@ -16,6 +16,7 @@ import msgspec
 from auditor.coverage import Counts
 from auditor.errors import (
     AuditorError,
+    Bug,
     Locked,
     ScopeError,
     SettingsError,
@@ -232,6 +233,8 @@ class _Run:
         try:
             async with self._sending(job) as send:
                 published, asked = await partner_run.run(send)
+        except Bug:
+            raise  # ours, so no other partner's snapshot can be trusted either
         except AuditorError as refusal:
             error = _with_host(refusal, job)
             self._progress.event(

@@ -144,6 +144,18 @@ def test_an_older_answer_loses_against_what_was_published_meanwhile() -> None:
     assert results["change"].num_rows == 0
 
 
+def test_of_two_answers_of_one_moment_this_runs_stands() -> None:
+    meanwhile = {**term(), **offered("not_purchasable"), **known_since(2, 1)}
+    results = bench.compare(
+        BY_CUSTOMER,
+        known={"availability": [meanwhile]},
+        answers=answered({**term(), **offered()}),
+        checks=[check()],
+        gaps=lambda t: t.append_column("gap_snapshots", pa.array([0] * t.num_rows, pa.int64())),
+    )
+    assert found(results) == [("commercial", "P1Y", "monthly", 0, "purchasable")]
+
+
 def test_letter_case_makes_no_new_term_and_the_known_spelling_stays() -> None:
     results = bench.compare(
         BY_CUSTOMER,

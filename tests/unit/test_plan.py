@@ -126,6 +126,11 @@ def test_what_belongs_to_no_customer_is_asked_only_in_a_run_over_all_of_them() -
     assert checks(planned(found(azure()), catalogs=catalogs, by_country=False)) == []
 
 
+def test_in_a_market_without_reservations_nothing_is_asked_of_nobody_either() -> None:
+    catalogs = [catalog(sku(variables="", country="BR"), country="BR")]
+    assert checks(planned(catalogs=catalogs)) == []
+
+
 def test_a_sku_without_a_region_is_asked_once_for_each_configured_one() -> None:
     placeless = [catalog(sku(variables=WITH_REGION, region=""))]
     plan_ = planned(found(azure()), catalogs=placeless, arm_regions=("eastus", "japanwest"))
