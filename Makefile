@@ -29,10 +29,10 @@ demo: $(VENV)/installed  ## Audit two nights of a made-up portfolio and write a 
 	$(BIN)/auditor demo --out $(OUT)
 
 test: $(VENV)/installed-dev  ## Set up and run the whole test suite
-	$(BIN)/python -m pytest -q -n 2 --cov --cov-report=term:skip-covered $(ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal --cov --cov-report=term:skip-covered $(ARGS)
 
 quick: $(VENV)/installed-dev  ## Run the tests that need nothing, in seconds
-	$(BIN)/python -m pytest -q -n 2 tests/unit $(ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests/unit $(ARGS)
 
 check: $(VENV)/installed-dev  ## Format, lint, types and the order of imports
 	$(BIN)/ruff format --check
