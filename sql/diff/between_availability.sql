@@ -28,11 +28,11 @@ WITH pairs AS (
     WHERE b.snapshot_id = $before AND a.snapshot_id = $after
 )
 SELECT
-    sha256(concat_ws(
-        '|', p.partner_tenant_id, 'availability', p.kind, p.customer_id, p.country,
+    sha256(CAST(json_array(
+        p.partner_tenant_id, 'availability', p.kind, p.customer_id, p.country,
         p.product_id, p.sku_id, p.segment, p.reservation_scope, p.term_duration,
         p.billing_cycle, p.ordinal, $before, $after
-    )) AS event_id,
+    ) AS VARCHAR)) AS event_id,
     s.snapshot_id,
     s.business_date,
     'availability' AS subject,

@@ -25,11 +25,11 @@ WITH pairs AS (
     WHERE b.snapshot_id = $before AND a.snapshot_id = $after
 )
 SELECT
-    sha256(concat_ws(
-        '|', p.partner_tenant_id, 'inventory', p.kind, p.customer_id, p.country,
+    sha256(CAST(json_array(
+        p.partner_tenant_id, 'inventory', p.kind, p.customer_id, p.country,
         p.azure_subscription_id, p.arm_region, p.reservation_scope, p.product_id, p.sku_id,
         $before, $after
-    )) AS event_id,
+    ) AS VARCHAR)) AS event_id,
     s.snapshot_id,
     s.business_date,
     'inventory' AS subject,
