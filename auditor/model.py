@@ -3,16 +3,8 @@
 import hashlib
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType
 
 import msgspec
-
-PartnerTenantId = NewType("PartnerTenantId", str)
-CustomerId = NewType("CustomerId", str)
-AzureSubscriptionId = NewType("AzureSubscriptionId", str)
-ProductId = NewType("ProductId", str)
-SkuId = NewType("SkuId", str)
-Country = NewType("Country", str)
 
 NOT_PART = ""
 """What a key column holds when it is not part of the question."""
