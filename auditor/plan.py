@@ -1,7 +1,8 @@
 """Scope and SKUs to the fewest calls: what shares a context goes out as one batch. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from auditor.availability_plan import AvailabilityPlan
 from auditor.markets import WITHOUT_RESERVATIONS
 from auditor.model import (
     AzureSubscription,
@@ -16,21 +17,13 @@ from auditor.model import (
     Sku,
     Unasked,
 )
-from auditor.offers import (
-    AZURE_PLAN_SCOPE,
-    is_active,
-    is_legacy_licence,
-    is_licence,
-    is_reservation,
-    scope_of,
-)
+from auditor.offers import AZURE_PLAN_SCOPE, is_active, scope_of
 from auditor.targets import CUSTOMER, SUBSCRIPTION, Rules, Target, by_context, targets, variables_of
 
 REGISTERED = "registered"
 UNREADABLE = "unknown"
 """The registration status that stands for one that could not be read."""
 REGION_UNKNOWN = "arm_region_unknown"
-NONPROFIT = "nonprofit"
 
 
 class Plan:
@@ -50,6 +43,7 @@ class Plan:
         self.without_region: dict[tuple[str, str], list[Sku]] = {}
         for name, catalog in self.catalogs.items():
             self.targets[name], self.without_region[name] = targets(catalog, rules)
+        self._availability = AvailabilityPlan(rules, self.catalogs)
         self._contexts = {name: by_context(found, rules) for name, found in self.targets.items()}
 
     def questions(self) -> Iterator[Question | Unasked]:
@@ -65,7 +59,7 @@ class Plan:
             for name in self.catalogs:
                 yield from self._inventory(name, "", None)
         if CheckKind.AVAILABILITY in self.rules.checks:
-            yield from self._availability_by_country()
+            yield from self._availability.by_country()
 
     def no_market(self, country: str) -> Reason | None:
         """Return why no customer of a country can be asked about reservations, if so."""
@@ -99,7 +93,7 @@ class Plan:
             for country in found.countries:
                 yield from self._inventory_of(found, country)
         if CheckKind.AVAILABILITY in self.rules.checks and self.rules.by_customer:
-            yield from self._availability_of(found)
+            yield from self._availability.of_customer(found)
 
     def _unknowable(self, customer_id: str, countries: Iterable[str]) -> Iterator[Check]:
         """Yield the checks of a customer as far as they can be named without its listing."""
@@ -257,93 +251,6 @@ class Plan:
                 product_id=product_id,
             )
             yield Unasked(check=check, outcome=Outcome.SKIPPED, reason=Reason.LISTING_FAILED)
-
-    def _availability_of(self, found: CustomerFound) -> Iterator[Question | Unasked]:
-        customer_id = found.customer.customer_id
-        if found.failed:
-            check = self._check(CheckKind.AVAILABILITY, customer_id, "")
-            yield Unasked(check=check, outcome=Outcome.SKIPPED, reason=found.failed)
-            return
-        wanted: dict[tuple[str, str], None] = {}
-        for held in found.commerce_subscriptions:
-            if not is_licence(held):
-                continue
-            if is_active(held.status) and held.sku_id:
-                wanted[held.product_id, held.sku_id] = None
-        if self.rules.availability != "held":
-            for country in found.countries:
-                wanted |= dict.fromkeys(self._by_customer_skus(country))
-        wanted |= dict.fromkeys(self._always(found.countries))
-        for product_id, sku_id in sorted(wanted):
-            part = {"product_id": product_id, "sku_id": sku_id}
-            check = self._check(CheckKind.AVAILABILITY, customer_id, "", **part)
-            yield Question(checks=(check,))
-        yield from self._not_held(found, wanted)
-
-    def _not_held(
-        self, found: CustomerFound, wanted: Mapping[tuple[str, str], None]
-    ) -> Iterator[Unasked]:
-        """Yield what a customer holds and cannot be asked about."""
-        reasons: dict[tuple[str, str], Reason] = {}
-        for held in found.commerce_subscriptions:
-            name = (held.product_id, held.sku_id)
-            if is_legacy_licence(held):
-                reasons["", ""] = Reason.OFFER_IS_LEGACY
-            elif is_licence(held) and name not in wanted:
-                reasons[name] = Reason.SUBSCRIPTION_INACTIVE
-        for (product_id, sku_id), reason in sorted(reasons.items()):
-            part = {"product_id": product_id, "sku_id": sku_id}
-            check = self._check(CheckKind.AVAILABILITY, found.customer.customer_id, "", **part)
-            yield Unasked(check=check, outcome=Outcome.NOT_ELIGIBLE, reason=reason)
-
-    def _by_customer_skus(self, country: str) -> Iterator[tuple[str, str]]:
-        """Yield the catalog SKUs whose availability depends on the customer: all but reservations.
-
-        A reservation's customer side is answered by its inventory check; its price list is the
-        country's.
-        """
-        for (where, _), catalog in self.catalogs.items():
-            if where == country:
-                for sku in catalog.skus:
-                    if self._is_wanted(sku, catalog) and not is_reservation(sku):
-                        yield sku.name
-
-    def _is_wanted(self, sku: Sku, catalog: CatalogFound) -> bool:
-        if self.rules.availability == "all":
-            return True
-        return not catalog.named.isdisjoint({sku.name, (sku.product_id, "")})
-
-    def _always(self, countries: Iterable[str]) -> Iterator[tuple[str, str]]:
-        products = {name for name in self.rules.availability_always if ":" not in name}
-        for name in self.rules.availability_always:
-            product_id, _, sku_id = name.partition(":")
-            if sku_id:
-                yield product_id, sku_id
-        for (country, _), catalog in self.catalogs.items():
-            if country in countries:
-                yield from (sku.name for sku in catalog.skus if sku.product_id in products)
-
-    def _availability_by_country(self) -> Iterator[Question]:
-        """Yield the availabilities that are the same for every customer of a country."""
-        if self.rules.availability == "held":
-            return
-        for (country, scope), catalog in self.catalogs.items():
-            for sku in catalog.skus:
-                if not (self._is_wanted(sku, catalog) and is_reservation(sku)):
-                    continue
-                part = {"product_id": sku.product_id, "sku_id": sku.sku_id}
-                check = self._check(
-                    CheckKind.AVAILABILITY, "", country, reservation_scope=scope, **part
-                )
-                for segment in self._segments_asked():
-                    yield Question(checks=(check,), segment=segment)
-
-    def _segments_asked(self) -> Iterator[str]:
-        """Yield '' for all segments but nonprofit, which comes only when it is asked for."""
-        if any(segment != NONPROFIT for segment in self.rules.segments):
-            yield ""
-        if NONPROFIT in self.rules.segments:
-            yield NONPROFIT
 
 
 def _level(variables: Sequence[str]) -> tuple[bool, bool]:
