@@ -5,6 +5,7 @@ from contextlib import aclosing
 
 import msgspec
 
+from auditor import inventory_reply
 from auditor.errors import (
     NotFound,
     PartnerCenterError,
@@ -13,9 +14,20 @@ from auditor.errors import (
     UnexpectedReply,
 )
 from auditor.fan_out import fan_out
-from auditor.model import CheckKind, Outcome, Question, Reason, Reply, Request, Settled, Unasked
-from auditor.normalize import UNREADABLE, unreadable
-from auditor.partner_center import requests
+from auditor.inventory_reply import SkusOf
+from auditor.model import (
+    Check,
+    CheckKind,
+    Outcome,
+    Question,
+    Reason,
+    Reply,
+    Request,
+    Settled,
+    Unasked,
+)
+from auditor.normalize import UNREADABLE, unreadable_availability
+from auditor.partner_center import requests, wire
 from auditor.partner_center.replies import error_of
 from auditor.targets import CUSTOMER, SUBSCRIPTION
 
@@ -27,16 +39,18 @@ TOO_MUCH = frozenset({400, 413})
 
 
 class Fetch:
-    """Asks one partner's questions."""
+    """Asks one partner's questions; `skus_of` gives the asked SKUs of a check."""
 
     def __init__(
         self,
         send: Callable[[Request], Awaitable[Reply]],
+        skus_of: SkusOf,
         *,
         lifecycle: bool,
         at_once: int,
     ) -> None:
         self._send = send
+        self._skus_of = skus_of
         self._lifecycle = lifecycle
         self._at_once = at_once
         self._is_out = False
@@ -46,8 +60,8 @@ class Fetch:
     ) -> AsyncGenerator[tuple[Settled, ...]]:
         """Yield what became of each question, in the order of completion.
 
-        A batch that is too much is halved until the bad item stands alone, so one question may
-        settle as several.
+        A batch that is too much is halved until the bad item stands alone, and of a reply that
+        can be trusted in part the rest is set apart: so one question may settle as several.
         """
         async with aclosing(fan_out(questions, self._settle, at_once=self._at_once)) as results:
             async for settled in results:
@@ -76,6 +90,8 @@ class Fetch:
         is_too_much = reply.status in TOO_MUCH or reply.cause == "timeout"
         if len(question.checks) > 1 and settled.outcome is Outcome.FAILED and is_too_much:
             return await self._halves(question)
+        if settled.outcome is Outcome.ANSWERED and _is_inventory(question):
+            return self._item_by_item(settled, reply.body)
         return (settled,)
 
     async def _halves(self, question: Question) -> tuple[Settled, ...]:
@@ -86,17 +102,53 @@ class Fetch:
             *await self._settle(msgspec.structs.replace(question, checks=second)),
         )
 
+    def _item_by_item(self, settled: Settled, body: bytes) -> tuple[Settled, ...]:
+        """Part the checks that a reply answers from the keys that it says nothing usable of.
+
+        A product of which one SKU is untold is answered; that SKU is a failed check of its own.
+        """
+        question = settled.question
+        try:
+            reading = inventory_reply.read(question, body, self._skus_of)
+        except wire.Malformed:
+            return (_failed(settled, UNREADABLE),)
+        apart = ", ".join(f"{count} {reason}" for reason, count in reading.set_apart.items())
+        settled = msgspec.structs.replace(settled, set_apart=apart)
+        if not reading.untold:
+            return (settled,)
+        told = {key.check for key in reading.told}
+        failed: dict[Check, str] = {}
+        for reason, keys in reading.untold.items():
+            for key in keys:
+                alone = msgspec.structs.replace(key.check, sku_id=key.sku_id)
+                failed.setdefault(alone if key.check in told else key.check, reason)
+        parts = [
+            msgspec.structs.replace(_failed(settled, reason), question=_part(question, checks))
+            for reason in reading.untold
+            if (checks := tuple(c for c, why in failed.items() if why == reason))
+        ]
+        answered = tuple(check for check in question.checks if check not in failed)
+        if answered:
+            whole = _part(question, answered)
+            parts.append(msgspec.structs.replace(settled, question=whole, sent=question))
+        return tuple(parts)
+
     def _request(self, question: Question) -> Request:
         check = question.checks[0]
-        if check.kind is CheckKind.INVENTORY:
+        if _is_inventory(question):
             sent = question.variables
             context = requests.InventoryContext(
                 customer_id=check.customer_id if CUSTOMER in sent else "",
                 azure_subscription_id=check.azure_subscription_id if SUBSCRIPTION in sent else "",
                 arm_region=question.arm_region_name,
             )
-            items = [(c.product_id, c.sku_id) for c in question.checks]
-            return requests.inventory_request(check.country, items, context, question.resource_type)
+            return requests.inventory_request(
+                check.country,
+                [(c.product_id, c.sku_id) for c in question.checks],
+                context,
+                question.resource_type,
+                for_customer=check.customer_id,
+            )
         product_id, sku_id = check.product_id, check.sku_id
         if check.customer_id:
             return requests.customer_availability_request(
@@ -107,6 +159,18 @@ class Fetch:
         )
 
 
+def _is_inventory(question: Question) -> bool:
+    return question.checks[0].kind is CheckKind.INVENTORY
+
+
+def _part(question: Question, checks: tuple[Check, ...]) -> Question:
+    return msgspec.structs.replace(question, checks=checks)
+
+
+def _failed(settled: Settled, reason: str) -> Settled:
+    return msgspec.structs.replace(settled, outcome=Outcome.FAILED, reason=reason)
+
+
 def _out(question: Question) -> Settled:
     return Settled(question=question, outcome=Outcome.SKIPPED, reason=Reason.PARTNER_OUT)
 
@@ -115,14 +179,11 @@ def _outcome(question: Question, request: Request, reply: Reply) -> Settled:
     """Return what a reply means for the question as a whole."""
     error = error_of(request, reply)
     code = error.error_code_sent if error else ""
-    not_found = (
-        question.checks[0].kind is CheckKind.AVAILABILITY
-        and isinstance(error, NotFound)
-        and code in NOT_IN_CATALOG_CODES
-    )
+    is_inventory = _is_inventory(question)
+    not_found = not is_inventory and isinstance(error, NotFound) and code in NOT_IN_CATALOG_CODES
     reason = "" if error is None or not_found else _reason(error, reply)
-    if error is None:
-        reason = unreadable(question, reply.body)
+    if error is None and not is_inventory:
+        reason = unreadable_availability(reply.body)
     return Settled(
         question=question,
         outcome=Outcome.FAILED if reason else Outcome.ANSWERED,

@@ -70,12 +70,6 @@ def forecast(partner: Partner, discovered: Discovered) -> Forecast:
     calls: Counter[tuple[str, str]] = Counter()
     naive: Counter[tuple[str, str]] = Counter()
     rows: Counter[tuple[str, str]] = Counter()
-    skus = {
-        (country, t.reservation_scope, t.product_id, t.region): len(t.skus)
-        for (country, _), targets in plan.targets.items()
-        for t in targets
-        if not t.sku_id
-    }
     for question in plan.questions():
         if not isinstance(question, Question):
             continue
@@ -83,10 +77,8 @@ def forecast(partner: Partner, discovered: Discovered) -> Forecast:
         key = (first.kind.value, first.country)
         calls[key] += 1
         naive[key] += len(question.checks)
-        for check in question.checks:
-            whole = (check.country, check.reservation_scope, check.product_id, check.arm_region)
-            is_whole = check.kind is CheckKind.INVENTORY and not check.sku_id
-            rows[key] += skus.get(whole, 0) if is_whole else 1
+        is_inventory = first.kind is CheckKind.INVENTORY
+        rows[key] += sum(len(plan.skus_of(c)) if is_inventory else 1 for c in question.checks)
     limits = partner.limits
     quota = {"inventory": limits.inventory, "catalog": limits.catalog}
     first_wave = [

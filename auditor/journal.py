@@ -9,7 +9,7 @@ import asyncio
 import os
 import struct
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from pathlib import Path
 
 import msgspec
@@ -133,26 +133,29 @@ class Journal:
             await task
         os.close(self._file)
 
-    def keep(self, which: str) -> None:
-        """Drop the replies of a finished run but those to be kept: `none`, `failed` or `all`."""
+    def keep(self, which: str, useless: Container[bytes]) -> None:
+        """Drop the replies of a finished run but those to be kept: `none`, `failed` or `all`.
+
+        A reply is failed that is no success, or whose key is among the useless ones.
+        """
         match which:
             case "none":
-                self._rewrite(lambda _: False)
+                self._rewrite(lambda _, __: False)
             case "failed":
-                self._rewrite(lambda reply: not _is_success(reply))
+                self._rewrite(lambda key, reply: key in useless or not _is_success(reply))
             case _:
                 pass
 
     def forget_failures(self) -> None:
         """Drop what was not answered, so that a run that ended without a snapshot asks again."""
-        self._rewrite(_is_success)
+        self._rewrite(lambda _, reply: _is_success(reply))
 
-    def _rewrite(self, is_kept: Callable[[Reply], bool]) -> None:
+    def _rewrite(self, is_kept: Callable[[bytes, Reply], bool]) -> None:
         kept = Path(f"{self.path}.kept")
         try:
             with open(kept, "wb", opener=_private) as out:
                 for key, (offset, length) in self._index.items():
-                    if is_kept(self.read(key)):
+                    if is_kept(key, self.read(key)):
                         payload = os.pread(self._file, length, offset)
                         out.write(_FRAME.pack(len(payload), zlib.crc32(payload)) + payload)
                 out.flush()

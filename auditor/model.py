@@ -259,8 +259,12 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one question; `key` finds its reply in the journal."""
 
     question: Question
+    sent: Question | None = None
+    """The question as it went out, where other checks of it are settled by themselves."""
     outcome: Outcome
     reason: str = ""
+    set_apart: str = ""
+    """Items of the reply that make no verdict, counted by reason, for people."""
     not_found: bool = False
     """Answered by a 404 that names the product or SKU: not in the catalog."""
     key: bytes = b""

@@ -4,7 +4,6 @@ Partner Center leaves out what is not in its catalog instead of saying so, so ev
 an answered check gets a row, and only those do.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -12,7 +11,8 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from auditor.model import Check, CheckKind, Question, Settled, Verdict
+from auditor import inventory_reply
+from auditor.model import Check, CheckKind, Settled, Verdict
 from auditor.partner_center import wire
 from auditor.tables import AVAILABILITY_KEY, INVENTORY_KEY, SCHEMAS
 
@@ -21,7 +21,6 @@ NO_VERDICT = "no_verdict"
 
 _PACK_ROWS = 50_000
 """Rows that wait as Python values, which are large, before they become Arrow."""
-_KNOWN_PROPERTIES = {"type", "values"}
 
 
 def _answer_schema(relation: str, *columns: str) -> pa.Schema:
@@ -120,32 +119,17 @@ class Answers:
         self.inventory = Rows(INVENTORY_ANSWER)
         self.restriction = Rows(RESTRICTION_ANSWER)
         self.availability = Rows(AVAILABILITY_ANSWER)
-        self.unasked_items = 0
-        """Items of a reply that no check asked for: counted, not keyed."""
 
     def add(self, settled: Settled, body: bytes) -> None:
         """Add the rows of one answered question."""
         if settled.sent_at is None:
             return
-        question = settled.question
+        question = settled.sent or settled.question
         if question.checks[0].kind is CheckKind.INVENTORY:
-            self._add_inventory(question, wire.inventory_items(body), settled.sent_at)
+            for key in inventory_reply.read(question, body, self._skus_of).told:
+                self._add_key(key.check, key.sku_id, key.item, settled.sent_at)
         elif not settled.not_found:
             self._add_availability(question.checks[0], wire.availabilities(body), settled.sent_at)
-
-    def _add_inventory(
-        self, question: Question, items: Iterable[wire.InventoryItem], at: datetime
-    ) -> None:
-        told: dict[tuple[str, str], list[wire.InventoryItem]] = defaultdict(list)
-        for item in items:
-            told[item.product_id.upper(), item.sku_id.upper()].append(item)
-        for check in question.checks:
-            for sku_id in self._skus_of(check):
-                same = told.pop((check.product_id.upper(), sku_id.upper()), [])
-                if len(same) > 1 and any(item != same[0] for item in same):
-                    continue  # it says two things, so it says nothing
-                self._add_key(check, sku_id, same[0] if same else None, at)
-        self.unasked_items += sum(len(same) for same in told.values())
 
     def _add_key(
         self, check: Check, sku_id: str, item: wire.InventoryItem | None, at: datetime
@@ -167,7 +151,7 @@ class Answers:
         if not item.is_restricted:
             self.inventory.add(*key, Verdict.UNRESTRICTED, "", "", region, at)
             return
-        parts = sorted(_parts(item.restrictions))
+        parts = inventory_reply.parts(item)
         codes = _joined(part[0] for part in parts)
         values = _joined(part[2] for part in parts)
         self.inventory.add(*key, Verdict.RESTRICTED, codes, values, region, at)
@@ -193,39 +177,13 @@ class Answers:
                 self.availability.add(*key, ordinal, *row, at)
 
 
-def unreadable(question: Question, body: bytes) -> str:
-    """Return why a 2xx reply to a question is no answer, '' if it is one."""
+def unreadable_availability(body: bytes) -> str:
+    """Return why a 2xx reply is no answer to an availability check, '' if it is one."""
     try:
-        if question.checks[0].kind is CheckKind.INVENTORY:
-            wire.inventory_items(body)
-            return ""
         found = wire.availabilities(body)
     except wire.Malformed:
         return UNREADABLE
     return NO_VERDICT if any(a.is_purchasable is None for a in found) else ""
-
-
-def _parts(
-    restrictions: Iterable[wire.Restriction],
-) -> Iterable[tuple[str, str, str, str, str]]:
-    """Yield code, type, value, description and other properties, one for each value."""
-    for restriction in restrictions:
-        properties = restriction.properties
-        other = {k: v for k, v in properties.items() if k not in _KNOWN_PROPERTIES}
-        rest = json.dumps(other, sort_keys=True, ensure_ascii=False) if other else ""
-        kind = _text(properties.get("type"))
-        values = {value.strip() for value in _values(properties.get("values")).split(",")}
-        for value in values - {""} or {""}:
-            yield restriction.reason_code, kind, value, restriction.description, rest
-
-
-def _text(value: object) -> str:
-    return "" if value is None else value if isinstance(value, str) else json.dumps(value)
-
-
-def _values(value: object) -> str:
-    """Return values as the one string they are sent as; a sibling API sends a list."""
-    return ",".join(map(_text, value)) if isinstance(value, list) else _text(value)
 
 
 def _joined(values: Iterable[str]) -> str:
@@ -263,7 +221,7 @@ def _terms(
             availability.is_renewable,
             _renew_to(availability, term),
             availability.lifecycle,
-            _text(availability.minimum_purchase_commitment),
+            inventory_reply.text(availability.minimum_purchase_commitment),
         )
         yield key, row
 

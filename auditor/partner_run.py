@@ -103,7 +103,8 @@ class PartnerRun:
             published = await asyncio.to_thread(
                 self._publish, discovered, settled, asked, lambda key: journal.read(key).body
             )
-            journal.keep(self._job.settings.run.keep_raw.value)
+            useless = {s.key for s in settled if s.outcome is Outcome.FAILED or s.set_apart}
+            journal.keep(self._job.settings.run.keep_raw.value, useless)
         return published, asked
 
     async def discover(self, send: Send) -> Discovered:
@@ -228,6 +229,7 @@ class PartnerRun:
         self._progress.phase(name, "checking", len(questions))
         fetch = Fetch(
             send,
+            plan.skus_of,
             lifecycle=self._job.settings.scope.lifecycle,
             at_once=self._job.partner.limits.concurrency,
         )
@@ -239,19 +241,21 @@ class PartnerRun:
                 self._progress.step(name, failed=int(failed))
                 for part in parts:
                     if part.outcome is Outcome.FAILED:
-                        self._tell_failed(part)
+                        self._tell("check.failed", part, reason=part.reason)
+                    if part.set_apart and part.outcome is Outcome.ANSWERED:
+                        self._tell("items.set_apart", part, items=part.set_apart)
         return settled
 
-    def _tell_failed(self, part: Settled) -> None:
+    def _tell(self, event: str, part: Settled, **fields: object) -> None:
         check = part.question.checks[0]
         self._progress.event(
-            "check.failed",
+            event,
             partner=self._job.partner.name,
             kind=check.kind.value,
             customer=check.customer_id,
             country=check.country,
             checks=len(part.question.checks),
-            reason=part.reason,
+            **fields,
             status=part.http_status,
             code=part.error_code,
             request_id=part.request_id,

@@ -46,6 +46,20 @@ class Plan:
         self._availability = AvailabilityPlan(rules, self.catalogs)
         self._contexts = {name: by_context(found, rules) for name, found in self.targets.items()}
 
+        self._whole = {
+            (country, scope, t.product_id, t.region): t.skus
+            for (country, scope), found in self.targets.items()
+            for t in found
+            if not t.sku_id
+        }
+
+    def skus_of(self, check: Check) -> Sequence[str]:
+        """Return the asked SKUs of a check: those the listing names, where a product is asked."""
+        if check.sku_id:
+            return (check.sku_id,)
+        key = (check.country, check.reservation_scope, check.product_id, check.arm_region)
+        return self._whole.get(key, ())
+
     def questions(self) -> Iterator[Question | Unasked]:
         """Yield every call of wave 2 and every check that is not asked, customer by customer."""
         if self.rules.by_country:

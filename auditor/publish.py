@@ -91,12 +91,6 @@ class Publisher:
             for c in found.catalogs
             for sku in c.skus
         }
-        self._skus = {
-            (country, scope, t.product_id, t.region): t.skus
-            for (country, scope), targets in plan.targets.items()
-            for t in targets
-            if not t.sku_id
-        }
 
     def publish(
         self, snapshot: Snapshot, settled: Sequence[Settled], body: Callable[[bytes], bytes]
@@ -129,7 +123,7 @@ class Publisher:
         self, bucket: int, settled: Iterable[Settled], body: Callable[[bytes], bytes]
     ) -> None:
         """Write one bucket's answers as Arrow files, so that memory holds one bucket at a time."""
-        answers = Answers(self._skus_of, self._region_of, self._plan.rules.segments)
+        answers = Answers(self._plan.skus_of, self._region_of, self._plan.rules.segments)
         for each in sorted(settled, key=lambda s: s.key):
             if each.outcome is Outcome.ANSWERED:
                 answers.add(each, body(each.key))
@@ -148,13 +142,6 @@ class Publisher:
         if path.exists():
             return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
         return Answers.SCHEMAS[relation].empty_table()
-
-    def _skus_of(self, check: Check) -> Sequence[str]:
-        """Return the asked SKUs of a check: those the listing names, where a product is asked."""
-        if check.sku_id:
-            return (check.sku_id,)
-        key = (check.country, check.reservation_scope, check.product_id, check.arm_region)
-        return self._skus.get(key, ())
 
     def _region_of(self, check: Check, sku_id: str) -> str:
         if check.arm_region:

@@ -177,6 +177,13 @@ class InventoryItem(_Wire, frozen=True, kw_only=True):
     restrictions: tuple[Restriction, ...] = ()
 
 
+class _Named(_Wire, frozen=True, kw_only=True):
+    """An item as far as it says what it is about."""
+
+    product_id: str
+    sku_id: str = ""
+
+
 class Currency(_Wire, frozen=True, kw_only=True):
     code: str = ""
     symbol: str = ""
@@ -242,6 +249,8 @@ class Spoiled(msgspec.Struct, frozen=True, kw_only=True):
 
     reason: str
     raw: str
+    names: tuple[str, str] | None = None
+    """Product and SKU where at least these can be read."""
 
 
 class InventoryAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -280,14 +289,6 @@ def one(body: bytes, item: type[T]) -> T:
     """Read a single object."""
     with malformed():
         return read(text_of(body), item)
-
-
-def inventory_items(body: bytes) -> tuple[InventoryItem, ...]:
-    """Read the answer to an inventory check; one spoiled item spoils it all."""
-    answer = inventory_answer(body)
-    if answer.spoiled:
-        raise Malformed(answer.spoiled[0].reason)
-    return answer.items
 
 
 def inventory_answer(body: bytes) -> InventoryAnswer:
@@ -329,6 +330,7 @@ def error(body: bytes) -> Error:
 _DECISIVE = frozenset(
     {"productId", "skuId", "isRestricted", "restrictions", "isPurchasable", "segment", "terms"}
 )
+_NAMES = frozenset({"productId", "skuId"})
 _OF_ITEM = ('"productId"', '"skuId"', '"isRestricted"', '"restrictions"')
 _OF_RESTRICTION = ('"reasonCode"', '"description"', '"properties"')
 _KNOWN = frozenset(f.encode_name for f in msgspec.structs.fields(Availability)) | {
@@ -364,8 +366,17 @@ def _item_by_item(text: str) -> InventoryAnswer:
             items.append(read(item, InventoryItem))
             repeated += twice
         except ValueError as exc:
-            spoiled.append(Spoiled(reason=str(exc), raw=item))
+            spoiled.append(Spoiled(reason=str(exc), raw=item, names=_names_of(item)))
     return InventoryAnswer(items=tuple(items), spoiled=tuple(spoiled), repeated_keys=repeated)
+
+
+def _names_of(item: str) -> tuple[str, str] | None:
+    try:
+        repeated_keys(item, _NAMES)
+        named = read(item, _Named)
+    except ValueError:
+        return None
+    return named.product_id, named.sku_id
 
 
 def _may_repeat_keys(text: str, items: tuple[InventoryItem, ...]) -> bool:

@@ -79,7 +79,7 @@ async def test_checks_of_many_customers_are_each_answered() -> None:
         async def ask(n: int) -> str:
             context = InventoryContext(customer_id=f"c{n % 50}")
             reply = await api.ask(api.inventory_request("us", [("P", f"{n:04}")], context))
-            [item] = wire.inventory_items(reply.body)
+            [item] = wire.inventory_answer(reply.body).items
             return item.sku_id
 
         answers = await asyncio.gather(*(ask(n) for n in range(500)))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from auditor.errors import Unauthorized
 from auditor.fetch import UNSENDABLE, Fetch
+from auditor.inventory_reply import DISAGREEING_DUPLICATES, MISMATCHED_ECHO
 from auditor.model import (
     Check,
     CheckKind,
@@ -87,15 +88,23 @@ class Server:
         return self._answer if isinstance(self._answer, Reply) else self._answer(request)
 
 
+def item(product_id: str, sku_id: str, *, restricted: bool = False) -> dict[str, object]:
+    return {"productId": product_id, "skuId": sku_id, "isRestricted": restricted}
+
+
 def items_of(request: Request) -> list[tuple[str, str]]:
     sent = json.loads(request.body)["TargetItems"]
     return [(item["ProductId"], item.get("SkuId", "")) for item in sent]
 
 
+def skus_of(check: Check) -> tuple[str, ...]:
+    return (check.sku_id,) if check.sku_id else ("0001", "0002")
+
+
 async def ask(
     server: Server, *questions: Question | Unasked, at_once: int = 1, lifecycle: bool = False
 ) -> list[Settled]:
-    fetch = Fetch(server.send, lifecycle=lifecycle, at_once=at_once)
+    fetch = Fetch(server.send, skus_of, lifecycle=lifecycle, at_once=at_once)
     return [part async for parts in fetch.ask(questions) for part in parts]
 
 
@@ -225,6 +234,46 @@ async def test_what_is_not_asked_is_handed_on_with_its_reason() -> None:
     assert server.asked == []
 
 
+# Item by item ------------------------------------------------------------------------------
+
+
+def parts_of(settled: Iterable[Settled]) -> dict[tuple[str, str], tuple[Outcome, str]]:
+    """Return what became of each check, by product and SKU."""
+    return {
+        (check.product_id, check.sku_id): (part.outcome, part.reason)
+        for part in settled
+        for check in part.question.checks
+    }
+
+
+@pytest.mark.asyncio
+async def test_of_a_product_a_sku_that_is_told_twice_is_a_failed_check_of_its_own() -> None:
+    twice = [item("DZH1", "0002"), item("DZH1", "0002", restricted=True)]
+    server = Server(reply(body=[item("DZH1", "0001"), *twice]))
+    settled = await ask(server, inventory("DZH1"))
+    assert parts_of(settled) == {
+        ("DZH1", ""): (Outcome.ANSWERED, ""),
+        ("DZH1", "0002"): (Outcome.FAILED, DISAGREEING_DUPLICATES),
+    }
+    assert {part.set_apart for part in settled} == {f"2 {DISAGREEING_DUPLICATES}"}
+    assert {part.key for part in settled} == {settled[0].key}
+
+
+@pytest.mark.asyncio
+async def test_a_check_of_which_nothing_is_told_has_failed_and_no_other_of_its_call() -> None:
+    """Row 25: an item for another product stands in the place of the missing one."""
+    server = Server(reply(body=[item("DZH1", "0001"), item("DZH1", "0002"), item("DZH9", "0001")]))
+    question = inventory("DZH1", "DZH2", "DZH3:0001")
+    settled = await ask(server, question)
+    assert parts_of(settled) == {
+        ("DZH1", ""): (Outcome.ANSWERED, ""),
+        ("DZH2", ""): (Outcome.FAILED, MISMATCHED_ECHO),
+        ("DZH3", "0001"): (Outcome.FAILED, MISMATCHED_ECHO),
+    }
+    [answered] = [part for part in settled if part.outcome is Outcome.ANSWERED]
+    assert answered.sent == question
+
+
 # Halving ------------------------------------------------------------------------------------
 
 
@@ -321,7 +370,7 @@ async def test_when_the_credential_is_refused_nothing_more_is_asked() -> None:
             raise Unauthorized("refused")
         return reply()
 
-    fetch = Fetch(send, lifecycle=False, at_once=1)
+    fetch = Fetch(send, skus_of, lifecycle=False, at_once=1)
     questions = [inventory(f"P{n}") for n in range(50)]
     settled = [part async for parts in fetch.ask(questions) for part in parts]
     assert [s.outcome for s in settled] == [Outcome.ANSWERED] * 2 + [Outcome.SKIPPED] * 48
@@ -339,7 +388,7 @@ async def test_closed_early_it_leaves_no_call_under_way() -> None:
         return reply()
 
     before = asyncio.all_tasks()
-    fetch = Fetch(send, lifecycle=False, at_once=5)
+    fetch = Fetch(send, skus_of, lifecycle=False, at_once=5)
     async with aclosing(fetch.ask([inventory(f"P{n}") for n in range(9)])) as results:
         async for _ in results:
             break
