@@ -10,6 +10,7 @@ AuditorError
 │   ├── Rejected             a reply that says no: record it, go on
 │   │   ├── ContextMissing   400026
 │   │   ├── Forbidden        401 or 403 on one customer, view or segment
+│   │   ├── RouteGone        the inventory API is not there any more
 │   │   └── NotFound         404: 400013, 400018, 400019, 20003, …
 │   ├── Unauthorized         the partner's own credential is refused: this partner is out
 │   └── UnexpectedReply      a 200 that cannot be decoded: keep the bytes, record it, go on
@@ -151,6 +152,10 @@ class Forbidden(Rejected):
 
     code = "E_FORBIDDEN"
     exit_status = 77
+
+
+class RouteGone(Rejected):
+    """The inventory API itself is not there any more: 404 or 410 on the route, not a product."""
 
 
 class NotFound(Rejected):

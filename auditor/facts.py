@@ -78,11 +78,11 @@ def tables(found: Found, plan: Plan) -> dict[str, pa.Table]:
     rows: dict[str, list[Row]] = {name: [] for name in COLUMNS}
     for customer in found.customers:
         _of_customer(customer, found, plan, rows)
-    for catalog in found.catalogs:
+    for catalog in plan.catalogs.values():
         rows["new_sku"] += [(*_where(catalog), *name) for name in sorted(catalog.new)]
         _asked(catalog, plan, rows)
         if found.covers_catalog:
-            _of_catalog(catalog, found, rows)
+            _of_catalog(catalog, found, plan, rows)
     rows["asked_segment"] = [(segment,) for segment in ("", *plan.rules.segments)]
     absences = {**found.known.returned, **found.known.gone}
     rows["catalog_absence"] = [(*key, at) for key, at in sorted(absences.items())]
@@ -156,7 +156,7 @@ def _asked(catalog: CatalogFound, plan: Plan, rows: dict[str, list[Row]]) -> Non
             rows["asked_sku"].append((*where, *name, target.region, by_customer, by_subscription))
 
 
-def _of_catalog(catalog: CatalogFound, run: Found, rows: dict[str, list[Row]]) -> None:
+def _of_catalog(catalog: CatalogFound, run: Found, plan: Plan, rows: dict[str, list[Row]]) -> None:
     where = _where(catalog)
     for product_id, view in sorted(catalog.views.items()):
         row = _remembered("", "view", run, where=where, name=(product_id, ""), detail=view)
@@ -169,6 +169,13 @@ def _of_catalog(catalog: CatalogFound, run: Found, rows: dict[str, list[Row]]) -
         if (country, scope) == where and listing in answered - catalog.unlisted:
             row = _remembered("", "unlisted", run, where=where, name=(listing, ""))
             rows["forget"].append(row)
+    for product_id, variables in sorted(catalog.learned.items()):
+        detail = msgspec.json.encode(variables).decode()
+        name = (product_id, "")
+        row = _remembered("", "learned", run, where=where, name=name, detail=detail)
+        rows["remember"].append(row)
+    if plan.rules.is_route_gone:
+        rows["remember"].append(_remembered("", "route_gone", run, where=where))
     for gone in catalog.gone:
         _gone(gone, where, run, rows)
     listed = {s.name for s in catalog.skus} | {(p, "") for p in catalog.views}

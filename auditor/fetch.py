@@ -1,5 +1,6 @@
 """Ask the questions of wave 2, many at once; what became of each is a value."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 
@@ -7,14 +8,16 @@ import msgspec
 
 from auditor import inventory_reply
 from auditor.errors import (
+    ContextMissing,
     NotFound,
     PartnerCenterError,
     Rejected,
+    RouteGone,
     Unauthorized,
     UnexpectedReply,
 )
 from auditor.fan_out import fan_out
-from auditor.inventory_reply import SkusOf
+from auditor.learning import Learning
 from auditor.model import (
     Check,
     CheckKind,
@@ -29,6 +32,7 @@ from auditor.model import (
 from auditor.normalize import UNREADABLE, unreadable_availability
 from auditor.partner_center import requests, wire
 from auditor.partner_center.replies import error_of
+from auditor.plan import Plan
 from auditor.targets import CUSTOMER, SUBSCRIPTION
 
 NOT_IN_CATALOG_CODES = frozenset({"400013", "400018"})
@@ -37,23 +41,31 @@ UNSENDABLE = "unsendable"
 TOO_MUCH = frozenset({400, 413})
 """What a batch with a bad item in it, or too large a batch, is answered with."""
 
+Tell = Callable[..., None]
+"""Hears of an event: its name, and fields by keyword."""
+
 
 class Fetch:
-    """Asks one partner's questions; `skus_of` gives the asked SKUs of a check."""
+    """Asks one partner's questions."""
 
     def __init__(
         self,
         send: Callable[[Request], Awaitable[Reply]],
-        skus_of: SkusOf,
+        plan: Plan,
+        tell: Tell,
         *,
         lifecycle: bool,
         at_once: int,
     ) -> None:
+        self.plan = plan
+        """What is asked; another one once a context was learned or an API was found to be gone."""
         self._send = send
-        self._skus_of = skus_of
+        self._tell = tell
         self._lifecycle = lifecycle
         self._at_once = at_once
         self._is_out = False
+        self._moving = asyncio.Lock()
+        self._learning = Learning()
 
     async def ask(
         self, questions: Iterable[Question | Unasked]
@@ -61,11 +73,17 @@ class Fetch:
         """Yield what became of each question, in the order of completion.
 
         A batch that is too much is halved until the bad item stands alone, and of a reply that
-        can be trusted in part the rest is set apart: so one question may settle as several.
+        can be trusted in part the rest is set apart: so one question may settle as several. What
+        waits for a context that was learned settles as none: see `once_more`.
         """
         async with aclosing(fan_out(questions, self._settle, at_once=self._at_once)) as results:
             async for settled in results:
                 yield settled
+
+    def once_more(self) -> list[Question | Unasked]:
+        """Return what is to be asked in a context that was learned; that happens once."""
+        self.plan, questions = self._learning.finish(self.plan)
+        return questions
 
     async def _settle(self, question: Question | Unasked) -> tuple[Settled, ...]:
         if isinstance(question, Unasked):
@@ -73,34 +91,71 @@ class Fetch:
             return (Settled(question=alone, outcome=question.outcome, reason=question.reason),)
         if self._is_out:
             return (_out(question),)
-        return await self._answered(question)
-
-    async def _answered(self, question: Question) -> tuple[Settled, ...]:
+        ask = self._inventory if _is_inventory(question) else self._availability
         try:
-            request = self._request(question)
-            reply = await self._send(request)
+            return await ask(question)
         except Rejected:  # an id that fits no path is never sent
             if len(question.checks) > 1:
-                return await self._halves(question)
+                return await self._each(_halves(question))
             return (Settled(question=question, outcome=Outcome.FAILED, reason=UNSENDABLE),)
         except Unauthorized:
             self._is_out = True
             return (_out(question),)
+
+    async def _each(self, questions: Iterable[Question | Unasked]) -> tuple[Settled, ...]:
+        return tuple([part for question in questions for part in await self._settle(question)])
+
+    async def _availability(self, question: Question) -> tuple[Settled, ...]:
+        request = self._request(question)
+        return (_outcome(question, request, await self._send(request)),)
+
+    async def _inventory(self, asked: Question) -> tuple[Settled, ...]:
+        question = self._learning.rest(asked)
+        if question is None:
+            return ()
+        if self.plan.rules.by_resource_type and not question.resource_type:
+            return await self._each(self.plan.by_resource_type(question))
+        return await self._checked(question)
+
+    async def _checked(self, question: Question) -> tuple[Settled, ...]:
+        request = self._request(question)
+        reply = await self._send(request)
+        error = error_of(request, reply)
+        if isinstance(error, RouteGone) and await self._is_gone(request):
+            return await self._each(self.plan.by_resource_type(question))
+        if isinstance(error, ContextMissing) and self._learns(question, reply):
+            return ()
         settled = _outcome(question, request, reply)
-        is_too_much = reply.status in TOO_MUCH or reply.cause == "timeout"
-        if len(question.checks) > 1 and settled.outcome is Outcome.FAILED and is_too_much:
-            return await self._halves(question)
-        if settled.outcome is Outcome.ANSWERED and _is_inventory(question):
+        if settled.outcome is Outcome.ANSWERED:
             return self._item_by_item(settled, reply.body)
+        is_too_much = reply.status in TOO_MUCH or reply.cause == "timeout"
+        if len(question.checks) > 1 and is_too_much:
+            return await self._each(_halves(question))
         return (settled,)
 
-    async def _halves(self, question: Question) -> tuple[Settled, ...]:
-        middle = len(question.checks) // 2
-        first, second = question.checks[:middle], question.checks[middle:]
-        return (
-            *await self._settle(msgspec.structs.replace(question, checks=first)),
-            *await self._settle(msgspec.structs.replace(question, checks=second)),
-        )
+    def _learns(self, question: Question, reply: Reply) -> bool:
+        said = wire.error(reply.body).description
+        if not self._learning.learn(question, said):
+            return False
+        self._tell("context.learned", product=question.checks[0].product_id, said=said)
+        return True
+
+    async def _is_gone(self, request: Request) -> bool:
+        """Move to the other API, if that is wanted and a second reply says the same.
+
+        Whoever waits for the lock meanwhile hears what the first one found out.
+        """
+        rules = self.plan.rules
+        if rules.inventory_api != "auto":
+            return False
+        async with self._moving:
+            if not self.plan.rules.by_resource_type:
+                again = msgspec.structs.replace(request, round=1)
+                if not isinstance(error_of(again, await self._send(again)), RouteGone):
+                    return False
+                self.plan = self.plan.moved()
+                self._tell("inventory_api.moved", to="by_resource_type")
+        return True
 
     def _item_by_item(self, settled: Settled, body: bytes) -> tuple[Settled, ...]:
         """Part the checks that a reply answers from the keys that it says nothing usable of.
@@ -109,7 +164,7 @@ class Fetch:
         """
         question = settled.question
         try:
-            reading = inventory_reply.read(question, body, self._skus_of)
+            reading = inventory_reply.read(question, body, self.plan.skus_of)
         except wire.Malformed:
             return (_failed(settled, UNREADABLE),)
         apart = ", ".join(f"{count} {reason}" for reason, count in reading.set_apart.items())
@@ -161,6 +216,11 @@ class Fetch:
 
 def _is_inventory(question: Question) -> bool:
     return question.checks[0].kind is CheckKind.INVENTORY
+
+
+def _halves(question: Question) -> tuple[Question, Question]:
+    middle = len(question.checks) // 2
+    return _part(question, question.checks[:middle]), _part(question, question.checks[middle:])
 
 
 def _part(question: Question, checks: tuple[Check, ...]) -> Question:

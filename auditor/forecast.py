@@ -9,6 +9,7 @@ import msgspec
 from auditor.model import CheckKind, Question
 from auditor.partner_run import Discovered
 from auditor.settings import Partner
+from auditor.targets import resource_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -128,3 +129,10 @@ def _explained(partner: Partner, discovered: Discovered) -> Iterable[str]:
                 f"{partner.name} {country}: {sku.product_id}:{sku.sku_id} asks for ArmRegionName"
                 " and has no region: name some in scope.arm_regions; skipped"
             )
+        for view in sorted({t.view for t in targets}):
+            if resource_type(view, discovered.plan.rules) is None:
+                named = f"the target view {view}" if view else "products that no view lists"
+                yield (
+                    f"{partner.name} {country}: scope.resource_types has no resource type for"
+                    f" {named}; skipped"
+                )

@@ -12,7 +12,7 @@ from auditor.partner_center import clouds
 from auditor.publish import Snapshot
 from auditor.scope.catalog import CatalogRules
 from auditor.scope.customers import CustomerRules
-from auditor.settings import CustomerCountry, InventoryApi, Narrow, Partner, Settings
+from auditor.settings import CustomerCountry, Narrow, Partner, Settings
 from auditor.targets import Rules
 
 
@@ -74,10 +74,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
             also_listed=always,
         )
 
-    def plan_rules(self) -> Rules:
+    def plan_rules(self, *, is_route_gone: bool) -> Rules:
         """Return what decides whether and how something is asked."""
         scope = self.settings.scope
-        by_resource_type = scope.inventory_api is InventoryApi.BY_RESOURCE_TYPE
         regions, subscriptions = scope.arm_regions, scope.azure_subscriptions
         return Rules(
             partner_tenant_id=self.partner.tenant_id,
@@ -93,7 +92,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
             availability_always=scope.availability_always,
             by_customer=not self.narrow.countries,
             by_country=self.covers_catalog,
-            resource_types=scope.resource_types if by_resource_type else None,
+            inventory_api=scope.inventory_api.value,
+            is_route_gone=is_route_gone,
+            resource_types=scope.resource_types,
         )
 
     def snapshot(self, asked: Asked) -> Snapshot:

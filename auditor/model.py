@@ -1,6 +1,7 @@
 """The nouns of the auditor: values that travel from scope to report. See `design.md` section 3."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -62,6 +63,7 @@ class Reason(StrEnum):
     LISTING_FAILED = "listing_failed"
     REGISTRATION_UNREADABLE = "registration_unreadable"
     COUNTRY_UNREADABLE = "country_unreadable"
+    RESOURCE_TYPE_UNKNOWN = "resource_type_unknown"
     PARTNER_OUT = "partner_out"
     DEADLINE = "deadline"
 
@@ -312,6 +314,8 @@ class CatalogFound(msgspec.Struct, frozen=True, kw_only=True):
     """Listings ('view:NAME' or a product id) that were never answered so far."""
     named: frozenset[tuple[str, str]] = frozenset()
     """What `scope.products` names here: asked whatever its prerequisites say."""
+    learned: Mapping[str, tuple[str, ...]] = {}
+    """Inventory variables that checks of a product demanded and the catalog does not name."""
 
 
 class CustomerFound(msgspec.Struct, frozen=True, kw_only=True):

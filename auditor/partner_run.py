@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
+from functools import partial
 
 import msgspec
 
@@ -94,7 +95,8 @@ class PartnerRun:
         name = self._job.partner.name
         async with self._recorded(send) as (journal, recorded):
             discovered = await self.discover(recorded)
-            settled = await self._fetch(discovered.plan, recorded)
+            plan, settled = await self._fetch(discovered.plan, recorded)
+            discovered = msgspec.structs.replace(discovered, plan=plan)
             await journal.sync()
             self._progress.phase(name, "publishing")
             asked = Asked(
@@ -145,7 +147,8 @@ class PartnerRun:
             covers_all_countries=not job.narrow.countries,
             started_at=job.started_at,
         )
-        plan = Plan(job.plan_rules(), catalogs, customers=found.customers)
+        rules = job.plan_rules(is_route_gone=known.is_route_gone)
+        plan = Plan(rules, catalogs, customers=found.customers)
         self._check_scope(found, plan)
         return Discovered(found=found, plan=plan, at_start=at_start, calls=self._calls)
 
@@ -223,28 +226,36 @@ class PartnerRun:
                 hint="look at [scope] target_views, products and segments",
             )
 
-    async def _fetch(self, plan: Plan, send: Send) -> list[Settled]:
+    async def _fetch(self, plan: Plan, send: Send) -> tuple[Plan, list[Settled]]:
+        """Ask everything; return the plan as it was in the end, and what became of each check."""
         name = self._job.partner.name
-        questions = list(plan.questions())
-        self._progress.phase(name, "checking", len(questions))
         fetch = Fetch(
             send,
-            plan.skus_of,
+            plan,
+            partial(self._progress.event, partner=name),
             lifecycle=self._job.settings.scope.lifecycle,
             at_once=self._job.partner.limits.concurrency,
         )
         settled: list[Settled] = []
-        async with aclosing(fetch.ask(questions)) as results:
-            async for parts in results:
-                settled.extend(parts)
-                failed = any(p.outcome in {Outcome.FAILED, Outcome.SKIPPED} for p in parts)
-                self._progress.step(name, failed=int(failed))
-                for part in parts:
-                    if part.outcome is Outcome.FAILED:
-                        self._tell("check.failed", part, reason=part.reason)
-                    if part.set_apart and part.outcome is Outcome.ANSWERED:
-                        self._tell("items.set_apart", part, items=part.set_apart)
-        return settled
+        questions = list(plan.questions())
+        while True:
+            self._progress.phase(name, "checking", len(questions))
+            async with aclosing(fetch.ask(questions)) as results:
+                async for parts in results:
+                    settled.extend(parts)
+                    self._follow(parts)
+            questions = fetch.once_more()
+            if not questions:
+                return fetch.plan, settled
+
+    def _follow(self, parts: tuple[Settled, ...]) -> None:
+        failed = any(p.outcome in {Outcome.FAILED, Outcome.SKIPPED} for p in parts)
+        self._progress.step(self._job.partner.name, failed=int(failed))
+        for part in parts:
+            if part.outcome is Outcome.FAILED:
+                self._tell("check.failed", part, reason=part.reason)
+            elif part.set_apart:
+                self._tell("items.set_apart", part, items=part.set_apart)
 
     def _tell(self, event: str, part: Settled, **fields: object) -> None:
         check = part.question.checks[0]

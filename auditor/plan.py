@@ -1,6 +1,9 @@
 """Scope and SKUs to the fewest calls: what shares a context goes out as one batch. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+import msgspec
 
 from auditor.availability_plan import AvailabilityPlan
 from auditor.markets import WITHOUT_RESERVATIONS
@@ -18,8 +21,19 @@ from auditor.model import (
     Unasked,
 )
 from auditor.offers import AZURE_PLAN_SCOPE, is_active, scope_of
-from auditor.targets import CUSTOMER, SUBSCRIPTION, Rules, Target, by_context, targets, variables_of
+from auditor.targets import (
+    CUSTOMER,
+    SUBSCRIPTION,
+    Rules,
+    Target,
+    by_context,
+    resource_type,
+    targets,
+    variables_of,
+)
 
+Product = tuple[str, str, str]
+"""Country, reservation scope and product id."""
 REGISTERED = "registered"
 UNREADABLE = "unknown"
 """The registration status that stands for one that could not be read."""
@@ -59,6 +73,35 @@ class Plan:
             return (check.sku_id,)
         key = (check.country, check.reservation_scope, check.product_id, check.arm_region)
         return self._whole.get(key, ())
+
+    def moved(self) -> "Plan":
+        """Return the same plan for a partner whose checkInventory is gone."""
+        rules = msgspec.structs.replace(self.rules, is_route_gone=True)
+        return Plan(rules, self.catalogs.values(), customers=self.customers)
+
+    def by_resource_type(self, question: Question) -> Iterator[Question | Unasked]:
+        """Yield what a question that was planned for checkInventory is asked as elsewhere."""
+        by_type: dict[str | None, list[Check]] = defaultdict(list)
+        for check in question.checks:
+            catalog = self.catalogs[check.country, check.reservation_scope]
+            view = catalog.views.get(check.product_id, "")
+            by_type[resource_type(view, self.rules)].append(check)
+        for type_, checks in by_type.items():
+            if type_ is None:
+                yield from map(_untyped, checks)
+            else:
+                yield msgspec.structs.replace(question, checks=tuple(checks), resource_type=type_)
+
+    def learned(self, variables: Mapping[Product, Collection[str]]) -> "Plan":
+        """Return the plan for a catalog that names these inventory variables too."""
+        catalogs = []
+        for (country, scope), catalog in self.catalogs.items():
+            known = dict(catalog.learned)
+            for (where, in_scope, product_id), more in variables.items():
+                if (where, in_scope) == (country, scope):
+                    known[product_id] = tuple(sorted({*known.get(product_id, ()), *more}))
+            catalogs.append(msgspec.structs.replace(catalog, learned=known))
+        return Plan(self.rules, catalogs, customers=self.customers)
 
     def questions(self) -> Iterator[Question | Unasked]:
         """Yield every call of wave 2 and every check that is not asked, customer by customer."""
@@ -211,7 +254,7 @@ class Plan:
             return
         azure_subscription_id = subscription.azure_subscription_id if subscription else ""
         level = (bool(customer_id), subscription is not None)
-        for (variables, _region, resource_type), found in self._contexts.get(catalog, {}).items():
+        for (variables, _region, type_), found in self._contexts.get(catalog, {}).items():
             if _level(variables) != level:
                 continue
             checks = [
@@ -227,15 +270,18 @@ class Plan:
                 )
                 for target in found
             ]
+            if type_ is None:
+                yield from map(_untyped, checks)
+                continue
             for start in range(0, len(checks), self.rules.batch_size):
                 yield Question(
                     checks=tuple(checks[start : start + self.rules.batch_size]),
                     variables=variables,
                     arm_region_name=found[0].region_name,
-                    resource_type=resource_type,
+                    resource_type=type_,
                 )
         for sku in self.without_region.get(catalog, ()):
-            if _level(variables_of(sku)) == level:
+            if _level(variables_of(sku, self.catalogs[catalog])) == level:
                 check = self._check(
                     CheckKind.INVENTORY,
                     customer_id,
@@ -265,6 +311,10 @@ class Plan:
                 product_id=product_id,
             )
             yield Unasked(check=check, outcome=Outcome.SKIPPED, reason=Reason.LISTING_FAILED)
+
+
+def _untyped(check: Check) -> Unasked:
+    return Unasked(check=check, outcome=Outcome.SKIPPED, reason=Reason.RESOURCE_TYPE_UNKNOWN)
 
 
 def _level(variables: Sequence[str]) -> tuple[bool, bool]:

@@ -69,6 +69,8 @@ def _remembering(known: Known, remembered: Iterator[Row]) -> Known:
     left: set[tuple[str, str]] = set()
     unlisted: set[tuple[str, str, str, str]] = set()
     views: dict[tuple[str, str], dict[str, str]] = {}
+    learned: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {}
+    is_route_gone = False
     for row in remembered:
         where = (row["country"], row["reservation_scope"])
         name = (row["product_id"], row["sku_id"])
@@ -81,6 +83,11 @@ def _remembering(known: Known, remembered: Iterator[Row]) -> Known:
                 left.add((row["customer_id"], row["azure_subscription_id"]))
             case "view":
                 views.setdefault(where, {})[row["product_id"]] = row["detail"]
+            case "learned":
+                variables = msgspec.json.decode(row["detail"], type=tuple[str, ...])
+                learned.setdefault(where, {})[row["product_id"]] = variables
+            case "route_gone":
+                is_route_gone = True
             case "unlisted":
                 listing = row["product_id"] or row["azure_subscription_id"]
                 unlisted.add((row["customer_id"], *where, listing))
@@ -93,4 +100,6 @@ def _remembering(known: Known, remembered: Iterator[Row]) -> Known:
         left_subscriptions=frozenset(left),
         unlisted=frozenset(unlisted),
         views=views,
+        learned=learned,
+        is_route_gone=is_route_gone,
     )

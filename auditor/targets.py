@@ -38,8 +38,18 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """False in a run over one country: by-customer availability belongs to no country."""
     by_country: bool = True
     """False in a run over some customers: what belongs to none is not asked."""
-    resource_types: Mapping[str, str] | None = None
-    """By target view, where inventory is asked by resource type."""
+    inventory_api: str = "auto"
+    """`check_inventory`, `by_resource_type`, or `auto`: the first until it is gone."""
+    is_route_gone: bool = False
+    """Whether checkInventory has answered this partner that it is gone."""
+    resource_types: Mapping[str, str] = {}
+    """By target view: what checkinventorybyresourcetype has to be told."""
+
+    @property
+    def by_resource_type(self) -> bool:
+        """Tell whether inventory is asked by resource type."""
+        is_moved = self.inventory_api == "auto" and self.is_route_gone
+        return is_moved or self.inventory_api == "by_resource_type"
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,14 +78,14 @@ def targets(catalog: CatalogFound, rules: Rules) -> tuple[list[Target], list[Sku
     for product_id, skus in sorted(by_product.items()):
         contexts: dict[tuple[tuple[str, ...], str], list[Sku]] = defaultdict(list)
         for sku in (s for s in skus if _is_asked(s, catalog, rules)):
-            regions = _regions(sku, rules)
+            regions = _regions(sku, catalog, rules)
             if not regions:
                 without_region.append(sku)
             for region in regions:
-                contexts[variables_of(sku), region].append(sku)
+                contexts[variables_of(sku, catalog), region].append(sku)
         for context, asked in contexts.items():
             listed = product_id in catalog.answered
-            whole = listed and len(contexts) == 1 and not _needs_more(skus, context[0])
+            whole = listed and len(contexts) == 1 and not _needs_more(skus, catalog, context[0])
             found.extend(_targets_of(product_id, asked, context, catalog, whole=whole))
     return found, without_region
 
@@ -89,20 +99,22 @@ def _is_asked(sku: Sku, catalog: CatalogFound, rules: Rules) -> bool:
     return in_view and wanted
 
 
-def variables_of(sku: Sku) -> tuple[str, ...]:
-    return tuple(v for v in sku.inventory_variables.split(";") if v)
+def variables_of(sku: Sku, catalog: CatalogFound) -> tuple[str, ...]:
+    """Return what a check of a SKU must send: what the catalog names, and what was learned."""
+    named = {v for v in sku.inventory_variables.split(";") if v}
+    return tuple(sorted(named.union(catalog.learned.get(sku.product_id, ()))))
 
 
-def _regions(sku: Sku, rules: Rules) -> tuple[str, ...]:
+def _regions(sku: Sku, catalog: CatalogFound, rules: Rules) -> tuple[str, ...]:
     """Return the regions a SKU is asked for: '' where it asks for none."""
-    if REGION not in variables_of(sku):
+    if REGION not in variables_of(sku, catalog):
         return ("",)
     return (sku.region,) if sku.region else (rules.arm_regions or ())
 
 
-def _needs_more(skus: Iterable[Sku], sent: tuple[str, ...]) -> bool:
+def _needs_more(skus: Iterable[Sku], catalog: CatalogFound, sent: tuple[str, ...]) -> bool:
     """Tell whether another SKU of the product would miss a context item (400026)."""
-    return any(not set(variables_of(sku)) <= set(sent) for sku in skus)
+    return any(not set(variables_of(sku, catalog)) <= set(sent) for sku in skus)
 
 
 def _targets_of(
@@ -138,12 +150,19 @@ def _targets_of(
         yield target(sku_id, (sku_id,), name, why)
 
 
-def by_context(
-    found: Iterable[Target], rules: Rules
-) -> dict[tuple[tuple[str, ...], str, str], list[Target]]:
-    """Gather targets that can go out together: same variables, region and resource type."""
-    contexts: dict[tuple[tuple[str, ...], str, str], list[Target]] = defaultdict(list)
+def resource_type(view: str, rules: Rules) -> str | None:
+    """Return what is sent for a target view: '' to checkInventory; None where it is unknown."""
+    return rules.resource_types.get(view) if rules.by_resource_type else ""
+
+
+Context = tuple[tuple[str, ...], str, str | None]
+"""Variables, region and resource type: what goes out together shares all three."""
+
+
+def by_context(found: Iterable[Target], rules: Rules) -> dict[Context, list[Target]]:
+    """Gather targets that can go out together."""
+    contexts: dict[Context, list[Target]] = defaultdict(list)
     for target in found:
-        resource_type = (rules.resource_types or {}).get(target.view, "")
-        contexts[target.variables, target.region, resource_type].append(target)
+        context = (target.variables, target.region, resource_type(target.view, rules))
+        contexts[context].append(target)
     return dict(contexts)

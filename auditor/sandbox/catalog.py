@@ -100,6 +100,7 @@ def _family_product(seed: int, size: WorldSize, index: int) -> Product:
             region=region,
             term=term,
             with_region=with_region,
+            unnamed=("ArmRegionName",) if with_region and size.unnamed_variables else (),
         )
         for sku_id, (cores, region, term) in zip(ids, grid, strict=True)
     )
@@ -123,6 +124,7 @@ def _vm_sku(
     region: Region,
     term: tuple[str, str, str],
     with_region: bool,
+    unnamed: tuple[str, ...],
 ) -> Sku:
     duration, spoken, iso = term
     arm_size = family.arm_pattern.format(cores)
@@ -153,6 +155,7 @@ def _vm_sku(
         description=f"Reserved Virtual Machines Instance, {arm_size}, {region.display}, {spoken}",
         prerequisites=prerequisites if asks else prerequisites[:1],
         variables=variables if asks else (),
+        unnamed=unnamed,
         attributes=attributes,
         arm_region=region.name,
         scopes=frozenset(scopes),

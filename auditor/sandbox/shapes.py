@@ -174,7 +174,7 @@ def sku(one: Sku, country: str) -> Json:
         "isTrial": False,
         "supportedBillingCycles": list(cycles) or ["one_time"],
         "purchasePrerequisites": one.prerequisites,
-        "inventoryVariables": one.variables,
+        "inventoryVariables": [name for name in one.variables if name not in one.unnamed],
         "provisioningVariables": ["Scope", "SubscriptionId"] if is_reservation else [],
         "dynamicAttributes": one.attributes,
         "links": {

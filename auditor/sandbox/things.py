@@ -29,6 +29,8 @@ class WorldSize:
     regions: int = 6
     sizes_per_product: int = 4
     licence_products: int = 12
+    unnamed_variables: bool = False
+    """Whether the catalog keeps silent about one that checks of one family demand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,9 @@ class Sku:
     description: str
     prerequisites: tuple[str, ...]
     variables: tuple[str, ...] = ()
+    """What a check of it demands."""
+    unnamed: tuple[str, ...] = ()
+    """Those of them that the catalog does not name."""
     attributes: Mapping[str, object] = field(default_factory=dict)
     arm_region: str = ""
     """Lower case; `''` where a SKU has no place."""

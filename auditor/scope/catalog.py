@@ -69,6 +69,7 @@ class CatalogDiscovery:
         where = (country, reservation_scope)
         self._known_skus = known.skus.get(where, {})
         self._known_views = known.views.get(where, {})
+        self._known_learned = known.learned.get(where, {})
         self._known_gone = {(p, s) for c, r, p, s in known.gone if (c, r) == where}
         self._unlisted_before = {name for _, c, r, name in known.unlisted if (c, r) == where}
         self._named = frozenset(
@@ -133,6 +134,7 @@ class CatalogDiscovery:
             new=frozenset(new),
             unlisted=frozenset(unlisted),
             named=self._named,
+            learned=self._known_learned,
         )
 
     async def _list_view(

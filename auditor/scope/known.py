@@ -34,6 +34,11 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     unlisted: frozenset[tuple[str, str, str, str]] = frozenset()
     """(customer, country, reservation scope, listing) asked for and never answered so far."""
 
+    learned: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {}
+    """Inventory variables by product that the catalog does not name, by country and scope."""
+    is_route_gone: bool = False
+    """Whether checkInventory has answered that it is gone."""
+
     def holds(self, customer_id: str, country: str) -> bool:
         """Tell whether a cell holds something, so that what is new in it is news."""
         cell = Cell(

@@ -2,12 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import scope_bench as bench
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,11 +27,18 @@ from auditor.model import (
     Unasked,
 )
 from auditor.normalize import NO_VERDICT, UNREADABLE
+from auditor.plan import Plan
 
 AT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 CUSTOMER = "65543400-f8b0-4783-8530-6d35ab8c6801"
 AZURE = "3a231fbe-37fe-4410-93fd-730d3d5d4c75"
 Answer = Callable[[Request], Reply]
+PRODUCTS = ("DZH1", "DZH2")
+PLAN = Plan(
+    bench.rules(partner_tenant_id="p"),
+    [bench.catalog(*(bench.sku(s, p) for p in PRODUCTS for s in ("0001", "0002")))],
+    customers=(),
+)
 
 
 def inventory(*names: str, variables: tuple[str, ...] = ("CustomerId",), **more: str) -> Question:
@@ -97,14 +105,29 @@ def items_of(request: Request) -> list[tuple[str, str]]:
     return [(item["ProductId"], item.get("SkuId", "")) for item in sent]
 
 
-def skus_of(check: Check) -> tuple[str, ...]:
-    return (check.sku_id,) if check.sku_id else ("0001", "0002")
+def fetching(
+    send: Callable[[Request], Awaitable[Reply]],
+    *,
+    lifecycle: bool = False,
+    at_once: int = 1,
+    told: list[str] | None = None,
+    plan: Plan | None = None,
+) -> Fetch:
+    """Return what asks the questions of a plan over products of two SKUs."""
+    heard: list[str] = [] if told is None else told
+    return Fetch(
+        send,
+        plan or PLAN,
+        lambda event, **_: heard.append(event),
+        lifecycle=lifecycle,
+        at_once=at_once,
+    )
 
 
 async def ask(
     server: Server, *questions: Question | Unasked, at_once: int = 1, lifecycle: bool = False
 ) -> list[Settled]:
-    fetch = Fetch(server.send, skus_of, lifecycle=lifecycle, at_once=at_once)
+    fetch = fetching(server.send, lifecycle=lifecycle, at_once=at_once)
     return [part async for parts in fetch.ask(questions) for part in parts]
 
 
@@ -370,7 +393,7 @@ async def test_when_the_credential_is_refused_nothing_more_is_asked() -> None:
             raise Unauthorized("refused")
         return reply()
 
-    fetch = Fetch(send, skus_of, lifecycle=False, at_once=1)
+    fetch = fetching(send, at_once=1)
     questions = [inventory(f"P{n}") for n in range(50)]
     settled = [part async for parts in fetch.ask(questions) for part in parts]
     assert [s.outcome for s in settled] == [Outcome.ANSWERED] * 2 + [Outcome.SKIPPED] * 48
@@ -388,7 +411,7 @@ async def test_closed_early_it_leaves_no_call_under_way() -> None:
         return reply()
 
     before = asyncio.all_tasks()
-    fetch = Fetch(send, skus_of, lifecycle=False, at_once=5)
+    fetch = fetching(send, at_once=5)
     async with aclosing(fetch.ask([inventory(f"P{n}") for n in range(9)])) as results:
         async for _ in results:
             break

@@ -121,6 +121,14 @@ def test_it_says_for_each_group_why_it_is_asked_that_way() -> None:
     )
 
 
+def test_it_says_which_views_cannot_be_asked_by_resource_type() -> None:
+    of = foreseen(found(azure()), inventory_api="by_resource_type")
+    assert of.explanation[-1] == (
+        "eu DE: scope.resource_types has no resource type for the target view"
+        " AzureReservationsVM; skipped"
+    )
+
+
 def test_forecasts_of_several_partners_make_one_table() -> None:
     one = foreseen(found(azure()))
     both = Forecast.of([one, one])

@@ -146,15 +146,33 @@ def test_with_no_regions_to_ask_for_it_is_skipped_and_says_so() -> None:
     assert unasked(plan_) == [(Outcome.SKIPPED, REGION_UNKNOWN)]
 
 
-def test_the_resource_type_goes_with_its_views_products() -> None:
-    catalogs = [
-        catalog(sku("0001", "P1"), sku("0001", "P2"), views={"P1": bench.VIEW, "P2": "Other"})
+def of_two_views() -> list[CatalogFound]:
+    """Return a catalog with one product each in a view of a known and of an unknown type."""
+    return [catalog(sku("0001", "P1"), sku("0001", "P2"), views={"P1": bench.VIEW, "P2": "Other"})]
+
+
+BY_TYPE = {"inventory_api": "by_resource_type", "resource_types": {bench.VIEW: "VMs"}}
+
+
+def test_the_resource_type_goes_with_its_views_products_and_without_one_a_check_is_skipped() -> (
+    None
+):
+    plan_ = planned(found(azure()), catalogs=of_two_views(), **BY_TYPE)
+    assert {q.checks[0].product_id: q.resource_type for q in calls(plan_)} == {"P1": "VMs"}
+    assert unasked(plan_) == [(Outcome.SKIPPED, Reason.RESOURCE_TYPE_UNKNOWN)]
+
+
+def test_a_question_planned_for_the_api_that_is_gone_is_parted_by_resource_type() -> None:
+    before = planned(found(azure()), catalogs=of_two_views(), resource_types={bench.VIEW: "VMs"})
+    [question] = calls(before)
+    assert question.resource_type == ""
+    after = before.moved()
+    parts = list(after.by_resource_type(question))
+    assert [(type(p).__name__, getattr(p, "resource_type", "")) for p in parts] == [
+        ("Question", "VMs"),
+        ("Unasked", ""),
     ]
-    plan_ = planned(found(azure()), catalogs=catalogs, resource_types={bench.VIEW: "VMs"})
-    assert {q.checks[0].product_id: q.resource_type for q in calls(plan_)} == {
-        "P1": "VMs",
-        "P2": "",
-    }
+    assert parts == list(after.questions())
 
 
 # Properties ---------------------------------------------------------------------------------

@@ -119,12 +119,37 @@ def test_items_go_out_together_if_variables_region_and_resource_type_are_the_sam
     }
 
 
-def test_a_resource_type_is_named_where_the_view_has_one() -> None:
-    typed = rules(resource_types={"AzureReservationsVM": "VirtualMachines"})
-    found, _ = targets(catalog(sku()), typed)
-    assert [key[2] for key in by_context(found, typed)] == ["VirtualMachines"]
-    found, _ = targets(catalog(sku(), view="AzureReservationsSQL"), typed)
-    assert [key[2] for key in by_context(found, typed)] == [""]
+@pytest.mark.parametrize(
+    ("api", "is_route_gone", "view", "expected"),
+    [
+        ("check_inventory", True, "AzureReservationsVM", ""),
+        ("auto", False, "AzureReservationsVM", ""),
+        ("auto", True, "AzureReservationsVM", "VirtualMachines"),
+        ("by_resource_type", False, "AzureReservationsVM", "VirtualMachines"),
+        ("by_resource_type", False, "AzureReservationsSQL", None),
+    ],
+)
+def test_the_resource_type_is_the_views_where_the_other_api_is_asked(
+    api: str, view: str, expected: str | None, *, is_route_gone: bool
+) -> None:
+    typed = rules(
+        inventory_api=api,
+        is_route_gone=is_route_gone,
+        resource_types={"AzureReservationsVM": "VirtualMachines"},
+    )
+    found, _ = targets(catalog(sku(), view=view), typed)
+    assert [key[2] for key in by_context(found, typed)] == [expected]
+
+
+def test_a_variable_that_was_learned_is_asked_for_like_one_that_is_named() -> None:
+    known = catalog(
+        sku("0001", region="eastus"),
+        sku("0002", region="westus"),
+        learned={"DZH1": ("ArmRegionName",)},
+    )
+    found, _ = targets(known, rules())
+    assert {(t.sku_id, t.region) for t in found} == {("0001", "eastus"), ("0002", "westus")}
+    assert {t.variables for t in found} == {("ArmRegionName", *BOTH.split(";"))}
 
 
 some_skus = st.lists(

@@ -1,0 +1,57 @@
+"""The same truth through either inventory API, and where the catalog does not tell everything."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from nightly import SMALL, Night, nights
+from test_truth import four_nights_of_truth
+
+from auditor.sandbox import Fault, Faults
+from auditor.settings.values import InventoryApi
+
+OLD, NEW = "check_inventory", "by_resource_type"
+REFUSED = 400
+
+
+def asked(night: Night, endpoint: str, when: int) -> int:
+    return len(night.sandbox.log.of(endpoint, night=when))
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("seed", [1, 4])
+async def test_by_resource_type_tells_the_same_truth(seed: int, tmp_path: Path) -> None:
+    async with nights(tmp_path, seed) as night:
+        await four_nights_of_truth(night, night.scoped(inventory_api=InventoryApi.BY_RESOURCE_TYPE))
+        assert not any(asked(night, OLD, when) for when in (1, 2, 3, 4))
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("seed", [2, 5])
+async def test_when_the_first_api_is_retired_between_two_nights_nobody_sees_a_difference(
+    seed: int, tmp_path: Path
+) -> None:
+    """One copy of its page says that it will be: each tenant moves once and stays."""
+    retired = Fault(endpoint=OLD, status=410, night=(2, 3, 4))
+    async with nights(tmp_path, seed, faults=Faults([retired])) as night:
+        await four_nights_of_truth(night)
+        assert asked(night, NEW, 1) == 0
+        assert asked(night, OLD, 2) <= 2 * night.settings.partner[0].limits.concurrency + 2
+        assert [asked(night, OLD, when) for when in (3, 4)] == [0, 0]
+        assert all(asked(night, NEW, when) for when in (2, 3, 4))
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("seed", [3, 6])
+async def test_what_the_catalog_does_not_name_is_learned_in_the_first_night(
+    seed: int, tmp_path: Path
+) -> None:
+    size = dataclasses.replace(SMALL, unnamed_variables=True)
+    async with nights(tmp_path, seed, size=size) as night:
+        await four_nights_of_truth(night)
+        refused = [
+            len([r for r in night.sandbox.log.of(OLD, night=when) if r.status == REFUSED])
+            for when in (1, 2, 3, 4)
+        ]
+        assert refused[0] > 0
+        assert refused[1:] == [0, 0, 0]
