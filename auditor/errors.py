@@ -23,7 +23,38 @@ AuditorError
 """
 
 from datetime import datetime
+from enum import StrEnum
 from typing import ClassVar
+
+
+class Does(StrEnum):
+    """What the run does about a reply that is no answer, in the words of `docs/errors.md`."""
+
+    RETRIED = "sent again, three times in all"
+    WAITED_FOR = "waited for as `Retry-After` says, ten minutes in all, and sent again"
+    TOKEN_RENEWED = "sent once more with a fresh token"  # noqa: S105 - words
+    HALVED = "a batch is halved until the bad item stands alone"
+    LEARNED = (
+        "the context item it names is sent with all checks of the product, which are asked again"
+    )
+    MOVED = 'asked once more; if gone again, `inventory_api = "auto"` moves to the other API'
+    POSTED = "asked with a POST, as is the rest of the run"
+    # What it comes to in the end:
+    FAILED = "the check is `failed`, with this code"
+    NOT_IN_CATALOG = "an answer: `not_in_catalog`"
+    LEFT_CATALOG = "an answer: it left the catalog"
+    LEFT = "an answer: the customer has `left`"
+    ENDED = "an answer: it is held no more"
+    CUSTOMER_FAILED = (
+        "this customer is `failed`: its checks are `skipped`, what is known is carried"
+    )
+    CARRIED = "what is known of it is carried, its checks are `skipped`"
+    PASSED_OVER = "passed over and recorded as `forbidden`; what is known of it is carried"
+    PAGES_FAILED = (
+        "the customers of the pages that were not read are `failed`; without any page, the partner"
+        " is not published"
+    )
+    PARTNER_OUT = "the partner is out: nothing more of it is asked, nothing is published"
 
 
 class AuditorError(Exception):
@@ -94,8 +125,8 @@ class InputMissing(AuditorError):
 class PartnerCenterError(AuditorError):
     """Partner Center did not answer one request as hoped.
 
-    `status` is 0 where no reply came; `error_code_sent` is the code in the reply's body; `sent_at`
-    is when the request was sent.
+    `status` is 0 where no reply came; `error_code_sent` is the code in the reply's body; `does` is
+    what the run does about it; `sent_at` is when the request was sent.
     """
 
     code = "E_PARTNER_CENTER"
@@ -108,6 +139,7 @@ class PartnerCenterError(AuditorError):
         hint: str = "",
         status: int = 0,
         error_code_sent: str = "",
+        does: tuple[Does, ...] = (),
         request_id: str = "",
         correlation_id: str = "",
         sent_at: datetime | None = None,
@@ -115,6 +147,7 @@ class PartnerCenterError(AuditorError):
         super().__init__(message, hint=hint)
         self.status = status
         self.error_code_sent = error_code_sent
+        self.does = does
         self.request_id = request_id
         self.correlation_id = correlation_id
         self.sent_at = sent_at

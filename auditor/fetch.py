@@ -7,15 +7,7 @@ from contextlib import aclosing
 import msgspec
 
 from auditor import inventory_reply
-from auditor.errors import (
-    ContextMissing,
-    NotFound,
-    PartnerCenterError,
-    Rejected,
-    RouteGone,
-    Unauthorized,
-    UnexpectedReply,
-)
+from auditor.errors import Does, PartnerCenterError, Rejected, Unauthorized, UnexpectedReply
 from auditor.fan_out import fan_out
 from auditor.learning import Learning
 from auditor.model import (
@@ -31,15 +23,12 @@ from auditor.model import (
 )
 from auditor.normalize import UNREADABLE, unreadable_availability
 from auditor.partner_center import requests, wire
+from auditor.partner_center.error_table import NO_SUCH_SKU
 from auditor.partner_center.replies import error_of
 from auditor.plan import Plan
 from auditor.targets import CUSTOMER, SUBSCRIPTION
 
-NOT_IN_CATALOG_CODES = frozenset({"400013", "400018"})
-"""On an availability these are answers: the product or SKU does not exist (facts section 4)."""
 UNSENDABLE = "unsendable"
-TOO_MUCH = frozenset({400, 413})
-"""What a batch with a bad item in it, or too large a batch, is answered with."""
 
 Tell = Callable[..., None]
 """Hears of an event: its name, and fields by keyword."""
@@ -66,6 +55,8 @@ class Fetch:
         self._is_out = False
         self._moving = asyncio.Lock()
         self._learning = Learning()
+        self._posted: set[str] = set()
+        """Endpoints that take no GET, though they should."""
 
     async def ask(
         self, questions: Iterable[Question | Unasked]
@@ -107,7 +98,15 @@ class Fetch:
 
     async def _availability(self, question: Question) -> tuple[Settled, ...]:
         request = self._request(question)
-        return (_outcome(question, request, await self._send(request)),)
+        if request.endpoint in self._posted:
+            request = requests.as_post(request)
+        reply = await self._send(request)
+        error = error_of(request, reply)
+        if request.method == "GET" and Does.POSTED in _does(error):
+            # The documents' examples say GET and their tables POST: what is told is remembered.
+            self._posted.add(request.endpoint)
+            return await self._availability(question)
+        return (_outcome(question, request, reply, error),)
 
     async def _inventory(self, asked: Question) -> tuple[Settled, ...]:
         question = self._learning.rest(asked)
@@ -121,17 +120,15 @@ class Fetch:
         request = self._request(question)
         reply = await self._send(request)
         error = error_of(request, reply)
-        if isinstance(error, RouteGone) and await self._is_gone(request):
+        does = _does(error)
+        if Does.MOVED in does and await self._is_gone(request):
             return await self._each(self.plan.by_resource_type(question))
-        if isinstance(error, ContextMissing) and self._learns(question, reply):
+        if Does.LEARNED in does and self._learns(question, reply):
             return ()
-        settled = _outcome(question, request, reply)
-        if settled.outcome is Outcome.ANSWERED:
-            return self._item_by_item(settled, reply.body)
-        is_too_much = reply.status in TOO_MUCH or reply.cause == "timeout"
-        if len(question.checks) > 1 and is_too_much:
+        if Does.HALVED in does and len(question.checks) > 1:
             return await self._each(_halves(question))
-        return (settled,)
+        settled = _outcome(question, request, reply, error)
+        return (settled,) if error else self._item_by_item(settled, reply.body)
 
     def _learns(self, question: Question, reply: Reply) -> bool:
         said = wire.error(reply.body).description
@@ -151,7 +148,7 @@ class Fetch:
         async with self._moving:
             if not self.plan.rules.by_resource_type:
                 again = msgspec.structs.replace(request, round=1)
-                if not isinstance(error_of(again, await self._send(again)), RouteGone):
+                if Does.MOVED not in _does(error_of(again, await self._send(again))):
                     return False
                 self.plan = self.plan.moved()
                 self._tell("inventory_api.moved", to="by_resource_type")
@@ -235,14 +232,20 @@ def _out(question: Question) -> Settled:
     return Settled(question=question, outcome=Outcome.SKIPPED, reason=Reason.PARTNER_OUT)
 
 
-def _outcome(question: Question, request: Request, reply: Reply) -> Settled:
+def _does(error: PartnerCenterError | None) -> tuple[Does, ...]:
+    return error.does if error else ()
+
+
+def _outcome(
+    question: Question, request: Request, reply: Reply, error: PartnerCenterError | None
+) -> Settled:
     """Return what a reply means for the question as a whole."""
-    error = error_of(request, reply)
     code = error.error_code_sent if error else ""
-    is_inventory = _is_inventory(question)
-    not_found = not is_inventory and isinstance(error, NotFound) and code in NOT_IN_CATALOG_CODES
+    # Of a product that is asked whole, "no such SKU" does not say which.
+    says_what = bool(question.checks[0].sku_id) or code != NO_SUCH_SKU
+    not_found = Does.NOT_IN_CATALOG in _does(error) and says_what
     reason = "" if error is None or not_found else _reason(error, reply)
-    if error is None and not is_inventory:
+    if error is None and not _is_inventory(question):
         reason = unreadable_availability(reply.body)
     return Settled(
         question=question,

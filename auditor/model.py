@@ -291,6 +291,18 @@ class Gone(msgspec.Struct, frozen=True, kw_only=True):
     """It left with its product, which is the change that counts."""
 
 
+class ForbiddenListing(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """A target view that Partner Center does not show this partner, in one segment."""
+
+    country: str
+    reservation_scope: str
+    view: str
+    segment: str
+    error_code: str
+    request_id: str
+    correlation_id: str
+
+
 class CatalogFound(msgspec.Struct, frozen=True, kw_only=True):
     """What discovery learned of the catalog of one country and reservation scope."""
 
@@ -316,6 +328,8 @@ class CatalogFound(msgspec.Struct, frozen=True, kw_only=True):
     """What `scope.products` names here: asked whatever its prerequisites say."""
     learned: Mapping[str, tuple[str, ...]] = {}
     """Inventory variables that checks of a product demanded and the catalog does not name."""
+    forbidden: tuple[ForbiddenListing, ...] = ()
+    """What was passed over: once for each view and segment, however many lists of SKUs it cost."""
 
 
 class CustomerFound(msgspec.Struct, frozen=True, kw_only=True):

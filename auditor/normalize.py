@@ -18,6 +18,8 @@ from auditor.tables import AVAILABILITY_KEY, INVENTORY_KEY, SCHEMAS
 
 UNREADABLE = "unreadable_reply"
 NO_VERDICT = "no_verdict"
+NOTHING = b"[]"
+"""An inventory reply that leaves out all that was asked."""
 
 _PACK_ROWS = 50_000
 """Rows that wait as Python values, which are large, before they become Arrow."""
@@ -126,7 +128,8 @@ class Answers:
             return
         question = settled.sent or settled.question
         if question.checks[0].kind is CheckKind.INVENTORY:
-            for key in inventory_reply.read(question, body, self._skus_of).told:
+            said = NOTHING if settled.not_found else body
+            for key in inventory_reply.read(question, said, self._skus_of).told:
                 self._add_key(key.check, key.sku_id, key.item, settled.sent_at)
         elif not settled.not_found:
             self._add_availability(question.checks[0], wire.availabilities(body), settled.sent_at)

@@ -5,9 +5,6 @@ The library's errors end here, for some of them hold the token.
 
 import aiohttp
 
-HOPELESS = frozenset({"tls", "unsendable"})
-"""Causes that another attempt would only repeat."""
-
 
 class NoReply(Exception):
     """The connection ended before a reply: raised so that aiohttp does not ask again by itself."""

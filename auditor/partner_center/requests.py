@@ -125,6 +125,11 @@ def customer_availability_request(
     )
 
 
+def as_post(request: Request) -> Request:
+    """Return the same question, put with a POST."""
+    return msgspec.structs.replace(request, method="POST")
+
+
 def inventory_request(
     country: str,
     items: Sequence[tuple[str, str]],

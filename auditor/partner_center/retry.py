@@ -15,11 +15,6 @@ BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 20.0
 
 
-def is_transient(status: int) -> bool:
-    """Tell whether the same call may fare better: no reply (0), 408, and every 5xx."""
-    return status in {0, 408} or status >= 500  # noqa: PLR2004 - the class of server errors
-
-
 def retry_after_s(header: str | None, now: datetime) -> float | None:
     """Return the wait that a `Retry-After` asks for, at least 0; None where it asks for none.
 

@@ -21,10 +21,11 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from auditor.errors import Retryable, SettingsError
+from auditor.errors import Does, Retryable, SettingsError
 from auditor.model import Reply, Request
 from auditor.partner_center import no_reply, retry
 from auditor.partner_center.auth import TokenSource
+from auditor.partner_center.error_table import row_of
 from auditor.partner_center.pacing import Pacer
 from auditor.secret import Secret
 
@@ -183,7 +184,7 @@ class Transport:
             elif got.status == UNAUTHORIZED:
                 if not await self._refresh(call):
                     return call.reply()
-            elif not await self._back_off(call):
+            elif not await self._back_off(request, call):
                 return call.reply()
 
     def _count_wait(self, request: Request, call: _Call) -> None:
@@ -208,10 +209,11 @@ class Transport:
         self._budget.spend()
         return True
 
-    async def _back_off(self, call: _Call) -> bool:
+    async def _back_off(self, request: Request, call: _Call) -> bool:
         """Wait before another attempt; False where there is to be none."""
         got = call.received
-        if not retry.is_transient(got.status) or got.cause in no_reply.HOPELESS:
+        row = row_of(request.endpoint, got.status, "" if got.status else got.cause)
+        if Does.RETRIED not in row.does:
             return False
         spent = call.attempts - call.throttled
         if spent >= retry.ATTEMPTS or not self._budget.allows():

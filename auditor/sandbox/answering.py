@@ -1,6 +1,6 @@
 """Finds who answers a call."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from auditor.sandbox import people, problems, shapes
 from auditor.sandbox.browsing import Shelf
@@ -9,7 +9,7 @@ from auditor.sandbox.checking import Counter
 from auditor.sandbox.documented import documented_reply
 from auditor.sandbox.places import COUNTRIES
 from auditor.sandbox.problems import Problem
-from auditor.sandbox.reply import Reply, whole
+from auditor.sandbox.reply import Reply, problem_reply, whole
 from auditor.sandbox.state import State
 
 Answerer = Callable[[State, Call], Reply]
@@ -51,10 +51,6 @@ class Answers:
             return documented_reply(call) or self._by_endpoint[call.endpoint.name](state, call)
         except Problem as problem:
             return problem_reply(problem)
-
-
-def problem_reply(problem: Problem, headers: Mapping[str, str] | None = None) -> Reply:
-    return Reply(problem.status, headers=headers or {}, encoded=problem.body())
 
 
 def _country_rules(_: State, call: Call) -> Reply:

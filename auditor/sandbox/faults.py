@@ -36,6 +36,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     endpoint: Texts = ()
     """Names as in `calls.ENDPOINTS`."""
+    method: Texts = ()
     partner: Texts = ()
     """Tenant ids or names."""
     customer: Texts = ()
@@ -69,6 +70,9 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Inventory items left out: so many, or those of these `PRODUCT` or `PRODUCT:SKU`."""
     truncate: int | None = None
     """A list has only its first so many items, and says that these are all."""
+    post_only: bool = False
+    """The endpoint takes a POST for the question and answers a GET with 405: the documents' tables
+    have it so where their examples have a GET."""
 
     def __post_init__(self) -> None:
         unknown = sorted(set(_tuple(self.endpoint)) - ENDPOINT_NAMES)
@@ -81,7 +85,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             raise ValueError(message)
         if self.only_delays and not self.delay_s:
             message = (
-                "a fault has to do something: status, body, delay_s, reset, cut, omit, truncate"
+                "a fault has to do something: status, body, delay_s, reset, cut, omit, truncate,"
+                " post_only"
             )
             raise ValueError(message)
 
@@ -97,6 +102,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             or self.cut
             or bool(self.omit)
             or self.truncate is not None
+            or self.post_only
         )
 
     @property
@@ -111,6 +117,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             "body": self.replaces_body,
             "omit": bool(self.omit),
             "truncate": self.truncate is not None,
+            "post_only": self.post_only,
         }
         return next((what for what, is_done in done.items() if is_done), "delay")
 
@@ -122,6 +129,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         nights = (self.night,) if isinstance(self.night, int) else self.night
         return (
             _holds(self.endpoint, {endpoint})
+            and _holds(self.method, {call.method})
+            and not (self.post_only and call.method == "POST")
             and _holds(self.partner, names)
             and _holds(self.customer, {call.customer_id})
             and _holds(self.product, call.products)
@@ -176,6 +185,10 @@ class Faults:
         self._faults.clear()
         self._matches.clear()
         self._tries.clear()
+
+    def takes_post(self, endpoint: str) -> bool:
+        """Say whether an endpoint that takes a GET otherwise takes a POST now."""
+        return any(f.post_only and _holds(f.endpoint, {endpoint}) for f in self._faults)
 
     def choose(self, call: Call) -> Choice:
         """Return what happens to a call, and count the matches."""

@@ -31,6 +31,8 @@ class Record:
     request_id: str
     correlation_id: str
     locale: str
+    client: str
+    """The name it sent of itself."""
     content_type: str
     country: str
     targets: tuple[SkuKey, ...]

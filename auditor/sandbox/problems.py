@@ -3,6 +3,8 @@
 import msgspec
 
 SOURCE = "PartnerApiServiceCommon"
+REALM = {"WWW-Authenticate": 'OAuth realm="sandbox"'}
+"""The header of a 401."""
 
 
 class Problem(Exception):

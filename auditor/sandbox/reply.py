@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from auditor.sandbox.problems import Problem
 from auditor.sandbox.things import SkuKey
 
 SMALL = 512
@@ -52,6 +53,10 @@ class Reply:
 
 def whole(value: object, status: int = 200) -> Reply:
     return Reply(status, encoded=msgspec.json.encode(value))
+
+
+def problem_reply(problem: Problem, headers: Mapping[str, str] | None = None) -> Reply:
+    return Reply(problem.status, headers=headers or {}, encoded=problem.body())
 
 
 def array(items: Sequence[bytes], _: bool) -> bytes:  # noqa: FBT001 - see Wrap

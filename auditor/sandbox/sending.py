@@ -10,8 +10,9 @@ from aiohttp import web
 from auditor.sandbox import draws, problems
 from auditor.sandbox.calls import Call
 from auditor.sandbox.faults import Fault
-from auditor.sandbox.reply import SMALL, Reply
+from auditor.sandbox.reply import SMALL, Reply, problem_reply
 
+UNAUTHORIZED = 401
 DOUBLED = 0.1
 """The share of replies whose ids come twice, as the documents' samples have them."""
 
@@ -27,6 +28,8 @@ class Sent:
 
 def faulted(reply: Reply, fault: Fault) -> Reply:
     """Return what is sent instead of a reply; resets and cuts are left to `send`."""
+    if fault.post_only:
+        return problem_reply(problems.method_not_allowed("GET"), {"Allow": "POST"})
     if fault.status is not None or fault.replaces_body:
         return _replaced(fault)
     if reply.items is None:
@@ -50,11 +53,12 @@ def _replaced(fault: Fault) -> Reply:
     elif status == 429 and not fault.code:  # noqa: PLR2004 - too many requests
         waits = fault.headers.get("Retry-After", "")
         body = problems.throttled_body(int(waits) if waits.isdigit() else 57)
-    elif status < 400:  # noqa: PLR2004 - no error, and no body was given
+    elif status < 400 and not fault.code:  # noqa: PLR2004 - no error, and no body was given
         body = b""
     else:
         body = problems.error_body(fault.code, fault.description)
-    return Reply(status, headers=fault.headers, encoded=body)
+    headers = {**problems.REALM, **fault.headers} if status == UNAUTHORIZED else fault.headers
+    return Reply(status, headers=headers, encoded=body)
 
 
 async def send(

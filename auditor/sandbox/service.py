@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from aiohttp import web
 
 from auditor.sandbox import problems
-from auditor.sandbox.answering import Answers, problem_reply
+from auditor.sandbox.answering import Answers
 from auditor.sandbox.calls import Call, find_endpoint, read_check
 from auditor.sandbox.faults import Choice, Faults
 from auditor.sandbox.limits import Limiter, Limits
 from auditor.sandbox.log import Log, Record
 from auditor.sandbox.problems import Problem
-from auditor.sandbox.reply import Reply
+from auditor.sandbox.reply import Reply, problem_reply
 from auditor.sandbox.sending import faulted, send
 from auditor.sandbox.things import SkuKey
 from auditor.sandbox.world import World
@@ -77,6 +77,7 @@ class Service:
                     request_id=call.headers.get("MS-RequestId", ""),
                     correlation_id=call.headers.get("MS-CorrelationId", ""),
                     locale=call.headers.get("X-Locale", ""),
+                    client=call.headers.get("MS-PartnerCenter-Client", ""),
                     content_type=call.headers.get("Content-Type", ""),
                     country=call.query.get("country", "").upper(),
                     targets=call.targets,
@@ -91,6 +92,10 @@ class Service:
     def _read(self, request: web.Request, body: bytes) -> Call:
         self._arrivals += 1
         endpoint, ids, allowed = find_endpoint(request.method, request.path)
+        if endpoint is None and request.method == "POST" and "GET" in allowed:
+            asked, its_ids, _ = find_endpoint("GET", request.path)
+            if asked is not None and self.faults.takes_post(asked.name):
+                endpoint, ids = asked, its_ids
         call = Call(
             sequence=self._arrivals,
             method=request.method,
@@ -114,8 +119,7 @@ class Service:
     def _refusal(self, call: Call) -> Reply | None:
         """Return the reply to a call that is nobody's or means nothing."""
         if call.partner is None:
-            realm = {"WWW-Authenticate": 'OAuth realm="sandbox"'}
-            return problem_reply(problems.access_denied(), realm)
+            return problem_reply(problems.access_denied(), problems.REALM)
         if call.endpoint is None and call.allowed:
             problem = problems.method_not_allowed(call.method)
             return problem_reply(problem, {"Allow": ", ".join(sorted(call.allowed))})

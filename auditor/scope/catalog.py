@@ -9,9 +9,9 @@ from datetime import datetime
 
 import msgspec
 
-from auditor.errors import Bug, Forbidden, NotFound, PartnerCenterError, Unauthorized
+from auditor.errors import Bug, Does, NotFound, PartnerCenterError, Unauthorized
 from auditor.fan_out import fan_out
-from auditor.model import CatalogFound, Gone, Sku
+from auditor.model import CatalogFound, ForbiddenListing, Gone, Sku
 from auditor.partner_center import wire
 from auditor.partner_center.client import PartnerCenter
 from auditor.scope import nouns
@@ -72,6 +72,7 @@ class CatalogDiscovery:
         self._known_learned = known.learned.get(where, {})
         self._known_gone = {(p, s) for c, r, p, s in known.gone if (c, r) == where}
         self._unlisted_before = {name for _, c, r, name in known.unlisted if (c, r) == where}
+        self._forbidden: dict[tuple[str, str], ForbiddenListing] = {}
         self._named = frozenset(
             (product_id, sku_id)
             for product_id, _, sku_id in (name.partition(":") for name in rules.products)
@@ -94,7 +95,9 @@ class CatalogDiscovery:
             for product_id, view in self._known_views.items()
             if view in failed_views and product_id not in products
         }
-        unlisted = {f"view:{v}" for v in failed_views if self._never_answered(f"view:{v}")}
+        unlisted = {
+            f"view:{v}" for v in failed_views | forbidden_views if self._never_answered(f"view:{v}")
+        }
         missing = self._missing(products, failed_views | forbidden_views)
         for product_id in missing:
             await self._confirm(product_id, products, gone, failed)
@@ -135,6 +138,7 @@ class CatalogDiscovery:
             unlisted=frozenset(unlisted),
             named=self._named,
             learned=self._known_learned,
+            forbidden=tuple(sorted(self._forbidden.values())),
         )
 
     async def _list_view(
@@ -147,16 +151,30 @@ class CatalogDiscovery:
                 listed = await self._api.products(self._country, view, segment, self._scope)
             except Unauthorized:
                 raise
-            except Forbidden:
-                continue
-            except PartnerCenterError:
-                failed.add(view)
+            except PartnerCenterError as refusal:
+                if Does.PASSED_OVER in refusal.does:
+                    self._pass_over(view, segment, refusal)
+                else:
+                    failed.add(view)
                 continue
             allowed = True
             for read in listed:
                 self._add(products, read, view)
         if not allowed:
             forbidden.add(view)
+
+    def _pass_over(self, view: str, segment: str, refusal: PartnerCenterError) -> None:
+        """Record a view or segment that is not for this partner, once."""
+        listing = ForbiddenListing(
+            country=self._country,
+            reservation_scope=self._scope,
+            view=view,
+            segment=segment,
+            error_code=refusal.error_code_sent,
+            request_id=refusal.request_id,
+            correlation_id=refusal.correlation_id,
+        )
+        self._forbidden.setdefault((view, segment), listing)
 
     def _add(self, products: dict[str, _Product], read: wire.Product, view: str) -> None:
         was_listed = self._is_known and not self._never_answered(f"view:{view}")
@@ -195,11 +213,11 @@ class CatalogDiscovery:
         view = self._known_views.get(product_id, "")
         try:
             read = await self._api.product(self._country, product_id)
-        except NotFound as refusal:
-            if product_id in self._known_views:
+        except PartnerCenterError as refusal:
+            if Does.LEFT_CATALOG not in refusal.does:
+                failed.add(product_id)
+            elif product_id in self._known_views:
                 gone.extend(self._gone_with_product(product_id, refusal.sent_at))
-        except PartnerCenterError:
-            failed.add(product_id)
         else:
             self._add(products, read, view)
 
@@ -235,10 +253,13 @@ class CatalogDiscovery:
         for segment in self._rules.segments or ("",):
             try:
                 reads = await self._api.skus(self._country, product_id, segment, self._scope)
-            except (Forbidden, NotFound):
+            except NotFound:
                 continue  # not in this segment
-            except PartnerCenterError:
-                return _Skus(product=product, carried=tuple(before.values()))
+            except PartnerCenterError as refusal:
+                if Does.PASSED_OVER not in refusal.does:
+                    return _Skus(product=product, carried=tuple(before.values()))
+                self._pass_over(product.view, segment, refusal)
+                continue
             listed |= {s.name: s for s in (self._sku(product, r) for r in reads)}
             is_answered = True
         if not is_answered:
@@ -248,10 +269,11 @@ class CatalogDiscovery:
         for name in sorted(before.keys() - listed.keys()):
             try:
                 read = await self._api.sku(self._country, *name, self._scope)
-            except NotFound as refusal:
-                gone.append(self._gone(*name, refusal.sent_at))
-            except PartnerCenterError:
-                carried.append(before[name])
+            except PartnerCenterError as refusal:
+                if Does.LEFT_CATALOG in refusal.does:
+                    gone.append(self._gone(*name, refusal.sent_at))
+                else:
+                    carried.append(before[name])
             else:
                 listed[name] = self._sku(product, read)
         return _Skus(
@@ -291,13 +313,12 @@ class CatalogDiscovery:
             )
             try:
                 read = await self._api.sku(self._country, product_id, sku_id, self._scope)
-            except NotFound as refusal:
+            except PartnerCenterError as refusal:
                 name = (product_id, sku_id)
-                if name in self._known_skus and name not in left:
+                if Does.LEFT_CATALOG not in refusal.does:
+                    failed.add(product_id)
+                elif name in self._known_skus and name not in left:
                     gone.append(self._gone(*name, refusal.sent_at))
-                continue
-            except PartnerCenterError:
-                failed.add(product_id)
                 continue
             found.append(self._sku(product, read))
         return found

@@ -9,7 +9,7 @@ from contextlib import aclosing
 
 import msgspec
 
-from auditor.errors import Forbidden, NotFound, PartnerCenterError, Unauthorized
+from auditor.errors import Does, Forbidden, NotFound, PartnerCenterError, Unauthorized
 from auditor.fan_out import fan_out
 from auditor.model import AzureSubscription, CommerceSubscription, Customer, CustomerFound, Reason
 from auditor.offers import AZURE_PLAN, is_active, is_licence
@@ -147,7 +147,7 @@ class CustomerDiscovery:
         if customer_id not in self._known.customers and not self._known.holds(customer_id, ""):
             return None
         stub = self._stub(customer_id)
-        if isinstance(refusal, NotFound) or refusal.error_code_sent == "20002":
+        if Does.LEFT in refusal.does:
             return CustomerFound(customer=stub, left=True)
         return self._failed(stub, Reason.LISTING_FAILED)
 

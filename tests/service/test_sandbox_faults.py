@@ -9,6 +9,7 @@ import pytest
 
 from auditor.sandbox import Fault, Faults, Sandbox, World, WorldSize
 
+SHAPE = {"code": "", "description": "", "data": [], "source": "PartnerApiServiceCommon"}
 SIZE = WorldSize(customers=20, products=3, regions=2, sizes_per_product=1)
 
 
@@ -60,14 +61,44 @@ async def test_a_status_comes_with_its_code_in_the_documented_shape() -> None:
     async with Sandbox(World(1, SIZE), faults=Faults([fault])) as sandbox:
         async with client(sandbox) as session, session.get("/v1/customers") as response:
             assert response.status == 500
-            assert await response.json() == {
-                "code": "800003",
-                "description": "Oh.",
-                "data": [],
-                "source": "PartnerApiServiceCommon",
-            }
+            assert await response.json() == {**SHAPE, "code": "800003", "description": "Oh."}
         (record,) = sandbox.log.records
         assert (record.status, record.fault) == (500, "status 500")
+
+
+@pytest.mark.asyncio
+async def test_an_error_may_come_with_a_success_and_a_401_names_its_realm() -> None:
+    """As documented of 400072, and of every 401."""
+    faults = Faults(
+        [Fault(status=200, code="400072", count=1), Fault(status=401, code="800001", count=1)]
+    )
+    async with Sandbox(World(1, SIZE), faults=faults) as sandbox, client(sandbox) as session:
+        async with session.get("/v1/customers") as response:
+            assert response.status == 200
+            body = await response.json()
+            assert (body["code"], set(body)) == ("400072", set(SHAPE))
+        async with session.get("/v1/customers") as response:
+            assert response.headers["WWW-Authenticate"].startswith("OAuth realm=")
+            assert (response.status, (await response.json())["code"]) == (401, "800001")
+
+
+@pytest.mark.asyncio
+async def test_an_endpoint_may_take_nothing_but_a_post() -> None:
+    """As the tables of the by-customer pages have it."""
+    world = World(1, SIZE)
+    customer = Key(world).customer_id
+    uri = f"/v1/customers/{customer}/products/DZH318Z0BPS6/skus/0001/availabilities"
+    only = Fault(endpoint="customer_availabilities", post_only=True)
+    late = Fault(endpoint="customer_availabilities", method="POST", status=503, after=1)
+    async with Sandbox(world, faults=Faults([only, late])) as sandbox, client(sandbox) as session:
+        async with session.get(uri) as response:
+            assert (response.status, response.headers["Allow"]) == (405, "POST")
+        async with session.post(uri) as response:
+            assert (response.status, (await response.json())["totalCount"]) == (200, 1)
+        async with session.post(uri) as response:
+            assert response.status == 503
+        async with session.post("/v1/customers") as response:
+            assert response.status == 405
 
 
 @pytest.mark.asyncio

@@ -39,6 +39,7 @@ async def test_a_check_is_recorded_with_everything_that_was_asked_and_sent() -> 
     }
     body = {"TargetItems": [{"ProductId": row["product_id"]}], "InventoryContext": context}
     headers = {"MS-RequestId": "one", "MS-CorrelationId": "two", "X-Locale": "en-US"}
+    headers["MS-PartnerCenter-Client"] = "somebody"
     times = iter(range(100))
     async with Sandbox(world, clock=lambda: float(next(times))) as sandbox:
         async with client(sandbox) as session:
@@ -54,6 +55,7 @@ async def test_a_check_is_recorded_with_everything_that_was_asked_and_sent() -> 
         assert (record.endpoint, record.api_class) == ("check_inventory", "inventory")
         assert (record.partner, record.customer) == (tenant, row["customer_id"])
         assert (record.request_id, record.correlation_id) == ("one", "two")
+        assert record.client == "somebody"
         assert (record.locale, record.content_type) == ("en-US", "application/json")
         assert record.country == row["country"]
         assert record.targets == ((row["product_id"], ""),)

@@ -181,9 +181,11 @@ async def test_what_is_gone_is_told_once() -> None:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("status", [503, 403, 400])
-async def test_what_cannot_be_asked_by_id_is_carried(status: int) -> None:
-    """P2: anything but a 404 proves nothing."""
+@pytest.mark.parametrize(
+    ("status", "code"), [(503, ""), (403, ""), (400, "3000"), (404, "1000"), (404, "")]
+)
+async def test_what_cannot_be_asked_by_id_is_carried(status: int, code: str) -> None:
+    """P2: anything but a 404 that names the product or SKU proves nothing."""
     async with discovering() as discovery:
         known = await first_night(discovery)
         before = in_the_world(discovery)
@@ -191,7 +193,7 @@ async def test_what_cannot_be_asked_by_id_is_carried(status: int) -> None:
         second = discovery.quiet_night()
         second.products_out[left.product_id] = 2
         second.skus_out[sku.key] = 2
-        discovery.faults(Fault(endpoint=("product", "sku"), status=status))
+        discovery.faults(Fault(endpoint=("product", "sku"), status=status, code=code))
         found = await discovery.catalog(known)
         assert found.gone == ()
         assert found.failed == {left.product_id}
@@ -297,12 +299,31 @@ async def test_when_the_product_list_is_refused_the_partner_is_out(status: int) 
 
 @pytest.mark.asyncio
 async def test_a_view_that_is_not_allowed_is_passed_over() -> None:
-    """400036; no other view suffers (facts 8.7)."""
+    """400036; no other view suffers (facts 8.7), and it is said that it was not looked at."""
     async with discovering() as discovery:
         views = ("MarketplaceSaaS", VIEW)
         found = await discovery.catalog(target_views=views)
         assert skus_of(found) == in_the_world(discovery)
-        assert found.failed == found.unlisted == frozenset()
+        assert found.failed == frozenset()
+        [forbidden] = found.forbidden
+        assert (forbidden.view, forbidden.segment) == ("MarketplaceSaaS", "commercial")
+        assert (forbidden.country, forbidden.reservation_scope) == (discovery.country, "AzurePlan")
+        [refused] = [r for r in discovery.asked("products") if r.status == 403]
+        assert forbidden.error_code == "400036"
+        assert forbidden.request_id == refused.request_id
+        assert forbidden.correlation_id == refused.correlation_id
+
+
+@pytest.mark.asyncio
+async def test_what_a_view_shows_when_it_is_allowed_at_last_is_no_news() -> None:
+    """It widens what is looked at: a baseline."""
+    async with discovering() as discovery:
+        discovery.faults(Fault(endpoint="products", status=403, code="400036"))
+        known = discovery.remembered(catalog=await discovery.catalog())
+        discovery.quiet_night()
+        found = await discovery.catalog(known)
+        assert skus_of(found) == in_the_world(discovery)
+        assert (found.new, found.forbidden, found.unlisted) == (frozenset(), (), frozenset())
 
 
 @pytest.mark.asyncio
@@ -330,6 +351,7 @@ async def test_a_segment_that_is_not_allowed_is_passed_over_and_departures_are_s
         second.skus_out[sku.key] = 2
         found = await discovery.catalog(known, segments=segments)
         assert skus_of(found) == in_the_world(discovery)
+        assert [(f.segment, f.error_code) for f in found.forbidden] == [("government", "400030")]
         assert gone_of(found).keys() == {(left.product_id, ""), sku.key, *of_it}
 
 

@@ -232,12 +232,35 @@ async def test_of_an_availability_not_found_is_an_answer(code: str) -> None:
 @pytest.mark.asyncio
 @pytest.mark.parametrize(
     ("question", "code"),
-    [(availability(), "20003"), (availability(), ""), (inventory("DZH1"), "400013")],
+    [
+        (availability(), "20003"),
+        (availability(), ""),
+        (inventory("DZH1"), "1000"),
+        (inventory("DZH1:0001"), ""),
+        (inventory("DZH1"), "400018"),
+    ],
 )
 async def test_any_other_404_is_none(question: Question, code: str) -> None:
-    """Only 400013 and 400018 say that a product or SKU does not exist."""
+    """Only 400013 and 400018 say that what is asked about does not exist."""
     [settled] = await ask(Server(error(404, code)), question)
     assert (settled.outcome, settled.not_found) == (Outcome.FAILED, False)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("name", "code"), [("P1", "400013"), ("P1:0001", "400018")])
+async def test_a_404_to_an_inventory_check_is_an_answer_about_the_one_it_is_alone_with(
+    name: str, code: str
+) -> None:
+    """Of a batch it does not say which item it means."""
+
+    def answer(request: Request) -> Reply:
+        asked = [product for product, _ in items_of(request)]
+        return error(404, code) if "P1" in asked else reply()
+
+    settled = await ask(Server(answer), inventory("P0", name, "P2"))
+    found = {c.product_id: s.not_found for s in settled for c in s.question.checks}
+    assert found == {"P0": False, "P1": True, "P2": False}
+    assert {s.outcome for s in settled} == {Outcome.ANSWERED}
 
 
 @pytest.mark.asyncio
@@ -358,6 +381,64 @@ def test_halves_lose_no_check_and_double_none(names: list[str], bad: frozenset[s
         assert (part.outcome is Outcome.FAILED) is is_bad
         assert len(part.question.checks) == 1 or not is_bad
     assert len(server.asked) <= 1 + 2 * len(bad.intersection(names)) * len(names).bit_length()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "code",
+    ["2001", "800011", "800012", "800013", "800030", "900314", "900118", "20002"],
+)
+async def test_a_batch_whose_context_is_refused_is_not_halved(code: str) -> None:
+    """No item is to blame, so asking for each by itself would be 2n - 1 refusals."""
+    server = Server(error(400, code))
+    [settled] = await ask(server, inventory("P0", "P1", "P2"))
+    assert (settled.outcome, settled.error_code) == (Outcome.FAILED, code)
+    assert len(server.asked) == 1
+
+
+# GET, and POST where GET is refused ---------------------------------------------------------
+
+
+def only(method: str) -> Answer:
+    def answer(request: Request) -> Reply:
+        return reply(body={"items": []}) if request.method == method else error(405, "405")
+
+    return answer
+
+
+@pytest.mark.asyncio
+async def test_after_one_405_to_a_get_an_endpoint_is_posted_to() -> None:
+    server = Server(only("POST"))
+    settled = await ask(server, *[availability() for _ in range(3)], lifecycle=True)
+    assert [request.method for request in server.asked] == ["GET", "POST", "POST", "POST"]
+    assert {(r.path, r.params) for r in server.asked} == {
+        (server.asked[0].path, (("IncludeLifeCycleState", "true"),))
+    }
+    assert {s.outcome for s in settled} == {Outcome.ANSWERED}
+    assert settled[0].key == server.asked[1].key() != server.asked[0].key()
+
+
+@pytest.mark.asyncio
+async def test_an_endpoint_that_takes_neither_fails_its_checks() -> None:
+    server = Server(only("PATCH"))
+    settled = await ask(server, availability(), availability())
+    assert [request.method for request in server.asked] == ["GET", "POST", "POST"]
+    assert {(s.outcome, s.reason) for s in settled} == {(Outcome.FAILED, "http_405")}
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("status", [404, 403, 501])
+async def test_nothing_but_a_405_makes_a_post_of_a_get(status: int) -> None:
+    server = Server(reply(status, {"code": "1", "description": "no"}))
+    await ask(server, availability(), availability("", "DE"))
+    assert {request.method for request in server.asked} == {"GET"}
+
+
+@pytest.mark.asyncio
+async def test_by_country_a_get_is_what_the_documents_say() -> None:
+    server = Server(only("POST"))
+    [settled] = await ask(server, availability("", "DE"))
+    assert ([r.method for r in server.asked], settled.outcome) == (["GET"], Outcome.FAILED)
 
 
 # Ids that fit no path -----------------------------------------------------------------------

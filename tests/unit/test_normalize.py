@@ -385,6 +385,12 @@ def test_a_404_has_no_rows_of_its_own() -> None:
     assert rows(answers, "availability") == []
 
 
+def test_a_404_to_an_inventory_check_is_an_answer_about_all_its_skus() -> None:
+    answers = Answers(asked("0001", "000S"), lambda _, __: "", ())
+    answers.add(settled(inventory_check(), not_found=True), b'{"code": "400013"}')
+    assert verdicts(answers) == {"0001": "not_in_catalog", "000S": "not_in_catalog"}
+
+
 # Whole replies ------------------------------------------------------------------------------
 
 

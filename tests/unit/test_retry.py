@@ -48,16 +48,6 @@ def test_a_backoff_is_bounded(attempt: int, chance: float) -> None:
     assert 0 <= retry.backoff_s(attempt, lambda: chance) <= retry.LONGEST_BACKOFF_S
 
 
-@pytest.mark.parametrize("status", [0, 408, 500, 503, 599])
-def test_what_may_fare_better(status: int) -> None:
-    assert retry.is_transient(status)
-
-
-@pytest.mark.parametrize("status", [200, 302, 400, 401, 404, 429])
-def test_what_would_not(status: int) -> None:
-    assert not retry.is_transient(status)
-
-
 @given(st.lists(st.booleans(), max_size=2000))
 def test_retries_stay_in_the_budget(calls: list[bool]) -> None:
     """P18: True is a first attempt, False a wish to retry."""
