@@ -64,9 +64,9 @@ def cells(
     """Return the cells the snapshot covers, as `CELL_COLUMNS`.
 
     `at_start` names the snapshot of each cell when the run began: where another was published
-    since, what that one listed stays. `is_baseline` cells report nothing as new.
+    since, what that one listed stays. `is_baseline` cells report nothing as new. What is forbidden
+    in a country is said once, in its catalog's cell, and narrows no scope: it was never listed.
     """
-    text = json.dumps(scope, sort_keys=True)
     rows = []
     never_listed = {c for c, _, _, name in found.known.unlisted if not name}
     unread = {c.customer.customer_id for c in found.customers if c.failed}
@@ -81,7 +81,7 @@ def cells(
                 cell.customer_id,
                 cell.country,
                 status,
-                text,
+                json.dumps({**scope, **_forbidden(found, cell)}, sort_keys=True),
                 tally.answered,
                 tally.failed,
                 tally.skipped,
@@ -92,6 +92,24 @@ def cells(
             )
         )
     return table_of(CELL_COLUMNS, rows)
+
+
+def _forbidden(found: Found, cell: Cell) -> dict[str, object]:
+    """Return the views and segments of a catalog's cell that Partner Center does not show us."""
+    forbidden = [
+        {
+            "reservation_scope": listing.reservation_scope,
+            "view": listing.view,
+            "segment": listing.segment,
+            "error_code": listing.error_code,
+            "request_id": listing.request_id,
+            "correlation_id": listing.correlation_id,
+        }
+        for catalog in found.catalogs
+        for listing in catalog.forbidden
+        if (cell.customer_id, cell.country) == ("", catalog.country)
+    ]
+    return {"forbidden": forbidden} if forbidden else {}
 
 
 def _statuses(found: Found, counts: Mapping[Cell, Counts]) -> dict[Cell, str]:

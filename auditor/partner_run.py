@@ -18,6 +18,7 @@ from auditor.fetch import Fetch
 from auditor.job import Asked, Job
 from auditor.journal import Journal, Recorded
 from auditor.model import (
+    CatalogFound,
     Cell,
     CustomerFound,
     Outcome,
@@ -139,6 +140,7 @@ class PartnerRun:
             if country in job.partner.countries
             for reservation_scope in scope.reservation_scopes
         ]
+        self._tell_forbidden(catalogs)
         found = Found(
             known=known,
             customers=tuple(sorted(customers, key=lambda f: f.customer.customer_id)),
@@ -247,6 +249,21 @@ class PartnerRun:
             questions = fetch.once_more()
             if not questions:
                 return fetch.plan, settled
+
+    def _tell_forbidden(self, catalogs: Iterable[CatalogFound]) -> None:
+        for catalog in catalogs:
+            for listing in catalog.forbidden:
+                self._progress.event(
+                    "view.forbidden",
+                    partner=self._job.partner.name,
+                    country=listing.country,
+                    view=listing.view,
+                    segment=listing.segment,
+                    reservation_scope=listing.reservation_scope,
+                    code=listing.error_code,
+                    request_id=listing.request_id,
+                    correlation_id=listing.correlation_id,
+                )
 
     def _follow(self, parts: tuple[Settled, ...]) -> None:
         failed = any(p.outcome in {Outcome.FAILED, Outcome.SKIPPED} for p in parts)

@@ -40,12 +40,18 @@ class PartnerCenter:
         request = requests.customers()
         trail = Trail(self._base_url, request)
         items: dict[str, wire.Customer] = {}
+        received = 0
         while True:
             try:
                 reply = await self.ask(request)
                 page = _read(request, reply, _customers)
                 items |= {item.id.lower(): item for item in page.items}
+                received += len(page.items)
                 link = page.links.next
+                # The count may be the page's own, or the whole list's.
+                if link is None and (page.total_count or 0) > received:
+                    what = f"short list: {received} of {page.total_count} items"
+                    raise unexpected(request, reply, what)
                 if link is None:
                     return Pages(items=tuple(items.values()), complete=True)
                 if not trail.new_items(item.id for item in page.items):

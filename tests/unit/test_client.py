@@ -39,8 +39,11 @@ class Server:
         return PartnerCenter(self.send, BASE)
 
 
-def page(*ids: str, uri: str = "", token: str = "", method: str = "GET") -> Answer:
-    body: dict[str, object] = {"totalCount": len(ids), "items": [{"id": i} for i in ids]}
+def page(
+    *ids: str, uri: str = "", token: str = "", method: str = "GET", total: int | None = None
+) -> Answer:
+    count = len(ids) if total is None else total
+    body: dict[str, object] = {"totalCount": count, "items": [{"id": i} for i in ids]}
     if uri:
         headers = [{"key": "MS-ContinuationToken", "value": token}] if token else []
         headers.append({"key": "Authorization", "value": "of somebody else"})
@@ -140,6 +143,30 @@ async def test_a_list_that_leads_in_circles_ends(second: Answer) -> None:
     assert not pages.complete
     assert isinstance(pages.error, UnexpectedReply)
     assert len(server.seen) == 2
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("totals", [(2, 1), (3, 3)])
+async def test_on_a_paged_list_the_count_is_the_pages_or_the_wholes(
+    totals: tuple[int, int],
+) -> None:
+    pages = [page("a", "b", uri=NEXT, token="T", total=totals[0]), page("c", total=totals[1])]
+
+    assert (await Server(pages).client.customers()).complete
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "answers", [[page("a", total=2)], [page("a", uri=NEXT, token="T", total=3), page("b", total=3)]]
+)
+async def test_a_customer_list_that_ends_early_is_not_complete(answers: list[Answer]) -> None:
+    """No link is left, and yet fewer came than there are."""
+    pages = await Server(answers).client.customers()
+
+    assert pages.items
+    assert not pages.complete
+    assert isinstance(pages.error, UnexpectedReply)
+    assert "short list" in str(pages.error)
 
 
 @pytest.mark.asyncio

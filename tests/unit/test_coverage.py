@@ -10,7 +10,7 @@ from scope_bench import ACME, P
 
 from auditor.coverage import CELL_COLUMNS, Counts, Previous, cells
 from auditor.facts import Found
-from auditor.model import CatalogFound, Cell, CustomerFound, Outcome, Reason
+from auditor.model import CatalogFound, Cell, CustomerFound, ForbiddenListing, Outcome, Reason
 from auditor.scope.known import Known
 
 AT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
@@ -152,6 +152,38 @@ def test_of_two_reservation_scopes_the_catalogs_cell_is_as_good_as_the_worse() -
     bad = bench.catalog(bench.sku(), scope="", failed=frozenset({"P"}))
     for catalogs in ((good, bad), (bad, good)):
         assert statuses(covered(catalogs=catalogs)) == {CATALOG: "partly"}
+
+
+def test_what_is_forbidden_in_a_country_is_said_once_in_its_catalogs_cell() -> None:
+    """And is no wider or narrower scope: the next snapshot's news are news."""
+    refused = ForbiddenListing(
+        country="DE",
+        reservation_scope="AzurePlan",
+        view="MarketplaceSaaS",
+        segment="commercial",
+        error_code="400036",
+        request_id="r",
+        correlation_id="c",
+    )
+    catalogs = (
+        bench.catalog(bench.sku(), forbidden=(refused,)),
+        bench.catalog(country="FR"),
+    )
+    rows = covered(bench.found(), catalogs=catalogs)
+    scopes = {where: json.loads(row["scope"]) for where, row in rows.items()}
+    [told] = scopes[CATALOG].pop("forbidden")
+    assert told == {
+        "reservation_scope": "AzurePlan",
+        "view": "MarketplaceSaaS",
+        "segment": "commercial",
+        "error_code": "400036",
+        "request_id": "r",
+        "correlation_id": "c",
+    }
+    assert all(scope == SCOPE for scope in scopes.values())
+    last = Previous(snapshot_id="s1", status="covered", scope=rows[CATALOG]["scope"])
+    again = covered(catalogs=catalogs, previous={CATALOG: last})
+    assert not again[CATALOG]["is_baseline"]
 
 
 def test_a_run_over_some_customers_covers_no_catalog() -> None:
