@@ -1,0 +1,360 @@
+"""Every row of the error table: the sandbox sends it, and what is done about it is seen."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+
+import pytest
+from discovering import LIMITS, SMALL, Discovery
+
+from auditor.errors import Does, PartnerCenterError, Unauthorized
+from auditor.fetch import Fetch
+from auditor.model import Check, CheckKind, CustomerFound, Outcome, Question, Reason, Settled
+from auditor.partner_center.auth import Grant, RenewedToken
+from auditor.partner_center.client import PartnerCenter
+from auditor.partner_center.error_table import ANY, INVENTORY, TABLE, UNANSWERED, row_of, steps
+from auditor.partner_center.pacing import Pacer
+from auditor.partner_center.retry import RetryBudget
+from auditor.partner_center.transport import Timeouts, Transport
+from auditor.plan import UNREADABLE
+from auditor.sandbox import Fault, Sandbox, World
+from auditor.scope.known import Known
+from auditor.secret import Secret
+
+SENDS = {
+    "list_customers": "customers",
+    "get_customer": "customer",
+    "list_subscriptions": "subscriptions",
+    "get_subscription": "subscription",
+    "list_azure_entitlements": "entitlements",
+    "get_registration_status": "registration",
+    "list_products": "products",
+    "get_product": "product",
+    "list_skus": "skus",
+    "get_sku": "sku",
+    "check_inventory": "check_inventory",
+    "check_inventory_by_resource_type": "by_resource_type",
+    "list_availabilities": "availabilities",
+    "list_customer_availabilities": "customer_availabilities",
+}
+"""What the sandbox calls each endpoint."""
+NEW = "405"
+"""A code that is in no row: what the sandbox by itself says of a wrong method."""
+TIMEOUT = "timeout"
+UNSENT = {"deadline", "tls", "unsendable"}
+"""Causes on our side of the wire; `test_transport_*.py` has them."""
+SAMPLES = {2: 299, 3: 302, 4: 418, 5: 599, 6: 600, 7: 700, 8: 800, 9: 999}
+"""A status that is in no row, for each class; 1xx is no reply: `test_transport_faults.py`."""
+ATTEMPTS = {Does.RETRIED: 3, Does.WAITED_FOR: 11, Does.TOKEN_RENEWED: 2}
+"""At a server that says the same each time, and "60 seconds" with each 429."""
+EVERY_ROW = ("list_availabilities", "list_skus")
+SHORT = {
+    "get_subscription": Fault(endpoint="subscriptions", truncate=0),
+    "get_product": Fault(endpoint="products", truncate=0),
+    "get_sku": Fault(endpoint="skus", truncate=0),
+}
+"""What makes discovery ask for something by id."""
+Sent = tuple[int, str]
+
+
+def rows_of(endpoint: str) -> list[Sent]:
+    """Return (status, code) for each row that counts at an endpoint; of no reply, the cause.
+
+    Of rows for anywhere, those that nothing but the code tells apart are one, but at `EVERY_ROW`.
+    """
+    sent: dict[object, Sent] = {}
+    for (where, _, _), row in TABLE.items():
+        status = SAMPLES.get(row.status, row.status)
+        code = row.code or NEW
+        if status == 1 or code in UNSENT or row_of(endpoint, status, code) is not row:
+            continue
+        is_alone = where or endpoint in EVERY_ROW
+        same = row if is_alone else (status, steps(endpoint, status, code))
+        sent.setdefault(same, (status, row.code if status in {0, 429} else code))
+    return list(sent.values())
+
+
+def fault(endpoint: str, status: int, code: str) -> Fault:
+    """Return what makes the sandbox answer so."""
+    name = SENDS[endpoint]
+    match status, code:
+        case 0, "timeout":
+            return Fault(endpoint=name, delay_s=1.0)  # which never ends
+        case 0, _:
+            return Fault(endpoint=name, reset=True)
+        case 429, _:
+            return Fault(endpoint=name, status=429, headers={"Retry-After": "60"})
+        case _:
+            return Fault(endpoint=name, status=status, code=code, body=None)
+
+
+class Time:
+    """A clock that moves when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.at = 0.0
+
+    def clock(self) -> float:
+        return self.at
+
+    async def sleep(self, seconds: float) -> None:
+        self.at += seconds
+        await asyncio.sleep(0)
+
+
+class Walk:
+    """A sandbox on its second night, and what the first one found."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.known = Known(partner_tenant_id="")
+        self.customer_id = ""
+        self.azure_id = ""
+
+    @asynccontextmanager
+    async def discovering(
+        self, *, timeout_s: float = 60.0
+    ) -> AsyncIterator[tuple[Discovery, Transport]]:
+        """Open a client that has seen nothing go wrong yet."""
+        time = Time()
+        token = Secret(self.sandbox.world.partners()[0].token)
+
+        async def grant(_: bool) -> Grant:
+            return Grant(token=token, lasts_s=3600)
+
+        async with (
+            Pacer(LIMITS, clock=time.clock, sleep=time.sleep) as pacer,
+            Transport(
+                self.sandbox.base_url,
+                RenewedToken(grant, clock=time.clock),
+                pacer,
+                clock=time.clock,
+                sleep=time.sleep,
+                timeouts=Timeouts(total_s=timeout_s),
+                budget=RetryBudget(floor=10_000),
+            ) as transport,
+        ):
+            api = PartnerCenter(transport.send, self.sandbox.base_url)
+            yield Discovery(self.sandbox, api), transport
+
+    async def first_night(self) -> None:
+        async with self.discovering() as (discovery, _):
+            found = await discovery.customers()
+            catalog = await discovery.catalog()
+            self.known = discovery.remembered(found.values(), catalog)
+            with_plan = min(
+                (each for each in found.values() if each.azure_subscriptions and not each.failed),
+                key=lambda each: (not _is_plain(each), each.customer.customer_id),
+            )
+            self.customer_id = with_plan.customer.customer_id
+            [self.azure_id, *_] = [s.azure_subscription_id for s in with_plan.azure_subscriptions]
+            discovery.quiet_night()
+
+
+def _is_plain(found: CustomerFound) -> bool:
+    """Tell whether all its Azure subscriptions are under registered plans."""
+    return all(s.registration_status == "Registered" for s in found.azure_subscriptions)
+
+
+@asynccontextmanager
+async def walking() -> AsyncIterator[Walk]:
+    released = asyncio.Event()
+
+    async def hang(_: float) -> None:
+        await released.wait()
+
+    async with Sandbox(World(1, SMALL), sleep=hang) as sandbox:
+        walk = Walk(sandbox)
+        await walk.first_night()
+        yield walk
+        released.set()
+
+
+# Wave 1 -------------------------------------------------------------------------------------
+
+
+async def the_customer(walk: Walk, discovery: Discovery) -> CustomerFound:
+    found = await discovery.customers(walk.known, ids=(walk.customer_id,))
+    return found[walk.customer_id]
+
+
+async def a_list_of_customers(walk: Walk, discovery: Discovery) -> Does:
+    try:
+        await discovery.customers(walk.known)
+    except Unauthorized:
+        return Does.PARTNER_OUT
+    except PartnerCenterError:
+        return Does.PAGES_FAILED
+    raise AssertionError("it was read")
+
+
+async def a_customer(walk: Walk, discovery: Discovery) -> Does:
+    found = await the_customer(walk, discovery)
+    assert found.left != bool(found.failed)
+    return Does.LEFT if found.left else Does.CUSTOMER_FAILED
+
+
+async def what_a_customer_holds(walk: Walk, discovery: Discovery) -> Does:
+    found = await the_customer(walk, discovery)
+    assert (found.failed, found.left) == (Reason.LISTING_FAILED, False)
+    assert walk.azure_id in found.carried
+    return Does.CUSTOMER_FAILED
+
+
+async def a_plan(walk: Walk, discovery: Discovery) -> Does:
+    found = await the_customer(walk, discovery)
+    assert not found.failed
+    assert (walk.azure_id in found.ended) != (walk.azure_id in found.carried)
+    return Does.ENDED if walk.azure_id in found.ended else Does.CARRIED
+
+
+async def a_registration(walk: Walk, discovery: Discovery) -> Does:
+    found = await the_customer(walk, discovery)
+    [status] = {s.registration_status for s in found.azure_subscriptions}
+    assert status == UNREADABLE
+    return Does.CARRIED
+
+
+async def the_catalog(walk: Walk, discovery: Discovery) -> Does:
+    try:
+        found = await discovery.catalog(walk.known)
+    except Unauthorized:
+        return Does.PARTNER_OUT
+    known = {sku.name for sku in walk.known.skus[discovery.country, "AzurePlan"].values()}
+    gone = {(g.product_id, g.sku_id) for g in found.gone if g.sku_id}
+    carried = {sku.name for sku in found.carried}
+    assert gone | carried == known
+    assert not (gone and carried)
+    if found.forbidden:
+        assert {f.view for f in found.forbidden} == {"AzureReservationsVM"}
+        return Does.PASSED_OVER
+    return Does.LEFT_CATALOG if gone else Does.CARRIED
+
+
+WAVE_1: Mapping[str, Callable[[Walk, Discovery], Awaitable[Does]]] = {
+    "list_customers": a_list_of_customers,
+    "get_customer": a_customer,
+    "list_subscriptions": what_a_customer_holds,
+    "get_subscription": a_plan,
+    "list_azure_entitlements": a_plan,
+    "get_registration_status": a_registration,
+    "list_products": the_catalog,
+    "get_product": the_catalog,
+    "list_skus": the_catalog,
+    "get_sku": the_catalog,
+}
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("endpoint", WAVE_1)
+async def test_discovery_does_as_the_table_says(endpoint: str) -> None:
+    async with walking() as walk:
+        for status, code in rows_of(endpoint):
+            async with walk.discovering() as (discovery, _):
+                short = [SHORT[endpoint]] if endpoint in SHORT else []
+                discovery.faults(*short, fault(endpoint, status, code))
+                discovery.sandbox.log.clear()
+                end = await WAVE_1[endpoint](walk, discovery)
+                done = steps(endpoint, status, code)
+                assert end == done[-1], (status, code)
+                assert most_attempts(discovery, endpoint) == attempts(done), (status, code)
+
+
+def attempts(done: tuple[Does, ...]) -> int:
+    return max((ATTEMPTS.get(step, 1) for step in done), default=1)
+
+
+def most_attempts(discovery: Discovery, endpoint: str) -> int:
+    asked = discovery.asked(SENDS[endpoint])
+    return max(Counter((one.method, one.path, one.query, one.targets) for one in asked).values())
+
+
+# Wave 2 -------------------------------------------------------------------------------------
+
+
+def question(walk: Walk, discovery: Discovery, endpoint: str) -> Question:
+    """Return a batch of the endpoint's checks; of an availability there is but one in it."""
+    skus = sorted(walk.known.skus[discovery.country, "AzurePlan"])
+    named = [
+        Check(
+            kind=CheckKind.INVENTORY if endpoint in INVENTORY else CheckKind.AVAILABILITY,
+            partner_tenant_id=discovery.partner.partner_tenant_id,
+            customer_id="" if endpoint == "list_availabilities" else walk.customer_id,
+            country="" if endpoint == "list_customer_availabilities" else discovery.country,
+            azure_subscription_id=walk.azure_id if endpoint in INVENTORY else "",
+            reservation_scope="" if endpoint == "list_customer_availabilities" else "AzurePlan",
+            product_id=product_id,
+            sku_id=sku_id,
+        )
+        for product_id, sku_id in skus[: 3 if endpoint in INVENTORY else 1]
+    ]
+    by_type = endpoint == "check_inventory_by_resource_type"
+    return Question(
+        checks=tuple(named),
+        variables=("CustomerId", "AzureSubscriptionId"),
+        resource_type="VirtualMachines" if by_type else "",
+    )
+
+
+async def settled_by(walk: Walk, endpoint: str, status: int, code: str) -> list[Settled]:
+    async with walk.discovering() as (discovery, transport):
+        discovery.faults(fault(endpoint, status, code))
+        discovery.sandbox.log.clear()
+        fetch = Fetch(transport.send, lifecycle=False, at_once=1)
+        asked = question(walk, discovery, endpoint)
+        parts = [part async for some in fetch.ask([asked]) for part in some]
+        done = steps(endpoint, status, code)
+        seen = discovery.sandbox.log.of()
+        assert most_attempts(discovery, endpoint) == attempts(done), (status, code)
+        sizes = {len(one.targets) for one in seen}
+        assert sizes == ({3, 2, 1} if Does.HALVED in done else {len(seen[0].targets)}), code
+        methods = ["GET", "POST"] if Does.POSTED in done else [seen[0].method]
+        assert list(dict.fromkeys(one.method for one in seen)) == methods
+        assert [c for part in parts for c in part.question.checks] == list(asked.checks)
+        assert {part.request_id for part in parts} <= {one.request_id for one in seen}
+        return parts
+
+
+CHECKS = [endpoint for endpoint in UNANSWERED if endpoint not in WAVE_1]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("endpoint", CHECKS)
+async def test_checks_do_as_the_table_says(endpoint: str) -> None:
+    async with walking() as walk:
+        for status, code in rows_of(endpoint):
+            if code == TIMEOUT:
+                continue  # it has a test of its own
+            for part in await settled_by(walk, endpoint, status, code):
+                is_answer = steps(endpoint, status, code)[-1] is Does.NOT_IN_CATALOG
+                outcome = Outcome.ANSWERED if is_answer else Outcome.FAILED
+                assert (part.outcome, part.not_found) == (outcome, is_answer), (status, code)
+                assert bool(part.reason) is not is_answer
+                assert part.http_status == status
+                assert part.error_code == ("" if status in {0, 429} else code)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("endpoint", INVENTORY)
+async def test_a_batch_that_times_out_is_halved(endpoint: str) -> None:
+    """Every call hangs, so how short the time is does not matter."""
+    async with walking() as walk, walk.discovering(timeout_s=0.05) as (discovery, transport):
+        discovery.faults(fault(endpoint, 0, TIMEOUT))
+        fetch = Fetch(transport.send, lifecycle=False, at_once=1)
+        asked = question(walk, discovery, endpoint)
+        parts = [part async for some in fetch.ask([asked]) for part in some]
+        assert steps(endpoint, 0, TIMEOUT) == (Does.RETRIED, Does.HALVED, Does.FAILED)
+        assert {(part.outcome, part.reason) for part in parts} == {(Outcome.FAILED, TIMEOUT)}
+        assert [len(part.question.checks) for part in parts] == [1, 1, 1]
+        assert discovery.sandbox.log.most_in_flight == 5 * ATTEMPTS[Does.RETRIED]
+
+
+def test_the_sandbox_has_a_name_for_every_endpoint() -> None:
+    assert SENDS.keys() == UNANSWERED.keys() == set(WAVE_1) | set(CHECKS)
+
+
+def test_every_row_is_walked() -> None:
+    walked = {row_of(name, s, c) for name in UNANSWERED for s, c in rows_of(name)}
+    left = {(row.status, row.code) for row in TABLE.values() if row not in walked}
+    assert left == {(1, ANY), *((0, cause) for cause in UNSENT)}
