@@ -215,6 +215,21 @@ async def test_one_that_was_never_read_and_is_nobodys_has_left_too() -> None:
 
 
 @pytest.mark.asyncio
+async def test_five_thousand_customers_come_in_pages_of_five_hundred() -> None:
+    """By seek paging: the continuation header, and a link with /v1 or without it."""
+    size = WorldSize(partners=1, customers=5000, products=1, regions=1, licence_products=1)
+    async with discovering(size) as discovery:
+        pages = await discovery.api.customers()
+        assert pages.complete
+        there = {c.customer_id for c in discovery.world.customers(discovery.partner)}
+        assert {read.id.lower() for read in pages.items} == there
+        assert len(there) > 4500
+        asked = discovery.asked("customers")
+        assert len(asked) == len(range(0, len(there), 500))
+        assert {record.query for record in asked[1:]} == {"size=500&seekOperation=Next"}
+
+
+@pytest.mark.asyncio
 async def test_a_customer_list_that_breaks_off_says_who_was_not_reached() -> None:
     async with discovering(WorldSize(partners=1, customers=600)) as discovery:
         everybody = await list_customers(

@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from auditor.errors import Rejected, UnexpectedReply, Unreachable
 from auditor.model import ApiClass, Reply, Request
 from auditor.partner_center.auth import GivenToken
 from auditor.partner_center.pacing import Pacer
 from auditor.partner_center.rates import Limits
+from auditor.partner_center.replies import error_of
 from auditor.partner_center.retry import RetryBudget
 from auditor.partner_center.transport import Timeouts, Transport
 from auditor.secret import Secret
@@ -198,6 +200,47 @@ async def test_a_server_that_says_nothing_is_left() -> None:
 
     assert (reply.status, reply.cause, reply.attempts) == (0, "timeout", 3)
     assert len(server.heads) == 3
+
+
+@pytest.mark.asyncio
+async def test_replies_that_only_announce_one_are_left() -> None:
+    """P21: interim replies without end, and never a final one."""
+
+    async def behave(_: int, writer: asyncio.StreamWriter) -> None:
+        while not writer.is_closing():
+            writer.write(b"HTTP/1.1 102 Processing\r\n\r\n" * 100)
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    async with serving(behave, timeouts=Timeouts(total_s=0.05)) as (transport, _):
+        reply = await transport.send(ask())
+
+    assert (reply.status, reply.cause) == (0, "timeout")
+    assert isinstance(error_of(ask(), reply), Unreachable)
+
+
+ODD = {
+    "101 Switching Protocols": UnexpectedReply,
+    "299 Odd": None,
+    "304 Not Modified": UnexpectedReply,
+    "418 I am a teapot": Rejected,
+    "451 Unavailable": Rejected,
+    "599 Odd": Unreachable,
+    "600 Odd": UnexpectedReply,
+    "999 Odd": UnexpectedReply,
+}
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("status", ODD)
+async def test_a_status_nobody_told_us_of_ends_typed(status: str) -> None:
+    body = b"Content-Length: 2\r\n\r\n[]" if "304" not in status else b"\r\n"
+    async with serving(always(f"HTTP/1.1 {status}\r\n".encode() + body)) as (transport, _):
+        reply = await transport.send(ask())
+
+    error = error_of(ask(), reply)
+    assert reply.status == int(status[:3])
+    assert (type(error) if error else None) is ODD[status]
 
 
 @pytest.mark.asyncio
