@@ -31,6 +31,7 @@ from auditor.partner_center.client import PartnerCenter
 from auditor.plan import Plan
 from auditor.progress import Progress
 from auditor.publish import Published, Publisher
+from auditor.scope.buyers import Buyers
 from auditor.scope.catalog import CatalogDiscovery
 from auditor.scope.customers import (
     CustomerDiscovery,
@@ -135,6 +136,7 @@ class PartnerRun:
                 country=country,
                 reservation_scope=reservation_scope,
                 at_once=job.partner.limits.concurrency,
+                buyers=Buyers(api, customers, country),
             ).find()
             for country in countries
             if country in job.partner.countries

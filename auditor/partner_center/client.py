@@ -122,6 +122,18 @@ class PartnerCenter:
             requests.sku(country, product_id, sku_id, reservation_scope), wire.Sku
         )
 
+    async def customer_product(self, customer_id: str, product_id: str) -> wire.Product:
+        """Return a product as a customer sees it."""
+        return await self._one(requests.customer_product(customer_id, product_id), wire.Product)
+
+    async def customer_skus(self, customer_id: str, product_id: str) -> tuple[wire.Sku, ...]:
+        """Return the SKUs of a product that a customer sees."""
+        return await self._all(requests.customer_skus(customer_id, product_id), wire.Sku)
+
+    async def customer_sku(self, customer_id: str, product_id: str, sku_id: str) -> wire.Sku:
+        """Return a SKU as a customer sees it."""
+        return await self._one(requests.customer_sku(customer_id, product_id, sku_id), wire.Sku)
+
     async def _one(self, request: Request, item: type[T]) -> T:
         reply = await self.ask(request)
         return _read(request, reply, lambda body: wire.one(body, item))

@@ -32,7 +32,7 @@ EVERYWHERE = (ANY,)
 PARTNER = ("list_customers", "list_products")
 """The lists that a partner's own credential is judged by."""
 VIEWS = ("list_products", "list_skus")
-BY_ID = ("get_product", "get_sku")
+BY_ID = ("get_product", "get_sku", "get_customer_product", "get_customer_sku")
 INVENTORY = ("check_inventory", "check_inventory_by_resource_type")
 RETIRING = ("check_inventory",)
 AVAILABILITY = ("list_availabilities", "list_customer_availabilities")
@@ -48,6 +48,9 @@ UNANSWERED: dict[str, Does] = {
     "get_product": Does.CARRIED,
     "list_skus": Does.CARRIED,
     "get_sku": Does.CARRIED,
+    "get_customer_product": Does.CARRIED,
+    "list_customer_skus": Does.CARRIED,
+    "get_customer_sku": Does.CARRIED,
     **dict.fromkeys(INVENTORY + AVAILABILITY, Does.FAILED),
 }
 """What a question comes to, by endpoint, where its reply is no answer and no row says otherwise."""

@@ -100,6 +100,19 @@ def sku(country: str, product_id: str, sku_id: str, reservation_scope: str) -> R
     )
 
 
+def customer_product(customer_id: str, product_id: str) -> Request:
+    """Ask for a product as a customer sees it."""
+    return _by_customer("get_customer_product", customer_id, [product_id])
+
+
+def customer_skus(customer_id: str, product_id: str) -> Request:
+    return _by_customer("list_customer_skus", customer_id, [product_id, "skus"])
+
+
+def customer_sku(customer_id: str, product_id: str, sku_id: str) -> Request:
+    return _by_customer("get_customer_sku", customer_id, [product_id, "skus", sku_id])
+
+
 def availability_request(
     country: str, product_id: str, sku_id: str, segment: str, reservation_scope: str
 ) -> Request:
@@ -116,12 +129,11 @@ def customer_availability_request(
     customer_id: str, product_id: str, sku_id: str, *, lifecycle: bool
 ) -> Request:
     """Ask for a customer's availabilities: a GET, whatever the documents' table says."""
-    return _get(
+    return _by_customer(
         "list_customer_availabilities",
-        ["customers", customer_id, "products", product_id, "skus", sku_id, "availabilities"],
-        ApiClass.CATALOG,
-        params=[("IncludeLifeCycleState", "true")] if lifecycle else [],
-        customer_id=customer_id,
+        customer_id,
+        [product_id, "skus", sku_id, "availabilities"],
+        [("IncludeLifeCycleState", "true")] if lifecycle else [],
     )
 
 
@@ -167,6 +179,16 @@ def inventory_request(
 def _of_customer(name: str, customer_id: str, below: Sequence[str]) -> Request:
     return _get(
         name, ["customers", customer_id, *below], ApiClass.CUSTOMERS, customer_id=customer_id
+    )
+
+
+def _by_customer(name: str, customer_id: str, below: Sequence[str], params: Params = ()) -> Request:
+    return _get(
+        name,
+        ["customers", customer_id, "products", *below],
+        ApiClass.CATALOG,
+        params=params,
+        customer_id=customer_id,
     )
 
 

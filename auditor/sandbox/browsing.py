@@ -106,7 +106,15 @@ class _Sight:
         return any(self.state.is_listed(sku, self.country, scope) for scope in self.scopes)
 
     def skus(self, product: Product) -> list[Sku]:
+        if product.kind == "savings_plan" and not self._has_azure_plan():
+            return []
         return [sku for sku in product.skus if self.sees(sku)]
+
+    def _has_azure_plan(self) -> bool:
+        return self.customer is not None and any(
+            held.kind == "azure_plan" and self.state.status(held) == "active"
+            for held in self.state.commerce(self.customer)
+        )
 
 
 def _sight(state: State, call: Call, *, is_by_id: bool = False) -> _Sight:

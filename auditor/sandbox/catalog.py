@@ -1,4 +1,4 @@
-"""Makes the catalog: VM and Cosmos DB reservations, new-commerce licences, the Azure plan."""
+"""Makes the catalog: VM and Cosmos DB reservations, licences, the Azure plan, savings plans."""
 
 import random
 
@@ -17,6 +17,7 @@ from auditor.sandbox.things import (
     AZURE_PLAN,
     AZURE_PLAN_OFFER,
     LEGACY,
+    SAVINGS_PLAN,
     Product,
     Sku,
     SkuKey,
@@ -39,7 +40,7 @@ def make_products(seed: int, size: WorldSize) -> tuple[Product, ...]:
     """Return every product that is ever in the catalog, on whatever night."""
     families = [_family_product(seed, size, index) for index in range(size.products)]
     licences = [_licence_product(seed, index) for index in range(size.licence_products)]
-    return (*families, _cosmos_product(seed, size), _azure_plan(), *licences)
+    return (*families, _cosmos_product(seed, size), _azure_plan(), *licences, _savings_plan())
 
 
 def _product_id(seed: int, prefix: str, length: int, index: object) -> str:
@@ -217,6 +218,29 @@ def _azure_plan() -> Product:
         type_id="Azure",
         views=("Azure", "MicrosoftAzure"),
         skus=(plan,),
+    )
+
+
+def _savings_plan() -> Product:
+    """Return what only customers with an Azure plan are shown, and no country."""
+    skus = tuple(
+        Sku(
+            product_id=SAVINGS_PLAN,
+            sku_id=sku_id,
+            title=f"Azure compute savings plan, {spoken}",
+            description=f"Azure compute savings plan, {spoken}",
+            prerequisites=("AzureSubscriptionRegistration",),
+            terms=(Term(iso, "OneTime", f"{spoken} savings plan", renewable=False),),
+        )
+        for sku_id, (_, spoken, iso) in zip(("0001", "0002"), RESERVATION_TERMS, strict=True)
+    )
+    return Product(
+        product_id=SAVINGS_PLAN,
+        title="Azure savings plans",
+        kind="savings_plan",
+        type_id="Azure",
+        views=(),
+        skus=skus,
     )
 
 

@@ -9,6 +9,7 @@ LEGACY = ""
 """The reservation scope of MS-AZR-0145P subscriptions: the parameter is left out for them."""
 
 AZURE_PLAN_OFFER = ("DZH318Z0BPS6", "0001")
+SAVINGS_PLAN = "DZH318Z09V6F"
 
 SkuKey = tuple[str, str]
 """Product id and SKU id: a SKU id alone says nothing."""
@@ -147,7 +148,7 @@ class Product:
     product_id: str
     title: str
     kind: str
-    """`vm`, `cosmos`, `licence` or `plan`."""
+    """`vm`, `cosmos`, `licence`, `plan` or `savings_plan`."""
     type_id: str
     views: tuple[str, ...]
     skus: tuple[Sku, ...]

@@ -1,7 +1,8 @@
 """Discover products and SKUs of one country and reservation scope: the other half of wave 1.
 
 A product or SKU that an answered listing no longer names is asked for by id: only a 404 takes it
-out of the catalog (`design.md` section 4).
+out of the catalog (`design.md` section 4). What is shown to customers only, such as Azure savings
+plans, is looked at through the eyes of some.
 """
 
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ from auditor.model import CatalogFound, ForbiddenListing, Gone, Sku
 from auditor.partner_center import wire
 from auditor.partner_center.client import PartnerCenter
 from auditor.scope import nouns
+from auditor.scope.buyers import Buyers
 from auditor.scope.known import Known
 
 
@@ -34,6 +36,8 @@ class _Product(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     view: str
     is_new: bool
+    by_customer: bool = False
+    """Shown to customers, and by country to nobody."""
 
 
 class _Skus(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +62,7 @@ class CatalogDiscovery:
         country: str,
         reservation_scope: str,
         at_once: int,
+        buyers: Buyers,
     ) -> None:
         self._api = api
         self._rules = rules
@@ -65,6 +70,7 @@ class CatalogDiscovery:
         self._country = country
         self._scope = reservation_scope
         self._at_once = at_once
+        self._buyers = buyers
         self._is_known = known.holds("", country)
         where = (country, reservation_scope)
         self._known_skus = known.skus.get(where, {})
@@ -176,14 +182,27 @@ class CatalogDiscovery:
         )
         self._forbidden.setdefault((view, segment), listing)
 
-    def _add(self, products: dict[str, _Product], read: wire.Product, view: str) -> None:
+    def _add(
+        self,
+        products: dict[str, _Product],
+        read: wire.Product,
+        view: str,
+        *,
+        by_customer: bool = False,
+    ) -> None:
         was_listed = self._is_known and not self._never_answered(f"view:{view}")
         is_new = (
             was_listed
             and read.id not in self._known_views
             and (read.id, "") not in self._known_gone
         )
-        product = _Product(product_id=read.id, title=read.title, view=view, is_new=is_new)
+        product = _Product(
+            product_id=read.id,
+            title=read.title,
+            view=view,
+            is_new=is_new,
+            by_customer=by_customer,
+        )
         products.setdefault(read.id, product)
 
     def _never_answered(self, listing: str) -> bool:
@@ -212,14 +231,27 @@ class CatalogDiscovery:
         """Ask for one product by id: still there, gone, or not to be known today."""
         view = self._known_views.get(product_id, "")
         try:
-            read = await self._api.product(self._country, product_id)
+            read, by_customer = await self._product(product_id)
         except PartnerCenterError as refusal:
             if Does.LEFT_CATALOG not in refusal.does:
                 failed.add(product_id)
-            elif product_id in self._known_views:
+            elif product_id in self._known_views and self._is_seen(product_id):
                 gone.extend(self._gone_with_product(product_id, refusal.sent_at))
         else:
-            self._add(products, read, view)
+            self._add(products, read, view, by_customer=by_customer)
+
+    def _is_seen(self, product_id: str) -> bool:
+        """Tell whether one that only customers may see could have been seen."""
+        return product_id not in self._rules.also_listed or bool(self._buyers)
+
+    async def _product(self, product_id: str) -> tuple[wire.Product, bool]:
+        """Return a product, and whether only customers see it."""
+        try:
+            return await self._api.product(self._country, product_id), False
+        except NotFound:
+            if product_id not in self._rules.also_listed or not self._buyers:
+                raise
+        return await self._buyers.product(product_id), True
 
     def _gone_with_product(self, product_id: str, at: datetime | None) -> Iterable[Gone]:
         yield self._gone(product_id, "", at)
@@ -250,9 +282,9 @@ class CatalogDiscovery:
         before = {s.name: s for s in self._known_skus.values() if s.product_id == product_id}
         listed: dict[tuple[str, str], Sku] = {}
         is_answered = False
-        for segment in self._rules.segments or ("",):
+        for segment in ("",) if product.by_customer else self._rules.segments or ("",):
             try:
-                reads = await self._api.skus(self._country, product_id, segment, self._scope)
+                reads = await self._skus(product, segment)
             except NotFound:
                 continue  # not in this segment
             except PartnerCenterError as refusal:
@@ -268,7 +300,7 @@ class CatalogDiscovery:
         carried: list[Sku] = []
         for name in sorted(before.keys() - listed.keys()):
             try:
-                read = await self._api.sku(self._country, *name, self._scope)
+                read = await self._known_sku(product, name)
             except PartnerCenterError as refusal:
                 if Does.LEFT_CATALOG in refusal.does:
                     gone.append(self._gone(*name, refusal.sent_at))
@@ -283,6 +315,16 @@ class CatalogDiscovery:
             gone=tuple(gone),
             is_answered=True,
         )
+
+    async def _skus(self, product: _Product, segment: str) -> tuple[wire.Sku, ...]:
+        if product.by_customer:
+            return await self._buyers.skus(product.product_id)
+        return await self._api.skus(self._country, product.product_id, segment, self._scope)
+
+    async def _known_sku(self, product: _Product, name: tuple[str, str]) -> wire.Sku:
+        if product.by_customer:
+            return await self._buyers.sku(*name)
+        return await self._api.sku(self._country, *name, self._scope)
 
     def _new(self, found: _Skus) -> set[tuple[str, str]]:
         """Return the SKUs that an answered listing names for the first time, as news."""

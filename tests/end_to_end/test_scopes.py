@@ -7,6 +7,7 @@ from nightly import SMALL, nights
 
 from auditor.model import CheckKind
 from auditor.sandbox import World
+from auditor.sandbox.things import SAVINGS_PLAN
 from auditor.settings import AvailabilityScope, CustomerCountry, InventoryApi
 
 
@@ -52,6 +53,40 @@ async def test_reservations_are_priced_by_country_and_licences_by_customer(tmp_p
         assert by_country == expected
         assert licence in {r["product_id"] for r in rows if r["customer_id"]}
         assert reservation not in {r["product_id"] for r in rows if r["customer_id"]}
+
+
+@pytest.mark.asyncio
+async def test_savings_plans_are_asked_for_every_customer_where_they_are_configured(
+    tmp_path: Path,
+) -> None:
+    """They are in no country's catalog; a customer without an Azure plan is not offered them."""
+    async with nights(tmp_path, 4) as night:
+        settings = night.scoped(availability_always=(SAVINGS_PLAN,))
+        for when in (1, 1, 2):
+            report = await night.run(when, settings=settings)
+            assert report.exit == 0
+        found = {
+            (r["customer_id"], r["sku_id"], r["term_duration"]): r["verdict"]
+            for r in night.rows(
+                f"SELECT * FROM latest_availability WHERE product_id = '{SAVINGS_PLAN}'"
+                " AND verdict <> 'not_in_catalog'"
+            )
+        }
+        state = night.world.state(2)
+        holders = {
+            customer.customer_id
+            for partner in night.world.partners()
+            for customer in night.world.customers(partner, 2)
+            if state.is_sold_to(customer) and customer.country in partner.countries
+            for held in state.commerce(customer)
+            if held.kind == "azure_plan" and state.status(held) == "active"
+        }
+        assert set(found.values()) == {"purchasable"}
+        assert found.keys() == {
+            (customer, *term) for customer in holders for term in (("0001", "P1Y"), ("0002", "P3Y"))
+        }
+        changes = night.rows(f"SELECT * FROM change WHERE product_id = '{SAVINGS_PLAN}'")
+        assert {row["customer_id"] for row in changes} <= holders
 
 
 @pytest.mark.asyncio

@@ -17,6 +17,7 @@ from auditor.partner_center.transport import Transport
 from auditor.sandbox import Fault, Faults, Sandbox, World, WorldSize
 from auditor.sandbox.log import Record
 from auditor.sandbox.state import State
+from auditor.scope.buyers import Buyers
 from auditor.scope.catalog import CatalogDiscovery, CatalogRules
 from auditor.scope.customers import CustomerDiscovery, CustomerRules, list_customers
 from auditor.scope.known import Known
@@ -85,6 +86,7 @@ class Discovery:
         segments: tuple[str, ...] = ("commercial",),
         products: tuple[str, ...] = (),
         also_listed: tuple[str, ...] = (),
+        customers: Iterable[CustomerFound] = (),
     ) -> CatalogFound:
         """Return what is found of the first country's catalog."""
         rules = CatalogRules(
@@ -100,6 +102,7 @@ class Discovery:
             country=self.country,
             reservation_scope=scope,
             at_once=8,
+            buyers=Buyers(self.api, customers, self.country),
         ).find()
 
     @property

@@ -19,6 +19,7 @@ from auditor.partner_center.retry import RetryBudget
 from auditor.partner_center.transport import Timeouts, Transport
 from auditor.plan import UNREADABLE
 from auditor.sandbox import Fault, Sandbox, World
+from auditor.sandbox.things import SAVINGS_PLAN
 from auditor.scope.known import Known
 from auditor.secret import Secret
 
@@ -33,6 +34,9 @@ SENDS = {
     "get_product": "product",
     "list_skus": "skus",
     "get_sku": "sku",
+    "get_customer_product": "customer_product",
+    "list_customer_skus": "customer_skus",
+    "get_customer_sku": "customer_sku",
     "check_inventory": "check_inventory",
     "check_inventory_by_resource_type": "by_resource_type",
     "list_availabilities": "availabilities",
@@ -53,6 +57,7 @@ SHORT = {
     "get_subscription": Fault(endpoint="subscriptions", truncate=0),
     "get_product": Fault(endpoint="products", truncate=0),
     "get_sku": Fault(endpoint="skus", truncate=0),
+    "get_customer_sku": Fault(endpoint="customer_skus", truncate=0),
 }
 """What makes discovery ask for something by id."""
 Sent = tuple[int, str]
@@ -111,6 +116,7 @@ class Walk:
         self.known = Known(partner_tenant_id="")
         self.customer_id = ""
         self.azure_id = ""
+        self.customers: tuple[CustomerFound, ...] = ()
 
     @asynccontextmanager
     async def discovering(
@@ -138,10 +144,19 @@ class Walk:
             api = PartnerCenter(transport.send, self.sandbox.base_url)
             yield Discovery(self.sandbox, api), transport
 
+    @property
+    def known_skus(self) -> set[tuple[str, str]]:
+        return {sku.name for skus in self.known.skus.values() for sku in skus.values()}
+
+    @property
+    def savings_plans(self) -> set[tuple[str, str]]:
+        return {name for name in self.known_skus if name[0] == SAVINGS_PLAN}
+
     async def first_night(self) -> None:
         async with self.discovering() as (discovery, _):
             found = await discovery.customers()
-            catalog = await discovery.catalog()
+            self.customers = tuple(found.values())
+            catalog = await discovery.catalog(also_listed=(SAVINGS_PLAN,), customers=self.customers)
             self.known = discovery.remembered(found.values(), catalog)
             with_plan = min(
                 (each for each in found.values() if each.azure_subscriptions and not each.failed),
@@ -221,14 +236,22 @@ async def the_catalog(walk: Walk, discovery: Discovery) -> Does:
         found = await discovery.catalog(walk.known)
     except Unauthorized:
         return Does.PARTNER_OUT
-    known = {sku.name for sku in walk.known.skus[discovery.country, "AzurePlan"].values()}
     gone = {(g.product_id, g.sku_id) for g in found.gone if g.sku_id}
-    carried = {sku.name for sku in found.carried}
-    assert gone | carried == known
+    carried = {sku.name for sku in found.carried} - walk.savings_plans
+    assert gone | carried == walk.known_skus - walk.savings_plans
     assert not (gone and carried)
     if found.forbidden:
         assert {f.view for f in found.forbidden} == {"AzureReservationsVM"}
         return Does.PASSED_OVER
+    return Does.LEFT_CATALOG if gone else Does.CARRIED
+
+
+async def savings_plans(walk: Walk, discovery: Discovery) -> Does:
+    also = {"also_listed": (SAVINGS_PLAN,), "customers": walk.customers}
+    found = await discovery.catalog(walk.known, **also)  # type: ignore[arg-type] # as named
+    gone = {(g.product_id, g.sku_id) for g in found.gone if g.sku_id}
+    carried = {sku.name for sku in found.carried}
+    assert walk.savings_plans in (gone, carried)
     return Does.LEFT_CATALOG if gone else Does.CARRIED
 
 
@@ -243,6 +266,9 @@ WAVE_1: Mapping[str, Callable[[Walk, Discovery], Awaitable[Does]]] = {
     "get_product": the_catalog,
     "list_skus": the_catalog,
     "get_sku": the_catalog,
+    "get_customer_product": savings_plans,
+    "list_customer_skus": savings_plans,
+    "get_customer_sku": savings_plans,
 }
 
 

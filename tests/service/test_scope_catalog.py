@@ -6,7 +6,7 @@ from discovering import VIEW, Discovery, discovering
 from auditor.errors import Unauthorized
 from auditor.model import CatalogFound
 from auditor.sandbox import Fault
-from auditor.sandbox.things import Product, Sku
+from auditor.sandbox.things import SAVINGS_PLAN, Product, Sku
 from auditor.scope.known import Known
 
 Name = tuple[str, str]
@@ -464,3 +464,71 @@ async def test_products_always_asked_about_are_listed_though_not_named() -> None
         found = await discovery.catalog(target_views=(), also_listed=(licence.product_id,))
         assert {name for name, _ in skus_of(found)} == {licence.product_id}
         assert found.named == frozenset()
+
+
+# Products that only customers are shown -----------------------------------------------------
+
+PLANS = {(SAVINGS_PLAN, "0001"), (SAVINGS_PLAN, "0002")}
+ALWAYS = (SAVINGS_PLAN,)
+
+
+def plans_of(found: CatalogFound) -> set[Name]:
+    return {name for name in skus_of(found) if name[0] == SAVINGS_PLAN}
+
+
+@pytest.mark.asyncio
+async def test_savings_plans_are_looked_at_through_a_customer_with_an_azure_plan() -> None:
+    """Facts 1.13: by country there are none; one customer is asked, not all."""
+    async with discovering() as discovery:
+        customers = (await discovery.customers()).values()
+        discovery.sandbox.log.clear()
+        found = await discovery.catalog(also_listed=ALWAYS, customers=customers)
+        assert plans_of(found) == PLANS
+        assert found.failed == frozenset()
+        assert [record.status for record in discovery.asked("product")] == [404]
+        asked = discovery.asked("customer_product", "customer_skus")
+        assert [record.status for record in asked] == [200, 200]
+        [buyer] = {record.customer for record in asked}
+        kinds = {
+            s.kind for s in discovery.world.state().portfolio.customer_by_id[buyer].subscriptions
+        }
+        assert "azure_plan" in kinds
+        known = discovery.remembered(catalog=found)
+        discovery.quiet_night()
+        again = await discovery.catalog(known, also_listed=ALWAYS, customers=customers)
+        assert plans_of(again) == PLANS
+        assert_nothing_happened(again)
+
+
+@pytest.mark.asyncio
+async def test_one_customer_that_refuses_hides_no_savings_plan() -> None:
+    async with discovering() as discovery:
+        customers = (await discovery.customers()).values()
+        discovery.faults(Fault(endpoint="customer_product", count=1, status=404, code="400013"))
+        assert plans_of(await discovery.catalog(also_listed=ALWAYS, customers=customers)) == PLANS
+        discovery.faults(Fault(endpoint="customer_skus", count=1, status=403, code="20002"))
+        assert plans_of(await discovery.catalog(also_listed=ALWAYS, customers=customers)) == PLANS
+
+
+@pytest.mark.asyncio
+async def test_without_a_customer_to_look_through_savings_plans_are_carried() -> None:
+    """P2: that nobody could see them is no proof that they are gone."""
+    async with discovering() as discovery:
+        customers = (await discovery.customers()).values()
+        first = await discovery.catalog(also_listed=ALWAYS, customers=customers)
+        known = discovery.remembered(catalog=first)
+        discovery.quiet_night()
+        found = await discovery.catalog(known, also_listed=ALWAYS)
+        assert (plans_of(found), found.gone) == (set(), ())
+        assert {sku.name for sku in found.carried} >= PLANS
+
+
+@pytest.mark.asyncio
+async def test_a_product_nobody_is_shown_any_more_has_left() -> None:
+    async with discovering() as discovery:
+        customers = (await discovery.customers()).values()
+        first = await discovery.catalog(also_listed=ALWAYS, customers=customers)
+        known = discovery.remembered(catalog=first)
+        discovery.quiet_night().products_out[SAVINGS_PLAN] = 2
+        found = await discovery.catalog(known, also_listed=ALWAYS, customers=customers)
+        assert gone_of(found).keys() == {(SAVINGS_PLAN, ""), *PLANS}

@@ -241,6 +241,9 @@ BODIES: Mapping[str, bytes] = {
     "list_products": b'{"totalCount":0,"items":[]}',
     "get_product": (SAMPLES / "product_by_id_DZH318Z0BQ4C_US.json").read_bytes(),
     "list_skus": b'{"items":[' + (SAMPLES / "sku_reservation.json").read_bytes() + b"]}",
+    "get_customer_product": (SAMPLES / "product_by_id_DZH318Z0BQ4C_US.json").read_bytes(),
+    "list_customer_skus": b'{"items":[' + (SAMPLES / "sku_reservation.json").read_bytes() + b"]}",
+    "get_customer_sku": (SAMPLES / "sku_new_commerce_cut.json").read_bytes(),
     "get_sku": (SAMPLES / "sku_new_commerce_cut.json").read_bytes(),
 }
 
@@ -259,6 +262,9 @@ async def test_every_endpoint_gives_its_values() -> None:
     assert (await api.product("US", "P")).title == "DSv2 Series"
     assert [s.id for s in await api.skus("US", "P", "", "AzurePlan")] == ["00G1"]
     assert (await api.sku("US", "P", "0001", "")).id == "0001"
+    assert (await api.customer_product(CUSTOMER, "P")).title == "DSv2 Series"
+    assert [s.id for s in await api.customer_skus(CUSTOMER, "P")] == ["00G1"]
+    assert (await api.customer_sku(CUSTOMER, "P", "0001")).id == "0001"
     assert {r.endpoint for r in server.seen} == set(BODIES)
     assert server.seen[3].round == 1
 

@@ -47,6 +47,13 @@ BUILT: list[tuple[Request, str, dict[str, str]]] = [
         {"country": "DE", "reservationScope": "AzurePlan"},
     ),
     (
+        requests.customer_product(GUID, "P"),
+        f"/v1/customers/{LOWER}/products/P",
+        {},
+    ),
+    (requests.customer_skus(GUID, "P"), f"/v1/customers/{LOWER}/products/P/skus", {}),
+    (requests.customer_sku(GUID, "P", "0011"), f"/v1/customers/{LOWER}/products/P/skus/0011", {}),
+    (
         requests.availability_request("DE", "P", "0011", "commercial", ""),
         "/v1/products/P/skus/0011/availabilities",
         {"country": "DE", "targetSegment": "commercial"},

@@ -1,0 +1,67 @@
+"""Look at products that are shown to customers and to no country, such as Azure savings plans.
+
+What one customer sees is taken for what there is to ask every customer of its country about: a
+customer that does not see it answers so, SKU by SKU.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
+from auditor.errors import Does, PartnerCenterError
+from auditor.model import CustomerFound
+from auditor.offers import AZURE_PLAN, is_active
+from auditor.partner_center import wire
+from auditor.partner_center.client import PartnerCenter
+
+T = TypeVar("T")
+MOST = 3
+
+
+class Buyers:
+    """Some customers of one country that hold an Azure plan."""
+
+    def __init__(
+        self, api: PartnerCenter, customers: Iterable[CustomerFound], country: str
+    ) -> None:
+        self._api = api
+        ids = sorted(c.customer.customer_id for c in customers if _holds_plan(c, country))
+        self._ids = ids[:MOST]
+
+    def __bool__(self) -> bool:
+        """Tell whether there is anybody to look through."""
+        return bool(self._ids)
+
+    async def product(self, product_id: str) -> wire.Product:
+        """Return a product as the first of them sees it."""
+        return await self._first(lambda buyer: self._api.customer_product(buyer, product_id))
+
+    async def skus(self, product_id: str) -> tuple[wire.Sku, ...]:
+        """Return the SKUs of a product that the first of them sees."""
+        return await self._first(lambda buyer: self._api.customer_skus(buyer, product_id))
+
+    async def sku(self, product_id: str, sku_id: str) -> wire.Sku:
+        """Return a SKU as the first of them sees it."""
+        return await self._first(lambda buyer: self._api.customer_sku(buyer, product_id, sku_id))
+
+    async def _first(self, ask: Callable[[str], Awaitable[T]]) -> T:
+        """Return the first answer.
+
+        Raises:
+            PartnerCenterError: there is none; that it left the catalog, only if all say so.
+        """
+        refusals: list[PartnerCenterError] = []
+        for buyer in self._ids:
+            try:
+                return await ask(buyer)
+            except PartnerCenterError as refusal:
+                refusals.append(refusal)
+        raise next((r for r in refusals if Does.LEFT_CATALOG not in r.does), refusals[0])
+
+
+def _holds_plan(found: CustomerFound, country: str) -> bool:
+    if country not in found.countries or found.failed or found.ineligible or found.left:
+        return False
+    return any(
+        held.product_id == AZURE_PLAN and is_active(held.status)
+        for held in found.commerce_subscriptions
+    )
