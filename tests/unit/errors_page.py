@@ -8,6 +8,7 @@ from auditor.partner_center.error_table import (
     BY_ID,
     EVERYWHERE,
     INVENTORY,
+    NO_CODE,
     PARTNER,
     ROWS,
     UNANSWERED,
@@ -64,7 +65,7 @@ def page() -> str:
     """Return the page."""
     statuses: dict[tuple[str, ...], list[str]] = {}
     for row in ROWS:
-        code = row.code and f"`{row.code}`"
+        code = row.code if row.code in {ANY, NO_CODE} else f"`{row.code}`"
         statuses.setdefault((code, row.means, _from(row), _does(row)), []).append(_status(row))
     rows = [(", ".join(status), *said) for said, status in statuses.items()]
     ends = [(f"`{name}`", str(end)) for name, end in UNANSWERED.items()]
