@@ -235,8 +235,7 @@ async def test_of_an_availability_not_found_is_an_answer(code: str) -> None:
     [
         (availability(), "20003"),
         (availability(), ""),
-        (inventory("DZH1"), "1000"),
-        (inventory("DZH1:0001"), ""),
+        (inventory("DZH1:0001"), "60003"),
         (inventory("DZH1"), "400018"),
     ],
 )
