@@ -20,7 +20,9 @@ from auditor.arguments import commands
 from auditor.arguments.commands import Asked, Configured, Format
 from auditor.errors import InputMissing, StoreUnwritable, UsageError
 from auditor.events import Events
+from auditor.secret import Secret
 from auditor.settings import Narrow, Settings, load, read_secret
+from auditor.settings.references import is_elsewhere
 from auditor.stopping import Stopper, exit_status_of
 
 if TYPE_CHECKING:  # both load Arrow, which most commands never need
@@ -48,6 +50,10 @@ class Console:
         self.events = events
         self.stopper = stopper
         self.now = now
+
+    def hide(self, secret: Secret) -> None:
+        """Leave a secret out of every line from now on."""
+        self.events.hide([secret])
 
 
 def perform(command: Asked, console: Console) -> int:  # noqa: C901, PLR0911, PLR0912 - a line each
@@ -88,6 +94,7 @@ def _settings(command: Configured, console: Console, asking: Narrow | None = Non
         console.events.hide(
             read_secret(reference, console.environ, settings.folder)
             for _, reference in settings.secret_references(asking.partners)
+            if not is_elsewhere(reference)
         )
     for code, message, hint in settings.warnings:
         console.events.warning(code, message, hint)
@@ -166,7 +173,7 @@ def _plan(command: commands.Plan, console: Console) -> int:
     settings = _settings(command, console, asking=command.narrow)
     from auditor.run import World, foresee  # noqa: PLC0415 - heavy
 
-    world = World(environ=console.environ, now=console.now)
+    world = World(environ=console.environ, now=console.now, hide=console.hide)
     forecast = console.stopper.wait(foresee(settings, command.narrow, world=world))
     if command.explain:
         for line in forecast.explanation:
@@ -180,7 +187,7 @@ def _run(command: commands.Run, console: Console) -> int:
     from auditor.report import progress, terminal  # noqa: PLC0415 - heavy
     from auditor.run import NothingPublished, World, audit  # noqa: PLC0415 - heavy
 
-    world = World(environ=console.environ, now=console.now)
+    world = World(environ=console.environ, now=console.now, hide=console.hide)
     started = time.monotonic()
     try:
         with progress.following(console.events) as shown:

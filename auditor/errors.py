@@ -7,6 +7,7 @@ AuditorError
 │   ├── Retryable
 │   │   ├── Throttled        429, told when to come back
 │   │   └── Unreachable      timeout, reset, refused, 5xx
+│   │       └── Untrusted    TLS: the other side cannot prove who it is
 │   ├── Rejected             a reply that says no: record it, go on
 │   │   ├── ContextMissing   400026
 │   │   ├── Forbidden        401 or 403 on one customer, view or segment
@@ -168,6 +169,10 @@ class Unreachable(Retryable):
     """No usable reply: a timeout, a reset, a refused connection, or a 5xx."""
 
     code = "E_UNREACHABLE"
+
+
+class Untrusted(Unreachable):
+    """A check of TLS failed; asking again would only repeat it."""
 
 
 class Rejected(PartnerCenterError):

@@ -57,8 +57,9 @@ class Events:
         self._is_gone = False
 
     def hide(self, secrets: Iterable[Secret]) -> None:
-        """Leave these out of everything that is written from now on."""
-        self._hidden = forms_of(secret.reveal() for secret in secrets)
+        """Leave these, too, out of everything that is written from now on."""
+        forms = {*self._hidden, *forms_of(secret.reveal() for secret in secrets)}
+        self._hidden = tuple(sorted(forms, key=len, reverse=True))
 
     def event(self, name: str, /, **fields: object) -> None:
         """Write what happened: `run.started partner=contoso-eu`."""

@@ -2,12 +2,12 @@
 
 import asyncio
 import os
-import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -19,14 +19,13 @@ from auditor.errors import (
     Bug,
     Locked,
     ScopeError,
-    SettingsError,
     StoreFailed,
     StoreUnwritable,
     Unreachable,
 )
 from auditor.forecast import Forecast, forecast
 from auditor.job import Job
-from auditor.partner_center.auth import GivenToken
+from auditor.login import Login
 from auditor.partner_center.pacing import Pacer
 from auditor.partner_center.rates import Limits
 from auditor.partner_center.retry import RetryBudget
@@ -34,7 +33,9 @@ from auditor.partner_center.transport import Transport
 from auditor.partner_run import PartnerRun, Send
 from auditor.progress import Progress, Silent
 from auditor.run_state import Header, Runs
-from auditor.settings import AuthKind, Narrow, Partner, Settings, partners_for, read_secret
+from auditor.secret import Secret
+from auditor.settings import Narrow, Partner, Settings, partners_for
+from auditor.settings.secrets import Secrets
 from auditor.store import open_store
 
 if TYPE_CHECKING:
@@ -106,7 +107,9 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     environ: Mapping[str, str]
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     clock: Callable[[], float] = time.monotonic
-    entropy: Callable[[], str] = lambda: secrets.token_hex(3)
+    entropy: Callable[[], str] = lambda: token_hex(3)
+    hide: Callable[[Secret], None] = lambda _: None
+    """Is told each secret and each token, so that no log shows it."""
 
 
 async def audit(
@@ -151,8 +154,6 @@ class _Run:
         ]
         self._runs: list[PartnerRun] = []
         self._budget = RetryBudget()
-        for partner in self._partners:
-            _refuse_unbuilt(partner)
 
     async def audit(self) -> RunReport:
         started = self._world.clock()
@@ -235,8 +236,7 @@ class _Run:
                 published, asked = await partner_run.run(send)
         except Bug:
             raise  # ours, so no other partner's snapshot can be trusted either
-        except AuditorError as refusal:
-            error = _with_host(refusal, job)
+        except AuditorError as error:
             self._progress.event(
                 "partner.not_published",
                 partner=partner.name,
@@ -279,7 +279,9 @@ class _Run:
     @asynccontextmanager
     async def _sending(self, job: Job) -> AsyncIterator[Send]:
         partner, limits = job.partner, job.partner.limits
-        token = read_secret(partner.token, self._world.environ, self._settings.folder)
+        network, environ = self._settings.network, self._world.environ
+        secrets = Secrets(environ, self._settings.folder, network, seen=self._world.hide)
+        login = Login(partner, network, environ, secrets)
         pacing = Limits(
             per_minute={
                 "customers": limits.customers,
@@ -289,20 +291,22 @@ class _Run:
             per_customer=limits.per_customer,
             concurrency=limits.concurrency,
         )
-        ca_file = self._settings.network.ca_file
         async with (
             Pacer(pacing) as pacer,
             Transport(
                 job.base_url,
-                GivenToken(token),
+                await login.tokens(),
                 pacer,
                 now=self._world.now,
                 budget=self._budget,
-                proxy=self._settings.network.proxy,
-                ca_file=str(ca_file) if ca_file else "",
+                proxy=network.proxy,
+                ca_file=str(network.ca_file) if network.ca_file else "",
             ) as transport,
         ):
-            yield transport.send
+            try:
+                yield transport.send
+            except Unreachable as error:
+                raise (login.failure or _with_host(error, job)) from error
 
     async def foresee(self) -> Forecast:
         try:
@@ -327,21 +331,13 @@ class _Run:
         return Forecast.of(forecasts)
 
 
-def _with_host(error: AuditorError, job: Job) -> AuditorError:
+def _with_host(error: Unreachable, job: Job) -> Unreachable:
     """Return an error that says where nobody answered."""
-    if not isinstance(error, Unreachable) or error.status:
+    if error.status:
         return error
     url = urlsplit(job.base_url)
     port = url.port or (443 if url.scheme == "https" else 80)
     return Unreachable(f"{url.hostname}:{port}: {error.message}", hint=error.hint)
-
-
-def _refuse_unbuilt(partner: Partner) -> None:
-    if partner.auth is not AuthKind.TOKEN:
-        raise SettingsError(
-            f'partner {partner.name}: auth = "{partner.auth}" is not in this version',
-            hint='use auth = "token" with a bearer token made elsewhere',
-        )
 
 
 def _not_published(partner: Partner, header: Header, error: AuditorError) -> SnapshotReport:

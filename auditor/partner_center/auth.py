@@ -7,10 +7,14 @@ from typing import Protocol
 
 import msgspec
 
+from auditor.errors import Retryable, Unauthorized
 from auditor.secret import Secret
 
 SKEW_S = 300.0
 """A token is renewed this long before it ends."""
+
+PAUSE_S = 10.0
+"""A token endpoint that did not answer is left alone this long, however many wait for it."""
 
 
 class TokenSource(Protocol):
@@ -52,7 +56,8 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
 class RenewedToken:
     """A token that is fetched, kept while it lasts, and fetched again by one task at a time.
 
-    `fetch` is told whether to pass over what it has cached.
+    `fetch` is told whether to pass over what it has cached. A refused credential is not tried
+    again; a token that still lasts is used on while nobody can renew it.
     """
 
     def __init__(
@@ -66,13 +71,21 @@ class RenewedToken:
         self._one_at_a_time = asyncio.Lock()
         self._current: Secret | None = None
         self._renew_at = 0.0
+        self._ends_at = 0.0
         self._forced_until = 0.0
+        self._refusal: Unauthorized | None = None
+        self._ask_again_at = 0.0
+        self._failure: Retryable | None = None
 
     async def token(self) -> Secret:
         """Return the token, renewed where it is about to end."""
         async with self._one_at_a_time:
             if self._current is None or self._clock() >= self._renew_at:
-                return await self._renew(force=False)
+                try:
+                    return await self._renew(force=False)
+                except Retryable:
+                    if self._current is None or self._clock() >= self._ends_at:
+                        raise
             return self._current
 
     async def refreshed(self, rejected: Secret) -> Secret | None:
@@ -91,8 +104,22 @@ class RenewedToken:
             return token
 
     async def _renew(self, *, force: bool) -> Secret:
-        grant = await self._fetch(force)
+        if self._refusal is not None:
+            raise self._refusal
+        if self._failure is not None and self._clock() < self._ask_again_at:
+            raise self._failure
+        try:
+            grant = await self._fetch(force)
+        except Unauthorized as refusal:
+            self._refusal = refusal
+            raise
+        except Retryable as failure:
+            self._failure = failure
+            self._ask_again_at = self._clock() + PAUSE_S
+            raise
+        self._failure = None
         self._current = grant.token
+        self._ends_at = self._clock() + grant.lasts_s
         # A token that lasts hardly longer than the skew is used for half its life.
         self._renew_at = self._clock() + max(grant.lasts_s - SKEW_S, grant.lasts_s / 2)
         return grant.token

@@ -29,11 +29,10 @@ CLOUDS: dict[Cloud, Place] = {
     Cloud.US_GOVERNMENT: Place(
         base_url=_GLOBAL_API, login_authority="https://login.microsoftonline.us"
     ),
-    # Sources disagree on the login host: PowerShell's EnvironmentConstants says
-    # login.chinacloudapi.cn, a newer third party login.partner.microsoftonline.cn.
+    # Partner Center's PowerShell says login.chinacloudapi.cn, which msal calls deprecated.
     Cloud.CHINA: Place(
         base_url="https://partner.partnercenterapi.microsoftonline.cn",
-        login_authority="https://login.chinacloudapi.cn",
+        login_authority="https://login.partner.microsoftonline.cn",
         has_azure=False,
     ),
 }

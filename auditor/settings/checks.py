@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from auditor.model import CheckKind
+from auditor.partner_center.clouds import CLOUDS, Cloud
 from auditor.settings import places, problems
 from auditor.settings.problems import Fault, nearest
 from auditor.settings.urls import has_password
@@ -10,6 +12,7 @@ from auditor.settings.values import (
     AvailabilityScope,
     InventoryApi,
     Partner,
+    Scope,
     Settings,
 )
 
@@ -18,6 +21,8 @@ def contradictions(settings: Settings) -> Iterator[Fault]:
     """Yield what cannot be as it is."""
     for index, partner in enumerate(settings.partner):
         yield from _sign_in(partner, index)
+        if not CLOUDS[Cloud(partner.cloud)].has_azure:
+            yield from _without_azure(settings.scope, partner, index)
     yield from _twice(settings)
     scope = settings.scope
     if scope.availability is AvailabilityScope.LISTED and not scope.products:
@@ -141,6 +146,21 @@ def _sign_in(partner: Partner, index: int) -> Iterator[Fault]:
         yield Fault(
             says="and client_secret are both set; sign in with one of them",
             at=("partner", index, "certificate"),
+        )
+
+
+def _without_azure(scope: Scope, partner: Partner, index: int) -> Iterator[Fault]:
+    asked = [f"the target view {view}" for view in scope.target_views if "Azure" in view]
+    if CheckKind.INVENTORY in scope.checks:
+        asked.insert(0, "inventory checks")
+    if asked:
+        yield Fault(
+            says=f"is {partner.cloud.value!r}, whose partners sell no Azure,"
+            f" but scope asks for {', '.join(asked)}",
+            hint="there it is the availability of licences that can be asked:"
+            ' checks = ["availability"] and target_views = ["OnlineServicesNCE"],'
+            " in a configuration of its own",
+            at=("partner", index, "cloud"),
         )
 
 

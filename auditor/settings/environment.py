@@ -11,8 +11,8 @@ from auditor.settings.problems import Path, Wrong
 from auditor.settings.rules import Rule
 
 PREFIX = "AUDITOR_"
-_OTHERS = ("AUDITOR_CONFIG", "AUDITOR_SANDBOX_")
-"""Ours, but not settings: where the file is, and what the sandbox reads."""
+_OTHERS = ("AUDITOR_CONFIG", "AUDITOR_LOGIN_URL", "AUDITOR_SANDBOX_")
+"""Ours, but not settings: where the file and the login are, and what the sandbox reads."""
 
 _ALIKE = 0.8
 """How alike two names must be for one to be a slip of the pen of the other."""

@@ -14,7 +14,7 @@ from auditor.settings.decode import Decoder, Table
 from auditor.settings.environment import Given
 from auditor.settings.lines import key_lines, line_of
 from auditor.settings.problems import Fault, dotted, nearest
-from auditor.settings.values import Narrow, Partner, Settings
+from auditor.settings.values import AuthKind, Narrow, Partner, Settings
 
 DEFAULT_NAME = "auditor.toml"
 _LARGEST = 4 << 20
@@ -238,9 +238,18 @@ def _secret_problems(
 ) -> Iterator[Problem]:
     for key, reference in settings.secret_references(narrow.partners):
         try:
-            references.read_secret(reference, environ, settings.folder)
+            if references.is_elsewhere(reference):
+                references.check_extra(reference)
+            else:
+                references.read_secret(reference, environ, settings.folder)
         except SettingsError as exc:
             yield exc.error_code, f"{key}: {exc.message}", exc.hint
+    for partner in _named(settings, narrow) if narrow.partners else settings.partner:
+        if partner.auth is AuthKind.WORKLOAD_IDENTITY:
+            try:
+                references.read_federated(environ)
+            except SettingsError as exc:
+                yield exc.error_code, f"partner {partner.name}: {exc.message}", exc.hint
 
 
 def _placed(settings: Settings, folder: Path) -> Settings:

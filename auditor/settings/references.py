@@ -1,5 +1,6 @@
 """Read a secret from where the configuration says it is."""
 
+import importlib.util
 import os
 import stat
 from collections.abc import Mapping
@@ -13,27 +14,27 @@ _LARGEST = 1 << 20
 _HINT = "it must be a file that the auditor's user can read, with mode 0600"
 _OTHERS = stat.S_IRWXO
 _GROUP = stat.S_IRWXG
+FEDERATED_TOKEN_FILE = "AZURE_FEDERATED_TOKEN_FILE"  # noqa: S105 - Azure's name of a variable
 
 
 def read_secret(reference: str, environ: Mapping[str, str], base_dir: Path) -> Secret:
     """Return the secret that a reference names, without the line end that editors add.
 
-    Raises SettingsError; its message names the place, never what is there.
+    Reads what is on this machine: `env:` and `file:`. Raises SettingsError; its message names the
+    place, never what is there.
     """
     kind, _, place = reference.partition(":")
     match kind:
         case "env":
             name = f"environment variable {place}"
-            return _checked(environ.get(place, ""), name, is_there=place in environ)
+            return checked(environ.get(place, ""), name, is_there=place in environ)
         case "file":
-            return _read_file(base_dir / os.path.expanduser(place))  # noqa: PTH111 - an unknown ~ stays
-        case "keyvault":
-            raise SettingsError(
-                f"{reference} is in Azure Key Vault, which needs the `azure` extra;"
-                " this version does not have it",
-                code=problems.VALUE,
-                hint="use env:NAME or file:PATH, filled by what starts the auditor",
-            )
+            path = path_of(reference, base_dir)
+            handle = opened(path)
+            try:
+                return read_opened(handle, path)
+            finally:
+                os.close(handle)
         case _:
             raise SettingsError(
                 "a secret must be named as env:NAME, file:PATH or keyvault:https://VAULT/NAME",
@@ -41,24 +42,68 @@ def read_secret(reference: str, environ: Mapping[str, str], base_dir: Path) -> S
             )
 
 
-def _read_file(path: Path) -> Secret:
-    descriptor = _opened(path)
+def is_elsewhere(reference: str) -> bool:
+    """Return whether a secret is on another machine, so that reading it is a call."""
+    return reference.startswith("keyvault:")
+
+
+def check_extra(reference: str) -> None:
+    """Raise SettingsError where a secret is in a vault that nothing installed here can read."""
     try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise SettingsError(
-                f"secret file {path} is not a file", code=problems.SECRET_MISSING, hint=_HINT
-            )
-        if _is_open_to_others(found, is_link=path.is_symlink()):
-            raise SettingsError(
-                f"secret file {path} has mode {stat.S_IMODE(found.st_mode):04o}: too open",
-                code=problems.SECRET_MODE,
-                hint=f"chmod 0600 {path}",
-            )
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            content = file.read(_LARGEST + 1)
+        is_installed = importlib.util.find_spec("azure.identity") is not None
+    except ModuleNotFoundError:
+        is_installed = False
+    if is_elsewhere(reference) and not is_installed:
+        raise SettingsError(
+            f"{reference} is in Azure Key Vault, which needs the `azure` extra",
+            code=problems.VALUE,
+            hint="pip install 'csp-sku-auditor[azure]'",
+        )
+
+
+def path_of(reference: str, base_dir: Path) -> Path:
+    """Return the file that a `file:` reference names."""
+    place = reference.removeprefix("file:")
+    return base_dir / os.path.expanduser(place)  # noqa: PTH111 - an unknown ~ stays
+
+
+def read_opened(handle: int, path: Path) -> Secret:
+    """Return the secret in an open file that nobody else can read."""
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):
+        raise SettingsError(
+            f"secret file {path} is not a file", code=problems.SECRET_MISSING, hint=_HINT
+        )
+    if _is_open_to_others(found, is_link=path.is_symlink()):
+        raise SettingsError(
+            f"secret file {path} has mode {stat.S_IMODE(found.st_mode):04o}: too open",
+            code=problems.SECRET_MODE,
+            hint=f"chmod 0600 {path}",
+        )
+    return _content(handle, path)
+
+
+def read_federated(environ: Mapping[str, str]) -> Secret:
+    """Return the token that the platform wrote for this workload, as it is now.
+
+    Its file is the platform's: whoever else may read it is not ours to judge.
+    """
+    name = FEDERATED_TOKEN_FILE
+    place = checked(environ.get(name, ""), f"environment variable {name}", is_there=name in environ)
+    path = Path(place.reveal())
+    handle = opened(path)
+    try:
+        return _content(handle, path)
     finally:
-        os.close(descriptor)
+        os.close(handle)
+
+
+def _content(handle: int, path: Path) -> Secret:
+    with os.fdopen(handle, "rb", closefd=False) as file:
+        try:
+            content = file.read(_LARGEST + 1)
+        except OSError as exc:
+            raise _unreadable(path, exc.strerror) from None
     if len(content) > _LARGEST:
         raise SettingsError(f"secret file {path} is larger than 1 MiB", code=problems.VALUE)
     try:
@@ -66,20 +111,24 @@ def _read_file(path: Path) -> Secret:
     except UnicodeDecodeError:
         raise SettingsError(f"secret file {path} is not UTF-8", code=problems.VALUE) from None
     text = text.removesuffix("\n").removesuffix("\r")
-    return _checked(text, f"secret file {path}", is_there=True)
+    return checked(text, f"secret file {path}", is_there=True)
 
 
-def _opened(path: Path) -> int:
+def opened(path: Path) -> int:
+    """Open a secret's file."""
     try:
         # Not blocking: opening a pipe that nobody writes to would wait for ever.
-        return os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
     except (OSError, ValueError) as exc:
-        cause = (exc.strerror if isinstance(exc, OSError) else "") or "not a path"
-        raise SettingsError(
-            f"secret file {path} cannot be read: {cause}",
-            code=problems.SECRET_MISSING,
-            hint=_HINT,
-        ) from None
+        raise _unreadable(path, exc.strerror if isinstance(exc, OSError) else "") from None
+
+
+def _unreadable(path: Path, cause: str | None) -> SettingsError:
+    return SettingsError(
+        f"secret file {path} cannot be read: {cause or 'not a path'}",
+        code=problems.SECRET_MISSING,
+        hint=_HINT,
+    )
 
 
 def _is_open_to_others(found: os.stat_result, *, is_link: bool) -> bool:
@@ -93,7 +142,8 @@ def _is_open_to_others(found: os.stat_result, *, is_link: bool) -> bool:
     return bool(found.st_mode & (_OTHERS if is_mounted else _OTHERS | _GROUP))
 
 
-def _checked(text: str, place: str, *, is_there: bool) -> Secret:
+def checked(text: str, place: str, *, is_there: bool) -> Secret:
+    """Return text as a secret, if it is more than blanks."""
     if not text.strip():
         raise SettingsError(
             f"{place} is {'empty' if is_there else 'not set'}",

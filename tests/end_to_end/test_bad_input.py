@@ -254,19 +254,53 @@ def test_a_run_that_reaches_nobody_still_prints_its_object(auditor: Auditor) -> 
     assert json.loads(ran.stdout)["exit"] == 69
 
 
-@pytest.mark.parametrize("kind", ["app", "app_user", "workload_identity"])
-def test_a_way_to_sign_in_that_is_not_built_is_told(
-    auditor: Auditor, tmp_path: Path, kind: str
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("app", ""),
+        ("app_user", 'refresh_token = "file:secret"\n'),
+        ("workload_identity", ""),
+    ],
+)
+def test_a_login_that_nobody_answers_is_unreachable(
+    auditor: Auditor, tmp_path: Path, kind: str, more: str
 ) -> None:
+    """E_UNREACHABLE names the login's host, not Partner Center's."""
     (tmp_path / "secret").write_text(CANARY, encoding="utf-8")
     (tmp_path / "secret").chmod(0o600)
     keys = 'client_id = "bbbbbbbb-0000-4000-8000-000000000001"\nclient_secret = "file:secret"\n'
-    keys += 'refresh_token = "file:secret"\n'
-    ran = auditor("run", config=PARTNER.replace('auth = "token"', f'auth = "{kind}"') + keys)
+    ran = auditor(
+        "run",
+        config=PARTNER.replace('auth = "token"', f'auth = "{kind}"') + keys + more,
+        AUDITOR_LOGIN_URL="https://127.0.0.1:9",
+        AZURE_FEDERATED_TOKEN_FILE=str(tmp_path / "secret"),
+    )
+    assert ran.returncode == 69
+    (code, message, _) = told_of_a_run(ran)[0]
+    assert code == "E_UNREACHABLE"
+    assert message == "127.0.0.1:9: the connection is refused"
+
+
+def test_a_login_is_https(auditor: Auditor) -> None:
+    """E_INSECURE_URL: secrets go there."""
+    app = (
+        'client_id = "bbbbbbbb-0000-4000-8000-000000000001"\nclient_secret = "env:CONTOSO_TOKEN"\n'
+    )
+    ran = auditor(
+        "run",
+        config=PARTNER.replace('"token"', '"app"') + app,
+        AUDITOR_LOGIN_URL="http://127.0.0.1:9",
+    )
     assert ran.returncode == 78
-    ((code, message, _),) = told(ran)
-    assert code == "E_CONFIG_VALUE"
-    assert kind in message
+    assert told_of_a_run(ran)[0][0] == "E_INSECURE_URL"
+
+
+def told_of_a_run(ran: Ran) -> list[tuple[str, str, str]]:
+    """Return what `told` does, of a run that had begun: its events come first."""
+    lines = ran.stderr.splitlines(keepends=True)
+    first = next(place for place, line in enumerate(lines) if line.startswith("error["))
+    assert CANARY not in ran.stderr
+    return told(subprocess.CompletedProcess([], ran.returncode, "", "".join(lines[first:])))
 
 
 def test_an_odd_region_is_a_warning(auditor: Auditor) -> None:

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from auditor.errors import Unreachable
-from auditor.partner_center.auth import GivenToken, Grant, RenewedToken
+from auditor.errors import Unauthorized, Unreachable
+from auditor.partner_center.auth import PAUSE_S, GivenToken, Grant, RenewedToken
 from auditor.secret import Secret
 
 
@@ -17,6 +17,7 @@ class Endpoint:
         self.asked: list[bool] = []
         self.lasts_s = lasts_s
         self.is_down = False
+        self.is_refusing = False
 
     def clock(self) -> float:
         return self.now
@@ -27,6 +28,8 @@ class Endpoint:
             await asyncio.sleep(0)
         if self.is_down:
             raise Unreachable("token endpoint")
+        if self.is_refusing:
+            raise Unauthorized("invalid_client")
         return Grant(token=Secret(f"t{len(self.asked)}"), lasts_s=self.lasts_s)
 
 
@@ -95,7 +98,7 @@ async def test_a_fresh_token_that_is_refused_is_not_the_fault() -> None:
 
 
 @pytest.mark.asyncio
-async def test_an_endpoint_that_was_down_is_asked_again() -> None:
+async def test_an_endpoint_that_was_down_is_asked_again_after_a_pause() -> None:
     endpoint = Endpoint()
     source = RenewedToken(endpoint.fetch, clock=endpoint.clock)
     first = await source.token()
@@ -104,7 +107,53 @@ async def test_an_endpoint_that_was_down_is_asked_again() -> None:
         await source.refreshed(first)
 
     endpoint.is_down = False
+    endpoint.now = PAUSE_S
     assert await source.refreshed(first) is not None
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("fault", "error"), [("down", Unreachable), ("refusing", Unauthorized)])
+async def test_fifty_waiters_ask_once_where_there_is_no_token(
+    fault: str, error: type[Exception]
+) -> None:
+    """P22: an endpoint in trouble is not stormed, a refused credential not tried again."""
+    endpoint = Endpoint()
+    setattr(endpoint, f"is_{fault}", True)
+    source = RenewedToken(endpoint.fetch, clock=endpoint.clock)
+
+    found = await asyncio.gather(*(source.token() for _ in range(50)), return_exceptions=True)
+
+    assert {type(each) for each in found} == {error}
+    assert len(endpoint.asked) == 1
+
+
+@pytest.mark.asyncio
+async def test_a_refused_credential_is_never_tried_again() -> None:
+    """P22."""
+    endpoint = Endpoint()
+    endpoint.is_refusing = True
+    source = RenewedToken(endpoint.fetch, clock=endpoint.clock)
+
+    for endpoint.now in (0, 1e6):
+        with pytest.raises(Unauthorized):
+            await source.token()
+
+    assert len(endpoint.asked) == 1
+
+
+@pytest.mark.asyncio
+async def test_a_token_that_still_lasts_is_used_while_none_can_be_had() -> None:
+    endpoint = Endpoint()
+    source = RenewedToken(endpoint.fetch, clock=endpoint.clock)
+    first = await source.token()
+    endpoint.is_down = True
+
+    for endpoint.now in (3300, 3599):
+        assert await source.token() == first
+
+    endpoint.now = 3620
+    with pytest.raises(Unreachable):
+        await source.token()
 
 
 @pytest.mark.asyncio

@@ -1,5 +1,6 @@
 """All that is wrong with a configuration is found at once, each at its line, without a crash."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ countries = ["DE"]
 auth = "token"
 token = "env:TOKEN"
 """
+GUID = "bbbbbbbb-0000-4000-8000-000000000001"
 ENVIRON = {"TOKEN": "a-token-of-ours"}
 SHORT_GUID = """[scope]
 customers = [
@@ -125,7 +127,8 @@ def test_each_mistake_is_told_with_its_place(
         ('token = "env:"', "E_CONFIG_VALUE", "must say where the secret is"),
         ("token = 7", "E_CONFIG_VALUE", "must say where the secret is"),
         ('token = "keyvault:http://v/n"', "E_CONFIG_VALUE", "must say where the secret is"),
-        ('token = "keyvault:https://v/n"', "E_CONFIG_VALUE", "needs the `azure` extra"),
+        ('auth = "workload_identity"\nclient_id = "' + GUID + '"', "E_SECRET_MISSING", "FEDERATED"),
+        ('cloud = "china"', "E_CONFIG_VALUE", "scope asks for inventory checks, the target view"),
         ('refresh_token = "env:A"', "E_CONFIG_VALUE", "written back"),
         ('client_id = "hunter2pass"', "E_GUID", "(not shown) is not a GUID"),
         ('token = "env:NOWHERE"', "E_SECRET_MISSING", "variable NOWHERE is not set"),
@@ -140,6 +143,26 @@ def test_each_mistake_about_a_partner_is_told(file: Path, line: str, code: str, 
     found = problems(file, "\n".join([*kept, line]) + "\n", {**ENVIRON, "EMPTY": ""})
     assert [each for each in found if each[0] == code and says in each[1]], found
     assert "hunter2pass" not in str(found)
+
+
+def test_where_no_azure_is_sold_licences_can_be_asked(file: Path) -> None:
+    scope = '[scope]\nchecks = ["availability"]\ntarget_views = ["OnlineServicesNCE"]\n'
+    file.write_text(PARTNER + 'cloud = "china"\n' + scope)
+    assert load(file, ENVIRON, asking=Narrow()).partner[0].cloud == "china"
+
+
+def test_a_secret_in_a_vault_is_not_read_before_it_is_needed(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = PARTNER.replace("env:TOKEN", "keyvault:https://vault.invalid/name")
+    file.write_text(config)
+    assert load(file, ENVIRON, asking=Narrow())
+
+    for name in ("azure", "azure.identity"):
+        monkeypatch.setitem(sys.modules, name, None)
+    ((code, message, hint),) = problems(file, config)
+    assert (code, hint) == ("E_CONFIG_VALUE", "pip install 'csp-sku-auditor[azure]'")
+    assert "needs the `azure` extra" in message
 
 
 def test_http_is_for_this_machine(file: Path) -> None:

@@ -1,13 +1,14 @@
 """Secrets are read from where the configuration says, and only where nobody else can read them."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from auditor.errors import SettingsError
 from auditor.settings import read_secret
-from auditor.settings.references import _is_open_to_others
+from auditor.settings.references import _is_open_to_others, check_extra, read_federated
 
 SECRET = "s3cret-of-contoso"
 
@@ -100,9 +101,26 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
         read_secret("file:.", {}, tmp_path)
 
 
-def test_a_vault_needs_what_this_version_does_not_have() -> None:
-    with pytest.raises(SettingsError, match="needs the `azure` extra"):
-        read_secret("keyvault:https://vault.example/name", {}, Path())
+def test_a_vault_needs_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    reference = "keyvault:https://vault.example/name"
+    check_extra(reference)  # the tests have it
+
+    for name in ("azure", "azure.identity"):
+        monkeypatch.setitem(sys.modules, name, None)
+    check_extra("env:NAME")
+    with pytest.raises(SettingsError, match="needs the `azure` extra") as caught:
+        check_extra(reference)
+    assert caught.value.hint == "pip install 'csp-sku-auditor[azure]'"
+
+
+def test_a_federated_token_is_where_the_platform_says(file: Path) -> None:
+    file.chmod(0o644)
+    name = "AZURE_FEDERATED_TOKEN_FILE"
+    assert read_federated({name: str(file)}).reveal() == SECRET
+    for environ in ({}, {name: ""}, {name: str(file.parent / "no")}):
+        with pytest.raises(SettingsError) as caught:
+            read_federated(environ)
+        assert caught.value.error_code == "E_SECRET_MISSING"
 
 
 def test_a_place_of_no_kind_is_refused_without_being_shown() -> None:

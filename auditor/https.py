@@ -1,0 +1,174 @@
+"""Blocking HTTPS for what runs in a thread: signing in, and a key vault.
+
+It sends once what it is told to, and nothing else: no redirect, no retry, no proxy or certificate
+from the environment, for these requests carry secrets. Every fault is `Unreachable`.
+"""
+
+import json
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlencode, urlsplit
+
+import msgspec
+import urllib3
+from urllib3 import exceptions
+
+from auditor.errors import SettingsError, Unreachable, Untrusted
+
+CONNECT_S = 10.0
+SILENCE_S = 20.0
+"""How long the other side may say nothing."""
+TOTAL_S = 60.0
+_LARGEST = 1 << 20
+_CHUNK = 1 << 14
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What came back."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str]
+
+    def json(self) -> dict[str, Any]:  # Any: whatever the other side says
+        """Return the object in the body; empty where there is none."""
+        try:
+            found = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+def trusted(ca_file: Path | str | None) -> ssl.SSLContext:
+    """Return what is trusted: the system's certificates, and those in `ca_file` beside them."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if ca_file:
+        try:
+            context.load_verify_locations(ca_file)
+        except (OSError, ssl.SSLError) as exc:
+            says = exc.strerror if type(exc) in {FileNotFoundError, PermissionError} else ""
+            raise SettingsError(
+                f"network.ca_file {ca_file}: {says or 'holds no certificate'}",
+                hint="a PEM file with the certificates to trust beside the system's",
+            ) from exc
+    return context
+
+
+class Https:
+    """Sends one request at a time, through the proxy if there is one."""
+
+    def __init__(
+        self,
+        *,
+        proxy: str = "",
+        ca_file: Path | str | None = None,
+        silence_s: float = SILENCE_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        context = trusted(ca_file)
+        self._clock = clock
+        timeout = urllib3.Timeout(connect=CONNECT_S, read=silence_s)
+        self._pool: urllib3.PoolManager
+        if proxy:
+            parts = urlsplit(proxy)
+            user = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+            headers = urllib3.make_headers(proxy_basic_auth=user) if parts.username else None
+            self._pool = urllib3.ProxyManager(
+                f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
+                proxy_headers=headers,
+                proxy_ssl_context=context,
+                ssl_context=context,
+                timeout=timeout,
+            )
+        else:
+            self._pool = urllib3.PoolManager(ssl_context=context, timeout=timeout)
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> Answer:
+        """Return the answer, whatever its status; `form` or `body` is what is sent.
+
+        Raises:
+            Untrusted: the other side cannot prove who it is, and will not the next time either.
+            Unreachable: nobody answered in time, or not in HTTP.
+        """
+        where = address(url)
+        sent = dict(headers or {})
+        if form is not None:
+            body = urlencode(form).encode()
+            sent["Content-Type"] = "application/x-www-form-urlencoded"
+        try:
+            return self._exchange(method, url, sent, body)
+        except (exceptions.HTTPError, OSError, ValueError) as exc:
+            if check := failed_check(exc):
+                raise Untrusted(f"{where}: TLS: {check}") from exc
+            raise Unreachable(f"{where}: {_cause(exc)}") from exc
+        finally:
+            self._pool.clear()  # the next request is an hour away
+
+    def _exchange(
+        self, method: str, url: str, headers: dict[str, str], body: bytes | None
+    ) -> Answer:
+        ends_at = self._clock() + TOTAL_S
+        response = self._pool.request(
+            method,
+            url,
+            body=body,
+            headers=headers,
+            retries=False,
+            redirect=False,
+            preload_content=False,
+        )
+        try:
+            received = bytearray()
+            while chunk := response.read1(_CHUNK):
+                received += chunk
+                if len(received) > _LARGEST or self._clock() > ends_at:
+                    raise exceptions.ProtocolError("an endless answer")
+            return Answer(
+                status=response.status, body=bytes(received), headers=dict(response.headers)
+            )
+        finally:
+            response.close()
+
+
+def address(url: str) -> str:
+    """Return host and port of a URL, as messages name it."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+
+
+def failed_check(error: BaseException | None) -> str:
+    """Return which check of TLS failed; '' where it is not TLS that failed."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error.verify_message.rstrip(".")
+        if isinstance(error, ssl.SSLError):
+            return (error.reason or "no TLS spoken there").replace("_", " ").lower()
+        error = error.__cause__ or error.__context__
+    return ""
+
+
+_CAUSES: tuple[tuple[type[Exception], str], ...] = (
+    (exceptions.ProxyError, "the proxy cannot be reached or refuses"),
+    (exceptions.NameResolutionError, "the name cannot be resolved"),
+    (exceptions.NewConnectionError, "the connection is refused"),
+    (exceptions.TimeoutError, "no answer in time"),
+    (exceptions.HTTPError, "the connection was cut, or did not speak HTTP"),
+    (OSError, "the connection was cut"),
+)
+"""The first that fits counts: some are kinds of others."""
+
+
+def _cause(error: Exception) -> str:
+    return next((says for kind, says in _CAUSES if isinstance(error, kind)), "cannot be sent to")

@@ -1,0 +1,80 @@
+"""The secrets that a configuration names: read where they are, written back where they renew."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from auditor.secret import Secret
+from auditor.settings import references
+from auditor.settings.renewal import Renewable, renewable_file
+from auditor.settings.values import Network
+from auditor.settings.vault import Vault, vault
+
+
+class Secrets:
+    """Reads secrets. Blocking: a secret may be in a vault.
+
+    `seen` is told each one, so that it can be kept out of the log.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        folder: Path,
+        network: Network,
+        *,
+        seen: Callable[[Secret], None] = lambda _: None,
+        key_vault: Vault | None = None,
+    ) -> None:
+        """Take where `file:` counts from; the vault is this machine's, unless one is given."""
+        self._environ = environ
+        self._folder = folder
+        self._network = network
+        self.seen = seen
+        self._vault = key_vault
+
+    def read(self, reference: str) -> Secret:
+        """Return the secret that a reference names, as it is now."""
+        if references.is_elsewhere(reference):
+            found = self._key_vault(reference).read(reference.removeprefix("keyvault:"))
+        else:
+            found = references.read_secret(reference, self._environ, self._folder)
+        self.seen(found)
+        return found
+
+    def federated(self) -> Secret:
+        """Return the token that the platform wrote for this workload."""
+        found = references.read_federated(self._environ)
+        self.seen(found)
+        return found
+
+    @contextmanager
+    def renewable(self, reference: str) -> Iterator[Renewable]:
+        """Hold a secret that its use replaces by a newer one."""
+        if references.is_elsewhere(reference):
+            url = reference.removeprefix("keyvault:")
+            yield _RenewableInVault(self.read(reference), self._key_vault(reference), url)
+            return
+        with renewable_file(references.path_of(reference, self._folder)) as held:
+            self.seen(held.secret)
+            yield held
+
+    def _key_vault(self, reference: str) -> Vault:
+        if self._vault is None:
+            references.check_extra(reference)
+            self._vault = vault(self._network)
+        return self._vault
+
+
+class _RenewableInVault:
+    """A secret in a vault. Nobody holds it alone there: one auditor for each."""
+
+    def __init__(self, secret: Secret, key_vault: Vault, url: str) -> None:
+        self.secret = secret
+        self._vault = key_vault
+        self._url = url
+
+    def replace(self, newer: Secret) -> None:
+        """Make it the newest version."""
+        self._vault.write(self._url, newer)
+        self.secret = newer

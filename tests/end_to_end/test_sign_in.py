@@ -1,0 +1,151 @@
+"""Whole runs that sign in at a token server, for the tokens that the sandbox takes."""
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from entra import CLIENT, FEDERATED, REFRESH, SECRET, Authority, Entra, Refused, running
+
+from auditor.errors import Unauthorized
+from auditor.login import LOGIN_URL
+from auditor.run import NothingPublished, World, audit
+from auditor.sandbox import Sandbox, WorldSize, config_text, environment_token
+from auditor.sandbox import World as Portfolio
+from auditor.secret import Secret
+from auditor.settings import Narrow, load
+
+SMALL = WorldSize(customers=6, products=2, regions=2, sizes_per_product=2, licence_products=2)
+WAYS = {
+    "app": f'client_id = "{CLIENT}"\nclient_secret = "env:S"',
+    "app_user": f'client_id = "{CLIENT}"\nclient_secret = "env:S"\nrefresh_token = "file:refresh"',
+    "workload_identity": f'client_id = "{CLIENT}"',
+}
+
+
+class Site:
+    """A sandbox, a token server that knows its partners, and a configuration for one of them."""
+
+    def __init__(self, sandbox: Sandbox, entra: Entra, folder: Path) -> None:
+        self.sandbox = sandbox
+        self.entra = entra
+        self.config = folder / "auditor.toml"
+        self.environ = {
+            "S": SECRET,
+            LOGIN_URL: entra.base_url,
+            "AZURE_FEDERATED_TOKEN_FILE": str(folder / "federated"),
+        }
+        (folder / "federated").write_text(FEDERATED)
+        (folder / "refresh").write_text(REFRESH)
+        (folder / "refresh").chmod(0o600)
+
+    def configure(self, way: str) -> None:
+        """Write a configuration in which the first partner signs in so."""
+        text = config_text(self.sandbox.world, self.sandbox.base_url, environment_token)
+        head, first, *_ = text.split("[[partner]]")
+        first = re.sub(r"auth = .*\ntoken = .*", f'auth = "{way}"\n{WAYS[way]}', first)
+        network = f'[network]\nca_file = "{self.config.parent / "ca.pem"}"\n'
+        self.config.write_text(f"{head}[[partner]]{first}{network}")
+
+
+@asynccontextmanager
+async def site(folder: Path) -> AsyncIterator[Site]:
+    context = Authority(folder).context()
+    async with Sandbox(Portfolio(5, SMALL)) as sandbox, running(Entra(), context) as entra:
+        partners = sandbox.world.partners()
+        entra.tenants = {partner.partner_tenant_id for partner in partners}
+        entra.tokens = {partner.partner_tenant_id: partner.token for partner in partners}
+        yield Site(sandbox, entra, folder)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("way", list(WAYS))
+async def test_a_night_signs_in_once(tmp_path: Path, way: str) -> None:
+    """P22, from the token server's side; and each secret is hidden from the log."""
+    hidden: list[Secret] = []
+    async with site(tmp_path) as running_site:
+        running_site.configure(way)
+        settings = load(running_site.config, running_site.environ, asking=Narrow())
+        world = World(environ=running_site.environ, hide=hidden.append)
+
+        report = await audit(settings, world=world)
+
+        entra = running_site.entra
+        token = next(iter(entra.tokens.values()))
+    assert report.exit == 0
+    assert report.snapshots[0].checks.answered > 0
+    assert entra.asked.total() == 2
+    assert Secret(token) in hidden
+    if way == "app_user":
+        assert (tmp_path / "refresh").read_text() == f"{entra.refresh_token}\n"
+        assert Secret(entra.refresh_token) in hidden
+
+
+@pytest.mark.asyncio
+async def test_a_token_that_is_revoked_is_renewed_once_for_all(tmp_path: Path) -> None:
+    """P22: the server refuses the first token; every call that carried it is put again."""
+    async with site(tmp_path) as running_site:
+        running_site.configure("app")
+        entra = running_site.entra
+        good, entra.tokens = entra.tokens, {}
+        settings = load(running_site.config, running_site.environ, asking=Narrow())
+
+        def let_in(secret: Secret) -> None:
+            if secret.reveal().startswith("canary-access"):
+                entra.tokens = good
+
+        world = World(environ=running_site.environ, hide=let_in)
+        report = await audit(settings, world=world)
+        assert entra.asked["client_credentials"] == 2
+    assert report.exit == 0
+
+
+@pytest.mark.asyncio
+async def test_a_refused_credential_ends_the_partner_at_once(tmp_path: Path) -> None:
+    """P22 and E_AUTH: one request to the login, none to Partner Center, exit 77."""
+    async with site(tmp_path) as running_site:
+        running_site.configure("app")
+        running_site.entra.replies = [Refused(401, "invalid_client", 7000222)]
+        settings = load(running_site.config, running_site.environ, asking=Narrow())
+
+        with pytest.raises(NothingPublished) as caught:
+            await audit(settings, world=World(environ=running_site.environ))
+
+        assert caught.value.exit_status == Unauthorized.exit_status
+        assert "AADSTS7000222: the client secret has expired" in caught.value.message
+        assert running_site.entra.asked["client_credentials"] == 1
+        assert not running_site.sandbox.log.records
+
+
+@pytest.mark.asyncio
+async def test_the_command_signs_in_and_writes_no_secret(tmp_path: Path) -> None:
+    """S1: nothing in any file it leaves, nor in what it says."""
+    async with site(tmp_path) as running_site:
+        running_site.configure("app_user")
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "auditor", "run", "--debug", "--log-format", "json",
+            cwd=tmp_path,
+            env=os.environ | running_site.environ,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        said, _ = await process.communicate()
+        secrets = [SECRET, FEDERATED, REFRESH, running_site.entra.refresh_token]
+        secrets += running_site.entra.tokens.values()
+    assert process.returncode == 0, said
+    left = files_below(tmp_path)
+    assert any("inventory" in path for path in left)
+    del left["refresh"], left["federated"]
+    for secret in secrets:
+        assert secret.encode() not in said
+        assert [path for path, content in left.items() if secret.encode() in content] == []
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    """Return the content of each file, by its path."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
