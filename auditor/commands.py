@@ -65,6 +65,8 @@ def perform(command: Asked, console: Console) -> int:  # noqa: C901, PLR0911, PL
             return console.stopper.wait(_sandbox(command, console))
         case commands.Init():
             return _init(command, console)
+        case commands.Doctor():
+            return _doctor(command, console)
         case commands.Plan():
             return _plan(command, console)
         case commands.Run():
@@ -165,8 +167,20 @@ def _init(command: commands.Init, console: Console) -> int:
 
     path = command.config or Path("auditor.toml")
     write_template(path)
-    console.events.note(f"{path} is written: fill in the [[partner]], then run `auditor plan`")
+    console.events.note(f"{path} is written: fill in the [[partner]], then run `auditor doctor`")
     return 0
+
+
+def _doctor(command: commands.Doctor, console: Console) -> int:
+    settings = load(command.config, console.environ)
+    from auditor import doctor  # noqa: PLC0415 - heavy
+
+    found = console.stopper.wait(doctor.examine(settings, console.environ, hide=console.hide))
+    if command.format is Format.TABLE:
+        doctor.tell(found, console.stdout)
+    else:
+        _write(doctor.as_rows(found), command.format, console)
+    return doctor.exit_status(found)
 
 
 def _plan(command: commands.Plan, console: Console) -> int:

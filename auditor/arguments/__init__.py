@@ -161,6 +161,7 @@ _COMMANDS: dict[str, tuple[Callable[[_Parser], None], Callable[[_Found], Parsed]
         ),
     ),
     "init": (options.nothing, lambda f: commands.Init(**_shared(f))),
+    "doctor": (options.rows, lambda f: commands.Doctor(**_shared(f))),
     "plan": (
         options.plan,
         lambda f: commands.Plan(narrow=_narrow(f), explain=f.explain, **_shared(f)),

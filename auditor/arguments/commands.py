@@ -57,6 +57,12 @@ class Init(Configured, frozen=True, kw_only=True):
     """`auditor init`."""
 
 
+class Doctor(Configured, frozen=True, kw_only=True):
+    """`auditor doctor`."""
+
+    format: Format = Format.TABLE
+
+
 class Plan(Configured, frozen=True, kw_only=True):
     """`auditor plan`."""
 
@@ -142,6 +148,7 @@ Asked = (
     Demo
     | Sandbox
     | Init
+    | Doctor
     | Plan
     | Run
     | Changes

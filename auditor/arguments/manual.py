@@ -15,6 +15,12 @@ exit status
     130     interrupted             143 terminated: the journal is safe
   69, 75, 130 and 143 are worth another try, with --resume."""
 
+DOCTOR_STATUSES = """\
+exit status
+    0   all is well; there may be warnings
+    else that of the worst fault: 78 configuration or secret, 77 credentials, 76 store version,
+    73 cannot write, 74 disk full, 69 not reachable"""
+
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """One page of help."""
@@ -65,6 +71,15 @@ _PAGES = {
             usage="init [options]",
             text="Writes an auditor.toml in which every key is explained. Never overwrites a file.",
             example="auditor init\nauditor init --config /etc/auditor/auditor.toml",
+        ),
+        Page(
+            name="doctor",
+            line="try every part of the configuration, and say what to mend",
+            usage="doctor [options]",
+            text="Tries the credentials, the hosts, what may be asked, the quota, the store, the\n"
+            "disk and whether `state_dir` will last. A fault keeps nothing from being tried.",
+            example="auditor doctor\nauditor doctor --format json",
+            more=DOCTOR_STATUSES,
         ),
     ),
     "every night": (

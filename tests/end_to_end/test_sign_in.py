@@ -1,6 +1,7 @@
 """Whole runs that sign in at a token server, for the tokens that the sandbox takes."""
 
 import asyncio
+import json
 import os
 import re
 import sys
@@ -121,22 +122,49 @@ async def test_a_refused_credential_ends_the_partner_at_once(tmp_path: Path) -> 
         assert not running_site.sandbox.log.records
 
 
+async def auditor(site: Site, *words: str) -> tuple[int, bytes]:
+    """Return the command's exit status, and all it says."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "auditor", *words),
+        cwd=site.config.parent,
+        env=os.environ | site.environ,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await process.communicate()
+    return process.returncode or 0, said
+
+
+@pytest.mark.asyncio
+async def test_the_doctor_ends_with_its_worst_fault(tmp_path: Path) -> None:
+    async with site(tmp_path) as running_site:
+        running_site.configure("app")
+        well, told = await auditor(running_site, "doctor", "--format", "json")
+        running_site.environ["S"] = f"{SECRET}-wrong"
+        refused, words = await auditor(running_site, "doctor")
+    assert (well, refused) == (0, 77)
+    assert {row["state"] for row in json.loads(told)} <= {"ok", "warning"}
+    assert b"fault    " in words
+    assert b"AADSTS7000215" in words
+    assert SECRET.encode() not in told + words
+    assert sorted(path for path in files_below(tmp_path)) == [
+        "auditor.toml",
+        "ca.pem",
+        "federated",
+        "refresh",
+    ]
+
+
 @pytest.mark.asyncio
 async def test_the_command_signs_in_and_writes_no_secret(tmp_path: Path) -> None:
     """S1: nothing in any file it leaves, nor in what it says."""
     async with site(tmp_path) as running_site:
         running_site.configure("app_user")
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "auditor", "run", "--debug", "--log-format", "json",
-            cwd=tmp_path,
-            env=os.environ | running_site.environ,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-        said, _ = await process.communicate()
+        status, said = await auditor(running_site, "run", "--debug", "--log-format", "json")
         secrets = [SECRET, FEDERATED, REFRESH, running_site.entra.refresh_token]
         secrets += running_site.entra.tokens.values()
-    assert process.returncode == 0, said
+    assert status == 0, said
     left = files_below(tmp_path)
     assert any("inventory" in path for path in left)
     del left["refresh"], left["federated"]

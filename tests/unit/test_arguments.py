@@ -95,7 +95,7 @@ def test_a_query_may_begin_with_a_comment() -> None:
     ("words", "says", "hint"),
     [
         ("runn", "no command 'runn'", "`run`"),
-        ("doctor", "no command 'doctor'", "run"),
+        ("nonsense", "no command 'nonsense'", "run"),
         ("--quiet run", "--quiet before a command", "auditor run --quiet"),
         ("snapshots lst", "no command 'snapshots lst'", "`list`"),
         ("run --custmer x", "no option --custmer", "`--customer`"),

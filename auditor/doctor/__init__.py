@@ -1,0 +1,85 @@
+"""Tries every part of a configuration and says what to mend; a fault keeps nothing from that.
+
+Nothing is written but files without a name, and nothing is asked that costs more than a page; a
+refresh token is renewed, as in a run.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from auditor.doctor import machine, reach
+from auditor.doctor.finding import Finding, State, as_rows, exit_status
+from auditor.doctor.partner import Patient
+from auditor.doctor.telling import tell
+from auditor.errors import AuditorError, SettingsError
+from auditor.login import Login
+from auditor.secret import Secret
+from auditor.settings import Settings
+from auditor.settings.secrets import Secrets
+
+__all__ = ["Finding", "State", "as_rows", "examine", "exit_status", "tell"]
+
+
+async def examine(
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    hide: Callable[[Secret], None] = lambda _: None,
+) -> list[Finding]:
+    """Return what was found, in the order in which a person mends it."""
+    secrets = Secrets(environ, settings.folder, settings.network, seen=hide)
+    found = [*_configuration(settings), *await asyncio.to_thread(machine.look_at, settings)]
+    found += await _reach(settings, environ)
+    for partner in settings.partner:
+        read = await _secrets(partner.secret_references(), secrets, partner.name)
+        patient = Patient(partner, settings)
+        found += [*read, patient.quota()]
+        if any(finding.exit_status for finding in read):
+            continue  # nobody can sign in with it
+        try:
+            found += await patient.api(Login(partner, settings.network, environ, secrets))
+        except AuditorError as error:
+            found.append(Finding.fault("credential", error, partner=partner.name))
+    places = {f"notify {place}": place for place in _told(settings)}
+    return found + await _secrets(places, secrets)
+
+
+def _told(settings: Settings) -> list[str]:
+    """Return where the addresses are of those who are told of changes."""
+    routes = (url for route in settings.notify.route for url in route.urls)
+    return list(dict.fromkeys([*settings.notify.urls, *routes]))
+
+
+async def _secrets(
+    references: Mapping[str, str], secrets: Secrets, partner: str = ""
+) -> list[Finding]:
+    found = []
+    for key, reference in references.items():
+        try:
+            await asyncio.to_thread(secrets.read, reference)
+        except AuditorError as error:
+            found.append(Finding.fault("secret", error, partner=partner))
+        else:
+            said = f"{key} is read from {reference}"
+            found.append(Finding(check="secret", partner=partner, said=said))
+    return found
+
+
+def _configuration(settings: Settings) -> list[Finding]:
+    found = [
+        Finding(check="configuration", state=State.WARNING, said=message, mend=hint)
+        for _, message, hint in settings.warnings
+    ]
+    if not settings.partner:
+        nobody = SettingsError("there is no [[partner]] to ask for", hint="add one")
+        return [*found, Finding.fault("configuration", nobody)]
+    names = ", ".join(partner.name for partner in settings.partner)
+    return [Finding(check="configuration", said=f"read; asks for {names}"), *found]
+
+
+async def _reach(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
+    try:
+        needed = reach.hosts(settings.partner, environ)
+    except SettingsError as error:
+        return [Finding.fault("reach", error)]
+    return await reach.look_at(needed, settings.network)

@@ -1,0 +1,101 @@
+"""What the doctor tries on this machine: the folders that a run writes to, and will they last?"""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from auditor.doctor.finding import Finding, State
+from auditor.errors import AuditorError, StoreUnwritable
+from auditor.settings import Settings
+from auditor.store import open_store
+
+_GIB = 1 << 30
+_LOW = 2 * _GIB
+_FULL = _GIB // 8
+_MOUNTS = Path("/proc/self/mounts")
+_PASSING = {
+    "tmpfs": "in memory (tmpfs), gone at a restart",
+    "ramfs": "in memory (ramfs), gone at a restart",
+    "overlay": "in the container's own layer, gone with the container",
+}
+_CLEANED = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))  # noqa: S108 - to warn of them
+
+
+def look_at(settings: Settings, mounts: str | None = None) -> list[Finding]:
+    """Return what is found of the store and of `state_dir`; nothing is left behind.
+
+    `mounts` is what `/proc/self/mounts` says, for those who ask about another machine.
+    """
+    if mounts is None:
+        mounts = _MOUNTS.read_text(encoding="utf-8") if _MOUNTS.exists() else ""
+    found = [_store(settings)]
+    if "://" not in settings.store:
+        found += _folder("store", Path(settings.store), mounts)
+    found += _folder("state_dir", settings.state_dir, mounts)
+    return found
+
+
+def _store(settings: Settings) -> Finding:
+    if "://" not in settings.store and not Path(settings.store).exists():
+        return Finding(check="store", said=f"{settings.store} is not there: the first run makes it")
+    try:
+        count = len(open_store(settings.store).index().entries)
+    except AuditorError as error:
+        return Finding.fault("store", error)
+    return Finding(check="store", said=f"{settings.shown_store()} opens: {count} snapshot(s)")
+
+
+def _folder(check: str, folder: Path, mounts: str) -> list[Finding]:
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as exc:
+        refusal = StoreUnwritable(
+            f"{there} cannot be written: {exc.strerror}",
+            hint="make it a folder that the auditor's user may write to",
+        )
+        return [Finding.fault(check, refusal)]
+    return [_room(check, there), _lasting(check, folder, there.resolve(), mounts)]
+
+
+def _room(check: str, there: Path) -> Finding:
+    free = shutil.disk_usage(there).free
+    state = State.OK if free >= _LOW else State.WARNING if free >= _FULL else State.FAULT
+    return Finding(
+        check=check,
+        state=state,
+        said=f"{there} can be written, {free / _GIB:.1f} GiB free",
+        mend="" if state is State.OK else "make room: a full disk ends a run",
+        exit_status=74 if state is State.FAULT else 0,
+    )
+
+
+def _lasting(check: str, folder: Path, there: Path, mounts: str) -> Finding:
+    kind = _kind_of(there, mounts)
+    passing = _PASSING.get(kind, "")
+    if not passing and any(there.is_relative_to(place) for place in _CLEANED):
+        passing = "in a folder that is cleaned from time to time"
+    if not passing:
+        return Finding(check=check, said=f"{folder} is on a disk that lasts ({kind or 'unknown'})")
+    lost = "what a stopped run has asked" if check == "state_dir" else "all that is known"
+    return Finding(
+        check=check,
+        state=State.WARNING,
+        said=f"{folder} is {passing}; {lost} goes with it",
+        mend="put it on a disk or a volume that stays",
+    )
+
+
+def _kind_of(there: Path, mounts: str) -> str:
+    """Return the file system that a folder is on; the last one mounted over a place counts."""
+    best, kind = -1, ""
+    for line in mounts.splitlines():
+        fields = line.split(" ")
+        if len(fields) < 3:  # noqa: PLR2004 - device, place, kind
+            continue
+        place = fields[1].encode().decode("unicode_escape")
+        depth = len(Path(place).parts)
+        if there.is_relative_to(place) and depth >= best:
+            best, kind = depth, fields[2]
+    return kind

@@ -1,0 +1,174 @@
+"""What the doctor tries for one partner: its credential, and what it may ask."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from auditor.doctor.finding import Finding, State
+from auditor.doctor.refusals import exit_status_of, meaning_of
+from auditor.errors import AuditorError, PartnerCenterError, UnexpectedReply
+from auditor.login import Login
+from auditor.model import CheckKind
+from auditor.partner_center import requests, wire
+from auditor.partner_center.auth import TokenSource
+from auditor.partner_center.client import PartnerCenter
+from auditor.partner_center.clouds import CLOUDS, Cloud
+from auditor.partner_center.pacing import Pacer
+from auditor.partner_center.rates import Limits
+from auditor.partner_center.transport import Transport
+from auditor.settings import AuthKind, InventoryApi, Partner, Settings
+
+_A_NIGHT_MINUTES = 8 * 60
+_DOCUMENTED = 500
+"""Calls a minute that Microsoft allows a tenant for customers and subscriptions."""
+_GENTLY = Limits(
+    per_minute={"customers": 60, "catalog": 120, "inventory": 60}, per_customer=60, concurrency=4
+)
+_SIGNED_IN = {
+    AuthKind.APP: "signs in as an app",
+    AuthKind.APP_USER: "signs in as app and user; the refresh token can be written back",
+    AuthKind.WORKLOAD_IDENTITY: "signs in as this workload",
+    AuthKind.TOKEN: "has a token made elsewhere: nobody here can renew it",
+}
+_SHARED = {
+    "local": "shared by the processes of this machine",
+    "none": "shared with nobody: two runs at once ask twice as fast",
+}
+
+
+class Patient:
+    """One partner, examined."""
+
+    def __init__(self, partner: Partner, settings: Settings) -> None:
+        self._partner = partner
+        self._settings = settings
+
+    def _finding(
+        self, check: str, said: str, mend: str = "", state: State = State.OK, status: int = 0
+    ) -> Finding:
+        return Finding(
+            check=check,
+            partner=self._partner.name,
+            state=state,
+            said=said,
+            mend=mend,
+            exit_status=status,
+        )
+
+    def _fault(self, check: str, error: AuditorError) -> Finding:
+        return Finding.fault(check, error, partner=self._partner.name)
+
+    def quota(self) -> Finding:
+        """Say what the limits come to."""
+        limits = self._partner.limits
+        said = (
+            f"eight hours hold {limits.customers * _A_NIGHT_MINUTES:,} calls about customers,"
+            f" {limits.catalog * _A_NIGHT_MINUTES:,} about the catalog and"
+            f" {limits.inventory * _A_NIGHT_MINUTES:,} inventory checks; "
+            + _SHARED.get(limits.shared, "shared through a database")
+        )
+        if limits.customers > _DOCUMENTED:
+            mend = f"Microsoft documents {_DOCUMENTED} a minute: lower partner.limits.customers"
+            return self._finding("quota", said, mend, State.WARNING)
+        return self._finding("quota", said)
+
+    async def api(self, login: Login) -> list[Finding]:
+        """Sign in, and ask for one page of each listing; without a token nothing is asked."""
+        try:
+            tokens = await login.tokens()
+            await tokens.token()
+        except AuditorError as error:
+            return [self._fault("credential", error)]
+        found = [self._finding("credential", _SIGNED_IN[self._partner.auth])]
+        async with self._opened(tokens) as api:
+            found.append(await self._customers(api))
+            for view in self._settings.scope.target_views:
+                found += await self._view(api, view)
+        return found
+
+    @asynccontextmanager
+    async def _opened(self, tokens: TokenSource) -> AsyncIterator[PartnerCenter]:
+        network = self._settings.network
+        base_url = self._partner.base_url or CLOUDS[Cloud(self._partner.cloud)].base_url
+        async with (
+            Pacer(_GENTLY) as pacer,
+            Transport(
+                base_url,
+                tokens,
+                pacer,
+                proxy=network.proxy,
+                ca_file=str(network.ca_file) if network.ca_file else "",
+            ) as transport,
+        ):
+            yield PartnerCenter(transport.send, base_url)
+
+    async def _customers(self, api: PartnerCenter) -> Finding:
+        request = requests.customers()
+        try:
+            reply = await api.ask(request)
+            page = wire.collection(reply.body, wire.Customer)
+        except PartnerCenterError as error:
+            return self._refused("customers", error)
+        except wire.Malformed as exc:
+            return self._refused("customers", UnexpectedReply(f"the list is garbled: {exc}"))
+        if not page.items:
+            mend = "does the app belong to the tenant that has the customers?"
+            return self._finding("customers", "the list is empty", mend, State.WARNING)
+        more = " or more" if page.links.next else ""
+        return self._finding("customers", f"{len(page.items)}{more} can be listed")
+
+    async def _view(self, api: PartnerCenter, view: str) -> list[Finding]:
+        """List a view's products in each country; countries that fare alike share a finding."""
+        countries = self._partner.countries
+        listed = await asyncio.gather(*(self._products(api, c, view) for c in countries))
+        alike: dict[tuple[str, str], list[str]] = {}
+        findings: dict[tuple[str, str], Finding] = {}
+        for country, (finding, _) in zip(countries, listed, strict=True):
+            key = (finding.said.partition(" (correlation")[0], finding.mend)
+            alike.setdefault(key, []).append(country)
+            findings.setdefault(key, finding)
+        return [
+            msgspec.structs.replace(
+                finding, said=f"{view} in {', '.join(alike[key])}: {finding.said}"
+            )
+            for key, finding in findings.items()
+        ] + self._without_type(view, {product for _, products in listed for product in products})
+
+    async def _products(
+        self, api: PartnerCenter, country: str, view: str
+    ) -> tuple[Finding, tuple[str, ...]]:
+        scope = self._settings.scope
+        try:
+            found = await api.products(
+                country, view, scope.segments[0], scope.reservation_scopes[0]
+            )
+        except PartnerCenterError as error:
+            return self._refused("products", error), ()
+        if not found:
+            mend = "nothing of this view is sold there: leave it out, or look at the segment"
+            return self._finding("products", "the list is empty", mend, State.WARNING), ()
+        said = f"{len(found)} can be listed"
+        return self._finding("products", said), tuple(product.id for product in found)
+
+    def _refused(self, check: str, error: PartnerCenterError) -> Finding:
+        meaning = meaning_of(error)
+        traced = f" (correlation {error.correlation_id})" if error.correlation_id else ""
+        said = meaning.says if "correlation" in meaning.says else meaning.says + traced
+        return self._finding(check, said, meaning.mend, State.FAULT, exit_status_of(error))
+
+    def _without_type(self, view: str, products: set[str]) -> list[Finding]:
+        """Say which products only one of the two inventory APIs can be asked about."""
+        scope = self._settings.scope
+        if (
+            not products
+            or "Reservations" not in view
+            or view in scope.resource_types
+            or CheckKind.INVENTORY not in scope.checks
+            or scope.inventory_api is InventoryApi.CHECK_INVENTORY
+        ):
+            return []
+        said = f"{len(products)} product(s) of {view} have none: only checkInventory knows them"
+        mend = f'scope.resource_types = {{ {view} = "…" }}, or they are skipped where it is gone'
+        return [self._finding("resource types", said, mend, State.WARNING)]

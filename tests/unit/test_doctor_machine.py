@@ -1,0 +1,121 @@
+"""What the doctor says of folders, and which fault it ends with."""
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from auditor.doctor import Finding, State, as_rows, exit_status
+from auditor.doctor.machine import look_at
+from auditor.errors import ScopeError, SettingsError, Unauthorized, Unreachable
+from auditor.settings import Settings
+from auditor.store import open_store
+
+LASTING = "/dev/sda1 / ext4 rw 0 0\n"
+
+
+def settings(folder: Path) -> Settings:
+    return Settings(store=str(folder / "lake"), state_dir=folder / "state")
+
+
+def said(findings: list[Finding], check: str) -> list[tuple[State, str]]:
+    return [(each.state, each.said) for each in findings if each.check == check]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder that is not cleaned from time to time."""
+    monkeypatch.setattr("auditor.doctor.machine._CLEANED", ())
+    return tmp_path
+
+
+def test_folders_on_a_disk_are_well_and_nothing_is_left(home: Path) -> None:
+    found = look_at(settings(home), LASTING)
+
+    assert {each.state for each in found} == {State.OK}
+    assert "is not there: the first run makes it" in found[0].said
+    assert list(home.iterdir()) == []
+
+
+def test_a_store_that_is_there_is_opened(home: Path) -> None:
+    open_store(str(home / "lake"), create=True)
+    assert "opens: 0 snapshot(s)" in look_at(settings(home), LASTING)[0].said
+
+
+def test_a_store_that_cannot_be_opened_is_a_fault(home: Path) -> None:
+    open_store(str(home / "lake"), create=True)
+    (home / "lake" / "store.json").write_text("{}")
+    found = look_at(settings(home), LASTING)
+    assert (found[0].state, found[0].exit_status) == (State.FAULT, 65)
+    assert len(found) == 5
+
+
+@pytest.mark.parametrize(
+    ("mount", "says"),
+    [
+        ("tmpfs {} tmpfs rw 0 0", "in memory (tmpfs)"),
+        ("ramfs {} ramfs rw 0 0", "in memory (ramfs)"),
+        ("overlay {} overlay rw 0 0", "in the container's own layer"),
+    ],
+)
+def test_a_place_that_does_not_last_is_a_warning(home: Path, mount: str, says: str) -> None:
+    found = look_at(settings(home), LASTING + mount.format(home) + "\n")
+    for check in ("store", "state_dir"):
+        ((state, told),) = [each for each in said(found, check) if says in each[1]]
+        assert state is State.WARNING
+        assert "goes with it" in told
+    assert exit_status(found) == 0
+
+
+def test_a_volume_inside_a_container_lasts(home: Path) -> None:
+    odd = home / "a b"
+    (odd / "state").mkdir(parents=True)
+    place = str(odd).replace(" ", "\\040")
+    mounts = f"overlay / overlay rw 0 0\n/dev/sdb {place} xfs rw 0 0\n"
+    found = look_at(settings(odd), mounts)
+    assert {each.state for each in found} == {State.OK}
+    assert "(xfs)" in found[-1].said
+
+
+def test_a_folder_that_is_cleaned_is_a_warning() -> None:
+    found = look_at(settings(Path("/tmp/auditor")), LASTING)  # noqa: S108 - that is the question
+    assert "cleaned from time to time" in found[-1].said
+
+
+def test_a_folder_that_cannot_be_made_is_a_fault(home: Path) -> None:
+    (home / "file").write_text("")
+    found = look_at(settings(home / "file"), LASTING)
+    assert [each.exit_status for each in found if each.state is State.FAULT] == [73, 73]
+
+
+@pytest.mark.parametrize(
+    ("free", "state", "status"),
+    [(3 << 30, State.OK, 0), (1 << 30, State.WARNING, 0), (1 << 20, State.FAULT, 74)],
+)
+def test_a_disk_that_is_nearly_full_is_told(
+    home: Path, monkeypatch: pytest.MonkeyPatch, free: int, state: State, status: int
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    found = look_at(settings(home), LASTING)
+    assert [each.state for each in found if "GiB free" in each.said] == [state, state]
+    assert exit_status(found) == status
+
+
+def test_the_worst_fault_is_what_no_retry_mends() -> None:
+    unreachable = Finding.fault("reach", Unreachable("x"))
+    refused = Finding.fault("credential", Unauthorized("x"))
+    wrong = Finding.fault("secret", SettingsError("x"))
+    empty = Finding.fault("customers", ScopeError("x"))
+    well = Finding(check="store", said="x")
+
+    assert exit_status([well]) == 0
+    assert exit_status([well, unreachable]) == 69
+    assert exit_status([unreachable, empty]) == 65
+    assert exit_status([unreachable, refused, well]) == 77
+    assert exit_status([unreachable, refused, wrong]) == 78
+
+
+def test_rows_have_words_alone() -> None:
+    rows = as_rows([Finding(check="store", said="x")]).to_pylist()
+    assert rows == [{"check": "store", "partner": "", "state": "ok", "said": "x", "mend": ""}]
