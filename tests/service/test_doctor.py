@@ -202,6 +202,7 @@ async def test_a_secret_that_is_missing_is_told_and_not_tried(tmp_path: Path) ->
         assert api.asked == ["/"]
     (finding,) = of(found, "secret")
     assert finding.said == "environment variable T is not set"
+    assert not of(found, "credential")
     assert exit_status(found) == 78
 
 

@@ -1,6 +1,7 @@
 """A refresh token is written back before what came with it is used, whoever else signs in too."""
 
 import asyncio
+import fcntl
 import os
 import signal
 import stat
@@ -237,16 +238,21 @@ def test_a_holder_is_not_waited_for_without_end(tmp_path: Path) -> None:
     assert len(pauses) == 1
 
 
-def test_one_that_was_replaced_meanwhile_is_opened_anew(tmp_path: Path) -> None:
+def test_one_that_was_replaced_meanwhile_is_opened_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The lock is on a file, and the name may stand for another one by now."""
     file = keep(tmp_path)
-    with renewable_file(file) as held:
-        held.replace(Secret("0.newer"))
+    lock = fcntl.flock
+
+    def replaced_before(handle: int, how: int) -> None:
+        monkeypatch.undo()
+        keep(tmp_path, "0.newer", "other").replace(file)
+        lock(handle, how)
+
+    monkeypatch.setattr(fcntl, "flock", replaced_before)
+    with renewable_file(file, pause=lambda _: None) as held:
         assert held.secret.reveal() == "0.newer"
-        with renewable_file(file) as other:
-            assert other.secret.reveal() == "0.newer"
-            other.replace(Secret("0.newest"))
-    assert file.read_text() == "0.newest\n"
 
 
 def test_what_the_next_holder_made_room_with_is_left_to_it(tmp_path: Path) -> None:

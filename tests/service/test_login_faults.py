@@ -5,7 +5,7 @@ import socket
 import ssl
 import traceback
 import urllib.parse
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,13 @@ APP = partner(AuthKind.APP, client_secret="env:S")
 async def entra(tmp_path: Path) -> AsyncIterator[Entra]:
     async with running(Entra(), Authority(tmp_path).context()) as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """S1: msal logs what it cannot read."""
+    yield
+    assert not [each for each in caplog.get_records("call") if "canary" in each.getMessage()]
 
 
 def check_hides_its_secrets(error: AuditorError) -> None:

@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 
 from auditor.errors import SettingsError, Unauthorized, Unreachable
 from auditor.model import ApiClass, Request
-from auditor.partner_center.auth import GivenToken, Grant, RenewedToken, TokenSource
+from auditor.partner_center.auth import PAUSE_S, GivenToken, Grant, RenewedToken, TokenSource
 from auditor.partner_center.pacing import Pacer
 from auditor.partner_center.rates import Limits
 from auditor.partner_center.retry import MOST_WAITS, RetryBudget
@@ -340,11 +340,13 @@ async def test_a_401_on_a_given_token_is_an_answer() -> None:
 
 @pytest.mark.asyncio
 async def test_a_401_while_nobody_gives_tokens_is_an_answer() -> None:
-    credential = Credential()
+    now = 0.0
+    credential = Credential(lambda: now)
     async with serving([(401, {})], tokens=credential.source) as (transport, seen, _):
         credential.is_down = True
         await transport.send(ASK)
         credential.is_down = False
+        now = PAUSE_S
         assert (await transport.send(ASK)).status == 401
 
     assert len(seen.requests) == 3
