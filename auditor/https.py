@@ -18,9 +18,10 @@ from urllib3 import exceptions
 
 from auditor.errors import SettingsError, Unreachable, Untrusted
 
-CONNECT_S = 10.0
-SILENCE_S = 20.0
-"""How long the other side may say nothing."""
+CONNECT_S = 5.0
+SILENCE_S = 8.0
+"""How long the other side may say nothing. A signal ends a run within fifteen seconds, and nobody
+can end a thread: both of these together must be shorter."""
 TOTAL_S = 60.0
 _LARGEST = 1 << 20
 _CHUNK = 1 << 14
@@ -66,12 +67,11 @@ class Https:
         *,
         proxy: str = "",
         ca_file: Path | str | None = None,
-        silence_s: float = SILENCE_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         context = trusted(ca_file)
         self._clock = clock
-        timeout = urllib3.Timeout(connect=CONNECT_S, read=silence_s)
+        timeout = urllib3.Timeout(connect=CONNECT_S, read=SILENCE_S)
         self._pool: urllib3.PoolManager
         if proxy:
             parts = urlsplit(proxy)

@@ -55,7 +55,7 @@ class Login:
     async def tokens(self) -> TokenSource:
         """Return where the partner's tokens come from."""
         if self._partner.auth is AuthKind.TOKEN:
-            return GivenToken(await asyncio.to_thread(self._secrets.read, self._partner.token))
+            return GivenToken((await asyncio.to_thread(self.sign_in)).token)
         return RenewedToken(self.fetch)
 
     async def fetch(self, force: bool) -> Grant:  # noqa: FBT001 - as RenewedToken asks

@@ -11,8 +11,6 @@ from auditor.login import login_authority
 from auditor.partner_center.clouds import CLOUDS, Cloud
 from auditor.settings import AuthKind, Network, Partner
 
-_ANSWERS_S = 15.0
-
 
 def hosts(partners: tuple[Partner, ...], environ: Mapping[str, str]) -> dict[str, str]:
     """Return what each host is needed for, by its URL. SettingsError for a login that is none."""
@@ -45,7 +43,7 @@ async def look_at(needed: Mapping[str, str], network: Network) -> list[Finding]:
 def _look_at(url: str, purpose: str, network: Network) -> Finding:
     way = "through the proxy" if network.proxy else "directly"
     try:
-        Https(proxy=network.proxy, ca_file=network.ca_file, silence_s=_ANSWERS_S).send("GET", url)
+        Https(proxy=network.proxy, ca_file=network.ca_file).send("GET", url)
     except Untrusted as error:
         error.hint = "is it who it should be? A proxy that reads along needs [network] ca_file"
         return Finding.fault("reach", error)

@@ -93,7 +93,7 @@ def vault(network: Network) -> Vault:
         options["proxies"] = {"https": network.proxy, "http": network.proxy}
     if network.ca_file:
         options["connection_verify"] = str(network.ca_file)
-    identity = DefaultAzureCredential(exclude_interactive_browser_credential=True, **options)
+    identity = DefaultAzureCredential(**options)
     return Vault(Https(proxy=network.proxy, ca_file=network.ca_file), identity)
 
 

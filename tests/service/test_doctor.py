@@ -17,7 +17,17 @@ from auditor.doctor import Finding, State, examine, exit_status, tell
 from auditor.doctor.refusals import MEANINGS
 from auditor.login import LOGIN_URL
 from auditor.secret import Secret
-from auditor.settings import AuthKind, InventoryApi, Network, Partner, Scope, Settings
+from auditor.settings import (
+    AuthKind,
+    InventoryApi,
+    Limits,
+    Network,
+    Notify,
+    Partner,
+    Route,
+    Scope,
+    Settings,
+)
 
 ENVIRON = {"S": "canary~Secret/of+the=app", "T": "canary-given-token"}
 
@@ -207,8 +217,59 @@ async def test_a_secret_that_is_missing_is_told_and_not_tried(tmp_path: Path) ->
 
 
 @pytest.mark.asyncio
-async def test_hosts_that_do_not_answer_are_named_with_what_they_are_for(tmp_path: Path) -> None:
+async def test_who_is_told_of_changes_must_be_known(tmp_path: Path) -> None:
+    async with serving() as api:
+        notify = Notify(urls=("env:S",), route=(Route(urls=("env:NOWHERE", "env:S")),))
+        settings = msgspec.structs.replace(configured(tmp_path, given(api)), notify=notify)
+        found = await examine(settings, ENVIRON)
+    _, well, missing = of(found, "secret")
+    assert well.said == "notify env:S is read from env:S"
+    assert (missing.state, missing.partner) == (State.FAULT, "")
+
+
+@pytest.mark.asyncio
+async def test_nobody_to_ask_for_is_a_fault(tmp_path: Path) -> None:
+    settings = Settings(store=str(tmp_path / "lake"), state_dir=tmp_path / "state")
+    found = await examine(settings, {})
+    assert of(found, "configuration")[0].said == "there is no [[partner]] to ask for"
+    assert exit_status(found) == 78
+
+
+@pytest.mark.asyncio
+async def test_a_login_that_is_none_is_a_fault(tmp_path: Path) -> None:
+    one = partner(AuthKind.APP, client_secret="env:S")
+    found = await examine(configured(tmp_path, one), ENVIRON | {LOGIN_URL: "http://host"})
+    assert LOGIN_URL in of(found, "reach")[0].said
+    assert LOGIN_URL in of(found, "credential")[0].said
+    assert exit_status(found) == 78
+
+
+@pytest.mark.asyncio
+async def test_a_list_that_is_garbled_is_told(tmp_path: Path) -> None:
+    async with serving() as api:
+        api.customers = [{"no": "id"}]
+        found = await examine(configured(tmp_path, given(api)), ENVIRON)
+    assert "the list is garbled" in of(found, "customers")[0].said
+
+
+@pytest.mark.asyncio
+async def test_more_than_is_documented_is_a_warning(tmp_path: Path) -> None:
+    async with serving() as api:
+        one = msgspec.structs.replace(given(api), limits=Limits(customers=501, shared="none"))
+        found = await examine(configured(tmp_path, one), ENVIRON)
+    (quota,) = of(found, "quota")
+    assert quota.state is State.WARNING
+    assert "240,480 calls about customers" in quota.said
+    assert "shared with nobody" in quota.said
+
+
+@pytest.mark.asyncio
+async def test_hosts_that_do_not_answer_are_named_with_what_they_are_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A key vault, a login and an API, none of them there."""
+    monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "AzureCliCredential")  # asks no network
+    monkeypatch.setenv("PATH", str(tmp_path))
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         at = f"127.0.0.1:{bound.getsockname()[1]}"

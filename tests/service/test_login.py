@@ -165,7 +165,14 @@ async def test_the_token_is_for_the_cloud_s_partner_center(
 
 @pytest.mark.parametrize(
     "url",
-    ["http://localhost", "localhost", "https://", "https://user@host", "https://host/tenant"],
+    [
+        "http://localhost",
+        "localhost",
+        "https://",
+        "https://user@host",
+        "https://host/tenant",
+        "https://[::1",
+    ],
 )
 def test_another_login_must_be_https_and_a_host_alone(url: str) -> None:
     """S4: secrets go there."""

@@ -1,5 +1,6 @@
 """What goes wrong at a token endpoint becomes an error that says what to mend, and no secret."""
 
+import asyncio
 import base64
 import socket
 import ssl
@@ -15,7 +16,7 @@ import pytest_asyncio
 import trustme
 from aiohttp import web
 from entra import SECRET, Authority, Entra, Refused, running
-from signing import certificate, login, partner, pem, rsa_key
+from signing import certificate, keep, login, partner, pem, rsa_key
 
 from auditor.errors import (
     AuditorError,
@@ -79,6 +80,7 @@ async def test_a_refusal_names_its_code_and_what_to_mend(
 async def test_what_the_server_refuses_by_itself_is_refused(entra: Entra, tmp_path: Path) -> None:
     cases = {
         "AADSTS7000215: the client secret is wrong": partner(AuthKind.APP, client_secret="env:X"),
+        "AADSTS7000218: no client secret": partner(AuthKind.APP_USER, refresh_token="file:refresh"),
         "AADSTS700016: the app is not found": partner(
             AuthKind.APP, client_secret="env:S", client_id="bbbbbbbb-0000-4000-8000-000000000002"
         ),
@@ -87,6 +89,7 @@ async def test_what_the_server_refuses_by_itself_is_refused(entra: Entra, tmp_pa
         ),
     }
     wrong = f"{SECRET}-wrong"
+    keep(tmp_path)
     for says, refused in cases.items():
         with pytest.raises(Unauthorized, match=says) as caught:
             await login(refused, tmp_path, entra.base_url, X=wrong).fetch(False)
@@ -153,6 +156,19 @@ async def test_a_passing_fault_is_overcome(entra: Entra, tmp_path: Path, error: 
 
     assert await signing.fetch(False)
     assert signing.failure is None
+
+
+@pytest.mark.asyncio
+async def test_one_who_says_nothing_is_unreachable(
+    entra: Entra, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P21."""
+    monkeypatch.setattr("auditor.https.SILENCE_S", 0.05)
+    held = asyncio.Event()
+    entra.replies = [held, held, held]
+    with pytest.raises(Unreachable, match=r"localhost:\d+: no answer in time"):
+        await login(APP, tmp_path, entra.base_url).fetch(False)
+    held.set()
 
 
 @pytest.mark.asyncio
