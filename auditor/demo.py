@@ -157,8 +157,6 @@ class _Folder:
                 f"http://127.0.0.1:{PORT}",
                 lambda partner: f"file:{_TOKENS}/{partner.name}",
             )
-            + "\n[cache]  # nights of a demo are minutes apart, so every listing is asked again\n"
-            "subscriptions = 0\ncatalog = 0\nbilling_country = 0\n"
         )
 
     def typed(self, *words: str) -> str:

@@ -5,13 +5,13 @@ positive proof stands in them: what is not here is carried.
 """
 
 import json
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from datetime import datetime
 
 import msgspec
 import pyarrow as pa
 
-from auditor.model import CatalogFound, CheckKind, CustomerFound, Gone, Settled
+from auditor.model import CatalogFound, CheckKind, CustomerFound, Gone, Listed, Settled
 from auditor.plan import Plan
 from auditor.scope.known import Known
 from auditor.tables import TIME
@@ -44,6 +44,7 @@ COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "by_customer": pa.bool_(),
         "by_subscription": pa.bool_(),
     },
+    "cached_sku": _SKU,
     "gone": {**_SKU, "gone_at": TIME},
     "new_subscription": {"customer_id": _TEXT, "azure_subscription_id": _TEXT},
     "new_sku": _SKU,
@@ -73,14 +74,23 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime
 
 
-def tables(found: Found, plan: Plan) -> dict[str, pa.Table]:
-    """Return the facts of a run, one table for each name in `COLUMNS`."""
+def tables(
+    found: Found, plan: Plan, superseded: Collection[tuple[str, str]] = ()
+) -> dict[str, pa.Table]:
+    """Return the facts of a run, one table for each name in `COLUMNS`.
+
+    `superseded` are the (customer, country) that another run has published since this one began:
+    what a cached listing says of them may be older than what that one knows, and proves nothing.
+    """
     rows: dict[str, list[Row]] = {name: [] for name in COLUMNS}
     for customer in found.customers:
-        _of_customer(customer, found, plan, rows)
+        if not (customer.is_cached and (customer.customer.customer_id, "") in superseded):
+            _of_customer(customer, found, plan, rows)
     for catalog in plan.catalogs.values():
         rows["new_sku"] += [(*_where(catalog), *name) for name in sorted(catalog.new)]
-        _asked(catalog, plan, rows)
+        rows["cached_sku"] += [(*_where(catalog), *name) for name in sorted(catalog.cached)]
+        is_superseded = ("", catalog.country) in superseded
+        _asked(catalog, plan, rows, unproven=catalog.cached if is_superseded else ())
         if found.covers_catalog:
             _of_catalog(catalog, found, plan, rows)
     rows["asked_segment"] = [(segment,) for segment in ("", *plan.rules.segments)]
@@ -107,11 +117,13 @@ def _of_customer(found: CustomerFound, run: Found, plan: Plan, rows: dict[str, l
     if found.ineligible:
         rows["ended"].append((customer_id, ANY, ANY))
         rows["remember"].append(_remembered(customer_id, "unlisted", run))
+        _listed(found, run, rows)
         return
     for name in sorted(found.unlisted):
         rows["remember"].append(_remembered(customer_id, "unlisted", run, subscription=name))
     if found.failed:
         return
+    _listed(found, run, rows)
     rows["forget"] += [
         _remembered(customer_id, "unlisted", run, subscription=name)
         for c, _, _, name in sorted(run.known.unlisted)
@@ -136,12 +148,30 @@ def _of_customer(found: CustomerFound, run: Found, plan: Plan, rows: dict[str, l
             )
 
 
-def _asked(catalog: CatalogFound, plan: Plan, rows: dict[str, list[Row]]) -> None:
+def _listed(found: CustomerFound, run: Found, rows: dict[str, list[Row]]) -> None:
+    """Say when a customer's listings were answered; in part is not answered."""
+    customer_id = found.customer.customer_id
+    if found.is_country_read:
+        rows["remember"].append(_remembered(customer_id, "country_read", run))
+    if found.listed is not None:
+        detail = _detail(found.listed)
+        rows["remember"].append(_remembered(customer_id, "listed", run, detail=detail))
+    elif not found.is_cached and customer_id in run.known.customers_listed:
+        rows["forget"].append(_remembered(customer_id, "listed", run))
+
+
+def _asked(
+    catalog: CatalogFound,
+    plan: Plan,
+    rows: dict[str, list[Row]],
+    *,
+    unproven: Collection[tuple[str, str]],
+) -> None:
     """Say which SKUs are asked about and how, and about which it is settled whether they are."""
     if CheckKind.INVENTORY not in plan.rules.checks:
         return
     where = _where(catalog)
-    undecided = {sku.name for sku in plan.without_region[where]}
+    undecided = {sku.name for sku in plan.without_region[where]}.union(unproven)
     regions = plan.rules.arm_regions
     rows["settled_sku"] += [
         (*where, *sku.name)
@@ -160,6 +190,9 @@ def _of_catalog(catalog: CatalogFound, run: Found, plan: Plan, rows: dict[str, l
     where = _where(catalog)
     for product_id, view in sorted(catalog.views.items()):
         row = _remembered("", "view", run, where=where, name=(product_id, ""), detail=view)
+        rows["remember"].append(row)
+    for name, said in sorted(catalog.listed.items()):
+        row = _remembered("", "listed", run, where=where, name=name, detail=_detail(said))
         rows["remember"].append(row)
     for listing in sorted(catalog.unlisted):
         row = _remembered("", "unlisted", run, where=where, name=(listing, ""))
@@ -200,6 +233,7 @@ def _gone(gone: Gone, where: tuple[str, str], run: Found, rows: dict[str, list[R
     else:
         rows["forget"].append(_remembered("", "view", run, where=where, name=name))
     rows["forget"].append(_remembered("", "returned", run, where=where, name=name))
+    rows["forget"].append(_remembered("", "listed", run, where=where, name=name))
     row = _remembered("", "gone", run, where=where, name=name, detail=detail, since=gone.at)
     rows["remember"].append(row)
     if not gone.with_product:
@@ -228,6 +262,10 @@ def _returned(
         if not (name[1] and with_product):
             event = ("entered_catalog", "{}", since, run.started_at)
             rows["catalog_event"].append((*where, *name, *event))
+
+
+def _detail(said: Listed) -> str:
+    return msgspec.json.encode(said, order="sorted").decode()
 
 
 def _remembered(

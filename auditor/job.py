@@ -12,6 +12,7 @@ from auditor.partner_center import clouds
 from auditor.publish import Snapshot
 from auditor.scope.catalog import CatalogRules
 from auditor.scope.customers import CustomerRules
+from auditor.scope.due import EVERY_RUN, Due
 from auditor.settings import CustomerCountry, Narrow, Partner, Settings
 from auditor.targets import Rules
 
@@ -53,15 +54,25 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         return self.partner.base_url or clouds.CLOUDS[clouds.Cloud(self.partner.cloud)].base_url
 
     def customer_rules(self, ids: tuple[str, ...] | None) -> CustomerRules:
-        """Return how customers are looked at; `ids` are those to look at, None all."""
-        scope = self.settings.scope
+        """Return how customers are looked at; `ids` are those to look at, None all.
+
+        Somebody who names customers does so because something about them has changed.
+        """
+        scope, cache = self.settings.scope, self.settings.cache
+        is_named = bool(self.narrow.customers)
         return CustomerRules(
             countries=self.partner.countries,
             narrowed_to=frozenset(self.narrow.countries),
             own_country=scope.customer_country is CustomerCountry.OWN,
             check_registration=scope.check_registration and CheckKind.INVENTORY in scope.checks,
             ids=ids,
+            subscriptions_due=EVERY_RUN if is_named else self._due(cache.subscriptions),
+            country_due=EVERY_RUN if is_named else self._due(cache.billing_country),
         )
+
+    def _due(self, hours: float) -> Due:
+        """Return when listings of one kind are due: a slice of them in each full run."""
+        return Due(now=self.started_at, hours=hours, in_slices=self.narrow.is_full)
 
     def catalog_rules(self) -> CatalogRules:
         """Return which part of the catalog is looked at."""
@@ -72,6 +83,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
             segments=scope.segments,
             products=scope.products,
             also_listed=always,
+            due=self._due(self.settings.cache.catalog),
         )
 
     def plan_rules(self, *, is_route_gone: bool) -> Rules:

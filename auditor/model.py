@@ -303,19 +303,36 @@ class ForbiddenListing(msgspec.Struct, frozen=True, kw_only=True, order=True):
     correlation_id: str
 
 
+class Listed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is remembered of a listing that was answered, beside what the relations hold of it."""
+
+    segments: tuple[str, ...] = ()
+    """Of the catalog: what it was asked for."""
+    views: tuple[str, ...] = ()
+    """Of a product list: all target views that were looked at."""
+    arm_region_names: dict[str, str] = {}
+    """Of a SKU list: `Sku.arm_region_name` by SKU, where it is not `region`."""
+    product_types: dict[str, str] = {}
+    """Of a customer: `CommerceSubscription.product_type`, of what is no licence but for it."""
+
+
 class CatalogFound(msgspec.Struct, frozen=True, kw_only=True):
     """What discovery learned of the catalog of one country and reservation scope."""
 
     country: str
     reservation_scope: str
     skus: tuple[Sku, ...] = ()
-    """Listed, or confirmed by id, now."""
+    """Listed, or confirmed by id: now, or in a listing that is not due."""
     carried: tuple[Sku, ...] = ()
     """Known from before, under a listing that failed or was not asked."""
     views: dict[str, str] = {}
     """Target view of each listed product, '' where only `scope.products` names it."""
     answered: frozenset[str] = frozenset()
-    """Products whose SKU list was answered."""
+    """Products whose SKU list was answered: now, or before and is not due."""
+    listed: dict[tuple[str, str], Listed] = {}
+    """What was wholly answered now: ('view:NAME', ''), the SKU list (product, ''), or a SKU."""
+    cached: frozenset[tuple[str, str]] = frozenset()
+    """SKUs as a listing had them that is not due."""
     failed: frozenset[str] = frozenset()
     """Products whose SKU list, or whose product list, was asked for and failed; '' stands for a
     product list of which nothing is known."""
@@ -355,6 +372,12 @@ class CustomerFound(msgspec.Struct, frozen=True, kw_only=True):
     """Azure subscriptions that an answered listing names for the first time."""
     unlisted: frozenset[str] = frozenset()
     """Listings ('' for the subscriptions, else a plan) that were never answered so far."""
+    listed: Listed | None = None
+    """What its listing said if all of it was answered now, registrations too; else None."""
+    is_cached: bool = False
+    """It is as its listing had it, which is not due."""
+    is_country_read: bool = False
+    """Its billing country was read now."""
 
 
 def bucket_of(customer_id: str, buckets: int) -> int:

@@ -1,5 +1,7 @@
 """What an offer id says of the thing held (facts 1.8). Pure."""
 
+import msgspec
+
 from auditor.model import CommerceSubscription, Sku
 
 LEGACY_AZURE = "MS-AZR-0145P"
@@ -26,6 +28,11 @@ def is_licence(held: CommerceSubscription) -> bool:
     """Tell whether what is held is a new-commerce licence, named by product and SKU."""
     is_licence_type = held.product_type.lower() in {"", LICENCE_TYPE}
     return bool(held.sku_id) and held.product_id != AZURE_PLAN and is_licence_type
+
+
+def is_other_by_type(held: CommerceSubscription) -> bool:
+    """Tell whether what is held would be taken for a licence, did its product type not say more."""
+    return not is_licence(held) and is_licence(msgspec.structs.replace(held, product_type=""))
 
 
 def is_legacy_licence(held: CommerceSubscription) -> bool:

@@ -156,13 +156,18 @@ class Publisher:
         counts: Mapping[Cell, Counts],
         total: Counts,
     ) -> Published:
-        facts = tables(self._found, self._plan)
         kinds: Counter[str] = Counter()
         rows: Counter[str] = Counter()
         with self._store.publishing(LOCK_WAIT_S) as publication:
             publication.stage(snapshot.snapshot_id)
             previous = recall.published(self._store, snapshot.partner_tenant_id)
             covered = cells(self._found, counts, previous, self._at_start, snapshot.cell_scope)
+            superseded = {
+                (cell.customer_id, cell.country)
+                for cell, before in previous.items()
+                if self._at_start.get(cell, "") != before.snapshot_id
+            }
+            facts = tables(self._found, self._plan, superseded)
             this = table_of(_THIS, [_this(snapshot)])
             spill = self._work / "spill"
             with Diff.open({**facts, "this": this}, spill=spill) as diff:

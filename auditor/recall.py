@@ -1,19 +1,22 @@
 """What the store knows of a partner, as discovery wants to have it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
 
 from auditor.coverage import Previous
-from auditor.model import AzureSubscription, Cell, CommerceSubscription, Customer, Sku
+from auditor.model import AzureSubscription, Cell, CommerceSubscription, Customer, Listed, Sku
 from auditor.scope.known import Known
 from auditor.store.parquet import FolderStore
 
 Noun = TypeVar("Noun", bound=msgspec.Struct)
 # One row of a relation by column name, as Arrow hands it over.
 Row = Mapping[str, Any]
+
+_LISTING = ("customer_id", "country", "reservation_scope", "product_id", "sku_id")
+_NOTHING = Listed()
 
 
 def published(store: FolderStore, partner_tenant_id: str) -> dict[Cell, Previous]:
@@ -29,8 +32,10 @@ def published(store: FolderStore, partner_tenant_id: str) -> dict[Cell, Previous
 
 
 def recall(store: FolderStore, partner_tenant_id: str, cells: Mapping[Cell, Previous]) -> Known:
-    """Return everything that discovery compares its listings with."""
+    """Return everything that discovery compares its listings with, and what is not due yet."""
     rows = _Rows(store, partner_tenant_id)
+    remembered = list(rows.plain("remembered"))
+    said = {_name(row): _said(row) for row in remembered if row["what"] == "listed"}
     known = Known(
         partner_tenant_id=partner_tenant_id,
         cells=frozenset(cell for cell, before in cells.items() if before.status != "left"),
@@ -40,12 +45,32 @@ def recall(store: FolderStore, partner_tenant_id: str, cells: Mapping[Cell, Prev
         of = known.azure_subscriptions.setdefault(azure.customer_id, {})
         of[azure.azure_subscription_id] = azure
     for held in rows.of("commerce_subscription", CommerceSubscription):
-        known.commerce_subscriptions.setdefault(held.customer_id, {})[
-            held.commerce_subscription_id
-        ] = held
+        name = held.commerce_subscription_id
+        types = said.get((held.customer_id, "", "", "", ""), _NOTHING).product_types
+        if name in types:
+            held = msgspec.structs.replace(held, product_type=types[name])  # noqa: PLW2901 - whole
+        known.commerce_subscriptions.setdefault(held.customer_id, {})[name] = held
     for sku in rows.of("sku", Sku):
-        known.skus.setdefault((sku.country, sku.reservation_scope), {})[sku.name] = sku
-    return _remembering(known, rows.plain("remembered"))
+        where = (sku.country, sku.reservation_scope)
+        known.skus.setdefault(where, {})[sku.name] = _in_its_case(sku, said)
+    return _remembering(known, remembered)
+
+
+def _name(row: Row) -> tuple[str, ...]:
+    return tuple(row[column] for column in _LISTING)
+
+
+def _said(row: Row) -> Listed:
+    return msgspec.json.decode(row["detail"], type=Listed)
+
+
+def _in_its_case(sku: Sku, said: Mapping[tuple[str, ...], Listed]) -> Sku:
+    """Return a SKU with its region in the catalog's own letter case."""
+    name = sku.region
+    for sku_id in ("", sku.sku_id):
+        listing = ("", sku.country, sku.reservation_scope, sku.product_id, sku_id)
+        name = said.get(listing, _NOTHING).arm_region_names.get(sku.sku_id, name)
+    return msgspec.structs.replace(sku, arm_region_name=name)
 
 
 class _Rows:
@@ -62,7 +87,7 @@ class _Rows:
             yield noun(**row)
 
 
-def _remembering(known: Known, remembered: Iterator[Row]) -> Known:
+def _remembering(known: Known, remembered: Iterable[Row]) -> Known:
     """Return what is known with what is remembered beside it."""
     gone: dict[tuple[str, str, str, str], datetime] = {}
     returned: dict[tuple[str, str, str, str], datetime] = {}
@@ -71,6 +96,9 @@ def _remembering(known: Known, remembered: Iterator[Row]) -> Known:
     views: dict[tuple[str, str], dict[str, str]] = {}
     learned: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {}
     is_route_gone = False
+    customers_listed: dict[str, datetime] = {}
+    countries_read: dict[str, datetime] = {}
+    catalog_listed: dict[tuple[str, str], dict[tuple[str, str], tuple[datetime, Listed]]] = {}
     for row in remembered:
         where = (row["country"], row["reservation_scope"])
         name = (row["product_id"], row["sku_id"])
@@ -91,6 +119,12 @@ def _remembering(known: Known, remembered: Iterator[Row]) -> Known:
             case "unlisted":
                 listing = row["product_id"] or row["azure_subscription_id"]
                 unlisted.add((row["customer_id"], *where, listing))
+            case "listed" if row["customer_id"]:
+                customers_listed[row["customer_id"]] = row["since_at"]
+            case "listed":
+                catalog_listed.setdefault(where, {})[name] = (row["since_at"], _said(row))
+            case "country_read":
+                countries_read[row["customer_id"]] = row["since_at"]
             case _:
                 pass  # `awaited` is the diff's own
     return msgspec.structs.replace(
@@ -102,4 +136,7 @@ def _remembering(known: Known, remembered: Iterator[Row]) -> Known:
         views=views,
         learned=learned,
         is_route_gone=is_route_gone,
+        customers_listed=customers_listed,
+        countries_read=countries_read,
+        catalog_listed=catalog_listed,
     )

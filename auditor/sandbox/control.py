@@ -107,4 +107,10 @@ concurrency = 64
 """
         for partner in world.partners()
     )
-    return head + "".join(partners)
+    cache = """
+[cache]  # nights of a sandbox are minutes apart, so every listing is asked again
+subscriptions = 0
+catalog = 0
+billing_country = 0
+"""
+    return head + "".join(partners) + cache

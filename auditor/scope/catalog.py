@@ -5,18 +5,20 @@ out of the catalog (`design.md` section 4). What is shown to customers only, suc
 plans, is looked at through the eyes of some.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from datetime import datetime
 
 import msgspec
 
 from auditor.errors import Bug, Does, NotFound, PartnerCenterError, Unauthorized
 from auditor.fan_out import fan_out
-from auditor.model import CatalogFound, ForbiddenListing, Gone, Sku
+from auditor.model import CatalogFound, ForbiddenListing, Gone, Listed, Sku
 from auditor.partner_center import wire
 from auditor.partner_center.client import PartnerCenter
 from auditor.scope import nouns
+from auditor.scope.as_listed import CatalogAsListed
 from auditor.scope.buyers import Buyers
+from auditor.scope.due import EVERY_RUN, Due
 from auditor.scope.known import Known
 
 
@@ -29,6 +31,7 @@ class CatalogRules(msgspec.Struct, frozen=True, kw_only=True):
     """Product ids, or a SKU as PRODUCT:SKU."""
     also_listed: tuple[str, ...] = ()
     """Products whose SKUs are listed though no inventory check is asked for them."""
+    due: Due = EVERY_RUN
 
 
 class _Product(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +41,8 @@ class _Product(msgspec.Struct, frozen=True, kw_only=True):
     is_new: bool
     by_customer: bool = False
     """Shown to customers, and by country to nobody."""
+    is_cached: bool = False
+    """Its product list, or the product itself, is not due and was not asked for."""
 
 
 class _Skus(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +53,10 @@ class _Skus(msgspec.Struct, frozen=True, kw_only=True):
     carried: tuple[Sku, ...] = ()
     gone: tuple[Gone, ...] = ()
     is_answered: bool = False
+    is_cached: bool = False
+    """The list is not due and was not asked for."""
+    is_missing: bool = False
+    """Not found: there may be no such product any more."""
 
 
 class CatalogDiscovery:
@@ -83,6 +92,14 @@ class CatalogDiscovery:
             (product_id, sku_id)
             for product_id, _, sku_id in (name.partition(":") for name in rules.products)
         )
+        self._as_listed = CatalogAsListed(
+            known,
+            where,
+            rules.due,
+            segments=rules.segments,
+            target_views=rules.target_views,
+        )
+        self._listed: dict[tuple[str, str], Listed] = {}
 
     async def find(self) -> CatalogFound:
         """Return the catalog as far as it can be told, and what has left it.
@@ -94,7 +111,12 @@ class CatalogDiscovery:
         failed_views: set[str] = set()
         forbidden_views: set[str] = set()
         for view in self._rules.target_views:
-            await self._list_view(view, products, failed_views, forbidden_views)
+            as_listed = self._as_listed.products(view)
+            if as_listed is None:
+                await self._list_view(view, products, failed_views, forbidden_views)
+            for product_id, title in (as_listed or {}).items():
+                products.setdefault(product_id, _cached(product_id, title, view))
+        self._add_named(products)
         gone: list[Gone] = []
         failed = {
             product_id
@@ -110,8 +132,9 @@ class CatalogDiscovery:
         skus: list[Sku] = []
         carried = [s for s in self._known_skus.values() if s.product_id in failed]
         answered: set[str] = set()
+        cached: set[tuple[str, str]] = set()
         new: set[tuple[str, str]] = set()
-        lists = fan_out(self._to_list(products), self._list_skus, at_once=self._at_once)
+        lists = fan_out(self._to_list(products), self._skus_of, at_once=self._at_once)
         async for found in lists:
             product_id = found.product.product_id
             skus.extend(found.skus)
@@ -120,11 +143,16 @@ class CatalogDiscovery:
             if found.is_answered:
                 answered.add(product_id)
                 new |= self._new(found)
+                cached |= {s.name for s in found.skus if found.is_cached}
+            elif found.is_missing and found.product.is_cached:
+                del products[product_id]
+                await self._confirm(product_id, products, gone, failed)
+                failed |= {product_id} & products.keys()
             else:
                 failed.add(product_id)
                 if self._product_never_answered(found.product):
                     unlisted.add(product_id)
-        skus.extend(await self._named_skus(products, answered, gone, failed))
+        skus.extend(await self._named_skus(products, answered, gone, failed, cached))
         if failed_views and not failed:
             failed.add("")
         told = {s.name for s in skus} | {(g.product_id, g.sku_id) for g in gone}
@@ -138,6 +166,8 @@ class CatalogDiscovery:
             carried=tuple(sorted([*carried, *out_of_scope], key=lambda s: s.name)),
             views={p.product_id: p.view for p in products.values()},
             answered=frozenset(answered),
+            listed=self._wholly_listed(products, failed),
+            cached=frozenset(cached),
             failed=frozenset(failed),
             gone=tuple(sorted(gone, key=lambda g: (g.product_id, g.sku_id))),
             new=frozenset(new),
@@ -168,6 +198,31 @@ class CatalogDiscovery:
                 self._add(products, read, view)
         if not allowed:
             forbidden.add(view)
+        elif view not in failed:
+            self._listed[f"view:{view}", ""] = self._as_listed.of_view
+
+    def _wholly_listed(
+        self, products: dict[str, _Product], failed: Container[str]
+    ) -> dict[tuple[str, str], Listed]:
+        """Return what is remembered as answered.
+
+        Not the product list of a product that failed, nor one of which a segment is not for us:
+        that is told in every run.
+        """
+        views = self._known_views | {p.product_id: p.view for p in products.values()}
+        short = {(f"view:{view}", "") for product_id, view in views.items() if product_id in failed}
+        short |= {(f"view:{view}", "") for view, _ in self._forbidden}
+        return {name: said for name, said in self._listed.items() if name not in short}
+
+    def _add_named(self, products: dict[str, _Product]) -> None:
+        """Add the products outside the views that the configuration names and that are not due."""
+        named = {(product_id, "") for product_id in self._rules.also_listed} | self._named
+        for product_id in sorted({product_id for product_id, _ in named} - products.keys()):
+            view = self._known_views.get(product_id, "")
+            sku_ids = [sku_id for name, sku_id in named if name == product_id]
+            title = self._as_listed.named(product_id, sku_ids)
+            if title is not None and view not in self._rules.target_views:
+                products[product_id] = _cached(product_id, title, view)
 
     def _pass_over(self, view: str, segment: str, refusal: PartnerCenterError) -> None:
         """Record a view or segment that is not for this partner, once."""
@@ -277,15 +332,22 @@ class CatalogDiscovery:
         listed |= set(self._rules.also_listed)
         return [p for p in products.values() if p.view or p.product_id in listed]
 
+    async def _skus_of(self, product: _Product) -> _Skus:
+        as_listed = self._as_listed.skus(product.product_id)
+        if as_listed is None:
+            return await self._list_skus(product)
+        return _Skus(product=product, skus=as_listed, is_answered=True, is_cached=True)
+
     async def _list_skus(self, product: _Product) -> _Skus:
         product_id = product.product_id
         before = {s.name: s for s in self._known_skus.values() if s.product_id == product_id}
         listed: dict[tuple[str, str], Sku] = {}
-        is_answered = False
+        is_answered = is_missing = False
         for segment in ("",) if product.by_customer else self._rules.segments or ("",):
             try:
                 reads = await self._skus(product, segment)
             except NotFound:
+                is_missing = True
                 continue  # not in this segment
             except PartnerCenterError as refusal:
                 if Does.PASSED_OVER not in refusal.does:
@@ -295,7 +357,7 @@ class CatalogDiscovery:
             listed |= {s.name: s for s in (self._sku(product, r) for r in reads)}
             is_answered = True
         if not is_answered:
-            return _Skus(product=product, carried=tuple(before.values()))
+            return _Skus(product=product, carried=tuple(before.values()), is_missing=is_missing)
         gone: list[Gone] = []
         carried: list[Sku] = []
         for name in sorted(before.keys() - listed.keys()):
@@ -308,6 +370,8 @@ class CatalogDiscovery:
                     carried.append(before[name])
             else:
                 listed[name] = self._sku(product, read)
+        if not carried:
+            self._listed[product_id, ""] = self._said(listed.values())
         return _Skus(
             product=product,
             skus=tuple(listed.values()),
@@ -343,12 +407,18 @@ class CatalogDiscovery:
         answered: set[str],
         gone: list[Gone],
         failed: set[str],
+        cached: set[tuple[str, str]],
     ) -> list[Sku]:
         """Return the SKUs that the configuration names one by one; a 404 is a departure."""
         found = []
         left = {(g.product_id, g.sku_id) for g in gone}
         for product_id, sku_id in sorted(self._named):
             if not sku_id or product_id in answered:
+                continue
+            as_listed = self._as_listed.sku(product_id, sku_id)
+            if as_listed is not None:
+                cached.add(as_listed.name)
+                found.append(as_listed)
                 continue
             product = products.get(product_id) or _Product(
                 product_id=product_id, title="", view="", is_new=False
@@ -363,7 +433,16 @@ class CatalogDiscovery:
                     gone.append(self._gone(*name, refusal.sent_at))
                 continue
             found.append(self._sku(product, read))
+            self._listed[product_id, sku_id] = self._said(found[-1:])
         return found
+
+    def _said(self, skus: Iterable[Sku]) -> Listed:
+        names = {s.sku_id: s.arm_region_name for s in skus if s.arm_region_name != s.region}
+        return msgspec.structs.replace(self._as_listed.of_skus, arm_region_names=names)
 
     def _sku(self, product: _Product, read: wire.Sku) -> Sku:
         return nouns.sku(self._partner_tenant_id, self._country, self._scope, product.title, read)
+
+
+def _cached(product_id: str, title: str, view: str) -> _Product:
+    return _Product(product_id=product_id, title=title, view=view, is_new=False, is_cached=True)

@@ -11,12 +11,20 @@ import msgspec
 
 from auditor.errors import Does, Forbidden, NotFound, PartnerCenterError, Unauthorized
 from auditor.fan_out import fan_out
-from auditor.model import AzureSubscription, CommerceSubscription, Customer, CustomerFound, Reason
-from auditor.offers import AZURE_PLAN, is_active, is_licence
+from auditor.model import (
+    AzureSubscription,
+    CommerceSubscription,
+    Customer,
+    CustomerFound,
+    Listed,
+    Reason,
+)
+from auditor.offers import AZURE_PLAN, is_active, is_licence, is_other_by_type
 from auditor.partner_center import wire
 from auditor.partner_center.client import PartnerCenter
 from auditor.plan import UNREADABLE
-from auditor.scope import nouns
+from auditor.scope import as_listed, nouns
+from auditor.scope.due import EVERY_RUN, Due
 from auditor.scope.known import Known
 
 RESELLER = "reseller"
@@ -33,6 +41,9 @@ class CustomerRules(msgspec.Struct, frozen=True, kw_only=True):
     check_registration: bool = True
     ids: tuple[str, ...] | None = None
     """The customers to look at; None: all."""
+    subscriptions_due: Due = EVERY_RUN
+    """Subscriptions, entitlements and registrations of a customer, together."""
+    country_due: Due = EVERY_RUN
 
 
 class CustomerList(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +117,7 @@ class CustomerDiscovery:
 
     async def _find(self, entry: wire.Customer | str) -> CustomerFound | None:
         """Look at one customer: as listed, or, by its id, to see whether it is still there."""
+        is_country_read = isinstance(entry, str)
         if isinstance(entry, str):
             try:
                 read = await self._api.customer(entry)
@@ -119,13 +131,19 @@ class CustomerDiscovery:
             country = self._known.country_of(entry.id.lower())
             customer = nouns.customer(self._known.partner_tenant_id, entry, country)
             if self._rules.own_country and customer.relationship in {"", RESELLER}:
+                due = self._rules.country_due
+                before = as_listed.country(self._known, customer.customer_id, due)
+                if before is not None:
+                    return await self._in_scope(_filled(customer, before))
                 try:
                     read = await self._api.customer(customer.customer_id)
                 except PartnerCenterError:
                     return self._failed(customer, Reason.COUNTRY_UNREADABLE)
                 customer = nouns.customer(self._known.partner_tenant_id, read)
                 customer = _filled(customer, nouns.customer(self._known.partner_tenant_id, entry))
-        return await self._in_scope(customer)
+                is_country_read = True
+        found = await self._in_scope(customer)
+        return found and msgspec.structs.replace(found, is_country_read=is_country_read)
 
     async def _in_scope(self, customer: Customer) -> CustomerFound | None:
         countries = self._rules.countries
@@ -190,6 +208,15 @@ class CustomerDiscovery:
 
     async def _subscriptions(self, customer: Customer, countries: tuple[str, ...]) -> CustomerFound:
         customer_id = customer.customer_id
+        cached = as_listed.subscriptions(
+            self._known,
+            customer,
+            countries,
+            self._rules.subscriptions_due,
+            check_registration=self._rules.check_registration,
+        )
+        if cached is not None:
+            return cached
         try:
             listed = {s.id.lower(): s for s in await self._api.subscriptions(customer_id)}
         except PartnerCenterError:
@@ -224,6 +251,7 @@ class CustomerDiscovery:
             unheld=_licences(before.values()) - _licences(held),
             new=frozenset(azure.new),
             unlisted=frozenset(azure.unlisted),
+            listed=_said(held) if azure.is_whole else None,
         )
 
     async def _azure_of(
@@ -290,6 +318,8 @@ class _Azure:
         self.ended: set[str] = set()
         self.new: set[str] = set()
         self.unlisted: set[str] = set()
+        self.is_whole = True
+        """Whether everything that was asked for was answered."""
 
     @staticmethod
     def _unlisted(known: Known, customer_id: str, listing: str) -> bool:
@@ -304,6 +334,7 @@ class _Azure:
         for subscription in found:
             name = subscription.azure_subscription_id
             self.found[name] = subscription
+            self.is_whole &= subscription.registration_status.lower() != UNREADABLE
             if (
                 self.is_news
                 and name not in self._before
@@ -314,6 +345,7 @@ class _Azure:
 
     def carry(self, plan_id: str) -> None:
         """Keep what is known under a plan whose listing failed."""
+        self.is_whole = False
         for name in self.before_of(plan_id):
             self.found.setdefault(name, self._before[name])
             self.carried.add(name)
@@ -328,6 +360,14 @@ class _Azure:
 def _licences(held: Iterable[CommerceSubscription]) -> frozenset[tuple[str, str]]:
     return frozenset(
         (h.product_id, h.sku_id) for h in held if is_licence(h) and is_active(h.status)
+    )
+
+
+def _said(held: Iterable[CommerceSubscription]) -> Listed:
+    return Listed(
+        product_types={
+            h.commerce_subscription_id: h.product_type for h in held if is_other_by_type(h)
+        }
     )
 
 

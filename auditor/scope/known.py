@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from auditor.model import AzureSubscription, Cell, CommerceSubscription, Customer, Sku
+from auditor.model import AzureSubscription, Cell, CommerceSubscription, Customer, Listed, Sku
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +33,13 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     """(customer, Azure subscription) that left: a return is a new baseline."""
     unlisted: frozenset[tuple[str, str, str, str]] = frozenset()
     """(customer, country, reservation scope, listing) asked for and never answered so far."""
+    customers_listed: dict[str, datetime] = {}
+    """When all listings of a customer were answered."""
+    countries_read: dict[str, datetime] = {}
+    """When a customer's billing country was read."""
+    catalog_listed: dict[tuple[str, str], dict[tuple[str, str], tuple[datetime, Listed]]] = {}
+    """When and how listings were answered, by country and reservation scope, then by name as in
+    `CatalogFound.listed`."""
 
     learned: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {}
     """Inventory variables by product that the catalog does not name, by country and scope."""

@@ -2,11 +2,12 @@
 -- which of the two stands.
 -- Grain: one inventory key.
 -- Tables: this, cell, known_inventory, answer_inventory, ended, settled_sku, asked_sku, gone,
---         catalog_absence.
+--         catalog_absence, cached_sku.
 -- fate: answer    the answer stands (no older than what is known: the later question wins)
 --       gone      the catalog itself says that the SKU does not exist (once more, if it was back)
 --       dropped   proven to be nothing to ask any more; nobody knew better since the run began
---       known     not answered this time: carried as it was
+--       known     not answered this time: carried as it was; so too where a SKU is left out of an
+--                 answer and its list was not asked: it may have left the catalog for everybody
 CREATE OR REPLACE TEMP TABLE observed_inventory AS
 WITH covered AS (
     SELECT customer_id, country FROM cell WHERE status <> 'left'
@@ -50,6 +51,8 @@ SELECT
     p.*,
     g.gone_at,
     CASE
+        WHEN p.answer_verdict = 'not_in_catalog' AND p.known_verdict <> 'not_in_catalog'
+            AND v.sku_id IS NOT NULL THEN 'known'
         WHEN p.known_at IS NULL OR p.answer_at >= p.known_at THEN 'answer'
         WHEN p.known_at < this.started_at AND EXISTS (
             FROM ended AS e
@@ -71,6 +74,9 @@ CROSS JOIN this
 LEFT JOIN gone AS g
     ON g.country = p.country AND g.reservation_scope = p.reservation_scope
     AND g.product_id = p.product_id AND g.sku_id = p.sku_id
+LEFT JOIN cached_sku AS v
+    ON v.country = p.country AND v.reservation_scope = p.reservation_scope
+    AND v.product_id = p.product_id AND v.sku_id = p.sku_id
 LEFT JOIN settled_sku AS s
     ON s.country = p.country AND s.reservation_scope = p.reservation_scope
     AND s.product_id = p.product_id AND s.sku_id = p.sku_id

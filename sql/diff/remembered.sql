@@ -1,10 +1,16 @@
 -- What is remembered of things that have no row of their own, after this snapshot.
 -- Grain: one remembered thing.
 -- Tables: this, cell, known_remembered, remember (new rows), forget (rows that are over),
---         settled_inventory, asked_sku, known_inventory, new_subscription, new_sku, awaited.
+--         settled_inventory, settled_check, ended, new_subscription, new_sku, awaited.
 -- awaited: a key that is news and has had no answer yet: its first answer will be the news.
+-- listed, country_read: they go with the describing relations, which hold what was listed then.
 WITH covered AS (
-    SELECT customer_id, country FROM cell WHERE status <> 'left'
+    SELECT customer_id, country, is_listed FROM cell WHERE status <> 'left'
+),
+-- what a listing named and Partner Center then refuses to check: it may be no more
+doubtful AS (
+    SELECT DISTINCT customer_id FROM settled_check
+    WHERE outcome = 'failed' AND http_status IN (400, 403, 404)
 ),
 failed AS (
     SELECT s.*
@@ -66,14 +72,17 @@ kept AS (
         AND f.azure_subscription_id = k.azure_subscription_id
         AND f.reservation_scope = k.reservation_scope
         AND f.product_id = k.product_id AND f.sku_id = k.sku_id AND f.what = k.what
-    WHERE k.what <> 'awaited'
+    WHERE k.what <> 'awaited' AND NOT (
+        k.what = 'listed' AND k.customer_id <> '' AND k.customer_id IN (FROM doubtful)
+    )
 ),
 all_of_them AS (
     SELECT
-        customer_id, country, azure_subscription_id, arm_region, reservation_scope, product_id,
-        sku_id, what, detail, since_at, 1 AS rank
-    FROM remember
-    SEMI JOIN covered USING (customer_id, country)
+        r.customer_id, r.country, r.azure_subscription_id, r.arm_region, r.reservation_scope,
+        r.product_id, r.sku_id, r.what, r.detail, r.since_at, 1 AS rank
+    FROM remember AS r
+    INNER JOIN covered AS c ON c.customer_id = r.customer_id AND c.country = r.country
+    WHERE c.is_listed OR r.what NOT IN ('listed', 'country_read')
     UNION ALL
     SELECT
         customer_id, country, azure_subscription_id, arm_region, reservation_scope, product_id,

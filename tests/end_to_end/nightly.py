@@ -1,9 +1,11 @@
 """Nightly runs against the sandbox, and what they left in the store, for the tests beside it."""
 
 import asyncio
+import itertools
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -69,17 +71,16 @@ class Night:
         *,
         settings: Settings | None = None,
         progress: Progress | None = None,
+        began: datetime | None = None,
         **narrow: Any,
     ) -> RunReport:
-        """Run on one night (the present one, if none is named)."""
+        """Run on one night (the present one, if none is named), now or from a given time on."""
         if night is not None:
             self.world.night = night
-        return await audit(
-            settings or self.settings,
-            Narrow(**narrow),
-            progress,
-            world=World(environ=self.environ),
-        )
+        world = World(environ=self.environ)
+        if began is not None:
+            world = World(environ=self.environ, now=ticking(began))
+        return await audit(settings or self.settings, Narrow(**narrow), progress, world=world)
 
     @property
     def store(self) -> FolderStore:
@@ -101,6 +102,12 @@ class Night:
 
     def availability_truth(self, night: int) -> dict[Key, tuple[tuple[str, ...], ...]]:
         return availability_of(self.world.availability_truth(night, since=1))
+
+
+def ticking(began: datetime) -> Callable[[], datetime]:
+    """Return a clock that goes on by a millisecond whenever it is read."""
+    ticks = itertools.count()
+    return lambda: began + timedelta(milliseconds=next(ticks))
 
 
 class Remaining(Silent):

@@ -1,0 +1,122 @@
+"""What a listing said when it was last answered, where it is not due: nothing is asked. Pure.
+
+What is remembered stands for the same listing asked now. So it is used only where the
+configuration would ask for nothing else, and it proves nothing: neither news nor departures.
+"""
+
+from collections.abc import Iterable
+
+from auditor.model import Customer, CustomerFound, Listed, Sku
+from auditor.offers import AZURE_PLAN, is_active
+from auditor.scope.due import Due
+from auditor.scope.known import Known
+
+
+def country(known: Known, customer_id: str, due: Due) -> Customer | None:
+    """Return a customer whose billing country is known and not due, else None."""
+    customer = known.customers.get(customer_id)
+    if customer is None or not customer.country:
+        return None
+    read_at = known.countries_read.get(customer_id)
+    return None if due.is_due(f"{customer_id}/country", read_at) else customer
+
+
+def subscriptions(
+    known: Known,
+    customer: Customer,
+    countries: tuple[str, ...],
+    due: Due,
+    *,
+    check_registration: bool,
+) -> CustomerFound | None:
+    """Return what a customer holds if its subscriptions are not due, else None."""
+    customer_id = customer.customer_id
+    listed_at = known.customers_listed.get(customer_id)
+    never_answered = (customer_id, "", "", "") in known.unlisted
+    if never_answered or due.is_due(f"{customer_id}/subscriptions", listed_at):
+        return None
+    azure = known.azure_subscriptions.get(customer_id, {})
+    commerce = known.commerce_subscriptions.get(customer_id, {})
+    if check_registration:
+        plans = {name for name, held in commerce.items() if held.product_id == AZURE_PLAN}
+        unread = {s.plan_id for s in azure.values() if not s.registration_status} & plans
+        if any(is_active(commerce[name].status) for name in unread):
+            return None  # it was listed while nobody asked for registrations
+    return CustomerFound(
+        customer=customer,
+        countries=countries,
+        azure_subscriptions=tuple(azure.values()),
+        commerce_subscriptions=tuple(commerce.values()),
+        is_cached=True,
+    )
+
+
+class CatalogAsListed:
+    """The listings of one country and reservation scope."""
+
+    def __init__(
+        self,
+        known: Known,
+        where: tuple[str, str],
+        due: Due,
+        *,
+        segments: Iterable[str],
+        target_views: tuple[str, ...],
+    ) -> None:
+        self._where = where
+        self._due = due
+        self._listed = known.catalog_listed.get(where, {})
+        self._views = known.views.get(where, {})
+        self._skus = known.skus.get(where, {})
+        self._never_answered = {name for _, c, r, name in known.unlisted if (c, r) == where}
+        self._titles = {s.product_id: s.product_title for s in self._skus.values()}
+        self.of_skus = Listed(segments=tuple(sorted(segments)))
+        """What a SKU list was asked for."""
+        self.of_view = Listed(segments=self.of_skus.segments, views=target_views)
+        """The same of a product list; a product counts for the first view that names it."""
+
+    def products(self, view: str) -> dict[str, str] | None:
+        """Return the titles of a target view's products if it is not due, else None.
+
+        A title is kept with SKUs, so a view with a product that has none is asked.
+        """
+        if self._is_due(f"view:{view}", "", self.of_view):
+            return None
+        found = [product_id for product_id, of in self._views.items() if of == view]
+        if not self._titles.keys() >= set(found):
+            return None
+        return {product_id: self._titles[product_id] for product_id in found}
+
+    def named(self, product_id: str, sku_ids: Iterable[str]) -> str | None:
+        """Return the title of a product outside the views if none of these SKUs is due ('': all).
+
+        Else None: it is asked for by id.
+        """
+        title = self._titles.get(product_id)
+        if title is None or product_id not in self._views:
+            return None
+        fresh = all(
+            self.skus(product_id) is not None if not sku_id else self.sku(product_id, sku_id)
+            for sku_id in sku_ids
+        )
+        return title if fresh else None
+
+    def skus(self, product_id: str) -> tuple[Sku, ...] | None:
+        """Return a product's SKUs if its list is not due, else None."""
+        if product_id not in self._views or self._is_due(product_id, "", self.of_skus):
+            return None
+        return tuple(sku for sku in self._skus.values() if sku.product_id == product_id)
+
+    def sku(self, product_id: str, sku_id: str) -> Sku | None:
+        """Return a SKU that was asked for by id if it is not due, else None."""
+        if self._is_due(product_id, sku_id, self.of_skus):
+            return None
+        return self._skus.get((product_id, sku_id))
+
+    def _is_due(self, listing: str, sku_id: str, wanted: Listed) -> bool:
+        if (listing, sku_id) not in self._listed or listing in self._never_answered:
+            return True
+        listed_at, said = self._listed[listing, sku_id]
+        if (said.segments, said.views) != (wanted.segments, wanted.views):
+            return True
+        return self._due.is_due("/".join((*self._where, listing, sku_id)), listed_at)
