@@ -108,6 +108,9 @@ async def test_two_nights_at_another_server(tmp_path: Path) -> None:
         }
         assert {name: change[name] for name in expected} == expected
         assert_requests(center)
+        assert {a.path for a in center.asked if "/products" in a.path} == {
+            a.path for a in center.asked if "/availabilities" in a.path
+        }, "its catalog, regions in their letter case too, is taken from the store"
 
 
 @pytest.mark.asyncio

@@ -20,6 +20,7 @@ from auditor.sandbox.state import State
 from auditor.scope.buyers import Buyers
 from auditor.scope.catalog import CatalogDiscovery, CatalogRules
 from auditor.scope.customers import CustomerDiscovery, CustomerRules, list_customers
+from auditor.scope.due import EVERY_RUN, Due
 from auditor.scope.known import Known
 from auditor.secret import Secret
 
@@ -87,6 +88,7 @@ class Discovery:
         products: tuple[str, ...] = (),
         also_listed: tuple[str, ...] = (),
         customers: Iterable[CustomerFound] = (),
+        due: Due = EVERY_RUN,
     ) -> CatalogFound:
         """Return what is found of the first country's catalog."""
         rules = CatalogRules(
@@ -94,6 +96,7 @@ class Discovery:
             segments=segments,
             products=products,
             also_listed=also_listed,
+            due=due,
         )
         return await CatalogDiscovery(
             self.api,
@@ -126,6 +129,7 @@ def _with_customers(known: Known, customers: Iterable[CustomerFound]) -> Known:
     people = dict(known.customers)
     azure, commerce = dict(known.azure_subscriptions), dict(known.commerce_subscriptions)
     left, unlisted = set(known.left_subscriptions), set(known.unlisted)
+    listed, read = dict(known.customers_listed), dict(known.countries_read)
     for found in customers:
         name = found.customer.customer_id
         cells |= {
@@ -137,6 +141,10 @@ def _with_customers(known: Known, customers: Iterable[CustomerFound]) -> Known:
             azure[name] = {s.azure_subscription_id: s for s in found.azure_subscriptions}
             commerce[name] = {s.commerce_subscription_id: s for s in found.commerce_subscriptions}
             unlisted = {row for row in unlisted if row[0] != name}
+            read |= {name: AT} if found.is_country_read else {}
+            listed |= {name: AT} if found.listed else {}
+            if not (found.listed or found.is_cached):
+                listed.pop(name, None)
         left |= {(name, one) for one in found.ended}
         left -= {(name, s.azure_subscription_id) for s in found.azure_subscriptions}
         unlisted |= {(name, "", "", one) for one in found.unlisted}
@@ -148,6 +156,8 @@ def _with_customers(known: Known, customers: Iterable[CustomerFound]) -> Known:
         commerce_subscriptions=commerce,
         left_subscriptions=frozenset(left),
         unlisted=frozenset(unlisted),
+        customers_listed=listed,
+        countries_read=read,
     )
 
 
@@ -161,6 +171,10 @@ def _with_catalog(known: Known, found: CatalogFound) -> Known:
     unlisted = {row for row in known.unlisted if row[1:3] != where or row[3] not in answered}
     views: Mapping[str, str] = known.views.get(where, {})
     left = {g.product_id for g in found.gone if not g.sku_id}
+    no_more = {(g.product_id, g.sku_id) for g in found.gone}
+    before = known.catalog_listed.get(where, {})
+    said_so_far = {name: said for name, said in before.items() if name not in no_more}
+    said_so_far |= {name: (AT, said) for name, said in found.listed.items()}
     return msgspec.structs.replace(
         known,
         cells=known.cells | {cell},
@@ -171,6 +185,7 @@ def _with_catalog(known: Known, found: CatalogFound) -> Known:
         },
         gone={**kept, **gone},
         unlisted=frozenset(unlisted | {("", *where, one) for one in found.unlisted}),
+        catalog_listed={**known.catalog_listed, where: said_so_far},
     )
 
 

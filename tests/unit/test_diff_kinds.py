@@ -59,3 +59,40 @@ def test_another_set_of_codes_or_values_is_a_change_and_another_letter_case_is_n
 ) -> None:
     found = kinds(said("restricted", *before), said("restricted", *after))
     assert found == (["restriction_changed"] if is_changed else [])
+
+
+# A SKU list that was not asked --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_cached", [True, False])
+@pytest.mark.parametrize("before", SAID)
+def test_what_an_answer_leaves_out_stays_known_while_its_list_is_not_asked(
+    before: str, *, is_cached: bool
+) -> None:
+    """It may have left the catalog, which is one change and not one for each customer."""
+    where = ("country", "reservation_scope", "product_id", "sku_id")
+    results = bench.compare(
+        cell(),
+        known={"inventory": [{**key(), **SAID[before], **known_since(1)}]},
+        answers={"inventory": [{**key(), **ABSENT, "checked_at": at(2, 1)}]},
+        checks=[settled(key())],
+        proved={"cached_sku": [{name: key()[name] for name in where}] if is_cached else []},
+    )
+    held_back = is_cached and before != "not_in_catalog"
+    seen = (before, at(1, 1)) if held_back else ("not_in_catalog", at(2, 1))
+    assert bench.rows_of(results["inventory"], "verdict", "checked_at") == [seen]
+    assert bool(bench.kinds(results)) == (not is_cached and before != "not_in_catalog")
+
+
+def test_of_a_list_that_was_not_asked_any_other_answer_stands() -> None:
+    where = ("country", "reservation_scope", "product_id", "sku_id")
+    cached = {"cached_sku": [{name: key()[name] for name in where}]}
+    for before in (None, OPEN, ABSENT):
+        results = bench.compare(
+            cell(),
+            known={"inventory": [{**key(), **before, **known_since(1)}] if before else []},
+            answers={"inventory": [{**key(), **SHUT, "checked_at": at(2, 1)}]},
+            checks=[settled(key())],
+            proved=cached,
+        )
+        assert bench.rows_of(results["inventory"], "verdict") == [("restricted",)]

@@ -211,6 +211,55 @@ def test_what_is_remembered_stays_until_it_is_forgotten() -> None:
     ]
 
 
+@pytest.mark.parametrize("is_listed", [True, False])
+@pytest.mark.parametrize("what", ["listed", "country_read"])
+def test_when_it_was_listed_goes_with_what_was_listed(is_listed: bool, what: str) -> None:
+    """P9: of two runs that cross, the rows of one stay, and when that one read them."""
+    before = {"customer_id": ACME, "what": what, "detail": "before", "since_at": at(1)}
+    now = {"customer_id": ACME, "what": what, "detail": "now", "since_at": at(2)}
+    results = bench.compare(
+        cell(country="", is_listed=is_listed),
+        known={"remembered": [before]},
+        proved={"remember": [now]},
+    )
+    expected = ("now", at(2)) if is_listed else ("before", at(1))
+    assert bench.rows_of(results["remembered"], "detail", "since_at") == [expected]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "is_kept"),
+    [
+        ("failed", 400, False),
+        ("failed", 404, False),
+        ("failed", 403, False),
+        ("failed", 503, True),
+        ("failed", 429, True),
+        ("failed", 0, True),
+        ("answered", 404, True),
+    ],
+)
+def test_a_refused_check_makes_its_customers_listing_due(
+    outcome: str, status: int, is_kept: bool
+) -> None:
+    """It asked about what may be no more."""
+    listed = {"customer_id": ACME, "what": "listed", "detail": "{}", "since_at": at(1)}
+    others = [
+        {**listed, "customer_id": BOND},
+        {**listed, "what": "country_read"},
+        {**listed, "customer_id": "", "country": "DE", "product_id": "DZH1"},
+    ]
+    check = {"kind": "inventory", "customer_id": ACME, "country": "DE", "outcome": outcome}
+    results = bench.compare(
+        cell(country=""),
+        cell(),
+        cell(customer_id=BOND, country=""),
+        cell(customer_id=""),
+        checks=[{**check, "http_status": status}],
+        known={"remembered": [listed, *others]},
+    )
+    assert results["remembered"].num_rows == len(others) + is_kept
+
+
 def test_nothing_is_remembered_of_a_cell_that_is_not_covered() -> None:
     unlisted = {"customer_id": BOND, "what": "unlisted", "since_at": at(1)}
     results = bench.compare(

@@ -1,6 +1,6 @@
 """What a run proved beside its answers."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from auditor.model import (
     CheckKind,
     CustomerFound,
     Gone,
+    Listed,
     Outcome,
     Question,
     Reason,
@@ -36,6 +37,7 @@ def proved(
     catalogs: Iterable[CatalogFound] = (),
     covers_catalog: bool = True,
     rules: dict[str, object] | None = None,
+    superseded: Collection[tuple[str, str]] = (),
     **known: object,
 ) -> dict[str, Tuples]:
     """Return the rows of each fact."""
@@ -50,7 +52,7 @@ def proved(
         started_at=AT,
     )
     result = {}
-    for name, table in tables(run, plan).items():
+    for name, table in tables(run, plan, superseded).items():
         assert table.column_names == list(COLUMNS[name])
         result[name] = sorted((tuple(row.values()) for row in table.to_pylist()), key=repr)
     return result
@@ -150,7 +152,68 @@ def test_a_relationship_that_ended_is_remembered_as_never_listed() -> None:
     assert proved(ended)["remember"] == [remembered(ACME, what="unlisted")]
 
 
+def test_a_customer_whose_listings_were_all_answered_is_remembered_as_listed() -> None:
+    types = {"s1": "Software"}
+    of = proved(found(listed=Listed(product_types=types), is_country_read=True))
+    assert of["remember"] == [
+        remembered(ACME, what="country_read"),
+        remembered(ACME, what="listed", detail='{"product_types":{"s1":"Software"}}'),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("customer", "is_forgotten"),
+    [
+        (found(), True),
+        (found(ineligible=Reason.RELATIONSHIP_NOT_RESELLER, countries=(), holds=()), True),
+        (found(is_cached=True), False),
+        (found(failed=Reason.LISTING_FAILED), False),
+        (found(listed=Listed()), False),
+    ],
+)
+def test_what_was_answered_in_part_is_no_listing_any_more(
+    customer: CustomerFound, is_forgotten: bool
+) -> None:
+    """A failed one changes nothing that is known, and stays as old as it is."""
+    of = proved(customer, customers_listed={ACME: BEFORE})
+    assert of["forget"] == ([remembered(ACME, what="listed")] if is_forgotten else [])
+
+
+def test_a_cached_customer_ends_nothing_that_another_run_may_know_better() -> None:
+    """P9: its listing is older than this run."""
+    suspended = azure(status="suspended")
+    cached, asked = found(suspended, is_cached=True), found(suspended, listed=Listed())
+    ended = [(ACME, "*", "a1")]
+    assert proved(cached)["ended"] == ended
+    assert proved(cached, superseded={(ACME, "")})["ended"] == []
+    assert proved(asked, superseded={(ACME, "")})["ended"] == ended
+
+
 # The catalog --------------------------------------------------------------------------------
+
+
+def test_cached_skus_are_named_and_settle_nothing_that_another_run_may_know_better() -> None:
+    cached = frozenset({("DZH1", "0001")})
+    catalogs = [catalog(sku("0001"), sku("0002"), cached=cached)]
+    of = proved(catalogs=catalogs)
+    assert of["cached_sku"] == [(*DE, "DZH1", "0001")]
+    assert [row[3] for row in of["settled_sku"]] == ["0001", "0002"]
+    of = proved(catalogs=catalogs, superseded={("", "DE")})
+    assert [row[3] for row in of["settled_sku"]] == ["0002"]
+    assert [row[3] for row in of["asked_sku"]] == ["0001", "0002"]
+
+
+def test_catalog_listings_are_remembered_by_runs_over_all_customers() -> None:
+    said = Listed(segments=("commercial",), arm_region_names={"0001": "EastUS"})
+    listed = {("DZH1", ""): said, (f"view:{bench.VIEW}", ""): Listed()}
+    of = proved(catalogs=[catalog(views={}, listed=listed)])
+    detail = '{"arm_region_names":{"0001":"EastUS"},"segments":["commercial"]}'
+    assert of["remember"] == [
+        remembered(where=DE, name=("DZH1", ""), what="listed", detail=detail),
+        remembered(where=DE, name=(f"view:{bench.VIEW}", ""), what="listed"),
+    ]
+    narrow = proved(catalogs=[catalog(views={}, listed=listed)], covers_catalog=False)
+    assert narrow["remember"] == []
 
 
 def test_it_is_settled_which_skus_are_asked_and_how() -> None:
@@ -218,6 +281,7 @@ def test_a_gone_product_is_one_event_whatever_the_number_of_its_skus() -> None:
     assert [row[2:5] for row in of["catalog_event"]] == [("DZH1", "", "left_catalog")]
     assert [row[3] for row in of["gone"]] == ["0001", "0002"]
     assert remembered(where=DE, name=("DZH1", ""), what="view") in of["forget"]
+    assert remembered(where=DE, name=("DZH1", ""), what="listed") in of["forget"]
 
 
 def test_a_run_over_some_customers_says_nothing_of_the_catalog() -> None:

@@ -1,0 +1,75 @@
+"""When a listing is asked again."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditor.scope.due import EVERY_RUN, Due
+
+AT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+NAMES = [f"customer {n}" for n in range(3000)]
+
+
+def due(hours_later: float, hours: float = 72, *, in_slices: bool = False) -> Due:
+    return Due(now=AT + hours_later * HOUR, hours=hours, in_slices=in_slices)
+
+
+@pytest.mark.parametrize("in_slices", [False, True])
+def test_what_was_never_answered_is_due(in_slices: bool) -> None:
+    assert due(0, in_slices=in_slices).is_due("x", None)
+
+
+@pytest.mark.parametrize("in_slices", [False, True])
+def test_what_was_answered_in_the_future_is_due(in_slices: bool) -> None:
+    """P32: a clock that jumped back."""
+    assert due(-1, in_slices=in_slices).is_due("x", AT)
+    assert not due(0, in_slices=in_slices).is_due("x", AT)
+
+
+@pytest.mark.parametrize("in_slices", [False, True])
+def test_zero_hours_is_every_run(in_slices: bool) -> None:
+    assert due(0, 0, in_slices=in_slices).is_due("x", AT)
+    assert EVERY_RUN.is_due("x", AT)
+
+
+def test_without_slices_only_the_age_counts() -> None:
+    assert not any(due(71.9).is_due(name, AT) for name in NAMES)
+    assert all(due(72).is_due(name, AT) for name in NAMES)
+
+
+@pytest.mark.parametrize(
+    ("later", "share"), [(1, 1 / 72), (24, 1 / 3), (25, 25 / 72), (71, 71 / 72)]
+)
+def test_in_slices_a_run_asks_the_share_of_its_time(later: float, share: float) -> None:
+    asked = sum(due(later, in_slices=True).is_due(name, AT) for name in NAMES) / len(NAMES)
+    assert asked == pytest.approx(share, abs=0.03)
+
+
+def test_in_slices_nights_ask_different_listings_and_together_all_of_them() -> None:
+    """Also the listings that were all answered on the same first night."""
+    listed_at = dict.fromkeys(NAMES, AT)
+    slices = []
+    for night in (1, 2, 3):
+        tonight = due(24 * night, in_slices=True)
+        slices.append({name for name in NAMES if tonight.is_due(name, listed_at[name])})
+        listed_at |= dict.fromkeys(slices[-1], tonight.now)
+    assert sum(map(len, slices)) == len(set().union(*slices)) == len(NAMES)
+
+
+@given(
+    name=st.text(),
+    steps=st.lists(st.floats(min_value=0.01, max_value=200), max_size=20),
+    hours=st.floats(min_value=0.5, max_value=800),
+)
+def test_nothing_is_used_for_longer_than_its_hours(
+    name: str, steps: list[float], hours: float
+) -> None:
+    now = listed_at = AT
+    for step in steps:
+        now += step * HOUR
+        if Due(now=now, hours=hours, in_slices=True).is_due(name, listed_at):
+            listed_at = now
+        assert now - listed_at < hours * HOUR
