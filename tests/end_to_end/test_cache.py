@@ -1,0 +1,279 @@
+"""Nights with the default `[cache]`, a day apart: what is not asked again does no harm."""
+
+import random
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from nightly import INVENTORY_KEY, Key, Night, nights, ticking
+
+from auditor.run import RunReport, World, foresee
+from auditor.sandbox import Fault, Faults, WorldSize
+from auditor.settings import Cache, Settings
+
+FIRST = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+TINY = WorldSize(customers=8, products=3, regions=2, sizes_per_product=2, licence_products=3)
+CHECKS = ("check_inventory", "customer_availabilities")
+GONE = "not_in_catalog"
+
+
+def cached(night: Night, cache: Cache | None = None) -> Settings:
+    """Return the configuration with the default `[cache]`, or another one."""
+    return msgspec.structs.replace(night.settings, cache=cache or Cache())
+
+
+async def nightly(night: Night, when: int) -> RunReport:
+    began = FIRST + (when - 1) * timedelta(days=1)
+    return await night.run(when, settings=cached(night), began=began)
+
+
+def discovery_calls(night: Night, when: int) -> Counter[str]:
+    """Return the calls of one night's first wave by endpoint, as the server counted them."""
+    records = night.sandbox.log.of(night=when)
+    return Counter(r.endpoint for r in records if r.endpoint not in CHECKS)
+
+
+def listed_on(night: Night, when: int) -> set[str]:
+    """Return the customers whose subscriptions were asked for."""
+    return {record.customer for record in night.sandbox.log.of("subscriptions", night=when)}
+
+
+def assert_asked_customers_are_true(night: Night, when: int) -> None:
+    """What has left the catalog depends on what was audited before; all else is as it is."""
+    asked = listed_on(night, when)
+    truth = {k: v for k, v in night.inventory_truth(when).items() if k[1] in asked}
+    found = {k: v for k, v in night.inventory().items() if k[1] in asked}
+    assert truth
+    for key in truth.keys() | found.keys():
+        if key in truth and key in found:
+            assert found[key] == truth[key]
+        else:
+            assert (truth.get(key) or found[key])[0] == GONE
+
+
+def assert_every_change_is_true(night: Night, report: RunReport, when: int) -> None:
+    nights_of = {
+        row["snapshot_id"]: row["business_date"].day - FIRST.day + 1
+        for row in night.rows("SELECT snapshot_id, business_date FROM snapshot")
+    }
+    ids = ", ".join(f"'{s.snapshot_id}'" for s in report.snapshots)
+    rows = night.rows(
+        f"SELECT * FROM change WHERE subject = 'inventory' AND snapshot_id IN ({ids})"
+    )
+    for row in rows:
+        key = tuple(row[name] for name in INVENTORY_KEY)
+        after = night.inventory_truth(when)[key]
+        assert row["verdict_after"] == after[0]
+        if row["before_snapshot_id"]:
+            # of a subscription that was not to be asked then, the catalog alone can have told
+            earlier = night.inventory_truth(nights_of[row["before_snapshot_id"]])
+            before = earlier.get(key, (GONE, "", ""))
+            assert row["verdict_before"] == before[0]
+            assert before != after
+
+
+def assert_nothing_left_by_itself(night: Night, before: set[Key], when: int) -> None:
+    """Only an answered listing ends a key, and only a departure ends a customer."""
+    here = {
+        customer.customer_id
+        for partner in night.world.partners()
+        for customer in night.world.customers(partner, when)
+    }
+    asked = listed_on(night, when)
+    sold_to = {
+        customer.customer_id
+        for partner in night.world.partners()
+        for customer in night.world.customers(partner, when)
+        if night.world.state(when).is_sold_to(customer)
+    }
+    found = night.inventory().keys()
+    assert {key for key in before if key[1] in sold_to - asked} <= found
+    assert {key[1] for key in found} <= here
+
+
+def there_for_three_nights(night: Night, when: int) -> list[Key]:
+    """Return what was to be found on a night and the two before: for the hours of `[cache]`."""
+    if when < 3:
+        return []
+    nights = [night.inventory_truth(past) for past in (when - 2, when - 1, when)]
+    return [key for key in nights[-1] if all(key in n and n[key][0] != GONE for n in nights)]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("seed", [1, 3, 4])
+async def test_what_is_asked_is_true_and_what_is_not_asked_stays(seed: int, tmp_path: Path) -> None:
+    """Within the hours of `[cache]` everything is found."""
+    async with nights(tmp_path, seed) as night:
+        before: set[Key] = set()
+        for when in (1, 2, 3, 4, 5):
+            report = await nightly(night, when)
+            assert_asked_customers_are_true(night, when)
+            assert_every_change_is_true(night, report, when)
+            assert_nothing_left_by_itself(night, before, when)
+            before = set(night.inventory())
+            assert set(there_for_three_nights(night, when)) <= before
+        everybody = {c for when in (2, 3, 4) for c in listed_on(night, when)}
+        asked = [listed_on(night, when) for when in (1, 2, 3, 4)]
+        assert everybody >= asked[0] & {key[1] for key in night.inventory_truth(4)}
+        assert all(len(some) < len(asked[0]) for some in asked[1:])
+
+
+@pytest.mark.asyncio
+async def test_a_second_night_asks_at_most_four_tenths_of_the_first(tmp_path: Path) -> None:
+    """Counted where the calls arrive, at the default `[cache]`."""
+    size = WorldSize(customers=150, products=2, regions=2, sizes_per_product=1, licence_products=2)
+    async with nights(tmp_path, 1, size=size) as night:
+        for when in (1, 2, 3):
+            await nightly(night, when)
+        first, *later = (discovery_calls(night, when).total() for when in (1, 2, 3))
+        assert all(calls <= 0.4 * first for calls in later)
+
+
+@pytest.mark.asyncio
+async def test_a_customer_that_left_is_gone_at_once(tmp_path: Path) -> None:
+    """P5: the customer list itself is always asked."""
+    async with nights(tmp_path, 3) as night:
+        await nightly(night, 1)
+        [leaver] = sorted({key[1] for key in night.inventory()})[:1]
+        night.world.state(2).absent.add(leaver)
+        await nightly(night, 2)
+        assert leaver not in listed_on(night, 2)
+        assert leaver not in {key[1] for key in night.inventory()}
+        rows = night.rows(f"SELECT DISTINCT status FROM latest_cell WHERE customer_id = '{leaver}'")
+        assert [row["status"] for row in rows] == ["left"]
+
+
+@pytest.mark.asyncio
+async def test_a_customer_that_cannot_be_listed_is_failed_coverage_and_never_an_empty_one(
+    tmp_path: Path,
+) -> None:
+    """P2: with and without a first night on which it could be."""
+    async with nights(tmp_path, 3) as night:
+        await nightly(night, 1)
+        before = night.inventory()
+        await night.run(1, settings=cached(night), began=FIRST + 24 * HOUR)
+        due = min(listed_on(night, 1))
+        night.sandbox.log.clear()
+        night.sandbox.faults = Faults((Fault(endpoint="subscriptions", status=503),))
+        await night.run(1, settings=cached(night), began=FIRST + 144 * HOUR)
+        assert due in listed_on(night, 1)
+        assert night.inventory() == before
+        failed = night.rows(
+            "SELECT DISTINCT customer_id FROM latest_cell WHERE status = 'failed' AND country <> ''"
+        )
+        assert {row["customer_id"] for row in failed} >= {key[1] for key in before}
+        night.sandbox.faults = Faults()
+        night.sandbox.log.clear()
+        await night.run(1, settings=cached(night), began=FIRST + 145 * HOUR)
+        assert listed_on(night, 1) >= {key[1] for key in before}, "it stays due"
+        assert night.inventory() == before
+
+
+# An unchanged world --------------------------------------------------------------------------
+
+DESCRIBING = ("customer", "azure_subscription", "commerce_subscription", "sku")
+
+
+def state_of(night: Night) -> list[object]:
+    """Return everything that is known, without when it was."""
+    described = [
+        sorted(
+            str({k: v for k, v in row.items() if k != "snapshot_id"})
+            for row in night.rows(f"SELECT * FROM current_{relation}")
+        )
+        for relation in DESCRIBING
+    ]
+    return [night.inventory(), night.availability(), *described]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+async def test_in_an_unchanged_world_any_sequence_of_runs_leaves_what_one_leaves(
+    seed: int, tmp_path: Path
+) -> None:
+    """And makes no change, whatever was asked again and whatever was not."""
+    draw = random.Random(seed)  # noqa: S311 - a repeatable sequence
+    caches = (Cache(), Cache(subscriptions=30, catalog=40, billing_country=50), Cache(catalog=0))
+    async with nights(tmp_path, seed, size=TINY) as night:
+        await night.run(1, began=FIRST)
+        once = state_of(night)
+        customers = sorted({key[1] for key in night.inventory()})
+        countries = sorted({key[2] for key in night.inventory()})
+        began = FIRST
+        for _ in range(5):
+            began += draw.choice([1, 5, 21, 24, 26, 48, 73, 800]) * HOUR
+            one = {"customers": (draw.choice(customers),)}
+            narrow: dict[str, Any] = draw.choice(  # as `Night.run`
+                [{}, {}, {}, one, {"countries": (draw.choice(countries),)}]
+            )
+            settings = cached(night, draw.choice(caches))
+            report = await night.run(1, settings=settings, began=began, **narrow)
+            assert report.exit == 0
+            assert {kind for s in report.snapshots for kind in s.changes} == set()
+            assert state_of(night) == once
+
+
+# Runs on demand, and what is foreseen --------------------------------------------------------
+
+
+@pytest.mark.asyncio
+async def test_a_named_customer_is_asked_anew_and_the_catalog_is_taken_while_it_is_young(
+    tmp_path: Path,
+) -> None:
+    async with nights(tmp_path, 3) as night:
+        await nightly(night, 1)
+        settings, chosen = cached(night), min(key[1] for key in night.inventory())
+        for hours, catalog in ((6, set()), (21, {"products", "skus"})):
+            night.sandbox.log.clear()
+            began = FIRST + hours * HOUR
+            await night.run(1, settings=settings, began=began, customers=(chosen,))
+            records = night.sandbox.log.of()
+            assert {r.customer for r in records if r.api_class == "customers"} <= {"", chosen}
+            calls = {r.endpoint for r in records}
+            assert {"customer", "subscriptions", "entitlements", "registration"} <= calls
+            assert calls & {"products", "skus"} == catalog
+            assert night.inventory() == night.inventory_truth(1)
+
+
+@pytest.mark.asyncio
+async def test_what_a_run_on_demand_has_listed_is_not_listed_again_that_night(
+    tmp_path: Path,
+) -> None:
+    async with nights(tmp_path, 3) as night:
+        await nightly(night, 1)
+        chosen = min(key[1] for key in night.inventory())
+        settings = cached(night)
+        began = FIRST + 73 * HOUR
+        await night.run(1, settings=settings, began=began, customers=(chosen,))
+        night.sandbox.log.clear()
+        await night.run(1, settings=settings, began=began + HOUR / 60)
+        assert chosen not in listed_on(night, 1)
+        assert len(listed_on(night, 1)) > 10
+
+
+@pytest.mark.asyncio
+async def test_settings_that_ask_for_more_are_asked_for_at_once(tmp_path: Path) -> None:
+    """As if nothing had been listed before: registrations, and a view."""
+    async with nights(tmp_path, 4) as night:
+        unchecked = night.scoped(check_registration=False, target_views=())
+        await night.run(1, settings=msgspec.structs.replace(unchecked, cache=Cache()), began=FIRST)
+        assert night.sandbox.log.of("registration", "products") == []
+        await night.run(1, settings=cached(night), began=FIRST + HOUR)
+        assert night.inventory() == night.inventory_truth(1)
+
+
+@pytest.mark.asyncio
+async def test_the_plan_counts_what_would_really_be_asked(tmp_path: Path) -> None:
+    async with nights(tmp_path, 3) as night:
+        await nightly(night, 1)
+        world = World(environ=night.environ, now=ticking(FIRST + 24 * HOUR))
+        foreseen = await foresee(cached(night), world=world)
+        night.sandbox.log.clear()
+        await night.run(1, settings=cached(night), began=FIRST + 24 * HOUR)
+        calls = sum(line.calls for line in foreseen.lines if line.wave == 1)
+        assert calls == discovery_calls(night, 1).total()
+        assert {"subscriptions", "skus"} <= discovery_calls(night, 1).keys()
