@@ -40,6 +40,13 @@ def test_a_licence_names_product_and_sku_and_is_no_azure_plan() -> None:
     assert not offers.is_licence(held("l", offer="DG7G:0001:X", product_type="Software"))
 
 
+def test_what_only_its_type_tells_from_a_licence_is_remembered_with_it() -> None:
+    assert offers.is_other_by_type(held("l", offer="DG7G:0001:X", product_type="Software"))
+    assert not offers.is_other_by_type(licence("l"))
+    assert not offers.is_other_by_type(plan())
+    assert not offers.is_other_by_type(held("l", offer="MS-AZR-0145P", product_type="Azure"))
+
+
 def test_a_legacy_licence_names_none() -> None:
     assert offers.is_legacy_licence(held("l", offer="796b6b5f-613c-4e24-a17c-eba730d49c02"))
     assert offers.is_legacy_licence(held("l"))
