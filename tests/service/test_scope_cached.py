@@ -246,6 +246,19 @@ async def test_a_due_sku_list_of_a_product_that_is_no_more_is_a_departure() -> N
 
 
 @pytest.mark.asyncio
+async def test_a_named_product_that_its_view_names_no_more_is_asked_by_id() -> None:
+    """Its SKU list is not due, its view is."""
+    async with discovering() as discovery:
+        left = product_of(discovery)
+        known = await first_catalog(discovery, products=(left,))
+        discovery.world.state(2).products_out[left] = 2
+        del known.catalog_listed[discovery.country, "AzurePlan"][f"view:{VIEW}", ""]
+        found = await discovery.catalog(known, products=(left,), due=NOT_DUE)
+        assert [record.endpoint for record in discovery.asked()] == ["products", "product"]
+        assert (left, "") in {(each.product_id, each.sku_id) for each in found.gone}
+
+
+@pytest.mark.asyncio
 async def test_a_product_that_left_is_listed_anew_when_it_returns() -> None:
     async with discovering() as discovery:
         known = await first_catalog(discovery)
