@@ -1,5 +1,6 @@
 """Nights with the default `[cache]`, a day apart: what is not asked again does no harm."""
 
+import asyncio
 import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from nightly import INVENTORY_KEY, Key, Night, nights, ticking
+from nightly import INVENTORY_KEY, Key, Night, Remaining, nights, ticking
 
 from auditor.run import RunReport, World, foresee
 from auditor.sandbox import Fault, Faults, WorldSize
@@ -109,7 +110,7 @@ async def test_what_is_asked_is_true_and_what_is_not_asked_stays(seed: int, tmp_
     """Within the hours of `[cache]` everything is found."""
     async with nights(tmp_path, seed) as night:
         before: set[Key] = set()
-        for when in (1, 2, 3, 4, 5):
+        for when in (1, 2, 3, 4):
             report = await nightly(night, when)
             assert_asked_customers_are_true(night, when)
             assert_every_change_is_true(night, report, when)
@@ -253,6 +254,42 @@ async def test_what_a_run_on_demand_has_listed_is_not_listed_again_that_night(
         await night.run(1, settings=settings, began=began + HOUR / 60)
         assert chosen not in listed_on(night, 1)
         assert len(listed_on(night, 1)) > 10
+
+
+@pytest.mark.asyncio
+async def test_a_cached_listing_drops_nothing_that_a_run_on_demand_has_found_since(
+    tmp_path: Path,
+) -> None:
+    """P9: its answers are older than the nightly run, and its listing newer than the cached one."""
+    released = asyncio.Event()
+
+    async def hold(_: float) -> None:
+        await released.wait()
+
+    async with nights(tmp_path, 3, sleep=hold) as night:
+        owner, azure = next(night.world.state(1).audited_azure())
+        night.world.state(1).statuses[azure.azure_subscription_id] = "suspended"
+        await nightly(night, 1)
+        del night.world.state(1).statuses[azure.azure_subscription_id]
+        slow = next(key for key in night.availability() if key[1] != owner.customer_id)
+        night.sandbox.faults = Faults(
+            (Fault(endpoint="customer_availabilities", customer=slow[1], delay_s=1.0),)
+        )
+        night.sandbox.log.clear()
+        held = len({key[:5] for key in night.availability() if key[1] == slow[1]})
+        remaining, began = Remaining(len(night.settings.partner)), FIRST + HOUR
+        later = asyncio.create_task(
+            night.run(1, settings=cached(night), progress=remaining, began=began)
+        )
+        await remaining.only(held)
+        assert owner.customer_id not in listed_on(night, 1)
+        await night.run(
+            1, settings=cached(night), began=began - HOUR / 60, customers=(owner.customer_id,)
+        )
+        released.set()
+        await later
+        assert azure.azure_subscription_id in {key[3] for key in night.inventory()}
+        assert night.inventory() == night.inventory_truth(1)
 
 
 @pytest.mark.asyncio
