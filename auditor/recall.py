@@ -53,7 +53,7 @@ def recall(store: FolderStore, partner_tenant_id: str, cells: Mapping[Cell, Prev
     for sku in rows.of("sku", Sku):
         where = (sku.country, sku.reservation_scope)
         known.skus.setdefault(where, {})[sku.name] = _in_its_case(sku, said)
-    return _remembering(known, remembered)
+    return _with_listings(_remembering(known, remembered), remembered)
 
 
 def _name(row: Row) -> tuple[str, ...]:
@@ -96,9 +96,6 @@ def _remembering(known: Known, remembered: Iterable[Row]) -> Known:
     views: dict[tuple[str, str], dict[str, str]] = {}
     learned: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {}
     is_route_gone = False
-    customers_listed: dict[str, datetime] = {}
-    countries_read: dict[str, datetime] = {}
-    catalog_listed: dict[tuple[str, str], dict[tuple[str, str], tuple[datetime, Listed]]] = {}
     for row in remembered:
         where = (row["country"], row["reservation_scope"])
         name = (row["product_id"], row["sku_id"])
@@ -119,14 +116,8 @@ def _remembering(known: Known, remembered: Iterable[Row]) -> Known:
             case "unlisted":
                 listing = row["product_id"] or row["azure_subscription_id"]
                 unlisted.add((row["customer_id"], *where, listing))
-            case "listed" if row["customer_id"]:
-                customers_listed[row["customer_id"]] = row["since_at"]
-            case "listed":
-                catalog_listed.setdefault(where, {})[name] = (row["since_at"], _said(row))
-            case "country_read":
-                countries_read[row["customer_id"]] = row["since_at"]
             case _:
-                pass  # `awaited` is the diff's own
+                pass  # when it was listed is told below; `awaited` is the diff's own
     return msgspec.structs.replace(
         known,
         gone=gone,
@@ -136,7 +127,25 @@ def _remembering(known: Known, remembered: Iterable[Row]) -> Known:
         views=views,
         learned=learned,
         is_route_gone=is_route_gone,
-        customers_listed=customers_listed,
-        countries_read=countries_read,
-        catalog_listed=catalog_listed,
+    )
+
+
+def _with_listings(known: Known, remembered: Iterable[Row]) -> Known:
+    """Return what is known with when it was listed."""
+    customers: dict[str, datetime] = {}
+    countries: dict[str, datetime] = {}
+    catalog: dict[tuple[str, str], dict[tuple[str, str], tuple[datetime, Listed]]] = {}
+    for row in remembered:
+        match row["what"]:
+            case "listed" if row["customer_id"]:
+                customers[row["customer_id"]] = row["since_at"]
+            case "listed":
+                of = catalog.setdefault((row["country"], row["reservation_scope"]), {})
+                of[row["product_id"], row["sku_id"]] = (row["since_at"], _said(row))
+            case "country_read":
+                countries[row["customer_id"]] = row["since_at"]
+            case _:
+                pass
+    return msgspec.structs.replace(
+        known, customers_listed=customers, countries_read=countries, catalog_listed=catalog
     )

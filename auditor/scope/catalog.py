@@ -10,16 +10,16 @@ from datetime import datetime
 
 import msgspec
 
-from auditor.errors import Bug, Does, NotFound, PartnerCenterError, Unauthorized
+from auditor.errors import Does, NotFound, PartnerCenterError, Unauthorized
 from auditor.fan_out import fan_out
 from auditor.model import CatalogFound, ForbiddenListing, Gone, Listed, Sku
 from auditor.partner_center import wire
 from auditor.partner_center.client import PartnerCenter
-from auditor.scope import nouns
 from auditor.scope.as_listed import CatalogAsListed
 from auditor.scope.buyers import Buyers
 from auditor.scope.due import EVERY_RUN, Due
 from auditor.scope.known import Known
+from auditor.scope.sku_lists import Product, SkuLists, Skus, departure
 
 
 class CatalogRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,31 +32,6 @@ class CatalogRules(msgspec.Struct, frozen=True, kw_only=True):
     also_listed: tuple[str, ...] = ()
     """Products whose SKUs are listed though no inventory check is asked for them."""
     due: Due = EVERY_RUN
-
-
-class _Product(msgspec.Struct, frozen=True, kw_only=True):
-    product_id: str
-    title: str
-    view: str
-    is_new: bool
-    by_customer: bool = False
-    """Shown to customers, and by country to nobody."""
-    is_cached: bool = False
-    """Its product list, or the product itself, is not due and was not asked for."""
-
-
-class _Skus(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one product's SKU list."""
-
-    product: _Product
-    skus: tuple[Sku, ...] = ()
-    carried: tuple[Sku, ...] = ()
-    gone: tuple[Gone, ...] = ()
-    is_answered: bool = False
-    is_cached: bool = False
-    """The list is not due and was not asked for."""
-    is_missing: bool = False
-    """Not found: there may be no such product any more."""
 
 
 class CatalogDiscovery:
@@ -81,7 +56,7 @@ class CatalogDiscovery:
         self._at_once = at_once
         self._buyers = buyers
         self._is_known = known.holds("", country)
-        where = (country, reservation_scope)
+        where = self._where = (country, reservation_scope)
         self._known_skus = known.skus.get(where, {})
         self._known_views = known.views.get(where, {})
         self._known_learned = known.learned.get(where, {})
@@ -99,7 +74,16 @@ class CatalogDiscovery:
             segments=rules.segments,
             target_views=rules.target_views,
         )
-        self._listed: dict[tuple[str, str], Listed] = {}
+        self._sku_lists = SkuLists(
+            api,
+            known,
+            self._as_listed,
+            where=where,
+            segments=rules.segments,
+            buyers=buyers,
+            pass_over=self._pass_over,
+        )
+        self._views_listed: dict[tuple[str, str], Listed] = {}
 
     async def find(self) -> CatalogFound:
         """Return the catalog as far as it can be told, and what has left it.
@@ -107,7 +91,7 @@ class CatalogDiscovery:
         Raises:
             Unauthorized: the product list itself is refused, so the partner is out.
         """
-        products: dict[str, _Product] = {}
+        products: dict[str, Product] = {}
         failed_views: set[str] = set()
         forbidden_views: set[str] = set()
         for view in self._rules.target_views:
@@ -134,7 +118,7 @@ class CatalogDiscovery:
         answered: set[str] = set()
         cached: set[tuple[str, str]] = set()
         new: set[tuple[str, str]] = set()
-        lists = fan_out(self._to_list(products), self._skus_of, at_once=self._at_once)
+        lists = fan_out(self._to_list(products), self._sku_lists.of, at_once=self._at_once)
         async for found in lists:
             product_id = found.product.product_id
             skus.extend(found.skus)
@@ -178,7 +162,7 @@ class CatalogDiscovery:
         )
 
     async def _list_view(
-        self, view: str, products: dict[str, _Product], failed: set[str], forbidden: set[str]
+        self, view: str, products: dict[str, Product], failed: set[str], forbidden: set[str]
     ) -> None:
         """Add the products of one target view; of several segments, all that are allowed."""
         allowed = False
@@ -199,10 +183,10 @@ class CatalogDiscovery:
         if not allowed:
             forbidden.add(view)
         elif view not in failed:
-            self._listed[f"view:{view}", ""] = self._as_listed.of_view
+            self._views_listed[f"view:{view}", ""] = self._as_listed.of_view
 
     def _wholly_listed(
-        self, products: dict[str, _Product], failed: Container[str]
+        self, products: dict[str, Product], failed: Container[str]
     ) -> dict[tuple[str, str], Listed]:
         """Return what is remembered as answered.
 
@@ -212,9 +196,10 @@ class CatalogDiscovery:
         views = self._known_views | {p.product_id: p.view for p in products.values()}
         short = {(f"view:{view}", "") for product_id, view in views.items() if product_id in failed}
         short |= {(f"view:{view}", "") for view, _ in self._forbidden}
-        return {name: said for name, said in self._listed.items() if name not in short}
+        of_views = {n: said for n, said in self._views_listed.items() if n not in short}
+        return of_views | self._sku_lists.listed
 
-    def _add_named(self, products: dict[str, _Product]) -> None:
+    def _add_named(self, products: dict[str, Product]) -> None:
         """Add the products outside the views that the configuration names and that are not due."""
         named = {(product_id, "") for product_id in self._rules.also_listed} | self._named
         for product_id in sorted({product_id for product_id, _ in named} - products.keys()):
@@ -239,7 +224,7 @@ class CatalogDiscovery:
 
     def _add(
         self,
-        products: dict[str, _Product],
+        products: dict[str, Product],
         read: wire.Product,
         view: str,
         *,
@@ -251,7 +236,7 @@ class CatalogDiscovery:
             and read.id not in self._known_views
             and (read.id, "") not in self._known_gone
         )
-        product = _Product(
+        product = Product(
             product_id=read.id,
             title=read.title,
             view=view,
@@ -263,7 +248,7 @@ class CatalogDiscovery:
     def _never_answered(self, listing: str) -> bool:
         return not self._is_known or listing in self._unlisted_before
 
-    def _product_never_answered(self, product: _Product) -> bool:
+    def _product_never_answered(self, product: Product) -> bool:
         """Tell whether a product's SKUs, when they are listed at last, are no news."""
         if product.product_id in self._unlisted_before:
             return True
@@ -281,7 +266,7 @@ class CatalogDiscovery:
         return sorted((in_views - gone | named) - set(products))
 
     async def _confirm(
-        self, product_id: str, products: dict[str, _Product], gone: list[Gone], failed: set[str]
+        self, product_id: str, products: dict[str, Product], gone: list[Gone], failed: set[str]
     ) -> None:
         """Ask for one product by id: still there, gone, or not to be known today."""
         view = self._known_views.get(product_id, "")
@@ -309,88 +294,19 @@ class CatalogDiscovery:
         return await self._buyers.product(product_id), True
 
     def _gone_with_product(self, product_id: str, at: datetime | None) -> Iterable[Gone]:
-        yield self._gone(product_id, "", at)
+        yield departure(self._where, (product_id, ""), at)
         for known in self._known_skus.values():
             if known.product_id == product_id:
-                gone = self._gone(product_id, known.sku_id, at)
+                gone = departure(self._where, known.name, at)
                 yield msgspec.structs.replace(gone, with_product=True)
 
-    def _gone(self, product_id: str, sku_id: str, at: datetime | None) -> Gone:
-        if at is None:
-            raise Bug("a reply that came to no request")
-        return Gone(
-            country=self._country,
-            reservation_scope=self._scope,
-            product_id=product_id,
-            sku_id=sku_id,
-            at=at,
-        )
-
-    def _to_list(self, products: dict[str, _Product]) -> list[_Product]:
+    def _to_list(self, products: dict[str, Product]) -> list[Product]:
         """Return the products whose SKUs are listed: not those of which only SKUs are named."""
         listed = {product_id for product_id, sku_id in self._named if not sku_id}
         listed |= set(self._rules.also_listed)
         return [p for p in products.values() if p.view or p.product_id in listed]
 
-    async def _skus_of(self, product: _Product) -> _Skus:
-        as_listed = self._as_listed.skus(product.product_id)
-        if as_listed is None:
-            return await self._list_skus(product)
-        return _Skus(product=product, skus=as_listed, is_answered=True, is_cached=True)
-
-    async def _list_skus(self, product: _Product) -> _Skus:
-        product_id = product.product_id
-        before = {s.name: s for s in self._known_skus.values() if s.product_id == product_id}
-        listed: dict[tuple[str, str], Sku] = {}
-        is_answered = is_missing = False
-        for segment in ("",) if product.by_customer else self._rules.segments or ("",):
-            try:
-                reads = await self._skus(product, segment)
-            except NotFound:
-                is_missing = True
-                continue  # not in this segment
-            except PartnerCenterError as refusal:
-                if Does.PASSED_OVER not in refusal.does:
-                    return _Skus(product=product, carried=tuple(before.values()))
-                self._pass_over(product.view, segment, refusal)
-                continue
-            listed |= {s.name: s for s in (self._sku(product, r) for r in reads)}
-            is_answered = True
-        if not is_answered:
-            return _Skus(product=product, carried=tuple(before.values()), is_missing=is_missing)
-        gone: list[Gone] = []
-        carried: list[Sku] = []
-        for name in sorted(before.keys() - listed.keys()):
-            try:
-                read = await self._known_sku(product, name)
-            except PartnerCenterError as refusal:
-                if Does.LEFT_CATALOG in refusal.does:
-                    gone.append(self._gone(*name, refusal.sent_at))
-                else:
-                    carried.append(before[name])
-            else:
-                listed[name] = self._sku(product, read)
-        if not carried:
-            self._listed[product_id, ""] = self._said(listed.values())
-        return _Skus(
-            product=product,
-            skus=tuple(listed.values()),
-            carried=tuple(carried),
-            gone=tuple(gone),
-            is_answered=True,
-        )
-
-    async def _skus(self, product: _Product, segment: str) -> tuple[wire.Sku, ...]:
-        if product.by_customer:
-            return await self._buyers.skus(product.product_id)
-        return await self._api.skus(self._country, product.product_id, segment, self._scope)
-
-    async def _known_sku(self, product: _Product, name: tuple[str, str]) -> wire.Sku:
-        if product.by_customer:
-            return await self._buyers.sku(*name)
-        return await self._api.sku(self._country, *name, self._scope)
-
-    def _new(self, found: _Skus) -> set[tuple[str, str]]:
+    def _new(self, found: Skus) -> set[tuple[str, str]]:
         """Return the SKUs that an answered listing names for the first time, as news."""
         product = found.product
         was_listed = product.is_new or (
@@ -403,7 +319,7 @@ class CatalogDiscovery:
 
     async def _named_skus(
         self,
-        products: dict[str, _Product],
+        products: dict[str, Product],
         answered: set[str],
         gone: list[Gone],
         failed: set[str],
@@ -420,29 +336,19 @@ class CatalogDiscovery:
                 cached.add(as_listed.name)
                 found.append(as_listed)
                 continue
-            product = products.get(product_id) or _Product(
+            product = products.get(product_id) or Product(
                 product_id=product_id, title="", view="", is_new=False
             )
             try:
-                read = await self._api.sku(self._country, product_id, sku_id, self._scope)
+                found.append(await self._sku_lists.named(product, sku_id))
             except PartnerCenterError as refusal:
                 name = (product_id, sku_id)
                 if Does.LEFT_CATALOG not in refusal.does:
                     failed.add(product_id)
                 elif name in self._known_skus and name not in left:
-                    gone.append(self._gone(*name, refusal.sent_at))
-                continue
-            found.append(self._sku(product, read))
-            self._listed[product_id, sku_id] = self._said(found[-1:])
+                    gone.append(departure(self._where, name, refusal.sent_at))
         return found
 
-    def _said(self, skus: Iterable[Sku]) -> Listed:
-        names = {s.sku_id: s.arm_region_name for s in skus if s.arm_region_name != s.region}
-        return msgspec.structs.replace(self._as_listed.of_skus, arm_region_names=names)
 
-    def _sku(self, product: _Product, read: wire.Sku) -> Sku:
-        return nouns.sku(self._partner_tenant_id, self._country, self._scope, product.title, read)
-
-
-def _cached(product_id: str, title: str, view: str) -> _Product:
-    return _Product(product_id=product_id, title=title, view=view, is_new=False, is_cached=True)
+def _cached(product_id: str, title: str, view: str) -> Product:
+    return Product(product_id=product_id, title=title, view=view, is_new=False, is_cached=True)

@@ -215,6 +215,20 @@ async def test_a_product_list_that_was_not_confirmed_is_asked_again() -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_view_of_which_a_segment_is_not_for_us_is_asked_in_every_run() -> None:
+    """400030: what is forbidden is told in every run; the SKU lists need not be asked for that."""
+    segments = ("commercial", "government")
+    async with discovering() as discovery:
+        first = await discovery.catalog(segments=segments)
+        assert first.forbidden
+        known = discovery.remembered(catalog=first)
+        discovery.quiet_night()
+        found = await discovery.catalog(known, segments=segments, due=NOT_DUE)
+        assert {record.endpoint for record in discovery.asked()} == {"products"}
+        assert [f.view for f in found.forbidden] == [VIEW]
+
+
+@pytest.mark.asyncio
 async def test_a_sku_that_could_not_be_confirmed_leaves_its_list_due() -> None:
     async with discovering() as discovery:
         known = await first_catalog(discovery)
