@@ -16,7 +16,7 @@ from auditor.sandbox.sending import DOUBLED
 REFUSED = (
     *((400, code) for code in ("800011", "800012", "800013", "800030", "900314", "900118")),
     *((403, code) for code in ("900329", "20002", "2032")),
-    *((401, "900421"), (404, "1000"), (409, "new"), (200, "400072")),
+    *((401, "900421"), (404, "60003"), (409, "new"), (200, "400072")),
 )
 """To the inventory checks of one customer each: no item is to blame."""
 
