@@ -18,7 +18,7 @@ def country(known: Known, customer_id: str, due: Due) -> Customer | None:
     if customer is None or not customer.country:
         return None
     read_at = known.countries_read.get(customer_id)
-    return None if due.is_due(f"{customer_id}/country", read_at) else customer
+    return None if due.is_due(customer_id, read_at) else customer
 
 
 def subscriptions(
@@ -33,7 +33,7 @@ def subscriptions(
     customer_id = customer.customer_id
     listed_at = known.customers_listed.get(customer_id)
     never_answered = (customer_id, "", "", "") in known.unlisted
-    if never_answered or due.is_due(f"{customer_id}/subscriptions", listed_at):
+    if never_answered or due.is_due(customer_id, listed_at):
         return None
     azure = known.azure_subscriptions.get(customer_id, {})
     commerce = known.commerce_subscriptions.get(customer_id, {})
@@ -64,8 +64,8 @@ class CatalogAsListed:
         target_views: tuple[str, ...],
     ) -> None:
         self._where = where
-        self._due = due
         self._listed = known.catalog_listed.get(where, {})
+        self._due = due.among("/".join((*where, *name)) for name in self._listed)
         self._views = known.views.get(where, {})
         self._skus = known.skus.get(where, {})
         self._never_answered = {name for _, c, r, name in known.unlisted if (c, r) == where}

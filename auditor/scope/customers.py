@@ -102,6 +102,8 @@ class CustomerDiscovery:
         self._known = known
         self._rules = rules
         self._at_once = at_once
+        self._subscriptions_due = rules.subscriptions_due.among(known.customers_listed)
+        self._country_due = rules.country_due.among(known.countries_read)
         self.refusal: PartnerCenterError | None = None
         """Why a customer asked for by id could not be read, the last time that happened."""
 
@@ -131,8 +133,7 @@ class CustomerDiscovery:
             country = self._known.country_of(entry.id.lower())
             customer = nouns.customer(self._known.partner_tenant_id, entry, country)
             if self._rules.own_country and customer.relationship in {"", RESELLER}:
-                due = self._rules.country_due
-                before = as_listed.country(self._known, customer.customer_id, due)
+                before = as_listed.country(self._known, customer.customer_id, self._country_due)
                 if before is not None:
                     return await self._in_scope(_filled(customer, before))
                 try:
@@ -212,7 +213,7 @@ class CustomerDiscovery:
             self._known,
             customer,
             countries,
-            self._rules.subscriptions_due,
+            self._subscriptions_due,
             check_registration=self._rules.check_registration,
         )
         if cached is not None:

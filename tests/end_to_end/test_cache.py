@@ -126,7 +126,7 @@ async def test_what_is_asked_is_true_and_what_is_not_asked_stays(seed: int, tmp_
 @pytest.mark.asyncio
 async def test_a_second_night_asks_at_most_four_tenths_of_the_first(tmp_path: Path) -> None:
     """Counted where the calls arrive, at the default `[cache]`."""
-    size = WorldSize(customers=150, products=2, regions=2, sizes_per_product=1, licence_products=2)
+    size = WorldSize(customers=100, products=2, regions=2, sizes_per_product=1, licence_products=2)
     async with nights(tmp_path, 1, size=size) as night:
         for when in (1, 2, 3):
             await nightly(night, when)

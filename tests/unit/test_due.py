@@ -14,7 +14,7 @@ NAMES = [f"customer {n}" for n in range(3000)]
 
 
 def due(hours_later: float, hours: float = 72, *, in_slices: bool = False) -> Due:
-    return Due(now=AT + hours_later * HOUR, hours=hours, in_slices=in_slices)
+    return Due(now=AT + hours_later * HOUR, hours=hours, in_slices=in_slices).among(NAMES)
 
 
 @pytest.mark.parametrize("in_slices", [False, True])
@@ -45,7 +45,19 @@ def test_without_slices_only_the_age_counts() -> None:
 )
 def test_in_slices_a_run_asks_the_share_of_its_time(later: float, share: float) -> None:
     asked = sum(due(later, in_slices=True).is_due(name, AT) for name in NAMES) / len(NAMES)
-    assert asked == pytest.approx(share, abs=0.03)
+    assert asked == pytest.approx(share, abs=1 / len(NAMES))
+
+
+def test_a_small_portfolio_is_shared_out_as_evenly() -> None:
+    few = NAMES[:30]
+    tonight = due(24, in_slices=True).among(few)
+    assert sum(tonight.is_due(name, AT) for name in few) == 10
+
+
+def test_a_newcomer_moves_the_others_by_little() -> None:
+    before = due(24, in_slices=True)
+    after = before.among([*NAMES, "a newcomer"])
+    assert max(abs(before.turns[name] - after.turns[name]) for name in NAMES) < 1 / len(NAMES)
 
 
 def test_in_slices_nights_ask_different_listings_and_together_all_of_them() -> None:
@@ -70,6 +82,6 @@ def test_nothing_is_used_for_longer_than_its_hours(
     now = listed_at = AT
     for step in steps:
         now += step * HOUR
-        if Due(now=now, hours=hours, in_slices=True).is_due(name, listed_at):
+        if Due(now=now, hours=hours, in_slices=True).among([name]).is_due(name, listed_at):
             listed_at = now
         assert now - listed_at < hours * HOUR
