@@ -171,13 +171,13 @@ class Transport:
 
     async def _send(self, request: Request, call: _Call) -> Reply:
         while True:
-            async with self._pacer.slot(request.api_class, request.customer_id):
+            async with self._pacer.slot(request.api_class, request.customer_id) as turn:
                 left = self._left()
                 if left is not None and left <= 0:
                     return call.given_up()
                 got = call.received = await self._attempt(request, call)
                 if got.status == TOO_MANY_REQUESTS:
-                    self._count_wait(request, call)
+                    turn.throttled(self._wait_as_told(call))
             if got.status == TOO_MANY_REQUESTS:
                 if call.waited_s > retry.LONGEST_WAIT_S or call.throttled > retry.MOST_WAITS:
                     return call.reply("throttled")
@@ -187,13 +187,14 @@ class Transport:
             elif not await self._back_off(request, call):
                 return call.reply()
 
-    def _count_wait(self, request: Request, call: _Call) -> None:
+    def _wait_as_told(self, call: _Call) -> float:
+        """Return how long a 429 asks to wait, and count it."""
         told_s = retry.retry_after_s(call.received.retry_after, self._now())
         wait_s = min(retry.UNTOLD_WAIT_S if told_s is None else told_s, retry.LONGEST_WAIT_S)
         call.throttled += 1
         call.waited_s += wait_s
         self.counts.throttled += 1
-        self._pacer.throttled(request.api_class, request.customer_id, wait_s)
+        return wait_s
 
     async def _refresh(self, call: _Call) -> bool:
         """Get a token for one more attempt, once in a call's life."""

@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from types import SimpleNamespace
 
+import asyncio_throttle.throttler
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -92,23 +94,26 @@ async def serving(
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", seen.handle)
     ids = count(1)
-    async with (
-        TestServer(app) as server,
-        Pacer(LIMITS, clock=time.clock, sleep=time.sleep) as pacer,
-        Transport(
-            str(server.make_url("/")),
-            tokens or GivenToken(Secret("bearer-of-tests")),
-            pacer,
-            clock=time.clock,
-            now=time.now,
-            sleep=time.sleep,
-            random=lambda: 1.0,
-            ids=lambda: f"id-{next(ids)}",
-            deadline=deadline,
-            budget=budget,
-        ) as transport,
-    ):
-        yield transport, seen, time
+    with pytest.MonkeyPatch.context() as patch:
+        # The library takes no clock.
+        patch.setattr(asyncio_throttle.throttler, "time", SimpleNamespace(monotonic=time.clock))
+        async with (
+            TestServer(app) as server,
+            Pacer(LIMITS, clock=time.clock, sleep=time.sleep) as pacer,
+            Transport(
+                str(server.make_url("/")),
+                tokens or GivenToken(Secret("bearer-of-tests")),
+                pacer,
+                clock=time.clock,
+                now=time.now,
+                sleep=time.sleep,
+                random=lambda: 1.0,
+                ids=lambda: f"id-{next(ids)}",
+                deadline=deadline,
+                budget=budget,
+            ) as transport,
+        ):
+            yield transport, seen, time
 
 
 @pytest.mark.asyncio

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.partner_center.rates import LEAST_SHARE, CustomerRate, Rate, window
+from auditor.partner_center.rates import (
+    LEAST_PER_MINUTE,
+    LITTLE,
+    MARGIN,
+    CustomerRate,
+    Rate,
+    window,
+)
 
 
 @given(st.floats(0.5, 1e7), st.floats(0.05, 6))
@@ -36,40 +43,109 @@ def test_windows_of_usual_limits(
     assert window(per_minute, slice_s)[1] == pytest.approx(period)
 
 
-def test_refusals_that_come_together_count_once() -> None:
+def steadily(rate: Rate, per_minute: float, start: float, end: float) -> None:
+    """Let so many calls a minute through."""
+    step = 60 / per_minute
+    for n in range(int((end - start) / step)):
+        rate.got_through(start + n * step)
+
+
+def test_after_a_long_wait_the_limit_is_what_got_through_in_the_minute() -> None:
+    rate = Rate(600)
+    steadily(rate, 600, 0, 30)
+
+    rate.fall(30.0, until=60.0, started_at=29.9)
+
+    assert rate.per_minute(60.0) == pytest.approx(300 * (1 - MARGIN))
+    assert rate.per_minute(90.0) == pytest.approx(300)
+
+
+def test_after_a_short_wait_the_limit_is_between_what_got_through_and_what_was_tried() -> None:
+    rate = Rate(600)
+    steadily(rate, 360, 0, 60)
+
+    rate.fall(60.0, until=61.0, started_at=59.9)
+
+    assert rate.per_minute(61.0) == pytest.approx(354, abs=1)
+    assert rate.per_minute(91.0) == pytest.approx(600 * (1 - LITTLE))
+
+
+def test_refusals_of_calls_that_were_under_way_together_count_once() -> None:
     rate = Rate(100)
+    rate.got_through(0.0)
+    for started_at in (0.0, 0.5, 9.0):
+        rate.fall(10.0, until=20.0, started_at=started_at)
 
-    for at in (0.0, 1.0, 2.0):
-        rate.fall(at)
+    assert rate.per_minute(20.0) == pytest.approx(50, rel=0.05)
+    rate.got_through(21.0)
+    rate.fall(30.0, until=40.0, started_at=20.0)
+    assert rate.per_minute(40.0) < 30
 
-    assert rate.per_minute(2.0) == pytest.approx(50, rel=0.02)
+
+def test_where_nothing_gets_through_nothing_is_learned() -> None:
+    """Or a night would crawl long after a quarter of an hour in which all was refused."""
+    rate = Rate(100)
+    rate.got_through(0.0)
+    for n in range(20):
+        rate.fall(n * 57.0, until=(n + 1) * 57.0, started_at=n * 57.0)
+
+    assert rate.per_minute(20 * 57.0) >= 50
 
 
 def test_a_rate_never_falls_to_nothing() -> None:
     rate = Rate(100)
 
     for n in range(100):
-        rate.fall(n * 10.0)
+        rate.got_through(n * 10.0)
+        rate.fall(n * 10.0, until=n * 10.0 + 9, started_at=n * 10.0)
 
-    assert rate.per_minute(990.0) >= 100 * LEAST_SHARE
+    assert rate.per_minute(999.0) >= LEAST_PER_MINUTE * (1 - MARGIN)
+    assert rate.per_minute(999.0) < 50
 
 
 def test_a_rate_climbs_back_to_its_full_height_and_no_higher() -> None:
     rate = Rate(100)
-    rate.fall(0.0)
+    rate.got_through(-50.0)
+    rate.fall(0.0, until=0.0, started_at=0.0)
 
-    climbing = [rate.per_minute(at) for at in (0.0, 100.0, 200.0, 300.0, 1000.0)]
+    climbing = [rate.per_minute(at) for at in (0.0, 20.0, 40.0, 80.0, 200.0, 2000.0)]
 
     assert climbing == sorted(climbing)
     assert climbing[0] == 50
-    assert climbing[-2:] == [100, 100]
+    assert climbing[-1] == 100
+    assert rate.is_full(2000.0)
+
+
+def test_a_low_rate_is_tried_less_often_than_a_high_one() -> None:
+    low, high = Rate(20), Rate(2000)
+    for rate in (low, high):
+        steadily(rate, rate.per_minute(0.0) / 2, 0, 60)
+        rate.fall(60.0, until=70.0, started_at=60.0)
+
+    assert low.per_minute(70.0 + 590) < 10 < low.per_minute(70.0 + 610)
+    assert high.per_minute(70.0 + 29) < 1000 < high.per_minute(70.0 + 31)
+
+
+def test_a_pardoned_rate_is_what_it_was() -> None:
+    rate = Rate(100)
+    rate.got_through(0.0)
+    rate.fall(0.0, until=10.0, started_at=0.0)
+    rate.got_through(20.0)
+    before = rate.per_minute(40.0)
+    rate.fall(40.0, until=50.0, started_at=40.0)
+
+    rate.pardon()
+
+    assert rate.per_minute(40.0) == before
 
 
 def test_a_customer_is_fresh_again_when_nothing_of_it_counts() -> None:
     rate = CustomerRate(120)
     rate.started(0.0)
-    rate.refused(0.0, until=57.0)
+    rate.pause(57.0)
+    rate.learned.got_through(0.0)
+    rate.learned.fall(0.0, until=57.0, started_at=0.0)
 
     assert rate.ready_at(1.0) == 57.0
     assert not rate.is_fresh(61.0), "its rate has not climbed back"
-    assert rate.is_fresh(301.0)
+    assert rate.is_fresh(2000.0)

@@ -1,0 +1,257 @@
+"""The waiting calls of one API class: whose turn it is, and when it comes.
+
+First come, first served for a customer, and in turn between customers.
+"""
+
+import asyncio
+import heapq
+import math
+from collections import deque
+from collections.abc import Awaitable, Callable
+from itertools import count
+
+from asyncio_throttle.throttler import Throttler
+
+from auditor.partner_center.quota import Quota
+from auditor.partner_center.rates import MINUTE_S, CustomerRate, Limits, Rate, window
+
+Clock = Callable[[], float]
+Sleep = Callable[[float], Awaitable[None]]
+
+PARTNER_SLICE_S = 0.1
+"""Short, so that what the server sees is even."""
+SAME_STORM_S = 10.0
+"""Refusals closer together than this may have one cause."""
+MUCH = 0.4
+"""The share of the partner's rate in use from which on a refusal may be the partner's."""
+MOMENT_S = 1.0
+"""How long one customer's refusal stops the others, where it may be the partner's."""
+
+
+STRICT_S = 0.0001
+"""The throttler lets in what comes later than a period, not what comes at its very end."""
+
+
+class Customer:
+    """The waiting calls of one customer in one API class."""
+
+    def __init__(self, name: str, rate: CustomerRate | None) -> None:
+        self.name = name
+        self.rate = rate
+        """None for calls that are on no customer's account."""
+        self.waiting: deque[asyncio.Future[float]] = deque()
+        self.in_flight = 0
+        self.in_line = False
+        self.suspect_until = -math.inf
+        """When a refusal of its own is forgotten: a minute after something got through again."""
+
+    def ready_at(self, now: float) -> float:
+        return self.rate.ready_at(now) if self.rate else now
+
+    def next_waiter(self) -> asyncio.Future[float] | None:
+        while self.waiting and self.waiting[0].done():  # given up meanwhile
+            self.waiting.popleft()
+        return self.waiting[0] if self.waiting else None
+
+    def is_idle(self, now: float) -> bool:
+        """Tell whether forgetting it changes nothing."""
+        busy = self.waiting or self.in_flight or self.in_line
+        return not busy and (self.rate is None or self.rate.is_fresh(now))
+
+
+class Line:
+    """The waiting calls of one API class."""
+
+    def __init__(
+        self, per_minute: float, limits: Limits, quota: Quota | None, clock: Clock, sleep: Sleep
+    ) -> None:
+        self._limits = limits
+        self._quota = quota
+        self._clock = clock
+        self._sleep = sleep
+        self._rate = Rate(per_minute)
+        calls, period = window(per_minute, PARTNER_SLICE_S)
+        self._throttler = Throttler(calls, period, retry_interval=0.001)
+        self._permits: deque[float] = deque(maxlen=calls)
+        self._customers: dict[str, Customer] = {}
+        self._sweep_above = 1024
+        self._turns: deque[Customer] = deque()
+        self._held: list[tuple[float, int, Customer]] = []
+        self._order = count()
+        self._news = asyncio.Event()
+        self._paused_until = 0.0
+        self._refused: dict[str, float] = {}
+
+    def customer(self, name: str) -> Customer:
+        known = self._customers.get(name)
+        if known is None:
+            if len(self._customers) >= self._sweep_above:
+                now = self._clock()
+                self._customers = {n: c for n, c in self._customers.items() if not c.is_idle(now)}
+                self._sweep_above = max(1024, 2 * len(self._customers))
+            known = self._customers[name] = Customer(
+                name, CustomerRate(self._limits.per_customer) if name else None
+            )
+        return known
+
+    def join(self, customer: Customer) -> asyncio.Future[float]:
+        """Return a future that is given the moment at which the call's turn comes."""
+        waiter: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        customer.waiting.append(waiter)
+        self._line_up(customer)
+        return waiter
+
+    def finished(self, customer: Customer) -> None:
+        """Let the customer's next call in: one has ended, however it went."""
+        customer.in_flight -= 1
+        self._line_up(customer)
+
+    def got_through(self, customer: Customer, started_at: float) -> None:
+        """Count a call that was not refused."""
+        now = self._clock()
+        self._rate.got_through(now)
+        if customer.rate:
+            customer.rate.learned.got_through(now)
+            customer.suspect_until = min(customer.suspect_until, now + MINUTE_S)
+        # Started since, it shows that what refused the others is not the partner's limit.
+        self._refused = {
+            name: at
+            for name, at in self._refused.items()
+            if name == customer.name or at > started_at
+        }
+
+    def refused(self, customer: Customer, started_at: float, wait_s: float) -> None:
+        """Stop the smallest gate that explains a 429, and lower its rate."""
+        now = self._clock()
+        until = now + wait_s
+        if customer.rate is None or self._rate.is_of_last_fall(started_at):
+            self._stop_partner(now, until, started_at)
+        else:
+            self._refused = {n: t for n, t in self._refused.items() if now - t < SAME_STORM_S}
+            self._refused[customer.name] = now
+            customer.rate.pause(until)
+            is_own = self._is_own(customer, now)
+            customer.suspect_until = math.inf
+            if len(self._refused) > 1:
+                self._pardon(self._refused)
+                self._stop_partner(now, until, started_at)
+            elif is_own:
+                customer.rate.learned.fall(now, until, started_at)
+            else:
+                self._stop_partner(now, min(until, now + MOMENT_S), started_at)
+        self._news.set()
+
+    def _is_own(self, customer: Customer, now: float) -> bool:
+        """Tell whether a refusal is laid at the customer's gate, not at the partner's.
+
+        At the one that was nearer to its limit; but at the customer's where it has been refused
+        a short while ago or nothing of it got through since, and where the partner's was not in
+        much use.
+        """
+        if customer.rate is None:
+            return False
+        partners = self._rate.use(now)
+        return (
+            now < customer.suspect_until
+            or partners < MUCH
+            or customer.rate.learned.use(now) >= partners
+        )
+
+    def _stop_partner(self, now: float, until: float, started_at: float) -> None:
+        self._paused_until = max(self._paused_until, until)
+        self._rate.fall(now, until, started_at)
+
+    def _pardon(self, names: dict[str, float]) -> None:
+        for name in names:
+            if (customer := self._customers.get(name)) and customer.rate:
+                customer.suspect_until = -math.inf
+                customer.rate.learned.pardon()
+        self._refused = {}
+
+    async def startable(self) -> None:
+        """Wait until some call may start, other processes apart."""
+        while True:
+            now = self._clock()
+            while self._held and self._held[0][0] <= now:
+                self._turns.append(heapq.heappop(self._held)[2])
+            starts_at = max(self._paused_until, self._room_at(now))
+            if self._turns and starts_at <= now:
+                return
+            if self._turns:
+                await self._sleep(starts_at - now)  # no news can bring it forward
+            else:
+                held = max(self._held[0][0], starts_at) if self._held else None
+                await self._news_or(held, now)
+
+    def _room_at(self, now: float) -> float:
+        """Return when the partner's rate lets the next call start, as it is held to be now."""
+        calls, period = window(self._rate.per_minute(now), PARTNER_SLICE_S)
+        self._throttler.rate_limit, self._throttler.period = calls, period
+        return now if len(self._permits) < calls else self._permits[-calls] + period + STRICT_S
+
+    async def permit(self) -> None:
+        """Take a permit: of this process, and of all that share the quota."""
+        await self._throttler.acquire()  # type: ignore[no-untyped-call] # ships no types
+        self._permits.append(self._clock())
+        if self._quota is not None:
+            await self._quota.take()
+
+    def start_next(self) -> bool:
+        """Start the call whose turn it is; False where all have gone or were stopped meanwhile."""
+        now = self._clock()
+        if now < self._paused_until:
+            return False
+        while self._turns:
+            customer = self._turns.popleft()
+            customer.in_line = False
+            waiter = customer.next_waiter()
+            if waiter is None:
+                continue
+            if (ready_at := customer.ready_at(now)) > now:
+                self._hold(customer, ready_at)
+                continue
+            customer.waiting.popleft()
+            customer.in_flight += 1
+            if customer.rate:
+                customer.rate.started(now)
+            waiter.set_result(now)
+            self._line_up(customer)
+            return True
+        return False
+
+    def abandon(self) -> None:
+        for customer in self._customers.values():
+            for waiter in customer.waiting:
+                waiter.cancel()
+
+    def _line_up(self, customer: Customer) -> None:
+        """Give a customer a place in the turns, unless it has one or could not use it."""
+        if customer.in_line or customer.next_waiter() is None:
+            return
+        if customer.rate and customer.in_flight >= self._limits.per_customer_in_flight:
+            return
+        now = self._clock()
+        if (ready_at := customer.ready_at(now)) > now:
+            self._hold(customer, ready_at)
+        else:
+            customer.in_line = True
+            self._turns.append(customer)
+        self._news.set()
+
+    def _hold(self, customer: Customer, until: float) -> None:
+        customer.in_line = True
+        heapq.heappush(self._held, (until, next(self._order), customer))
+
+    async def _news_or(self, moment: float | None, now: float) -> None:
+        self._news.clear()
+        if moment is None:
+            await self._news.wait()
+            return
+        waits = [asyncio.ensure_future(w) for w in (self._news.wait(), self._sleep(moment - now))]
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for wait in done:
+                wait.result()  # a sleep that broke is a bug to hear of
+        finally:
+            for wait in waits:
+                wait.cancel()

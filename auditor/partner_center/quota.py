@@ -1,0 +1,121 @@
+"""One quota for all processes on a machine: a file that says when the next call may start.
+
+A permit is a place on a common time line, so that it does not matter which process takes it, or
+whether the one that took it is still alive (docs/decisions/0009).
+"""
+
+import asyncio
+import fcntl
+import hashlib
+import os
+import stat
+import struct
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from auditor.partner_center.rates import MINUTE_S, window
+
+SLICE_S = 0.1
+LATE_S = 0.2
+"""How long after its moment a permit may be used. The minute that is filled is longer by as much,
+so that no minute holds more calls than allowed, however late they start."""
+FARTHEST_S = 600.0
+"""A moment farther off than this is of a clock that was set back when the machine started."""
+LOCK_TRIES = 100
+LOCK_PAUSE_S = 0.005
+_MOMENT = struct.Struct("<d")
+
+
+class Unshareable(OSError):
+    """There is no place of this user's own where processes could share a quota."""
+
+
+class Quota(Protocol):
+    """What several processes may start together."""
+
+    async def take(self) -> None:
+        """Wait until one more call may start."""
+
+
+class LocalQuota:
+    """A quota of all processes of this user on this machine.
+
+    `clock` must count alike in all of them and never be set: the monotonic clock.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        per_minute: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Take the folder, made and owned by `own_folder`, and what names the quota there."""
+        self._path = folder / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.next"
+        self._calls, period = window(per_minute, SLICE_S)
+        self._step_s = period * (1 + LATE_S / MINUTE_S)
+        self._clock = clock
+        self._sleep = sleep
+        self._left = 0
+        self._good_until = 0.0
+
+    async def take(self) -> None:
+        """Wait until one more call may start."""
+        while not self._left or self._clock() > self._good_until:
+            at = await self._reserve()
+            if (wait_s := at - self._clock()) > 0:
+                await self._sleep(wait_s)
+            self._left, self._good_until = self._calls, at + LATE_S
+        self._left -= 1
+
+    async def _reserve(self) -> float:
+        """Take the next free place on the time line."""
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            for _ in range(LOCK_TRIES):
+                with suppress(BlockingIOError):
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                await self._sleep(LOCK_PAUSE_S)
+            # Else its holder was stopped in the middle: it must not stop the others too.
+            now = self._clock()
+            at = max(now - LATE_S / 2, _moment(os.pread(file, _MOMENT.size, 0), now))
+            os.pwrite(file, _MOMENT.pack(at + self._step_s), 0)
+            return at
+        finally:
+            os.close(file)
+
+
+def _moment(written: bytes, now: float) -> float:
+    """Return the next free moment; the present one where what is written makes no sense."""
+    at = float(_MOMENT.unpack(written)[0]) if len(written) == _MOMENT.size else now
+    return at if at < now + FARTHEST_S else now
+
+
+def own_folder(path: Path) -> Path:
+    """Return the folder, made if it is missing, once it is sure that nobody else can write there.
+
+    Raises:
+        Unshareable: it is a link, another's, or cannot be made.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            found = os.fstat(handle)
+            if found.st_uid != os.geteuid():
+                raise Unshareable(f"{path} belongs to another user")
+            if stat.S_IMODE(found.st_mode) & 0o077:
+                os.fchmod(handle, 0o700)
+        finally:
+            os.close(handle)
+    except Unshareable:
+        raise
+    except OSError as exc:
+        raise Unshareable(f"{path}: {exc.strerror}") from exc
+    return path

@@ -1,0 +1,45 @@
+"""An event loop whose clock the tests move: hours of it pass in no time."""
+
+import asyncio
+import selectors
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+
+import asyncio_throttle.throttler
+import pytest
+
+
+class _Idle(selectors.DefaultSelector):
+    """Moves the clock instead of waiting."""
+
+    now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:
+            raise RuntimeError("everybody waits for ever")
+        self.now += timeout
+        return super().select(0)
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    def __init__(self) -> None:
+        self.idle = _Idle()
+        super().__init__(self.idle)
+
+    def time(self) -> float:
+        return self.idle.now
+
+
+def run_virtually(
+    monkeypatch: pytest.MonkeyPatch, main: Callable[[Callable[[], float]], Awaitable[None]]
+) -> None:
+    """Run a coroutine function, which is given the clock, on that clock."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as virtual:
+        clock = virtual.get_loop().time
+        # The library takes no clock.
+        monkeypatch.setattr(asyncio_throttle.throttler, "time", SimpleNamespace(monotonic=clock))
+
+        async def body() -> None:
+            await main(clock)
+
+        virtual.run(body())
