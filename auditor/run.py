@@ -36,6 +36,7 @@ from auditor.run_state import Header, Runs
 from auditor.secret import Secret
 from auditor.settings import Narrow, Partner, Settings, partners_for
 from auditor.settings.secrets import Secrets
+from auditor.sharing import per_minute, quotas_of
 from auditor.store import open_store
 
 if TYPE_CHECKING:
@@ -283,16 +284,12 @@ class _Run:
         secrets = Secrets(environ, self._settings.folder, network, seen=self._world.hide)
         login = Login(partner, network, environ, secrets)
         pacing = Limits(
-            per_minute={
-                "customers": limits.customers,
-                "catalog": limits.catalog,
-                "inventory": limits.inventory,
-            },
+            per_minute=per_minute(limits),
             per_customer=limits.per_customer,
             concurrency=limits.concurrency,
         )
         async with (
-            Pacer(pacing) as pacer,
+            Pacer(pacing, quotas=quotas_of(partner, environ)) as pacer,
             Transport(
                 job.base_url,
                 await login.tokens(),

@@ -104,6 +104,7 @@ catalog = 60000
 inventory = 60000
 per_customer = 6000
 concurrency = 64
+shared = "none"
 """
         for partner in world.partners()
     )

@@ -359,7 +359,7 @@ async def started(folder: Path, *words: str, **environ: str) -> asyncio.subproce
         "auditor",
         *words,
         cwd=folder,
-        env=inherited | {"CONTOSO_TOKEN": TOKEN} | environ,
+        env=inherited | {"CONTOSO_TOKEN": TOKEN, "XDG_STATE_HOME": str(folder / "home")} | environ,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -37,7 +37,7 @@ def auditor(tmp_path: Path) -> Auditor:
         return subprocess.run(
             [sys.executable, "-m", "auditor", *words],
             cwd=tmp_path,
-            env=inherited | {"CONTOSO_TOKEN": CANARY} | environ,
+            env=inherited | {"CONTOSO_TOKEN": CANARY, "XDG_STATE_HOME": str(tmp_path)} | environ,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
