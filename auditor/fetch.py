@@ -247,9 +247,12 @@ def _outcome(
     reason = "" if error is None or not_found else _reason(error, reply)
     if error is None and not _is_inventory(question):
         reason = unreadable_availability(reply.body)
+    outcome = Outcome.FAILED if reason else Outcome.ANSWERED
+    if reply.cause == Reason.DEADLINE:
+        outcome = Outcome.SKIPPED
     return Settled(
         question=question,
-        outcome=Outcome.FAILED if reason else Outcome.ANSWERED,
+        outcome=outcome,
         reason=reason,
         not_found=not_found,
         key=request.key(),

@@ -42,6 +42,9 @@ from auditor.scope.known import Known
 from auditor.store.parquet import FolderStore
 
 Send = Callable[[Request], Awaitable[Reply]]
+WAITING = 16
+"""Calls that may wait in line for each connection: as many as one customer may hold connections,
+the other way round, so that those of a customer that hangs do not keep the others from the line."""
 _GUID_LENGTH = 36
 
 
@@ -238,7 +241,7 @@ class PartnerRun:
             plan,
             partial(self._progress.event, partner=name),
             lifecycle=self._job.settings.scope.lifecycle,
-            at_once=self._job.partner.limits.concurrency,
+            at_once=WAITING * self._job.partner.limits.concurrency,
         )
         settled: list[Settled] = []
         questions = list(plan.questions())

@@ -26,6 +26,7 @@ from auditor.errors import (
 from auditor.forecast import Forecast, forecast
 from auditor.job import Job
 from auditor.login import Login
+from auditor.partner_center.breaker import Patience
 from auditor.partner_center.pacing import Pacer
 from auditor.partner_center.rates import Limits
 from auditor.partner_center.retry import RetryBudget
@@ -111,6 +112,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     entropy: Callable[[], str] = lambda: token_hex(3)
     hide: Callable[[Secret], None] = lambda _: None
     """Is told each secret and each token, so that no log shows it."""
+    patience: Patience = Patience()
 
 
 async def audit(
@@ -295,6 +297,8 @@ class _Run:
                 await login.tokens(),
                 pacer,
                 now=self._world.now,
+                patience=self._world.patience,
+                deadline=self._deadline(),
                 budget=self._budget,
                 proxy=network.proxy,
                 ca_file=str(network.ca_file) if network.ca_file else "",
@@ -304,6 +308,14 @@ class _Run:
                 yield transport.send
             except Unreachable as error:
                 raise (login.failure or _with_host(error, job)) from error
+
+    def _deadline(self) -> float | None:
+        """Return when this part of the run ends at the latest: with what `--resume` would pick up.
+
+        None where nothing is ever resumed by itself.
+        """
+        hours = self._settings.run.resume_max_age_hours
+        return time.monotonic() + 3600 * hours if hours else None
 
     async def foresee(self) -> Forecast:
         try:

@@ -202,6 +202,7 @@ ROWS: tuple[Row, ...] = (
     *(_row(EVERYWHERE, status, ANY, UnexpectedReply, "no HTTP status") for status in range(6, 10)),
     # no reply
     _row(INVENTORY, 0, "timeout", Unreachable, "timed out", Does.RETRIED, Does.HALVED),
+    _row(EVERYWHERE, 0, "breaker", Unreachable, "not sent: nothing was answered any more"),
     _row(EVERYWHERE, 0, "deadline", Unreachable, "the run's deadline had passed"),
     _row(EVERYWHERE, 0, "tls", Unreachable, "the certificate is not to be trusted"),
     _row(EVERYWHERE, 0, "unsendable", Rejected, "the request fits no HTTP message"),

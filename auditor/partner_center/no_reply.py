@@ -5,6 +5,9 @@ The library's errors end here, for some of them hold the token.
 
 import aiohttp
 
+UNSENDABLE = "unsendable"
+"""It is the request's fault, not the server's."""
+
 
 class NoReply(Exception):
     """The connection ended before a reply: raised so that aiohttp does not ask again by itself."""
@@ -30,12 +33,12 @@ _CAUSES: tuple[tuple[type[Exception], str], ...] = (
     (aiohttp.ClientConnectorDNSError, "dns"),
     (aiohttp.ClientConnectorError, "refused"),
     (aiohttp.ClientPayloadError, "cut"),
-    (aiohttp.InvalidURL, "unsendable"),
+    (aiohttp.InvalidURL, UNSENDABLE),
     (aiohttp.ClientResponseError, "garbled"),
     (aiohttp.ClientError, "reset"),
     (OSError, "reset"),
     (NoReply, "reset"),
-    (ValueError, "unsendable"),
+    (ValueError, UNSENDABLE),
 )
 """The first that fits counts: some are kinds of others."""
 FAULTS = (aiohttp.ClientError, OSError, NoReply, ValueError)
@@ -44,4 +47,4 @@ FAULTS = (aiohttp.ClientError, OSError, NoReply, ValueError)
 
 def cause_of(exc: Exception) -> str:
     """Return the cause, in one word."""
-    return next((cause for kind, cause in _CAUSES if isinstance(exc, kind)), "unsendable")
+    return next((cause for kind, cause in _CAUSES if isinstance(exc, kind)), UNSENDABLE)

@@ -25,7 +25,8 @@ from auditor.errors import Does, Retryable, SettingsError
 from auditor.model import Reply, Request
 from auditor.partner_center import no_reply, retry
 from auditor.partner_center.auth import TokenSource
-from auditor.partner_center.error_table import row_of
+from auditor.partner_center.breaker import Breakers, Patience, Ticket
+from auditor.partner_center.error_table import Row, row_of
 from auditor.partner_center.pacing import Pacer
 from auditor.secret import Secret
 
@@ -89,6 +90,10 @@ class _Call:
             sent_at=self.sent_at,
         )
 
+    def turned_away(self) -> Reply:
+        """Answer with the last that was heard, or in its stead."""
+        return self.reply("" if self.attempts else "breaker")
+
     def given_up(self) -> Reply:
         """Answer with the last that was heard, at the run's deadline."""
         return self.reply("throttled" if self.received.status == TOO_MANY_REQUESTS else "")
@@ -109,6 +114,7 @@ class Transport:
         ids: Callable[[], str] = lambda: str(uuid4()),
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - a frozen value
+        patience: Patience = Patience(),  # noqa: B008 - a frozen value
         deadline: float | None = None,
         budget: retry.RetryBudget | None = None,
         proxy: str = "",
@@ -124,6 +130,7 @@ class Transport:
         self._ids = ids
         self._sleep = sleep
         self._timeouts = timeouts
+        self._breakers = Breakers(clock, sleep, patience)
         self._deadline = deadline
         self._budget = budget or retry.RetryBudget()
         self._proxy = proxy
@@ -171,21 +178,35 @@ class Transport:
 
     async def _send(self, request: Request, call: _Call) -> Reply:
         while True:
-            async with self._pacer.slot(request.api_class, request.customer_id) as turn:
-                left = self._left()
-                if left is not None and left <= 0:
-                    return call.given_up()
-                got = call.received = await self._attempt(request, call)
-                if got.status == TOO_MANY_REQUESTS:
-                    turn.throttled(self._wait_as_told(call))
+            ticket = await self._breakers.ticket(request.api_class, request.customer_id)
+            if ticket is None:
+                return call.turned_away()
+            got = await self._in_turn(request, call, ticket)
+            if got is None:
+                continue
             if got.status == TOO_MANY_REQUESTS:
                 if call.waited_s > retry.LONGEST_WAIT_S or call.throttled > retry.MOST_WAITS:
+                    self._breakers.gave_up(request.api_class, request.customer_id)
                     return call.reply("throttled")
             elif got.status == UNAUTHORIZED:
                 if not await self._refresh(call):
                     return call.reply()
             elif not await self._back_off(request, call):
                 return call.reply()
+
+    async def _in_turn(self, request: Request, call: _Call, ticket: Ticket) -> _Received | None:
+        """Make an attempt when its turn comes; None where a breaker has opened meanwhile."""
+        whose = request.api_class, request.customer_id
+        async with self._pacer.slot(*whose) as turn:
+            left = self._left()
+            if left is not None and left <= 0:
+                raise TimeoutError
+            if not self._breakers.still_holds(ticket, *whose):
+                return None
+            call.received = await self._attempt(request, call)
+            if call.received.status == TOO_MANY_REQUESTS:
+                turn.throttled(self._wait_as_told(call))
+            return call.received
 
     def _wait_as_told(self, call: _Call) -> float:
         """Return how long a 429 asks to wait, and count it."""
@@ -213,8 +234,7 @@ class Transport:
     async def _back_off(self, request: Request, call: _Call) -> bool:
         """Wait before another attempt; False where there is to be none."""
         got = call.received
-        row = row_of(request.endpoint, got.status, "" if got.status else got.cause)
-        if Does.RETRIED not in row.does:
+        if Does.RETRIED not in _row(request, got).does:
             return False
         spent = call.attempts - call.throttled
         if spent >= retry.ATTEMPTS or not self._budget.allows():
@@ -239,9 +259,20 @@ class Transport:
             async with asyncio.timeout(self._timeouts.total_s):
                 got = await self._exchange(request, call)
         except no_reply.FAULTS as exc:
-            return _Received(cause=no_reply.cause_of(exc), request_id=call.request_id)
-        call.request_id = ""
+            got = _Received(cause=no_reply.cause_of(exc), request_id=call.request_id)
+        else:
+            call.request_id = ""
+        self._tell_breakers(request, got)
         return got
+
+    def _tell_breakers(self, request: Request, got: _Received) -> None:
+        """A 429 says neither that the server works nor that it does not."""
+        whose = request.api_class, request.customer_id
+        is_silent = not got.status and got.cause != no_reply.UNSENDABLE
+        if is_silent or Does.RETRIED in _row(request, got).does:
+            self._breakers.failed(*whose)
+        elif got.status and got.status != TOO_MANY_REQUESTS:
+            self._breakers.answered(*whose)
 
     async def _exchange(self, request: Request, call: _Call) -> _Received:
         if self._session is None or call.token is None:
@@ -292,6 +323,10 @@ class Transport:
 
     def _left(self) -> float | None:
         return None if self._deadline is None else self._deadline - self._clock()
+
+
+def _row(request: Request, got: _Received) -> Row:
+    return row_of(request.endpoint, got.status, "" if got.status else got.cause)
 
 
 def checked_base_url(url: str) -> str:

@@ -1,0 +1,159 @@
+"""When to stop asking for a while: a breaker for each API class, and for each customer in it.
+
+A customer whose calls all come to nothing is answered for, at once, so that it costs the run no
+more than a bounded time. Where everything comes to nothing, calls wait for the server instead:
+an outage that heals must not lose the night.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+CUSTOMER_OPENS_AFTER = 9
+"""Attempts in a row: three calls with all their retries."""
+CUSTOMER_PROBES_S = (30.0, 600.0)
+"""The first and the longest wait before one call is let through to see."""
+PARTNER_OPENS_AFTER = 20
+"""Attempts in a row, and of more than one customer."""
+PARTNER_PROBES_S = (1.0, 60.0)
+
+
+class Patience(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a run waits for a server that has answered before, and now answers nothing."""
+
+    outage_s: float = 300.0
+    """In all, over the whole run."""
+
+
+class Ticket(msgspec.Struct, frozen=True, kw_only=True):
+    """Leave to make one attempt."""
+
+    is_probe: bool = False
+    """It goes out although the breaker is open, to see whether that is still right."""
+
+
+class _Breaker:
+    """Opens after so many failures in a row; any success closes it."""
+
+    def __init__(self, opens_after: int, probes_s: tuple[float, float]) -> None:
+        self._opens_after = opens_after
+        self._first_s, self._longest_s = probes_s
+        self._failures = 0
+        self._interval_s = 0.0
+        self.opened_at: float | None = None
+        """None while it is closed."""
+        self.probe_at = 0.0
+
+    def close(self) -> None:
+        self._failures = 0
+        self.opened_at = None
+
+    def failed(self, now: float) -> None:
+        self._failures += 1
+        if self._failures >= self._opens_after:
+            self.open(now)
+
+    def open(self, now: float) -> None:
+        if self.opened_at is None:
+            self.opened_at = now
+            self._interval_s = self._first_s
+            self.probe_at = now + self._first_s
+
+    def probes(self, now: float) -> bool:
+        """Tell whether this attempt is the one that sees; the next comes after a longer wait."""
+        if now < self.probe_at:
+            return False
+        self._interval_s = min(2 * self._interval_s, self._longest_s)
+        self.probe_at = now + self._interval_s
+        return True
+
+
+class _Partner(_Breaker):
+    """The breaker of a whole API class."""
+
+    def __init__(self) -> None:
+        super().__init__(PARTNER_OPENS_AFTER, PARTNER_PROBES_S)
+        self.has_answered = False
+        self._failing: set[str] = set()
+        """Customers that failed since the last success: two tell as much as all."""
+
+    def close(self) -> None:
+        super().close()
+        self.has_answered = True
+        self._failing.clear()
+
+    def failed_for(self, customer_id: str, now: float) -> None:
+        if len(self._failing) <= 1:
+            self._failing.add(customer_id)
+        if len(self._failing) > 1 or "" in self._failing:
+            self.failed(now)
+
+
+class Breakers:
+    """The breakers of one partner's run."""
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+        patience: Patience,
+    ) -> None:
+        self._clock = clock
+        self._sleep = sleep
+        self._patience = patience
+        self._waited_s = 0.0
+        """In outages that are over."""
+        self._partners: dict[str, _Partner] = {}
+        self._customers: dict[tuple[str, str], _Breaker] = {}
+
+    async def ticket(self, api_class: str, customer_id: str) -> Ticket | None:
+        """Return leave for one attempt; None where it would come to nothing.
+
+        While a server that has answered before answers nothing, this waits.
+        """
+        partner = self._partners.setdefault(api_class, _Partner())
+        while partner.opened_at is not None:
+            now = self._clock()
+            if partner.probes(now):
+                return Ticket(is_probe=True)
+            give_up_at = partner.opened_at + self._patience.outage_s - self._waited_s
+            if not partner.has_answered or now >= give_up_at:
+                return None
+            await self._sleep(min(partner.probe_at, give_up_at) - now)
+        customer = self._customers.get((api_class, customer_id))
+        if customer is None or customer.opened_at is None:
+            return Ticket()
+        return Ticket(is_probe=True) if customer.probes(self._clock()) else None
+
+    def still_holds(self, ticket: Ticket, api_class: str, customer_id: str) -> bool:
+        """Tell whether the attempt may be made now that its turn has come."""
+        if ticket.is_probe:
+            return True
+        customer = self._customers.get((api_class, customer_id))
+        is_open = customer is not None and customer.opened_at is not None
+        return not is_open and self._partners[api_class].opened_at is None
+
+    def answered(self, api_class: str, customer_id: str) -> None:
+        """Hear that an attempt was answered, well or not."""
+        partner = self._partners[api_class]
+        if partner.opened_at is not None:
+            self._waited_s += self._clock() - partner.opened_at
+        partner.close()
+        self._customers.pop((api_class, customer_id), None)
+
+    def failed(self, api_class: str, customer_id: str) -> None:
+        """Hear that an attempt came to nothing."""
+        now = self._clock()
+        self._partners[api_class].failed_for(customer_id, now)
+        if customer_id:
+            self._of_customer(api_class, customer_id).failed(now)
+
+    def gave_up(self, api_class: str, customer_id: str) -> None:
+        """Hear that a call waited in vain for as long as a call may wait."""
+        if customer_id:
+            self._of_customer(api_class, customer_id).open(self._clock())
+
+    def _of_customer(self, api_class: str, customer_id: str) -> _Breaker:
+        return self._customers.setdefault(
+            (api_class, customer_id), _Breaker(CUSTOMER_OPENS_AFTER, CUSTOMER_PROBES_S)
+        )
