@@ -18,18 +18,16 @@ from auditor.partner_center.rates import MINUTE_S, CustomerRate, Limits, Rate, w
 Clock = Callable[[], float]
 Sleep = Callable[[float], Awaitable[None]]
 
-PARTNER_SLICE_S = 0.1
-"""Short, so that what the server sees is even."""
+WINDOW_S = 1.0
+"""About how long a window of the throttler is."""
+CATCH_UP_S = 0.02
+"""How much of its schedule a line that was held up makes up for."""
 SAME_STORM_S = 10.0
 """Refusals closer together than this may have one cause."""
 MUCH = 0.4
 """The share of the partner's rate in use from which on a refusal may be the partner's."""
 MOMENT_S = 1.0
 """How long one customer's refusal stops the others, where it may be the partner's."""
-
-
-STRICT_S = 0.0001
-"""The throttler lets in what comes later than a period, not what comes at its very end."""
 
 
 class Customer:
@@ -70,9 +68,9 @@ class Line:
         self._clock = clock
         self._sleep = sleep
         self._rate = Rate(per_minute)
-        calls, period = window(per_minute, PARTNER_SLICE_S)
+        calls, period = window(per_minute, WINDOW_S)
         self._throttler = Throttler(calls, period, retry_interval=0.001)
-        self._permits: deque[float] = deque(maxlen=calls)
+        self._next_at = 0.0
         self._customers: dict[str, Customer] = {}
         self._sweep_above = 1024
         self._turns: deque[Customer] = deque()
@@ -174,7 +172,7 @@ class Line:
             now = self._clock()
             while self._held and self._held[0][0] <= now:
                 self._turns.append(heapq.heappop(self._held)[2])
-            starts_at = max(self._paused_until, self._room_at(now))
+            starts_at = max(self._paused_until, self._next_at)
             if self._turns and starts_at <= now:
                 return
             if self._turns:
@@ -183,16 +181,16 @@ class Line:
                 held = max(self._held[0][0], starts_at) if self._held else None
                 await self._news_or(held, now)
 
-    def _room_at(self, now: float) -> float:
-        """Return when the partner's rate lets the next call start, as it is held to be now."""
-        calls, period = window(self._rate.per_minute(now), PARTNER_SLICE_S)
-        self._throttler.rate_limit, self._throttler.period = calls, period
-        return now if len(self._permits) < calls else self._permits[-calls] + period + STRICT_S
-
     async def permit(self) -> None:
-        """Take a permit: of this process, and of all that share the quota."""
+        """Take a permit: of this process, and of all that share the quota.
+
+        The schedule spreads the calls evenly, and the throttler sees to it that no window holds
+        too many, come what may.
+        """
+        per_minute = self._rate.per_minute(self._clock())
+        self._throttler.rate_limit, self._throttler.period = window(per_minute, WINDOW_S)
         await self._throttler.acquire()  # type: ignore[no-untyped-call] # ships no types
-        self._permits.append(self._clock())
+        self._next_at = max(self._next_at, self._clock() - CATCH_UP_S) + MINUTE_S / per_minute
         if self._quota is not None:
             await self._quota.take()
 

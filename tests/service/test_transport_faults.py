@@ -50,6 +50,7 @@ class RawServer:
         self.heads: list[bytes] = []
         self.open: set[asyncio.StreamWriter] = set()
         self.connections = 0
+        self.port = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.open.add(writer)
@@ -83,7 +84,7 @@ async def serving(
 ) -> AsyncIterator[tuple[Transport, RawServer]]:
     raw = RawServer(behaviour)
     server = await asyncio.start_server(raw.serve, "127.0.0.1", 0, ssl=tls)
-    port = server.sockets[0].getsockname()[1]
+    port = raw.port = server.sockets[0].getsockname()[1]
     ids = count(1)
 
     async def no_sleep(_: float) -> None:
@@ -142,6 +143,25 @@ async def test_a_kept_connection_that_breaks_costs_one_request_not_two(method: s
     assert len(server.heads) == 2
     assert server.connections == 1
     assert transport.counts.calls == 2
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_redirect_leads_nowhere(method: str, status: int) -> None:
+    """P17, S2: another server hears nothing, least of all the token."""
+    async with serving(always(OK)) as (_, elsewhere):
+        port = elsewhere.port
+        moved = f"HTTP/1.1 {status} Moved\r\nLocation: http://localhost:{port}/\r\n"
+        async with serving(always(f"{moved}Content-Length: 0\r\n\r\n".encode())) as (
+            transport,
+            server,
+        ):
+            reply = await transport.send(ask(method))
+
+    assert reply.status == status
+    assert len(server.heads) == 1
+    assert elsewhere.heads == []
 
 
 @pytest.mark.asyncio

@@ -202,6 +202,7 @@ async def test_an_answer_keeps_its_ids_and_the_key_of_its_reply() -> None:
     [
         (reply(503), "http_503"),
         (reply(0, cause="reset"), "reset"),
+        (reply(0, cause="breaker"), "breaker"),
         (reply(0, cause="throttled"), "throttled"),
         (reply(429, cause="throttled"), "throttled"),
         (error(403, "20002"), "http_403"),
@@ -219,6 +220,13 @@ async def test_without_a_usable_answer_a_check_has_failed_and_says_why(
     [settled] = await ask(Server(sent), inventory("DZH1"))
     assert (settled.outcome, settled.reason) == (Outcome.FAILED, reason)
     assert settled.http_status == sent.status
+
+
+@pytest.mark.asyncio
+async def test_what_the_deadline_left_unasked_is_skipped() -> None:
+    """P2, P21."""
+    [settled] = await ask(Server(reply(0, cause="deadline")), inventory("DZH1"))
+    assert (settled.outcome, settled.reason) == (Outcome.SKIPPED, Reason.DEADLINE)
 
 
 @pytest.mark.asyncio

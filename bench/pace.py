@@ -1,0 +1,131 @@
+"""How evenly calls arrive at a server, and what waiting costs (docs/decisions/0008).
+
+Calls of a hundred customers against a bare server in a process of its own, which notes when each
+arrived; 10, 100 and 1,000 a second, in turn, with the quota of all processes on this machine.
+"""
+
+import asyncio
+import multiprocessing
+import statistics
+import tempfile
+import time
+from collections import deque
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from auditor.model import ApiClass, Request
+from auditor.partner_center.auth import GivenToken
+from auditor.partner_center.pacing import Pacer
+from auditor.partner_center.quota import LocalQuota
+from auditor.partner_center.rates import Limits
+from auditor.partner_center.transport import Transport
+from auditor.secret import Secret
+
+ROUNDS = 1
+RATES = (10, 100, 1000)
+SECONDS = 12.0
+WAITING = 10_000
+REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\r\n[]"
+
+
+def serve(pipe: Connection) -> None:
+    """Answer everything; hand over what arrived when, each time it is asked for."""
+    arrived: list[float] = []
+
+    class Answer(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self.transport = transport
+
+        def data_received(self, data: bytes) -> None:
+            arrived.extend([time.monotonic()] * data.count(b"\r\n\r\n"))
+            self.transport.write(REPLY)  # type: ignore[attr-defined]
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(Answer, "127.0.0.1", 0)
+        pipe.send(server.sockets[0].getsockname()[1])
+        while await loop.run_in_executor(None, pipe.recv):
+            pipe.send(list(arrived))
+            arrived.clear()
+        server.close()
+
+    asyncio.run(main())
+
+
+async def ask(port: int, per_second: int, folder: Path) -> float:
+    """Ask for a while with many calls waiting; return the share of a core that this takes."""
+    per_minute = 60.0 * per_second
+    limits = Limits(
+        per_minute={api_class.value: per_minute for api_class in ApiClass},
+        per_customer=1e6,
+        concurrency=64,
+    )
+    quota = LocalQuota(folder, f"{per_second} {time.monotonic()}", per_minute)
+    async with (
+        Pacer(limits, quotas={"inventory": quota}) as pacer,
+        Transport(f"http://127.0.0.1:{port}", GivenToken(Secret("t")), pacer) as transport,
+    ):
+
+        async def keep_asking(customer: str) -> None:
+            request = Request(
+                endpoint="check_inventory",
+                method="POST",
+                path="/v1/x",
+                body=b"{}",
+                api_class=ApiClass.INVENTORY,
+                customer_id=customer,
+            )
+            while True:
+                await transport.send(request)
+
+        tasks = [asyncio.create_task(keep_asking(f"c{n % 100}")) for n in range(WAITING)]
+        await asyncio.sleep(1.0)  # until all are in line
+        cpu, wall = time.process_time(), time.monotonic()
+        await asyncio.sleep(SECONDS)
+        share = (time.process_time() - cpu) / (time.monotonic() - wall)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return share
+
+
+def most_in_a_second(arrived: Sequence[float]) -> int:
+    inside: deque[float] = deque()
+    most = 0
+    for at in arrived:
+        inside.append(at)
+        while inside[0] <= at - 1:
+            inside.popleft()
+        most = max(most, len(inside))
+    return most
+
+
+def main() -> None:
+    ours, theirs = multiprocessing.Pipe()
+    server = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs,))
+    server.start()
+    port = ours.recv()
+    found: dict[int, list[tuple[float, int, float]]] = {rate: [] for rate in RATES}
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(ROUNDS):
+            for rate in RATES:
+                cpu = asyncio.run(ask(port, rate, Path(folder)))
+                ours.send("go on")
+                arrived = ours.recv()
+                # from the first arrival after a second on: whole seconds, without the start
+                start = arrived[0] + 1
+                steady = sum(start <= at < start + SECONDS - 2 for at in arrived) / (SECONDS - 2)
+                found[rate].append((steady / rate, most_in_a_second(arrived), cpu))
+    ours.send("")
+    server.join()
+    print(f"calls a second  steady / limit  worst second  share of a core, {WAITING} waiting")
+    for rate, runs in found.items():
+        steady = statistics.median(run[0] for run in runs)
+        worst = max(run[1] for run in runs)
+        cpu = statistics.median(run[2] for run in runs)
+        print(f"{rate:14d}  {steady:14.3f}  {worst:12d}  {cpu:.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""A server of which a part, or all, answers nothing: what goes over the wire then."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from auditor.model import ApiClass, Request
+from auditor.partner_center.auth import GivenToken
+from auditor.partner_center.breaker import (
+    CUSTOMER_OPENS_AFTER,
+    PARTNER_OPENS_AFTER,
+)
+from auditor.partner_center.pacing import Pacer
+from auditor.partner_center.rates import Limits
+from auditor.partner_center.retry import ATTEMPTS
+from auditor.partner_center.transport import Timeouts, Transport
+from auditor.secret import Secret
+
+LIMITS = Limits(per_minute=dict.fromkeys(ApiClass, 1e6), per_customer=1e6, concurrency=32)
+CUSTOMERS = 20
+CALLS = 20
+
+
+class Server:
+    """Answers each customer as it is told to."""
+
+    def __init__(self, behave: Callable[[str, int], int]) -> None:
+        self._behave = behave
+        self.asked: Counter[str] = Counter()
+        self.goes_on = asyncio.Event()
+
+    async def handle(self, request: web.Request) -> web.Response:
+        customer = request.match_info["customer"]
+        self.asked[customer] += 1
+        status = self._behave(customer, self.asked.total())
+        if not status:
+            await self.goes_on.wait()
+            status = 200
+        headers = {"Retry-After": "600"} if status == 429 else {}
+        return web.Response(status=status, headers=headers, body=b"[]")
+
+
+def ask(customer: str) -> Request:
+    return Request(
+        endpoint="customer_availability",
+        method="GET",
+        path=f"/v1/{customer}",
+        api_class=ApiClass.CATALOG,
+        customer_id=customer,
+    )
+
+
+@asynccontextmanager
+async def serving(
+    behave: Callable[[str, int], int], *, deadline: float | None = None, haste: float = 1
+) -> AsyncIterator[tuple[Transport, Server]]:
+    server = Server(behave)
+    app = web.Application()
+    app.router.add_get("/v1/{customer}", server.handle)
+    loop = asyncio.get_running_loop()
+
+    async def hardly_sleep(seconds: float) -> None:
+        await asyncio.sleep(seconds / 1000)
+
+    async with (
+        TestServer(app) as running,
+        Pacer(LIMITS) as pacer,
+        Transport(
+            str(running.make_url("/")),
+            GivenToken(Secret("t")),
+            pacer,
+            clock=lambda: haste * loop.time(),
+            now=lambda: datetime(2026, 11, 21, tzinfo=UTC),
+            sleep=hardly_sleep,
+            timeouts=Timeouts(total_s=0.2),
+            deadline=None if deadline is None else loop.time() + deadline,
+        ) as transport,
+    ):
+        try:
+            yield transport, server
+        finally:
+            server.goes_on.set()
+
+
+async def ask_all(transport: Transport) -> Counter[tuple[bool, int, str]]:
+    """Return how often which (of the customer `dead`, status, cause) came back."""
+    names = ["dead", *(f"c{n}" for n in range(1, CUSTOMERS))]
+    calls = [name for _ in range(CALLS) for name in names]
+    replies = await asyncio.gather(*(transport.send(ask(name)) for name in calls))
+    return Counter((n == "dead", r.status, r.cause) for n, r in zip(calls, replies, strict=True))
+
+
+OTHERS = (CUSTOMERS - 1) * CALLS
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("status", "cause"), [(0, "timeout"), (500, "")])
+async def test_a_customer_that_is_dead_costs_a_few_attempts_and_nobody_elses_answers(
+    status: int, cause: str
+) -> None:
+    """P20, fault matrix row 15: one customer hangs, or answers errors only."""
+
+    def behave(customer: str, _: int) -> int:
+        return status if customer == "dead" else 200
+
+    async with serving(behave) as (transport, server):
+        came = await ask_all(transport)
+
+    assert came[False, 200, ""] == OTHERS
+    assert came[True, 0, "breaker"] + came[True, status, cause] == CALLS
+    in_flight = LIMITS.per_customer_in_flight
+    assert came[True, 0, "breaker"] >= CALLS - CUSTOMER_OPENS_AFTER - in_flight
+    assert server.asked["dead"] <= CUSTOMER_OPENS_AFTER + in_flight
+
+
+@pytest.mark.asyncio
+async def test_a_customer_that_is_throttled_for_ever_holds_up_the_run_once() -> None:
+    def behave(customer: str, _: int) -> int:
+        return 429 if customer == "dead" else 200
+
+    async with serving(behave, deadline=1.0) as (transport, server):
+        came = await ask_all(transport)
+
+    assert came[False, 200, ""] == OTHERS
+    assert server.asked["dead"] <= LIMITS.per_customer_in_flight
+
+
+@pytest.mark.asyncio
+async def test_a_server_that_only_fails_is_asked_as_often_as_the_breaker_lets_it() -> None:
+    """P18: with everything failing, first attempts let through and a hundred."""
+    async with serving(lambda _, __: 503) as (transport, server):
+        came = await ask_all(transport)
+
+    assert set(came) <= {(d, s, c) for d in (True, False) for s, c in ((503, ""), (0, "breaker"))}
+    assert server.asked.total() <= PARTNER_OPENS_AFTER + LIMITS.concurrency + 100
+    assert server.asked.total() < ATTEMPTS * LIMITS.concurrency
+
+
+@pytest.mark.asyncio
+async def test_an_outage_that_heals_loses_nothing() -> None:
+    """Fault matrix row 13."""
+    failing = range(50, 50 + PARTNER_OPENS_AFTER + LIMITS.concurrency + 5)
+
+    async with serving(lambda _, nth: 503 if nth in failing else 200, haste=1000) as (
+        transport,
+        server,
+    ):
+        came = await ask_all(transport)
+
+    assert came[False, 200, ""] + came[True, 200, ""] == CUSTOMERS * CALLS
+    assert server.asked.total() == CUSTOMERS * CALLS + len(failing)
+
+
+@pytest.mark.asyncio
+async def test_whatever_happens_all_calls_end_at_the_deadline() -> None:
+    """P21: in flight, waiting in line, or waiting for an outage to end."""
+    loop = asyncio.get_running_loop()
+
+    async with serving(lambda _, nth: 0 if nth > 40 else 200, deadline=1.0) as (transport, _):
+        began = loop.time()
+        came = await ask_all(transport)
+
+    assert loop.time() - began < 1.0 + 5.0
+    assert {cause for _, status, cause in came if not status} <= {"deadline", "timeout", "breaker"}
