@@ -22,10 +22,11 @@ from auditor.partner_center.rates import Limits
 from auditor.partner_center.transport import Transport
 from auditor.secret import Secret
 
-ROUNDS = 1
+ROUNDS = 2
 RATES = (10, 100, 1000)
-SECONDS = 12.0
+SECONDS = 8.0
 WAITING = 10_000
+FEW = 100
 REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\r\n[]"
 
 
@@ -53,7 +54,7 @@ def serve(pipe: Connection) -> None:
     asyncio.run(main())
 
 
-async def ask(port: int, per_second: int, folder: Path) -> float:
+async def ask(port: int, per_second: int, folder: Path, waiting: int) -> float:
     """Ask for a while with many calls waiting; return the share of a core that this takes."""
     per_minute = 60.0 * per_second
     limits = Limits(
@@ -79,7 +80,7 @@ async def ask(port: int, per_second: int, folder: Path) -> float:
             while True:
                 await transport.send(request)
 
-        tasks = [asyncio.create_task(keep_asking(f"c{n % 100}")) for n in range(WAITING)]
+        tasks = [asyncio.create_task(keep_asking(f"c{n % 100}")) for n in range(waiting)]
         await asyncio.sleep(1.0)  # until all are in line
         cpu, wall = time.process_time(), time.monotonic()
         await asyncio.sleep(SECONDS)
@@ -106,25 +107,25 @@ def main() -> None:
     server = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs,))
     server.start()
     port = ours.recv()
-    found: dict[int, list[tuple[float, int, float]]] = {rate: [] for rate in RATES}
-    with tempfile.TemporaryDirectory() as folder:
+    found: dict[int, list[tuple[float, int, float, float]]] = {rate: [] for rate in RATES}
+    with tempfile.TemporaryDirectory() as name:
         for _ in range(ROUNDS):
             for rate in RATES:
-                cpu = asyncio.run(ask(port, rate, Path(folder)))
-                ours.send("go on")
+                few = asyncio.run(ask(port, rate, Path(name), FEW))
+                ours.send("from here")
+                ours.recv()
+                many = asyncio.run(ask(port, rate, Path(name), WAITING))
+                ours.send("to here")
                 arrived = ours.recv()
-                # from the first arrival after a second on: whole seconds, without the start
                 start = arrived[0] + 1
                 steady = sum(start <= at < start + SECONDS - 2 for at in arrived) / (SECONDS - 2)
-                found[rate].append((steady / rate, most_in_a_second(arrived), cpu))
+                found[rate].append((steady / rate, most_in_a_second(arrived), many, many - few))
     ours.send("")
     server.join()
-    print(f"calls a second  steady / limit  worst second  share of a core, {WAITING} waiting")
+    print("calls a second  steady / limit  worst second  share of a core  of it for waiting")
     for rate, runs in found.items():
-        steady = statistics.median(run[0] for run in runs)
-        worst = max(run[1] for run in runs)
-        cpu = statistics.median(run[2] for run in runs)
-        print(f"{rate:14d}  {steady:14.3f}  {worst:12d}  {cpu:.3f}")
+        steady, worst, cpu, waiting = (statistics.median(each) for each in zip(*runs, strict=True))
+        print(f"{rate:14d}  {steady:14.3f}  {worst:12.0f}  {cpu:15.3f}  {waiting:17.3f}")
 
 
 if __name__ == "__main__":

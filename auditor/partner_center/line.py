@@ -20,6 +20,8 @@ Sleep = Callable[[float], Awaitable[None]]
 
 WINDOW_S = 1.0
 """About how long a window of the throttler is."""
+LEAST_SLEEP_S = 0.004
+"""So that a thousand calls a second do not mean a thousand timers."""
 CATCH_UP_S = 0.02
 """How much of its schedule a line that was held up makes up for."""
 SAME_STORM_S = 10.0
@@ -176,7 +178,8 @@ class Line:
             if self._turns and starts_at <= now:
                 return
             if self._turns:
-                await self._sleep(starts_at - now)  # no news can bring it forward
+                # no news can bring it forward
+                await self._sleep(max(LEAST_SLEEP_S, starts_at - now))
             else:
                 held = max(self._held[0][0], starts_at) if self._held else None
                 await self._news_or(held, now)
