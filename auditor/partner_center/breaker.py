@@ -16,13 +16,24 @@ CUSTOMER_PROBES_S = (30.0, 600.0)
 PARTNER_OPENS_AFTER = 20
 """Attempts in a row, and of more than one customer."""
 PARTNER_PROBES_S = (1.0, 60.0)
+_TICK_S = 0.001
+"""No wait is shorter: a sum of floats may fall short of its moment for ever."""
 
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
-    """How long a run waits for a server that has answered before, and now answers nothing."""
+    """How long a run waits for a server that has answered before, and now answers nothing.
 
-    outage_s: float = 300.0
-    """In all, over the whole run."""
+    As long as it has been at work, for that is what it would lose: a night waits for a server that
+    comes back, a run that has just begun ends soon.
+    """
+
+    least_s: float = 30.0
+    outage_s: float = 900.0
+    """At most, in all."""
+
+    def after(self, worked_s: float) -> float:
+        """Return how long to wait, in all, for an outage that comes so late in a run."""
+        return min(self.outage_s, max(self.least_s, worked_s))
 
 
 class Ticket(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,8 +96,10 @@ class _Partner(_Breaker):
     def failed_for(self, customer_id: str, now: float) -> None:
         if len(self._failing) <= 1:
             self._failing.add(customer_id)
-        if len(self._failing) > 1 or "" in self._failing:
-            self.failed(now)
+        self._failures += 1
+        is_several = len(self._failing) > 1 or "" in self._failing
+        if is_several and self._failures >= self._opens_after:
+            self.open(now)
 
 
 class Breakers:
@@ -101,6 +114,7 @@ class Breakers:
         self._clock = clock
         self._sleep = sleep
         self._patience = patience
+        self._began = clock()
         self._waited_s = 0.0
         """In outages that are over."""
         self._partners: dict[str, _Partner] = {}
@@ -116,10 +130,11 @@ class Breakers:
             now = self._clock()
             if partner.probes(now):
                 return Ticket(is_probe=True)
-            give_up_at = partner.opened_at + self._patience.outage_s - self._waited_s
+            patience_s = self._patience.after(partner.opened_at - self._began)
+            give_up_at = partner.opened_at + patience_s - self._waited_s
             if not partner.has_answered or now >= give_up_at:
                 return None
-            await self._sleep(min(partner.probe_at, give_up_at) - now)
+            await self._sleep(max(min(partner.probe_at, give_up_at) - now, _TICK_S))
         customer = self._customers.get((api_class, customer_id))
         if customer is None or customer.opened_at is None:
             return Ticket()

@@ -64,7 +64,7 @@ SENDS = {
 NEW = "405"
 """A code that is in no row: what the sandbox by itself says of a wrong method."""
 TIMEOUT = "timeout"
-UNSENT = {"deadline", "tls", "unsendable"}
+UNSENT = {"breaker", "deadline", "tls", "unsendable"}
 """Causes on our side of the wire; `test_transport_*.py` has them."""
 SAMPLES = {2: 299, 3: 302, 4: 418, 5: 599, 6: 600, 7: 700, 8: 800, 9: 999}
 """A status that is in no row, for each class; 1xx is no reply: `test_transport_faults.py`."""

@@ -26,7 +26,8 @@ class Hand:
 
     def __init__(self, outage_s: float = 900.0) -> None:
         self.now = 1000.0
-        self.breakers = Breakers(self.clock, self.sleep, Patience(outage_s=outage_s))
+        patience = Patience(least_s=outage_s, outage_s=outage_s)
+        self.breakers = Breakers(self.clock, self.sleep, patience)
 
     def clock(self) -> float:
         return self.now
@@ -187,6 +188,13 @@ async def test_an_outage_is_waited_for_no_longer_than_told_in_all() -> None:
     assert hand.now == pytest.approx(began + 30)
 
 
+@pytest.mark.parametrize(("worked_s", "expected"), [(0, 30), (29, 30), (300, 300), (7200, 900)])
+def test_a_run_waits_as_long_as_it_has_been_at_work_within_bounds(
+    worked_s: float, expected: float
+) -> None:
+    assert Patience().after(worked_s) == expected
+
+
 def test_of_many_that_wait_one_goes_and_when_it_is_answered_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -199,7 +207,7 @@ def test_of_many_that_wait_one_goes_and_when_it_is_answered_all(
 
         async def call(customer: str) -> None:
             while (ticket := await breakers.ticket("inventory", customer)) is not None:
-                is_well = not 5 <= clock() < 605
+                is_well = not 705 <= clock() < 1305
                 attempts.append((clock(), is_well))
                 await asyncio.sleep(0.1)
                 if is_well:
@@ -212,10 +220,10 @@ def test_of_many_that_wait_one_goes_and_when_it_is_answered_all(
         async with asyncio.TaskGroup() as calls:
             for n in range(1000):
                 calls.create_task(call(f"c{n % 50}"))
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.01 if n else 700)
 
     run_virtually(monkeypatch, main)
 
     assert len(ended) == 1000
-    assert max(ended) < 605 + PARTNER_PROBES_S[1] + 1
+    assert max(ended) < 1305 + PARTNER_PROBES_S[1] + 5
     assert sum(not is_well for _, is_well in attempts) <= PARTNER_OPENS_AFTER + 100
