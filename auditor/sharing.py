@@ -1,4 +1,4 @@
-"""Which quota a partner's calls share with other processes (docs/decisions/0009)."""
+"""Which quota a partner's calls share with other processes (docs/decisions/0008)."""
 
 import os
 import tempfile

@@ -1,7 +1,7 @@
 """One quota for all processes on a machine: a file that says when the next call may start.
 
 A permit is a place on a common time line, so that it does not matter which process takes it, or
-whether the one that took it is still alive (docs/decisions/0009).
+whether the one that took it is still alive (docs/decisions/0008).
 """
 
 import asyncio

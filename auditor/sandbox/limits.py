@@ -1,11 +1,9 @@
-"""Throttling: so many calls in any sixty seconds, per partner and per customer, by API class."""
+"""Throttling: so many calls in any minute, per partner and per customer, by API class."""
 
 import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-
-WINDOW_S = 60.0
 
 
 def _each(count: int) -> Callable[[], Mapping[str, int]]:
@@ -14,10 +12,11 @@ def _each(count: int) -> Callable[[], Mapping[str, int]]:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Calls in any sixty seconds, by API class; a class that is not named has no limit."""
+    """Calls in any window, by API class; a class that is not named has no limit."""
 
     per_partner: Mapping[str, int] = field(default_factory=_each(60_000))
     per_customer: Mapping[str, int] = field(default_factory=_each(6_000))
+    window_s: float = 60.0
 
 
 class Limiter:
@@ -40,7 +39,7 @@ class Limiter:
         for window, (_, limit) in zip(windows, gates, strict=True):
             if limit is not None and len(window) >= limit:
                 frees = window[len(window) - limit] if limit else now
-                wait = max(wait, frees + WINDOW_S - now)
+                wait = max(wait, frees + self.limits.window_s - now)
         if wait > 0:
             return max(1, math.ceil(wait))
         for window in windows:
@@ -49,6 +48,6 @@ class Limiter:
 
     def _window(self, gate: tuple[str, str, str], now: float) -> deque[float]:
         window = self._admitted.setdefault(gate, deque())
-        while window and window[0] <= now - WINDOW_S:
+        while window and window[0] <= now - self.limits.window_s:
             window.popleft()
         return window

@@ -31,6 +31,15 @@ def test_the_window_slides() -> None:
     assert limiter.admit("p", "", "catalog") == 30
 
 
+def test_a_window_may_be_shorter_than_a_minute() -> None:
+    clock = Clock()
+    limiter = Limiter(Limits(per_partner={"catalog": 1}, per_customer={}, window_s=2), clock)
+    assert limiter.admit("p", "", "catalog") == 0
+    assert limiter.admit("p", "", "catalog") == 2
+    clock.now += 2
+    assert limiter.admit("p", "", "catalog") == 0
+
+
 def test_gates_are_kept_apart_by_partner_customer_and_class() -> None:
     limiter = Limiter(Limits(per_partner={"catalog": 3}, per_customer={"catalog": 1}), Clock())
     assert limiter.admit("p", "a", "catalog") == 0

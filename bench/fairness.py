@@ -1,0 +1,81 @@
+"""What one customer of a hundred that hangs, or is refused for ever, costs the other ninety-nine.
+
+Audits the same made-up portfolio with and without it, and compares when the last check of the
+others was answered. The customer is found first and dead from then on: what is found out about
+customers comes before all checks, so a customer that is dead by then costs the run its retries.
+"""
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from auditor.run import World, audit
+from auditor.sandbox import Fault, Faults, Sandbox, WorldSize, config_text, environment_token
+from auditor.sandbox import World as Portfolio
+from auditor.settings import Settings, load
+
+SIZE = WorldSize(partners=1, customers=100)
+CHECKS = ("check_inventory", "by_resource_type", "customer_availabilities")
+DEAD = {
+    "hangs": {"delay_s": 600.0},
+    "is answered 429, come back in 57 s": {"status": 429, "headers": {"Retry-After": "57"}},
+    "is answered 429, without a word when": {"status": 429},
+    "is answered 500": {"status": 500},
+}
+
+
+def paced(settings: Settings) -> Settings:
+    """Return the settings with limits that the portfolio keeps busy for a while."""
+    return msgspec.structs.replace(
+        settings,
+        partner=tuple(
+            msgspec.structs.replace(
+                partner,
+                limits=msgspec.structs.replace(
+                    partner.limits, customers=6000, catalog=2400, inventory=1200, per_customer=600
+                ),
+            )
+            for partner in settings.partner
+        ),
+    )
+
+
+async def others_s(fault: dict[str, object] | None, calls: int) -> tuple[float, int]:
+    """Return when the others had that many answers (0: all there are), and how many."""
+    async with Sandbox(Portfolio(1, SIZE)) as sandbox:
+        tenant = sandbox.world.partners()[0].partner_tenant_id
+        customers = [c.customer_id for c in sandbox.world.state(1).customers(tenant)]
+        dead = next(c for c in customers if len(sandbox.world.azure_subscriptions(c)) > 1)
+        if fault is not None:
+            sandbox.faults = Faults((Fault(endpoint=CHECKS, customer=dead, **fault),))  # type: ignore[arg-type]
+        with tempfile.TemporaryDirectory() as folder:
+            partners = sandbox.world.partners()
+            environ = {environment_token(p).removeprefix("env:"): p.token for p in partners}
+            path = Path(folder) / "auditor.toml"
+            path.write_text(config_text(sandbox.world, sandbox.base_url, environment_token))
+            settings = paced(load(path, environ))
+            run = asyncio.create_task(audit(settings, world=World(environ=environ)))
+
+            def answered() -> list[float]:
+                return [r.finished for r in sandbox.log.records if r.customer != dead]
+
+            while not run.done() and not 0 < calls <= len(answered()):  # noqa: ASYNC110 - a log calls nobody
+                await asyncio.sleep(0.05)
+            run.cancel()
+            await asyncio.gather(run, return_exceptions=True)
+            times = answered()
+            return max(times) - min(r.time for r in sandbox.log.records), len(times)
+
+
+def main() -> None:
+    without_s, calls = asyncio.run(others_s(None, 0))
+    print(f"without it {without_s:.1f} s for {calls} calls of the others")
+    for what, fault in DEAD.items():
+        with_s, found = asyncio.run(others_s(dict(fault), calls))
+        print(f"one customer {what}: {with_s / without_s:.2f} times, {found} calls")
+
+
+if __name__ == "__main__":
+    main()

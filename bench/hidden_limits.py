@@ -1,0 +1,89 @@
+"""How much of a limit that nobody is told is used, and how often it is overstepped.
+
+Against the sandbox, whose limit is halved and restored while calls of ten customers are put as
+fast as the auditor thinks right (docs/decisions/0008). The windows are of a second, so that it
+takes minutes and not hours; `tests/unit/test_hidden_limits.py` does the same with minutes.
+"""
+
+import asyncio
+import time
+
+from auditor.model import ApiClass, Request
+from auditor.partner_center.auth import GivenToken
+from auditor.partner_center.pacing import Pacer
+from auditor.partner_center.rates import Limits
+from auditor.partner_center.transport import Transport
+from auditor.sandbox import Limits as Hidden
+from auditor.sandbox import Sandbox, World, WorldSize
+from auditor.secret import Secret
+
+WARM_S = 20.0
+PHASES = ((60.0, 1.0), (30.0, 0.5), (50.0, 1.0))
+"""How long, and what share of the limit: warming up is a part of the first."""
+CUSTOMERS = 10
+
+
+async def measure(per_partner: int, per_customer: int) -> tuple[float, float]:
+    """Return the share of the best possible that was answered, and the share refused."""
+    world = World(1, WorldSize(partners=1, customers=CUSTOMERS))
+    partner = world.partners()[0]
+    names = [c.customer_id for c in world.state(1).customers(partner.partner_tenant_id)]
+
+    def hidden(share: float) -> Hidden:
+        return Hidden(
+            per_partner={"customers": round(share * per_partner)},
+            per_customer={"customers": round(share * per_customer)},
+            window_s=1.0,
+        )
+
+    limits = Limits(
+        per_minute={api_class.value: 6000.0 for api_class in ApiClass},
+        per_customer=6000.0,
+        concurrency=64,
+    )
+    async with (
+        Sandbox(world, limits=hidden(1.0)) as sandbox,
+        Pacer(limits) as pacer,
+        Transport(sandbox.base_url, GivenToken(Secret(partner.token)), pacer) as transport,
+    ):
+
+        async def keep_asking(name: str) -> None:
+            request = Request(
+                endpoint="get_customer",
+                method="GET",
+                path=f"/v1/customers/{name}",
+                api_class=ApiClass.CUSTOMERS,
+                customer_id=name,
+            )
+            while True:
+                await transport.send(request)
+
+        tasks = [asyncio.create_task(keep_asking(name)) for name in names for _ in range(20)]
+        began = time.monotonic()
+        best = -WARM_S * min(per_partner, CUSTOMERS * per_customer)
+        for seconds, share in PHASES:
+            sandbox.limits = hidden(share)
+            await asyncio.sleep(seconds)
+            limit = sandbox.limits
+            both = limit.per_partner["customers"], CUSTOMERS * limit.per_customer["customers"]
+            best += seconds * min(both)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        told = [r for r in sandbox.log.records if r.time >= began + WARM_S]
+    refused = sum(r.throttled for r in told)
+    return (len(told) - refused) / best, refused / len(told)
+
+
+def main() -> None:
+    print("hidden limit            of the best possible  refused")
+    for what, per_partner, per_customer in (
+        ("40 a second, partner", 40, 1000),
+        ("4 a second, customer", 1000, 4),
+    ):
+        used, refused = asyncio.run(measure(per_partner, per_customer))
+        print(f"{what:22s}  {used:20.3f}  {refused:7.2%}")
+
+
+if __name__ == "__main__":
+    main()
