@@ -1,4 +1,4 @@
-"""When to stop asking for a while: a breaker for each API class, and for each customer in it.
+"""When to stop asking for a while: a breaker for each endpoint, and for each customer of it.
 
 A customer whose calls all come to nothing is answered for, at once, so that it costs the run no
 more than a bounded time. Where everything comes to nothing, calls wait for the server instead:
@@ -16,8 +16,10 @@ CUSTOMER_PROBES_S = (30.0, 600.0)
 PARTNER_OPENS_AFTER = 20
 """Attempts in a row, and of more than one customer."""
 PARTNER_PROBES_S = (1.0, 60.0)
-_TICK_S = 0.001
-"""No wait is shorter: a sum of floats may fall short of its moment for ever."""
+LOOKS_EVERY_S = 2.0
+"""How soon a call that waits sees that another one was answered."""
+LEAST_SLEEP_S = 0.01
+"""What is left of a wait may be too little to move a clock."""
 
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,9 +61,9 @@ class _Breaker:
         self._failures = 0
         self.opened_at = None
 
-    def failed(self, now: float) -> None:
+    def failed(self, now: float, *, may_open: bool = True) -> None:
         self._failures += 1
-        if self._failures >= self._opens_after:
+        if may_open and self._failures >= self._opens_after:
             self.open(now)
 
     def open(self, now: float) -> None:
@@ -80,7 +82,7 @@ class _Breaker:
 
 
 class _Partner(_Breaker):
-    """The breaker of a whole API class."""
+    """The breaker of an endpoint, for all customers together."""
 
     def __init__(self) -> None:
         super().__init__(PARTNER_OPENS_AFTER, PARTNER_PROBES_S)
@@ -96,10 +98,7 @@ class _Partner(_Breaker):
     def failed_for(self, customer_id: str, now: float) -> None:
         if len(self._failing) <= 1:
             self._failing.add(customer_id)
-        self._failures += 1
-        is_several = len(self._failing) > 1 or "" in self._failing
-        if is_several and self._failures >= self._opens_after:
-            self.open(now)
+        self.failed(now, may_open=len(self._failing) > 1 or "" in self._failing)
 
 
 class Breakers:
@@ -120,12 +119,12 @@ class Breakers:
         self._partners: dict[str, _Partner] = {}
         self._customers: dict[tuple[str, str], _Breaker] = {}
 
-    async def ticket(self, api_class: str, customer_id: str) -> Ticket | None:
+    async def ticket(self, endpoint: str, customer_id: str) -> Ticket | None:
         """Return leave for one attempt; None where it would come to nothing.
 
         While a server that has answered before answers nothing, this waits.
         """
-        partner = self._partners.setdefault(api_class, _Partner())
+        partner = self._partners.setdefault(endpoint, _Partner())
         while partner.opened_at is not None:
             now = self._clock()
             if partner.probes(now):
@@ -134,41 +133,42 @@ class Breakers:
             give_up_at = partner.opened_at + patience_s - self._waited_s
             if not partner.has_answered or now >= give_up_at:
                 return None
-            await self._sleep(max(min(partner.probe_at, give_up_at) - now, _TICK_S))
-        customer = self._customers.get((api_class, customer_id))
+            wait_s = min(partner.probe_at, give_up_at) - now
+            await self._sleep(min(max(LEAST_SLEEP_S, wait_s), LOOKS_EVERY_S))
+        customer = self._customers.get((endpoint, customer_id))
         if customer is None or customer.opened_at is None:
             return Ticket()
         return Ticket(is_probe=True) if customer.probes(self._clock()) else None
 
-    def still_holds(self, ticket: Ticket, api_class: str, customer_id: str) -> bool:
+    def still_holds(self, ticket: Ticket, endpoint: str, customer_id: str) -> bool:
         """Tell whether the attempt may be made now that its turn has come."""
         if ticket.is_probe:
             return True
-        customer = self._customers.get((api_class, customer_id))
+        customer = self._customers.get((endpoint, customer_id))
         is_open = customer is not None and customer.opened_at is not None
-        return not is_open and self._partners[api_class].opened_at is None
+        return not is_open and self._partners[endpoint].opened_at is None
 
-    def answered(self, api_class: str, customer_id: str) -> None:
+    def answered(self, endpoint: str, customer_id: str) -> None:
         """Hear that an attempt was answered, well or not."""
-        partner = self._partners[api_class]
+        partner = self._partners[endpoint]
         if partner.opened_at is not None:
             self._waited_s += self._clock() - partner.opened_at
         partner.close()
-        self._customers.pop((api_class, customer_id), None)
+        self._customers.pop((endpoint, customer_id), None)
 
-    def failed(self, api_class: str, customer_id: str) -> None:
+    def failed(self, endpoint: str, customer_id: str) -> None:
         """Hear that an attempt came to nothing."""
         now = self._clock()
-        self._partners[api_class].failed_for(customer_id, now)
+        self._partners[endpoint].failed_for(customer_id, now)
         if customer_id:
-            self._of_customer(api_class, customer_id).failed(now)
+            self._of_customer(endpoint, customer_id).failed(now)
 
-    def gave_up(self, api_class: str, customer_id: str) -> None:
+    def gave_up(self, endpoint: str, customer_id: str) -> None:
         """Hear that a call waited in vain for as long as a call may wait."""
         if customer_id:
-            self._of_customer(api_class, customer_id).open(self._clock())
+            self._of_customer(endpoint, customer_id).open(self._clock())
 
-    def _of_customer(self, api_class: str, customer_id: str) -> _Breaker:
+    def _of_customer(self, endpoint: str, customer_id: str) -> _Breaker:
         return self._customers.setdefault(
-            (api_class, customer_id), _Breaker(CUSTOMER_OPENS_AFTER, CUSTOMER_PROBES_S)
+            (endpoint, customer_id), _Breaker(CUSTOMER_OPENS_AFTER, CUSTOMER_PROBES_S)
         )

@@ -178,7 +178,7 @@ class Transport:
 
     async def _send(self, request: Request, call: _Call) -> Reply:
         while True:
-            ticket = await self._breakers.ticket(request.api_class, request.customer_id)
+            ticket = await self._breakers.ticket(request.endpoint, request.customer_id)
             if ticket is None:
                 return call.turned_away()
             got = await self._in_turn(request, call, ticket)
@@ -186,7 +186,7 @@ class Transport:
                 continue
             if got.status == TOO_MANY_REQUESTS:
                 if call.waited_s > retry.LONGEST_WAIT_S or call.throttled > retry.MOST_WAITS:
-                    self._breakers.gave_up(request.api_class, request.customer_id)
+                    self._breakers.gave_up(request.endpoint, request.customer_id)
                     return call.reply("throttled")
             elif got.status == UNAUTHORIZED:
                 if not await self._refresh(call):
@@ -196,12 +196,11 @@ class Transport:
 
     async def _in_turn(self, request: Request, call: _Call, ticket: Ticket) -> _Received | None:
         """Make an attempt when its turn comes; None where a breaker has opened meanwhile."""
-        whose = request.api_class, request.customer_id
-        async with self._pacer.slot(*whose) as turn:
+        async with self._pacer.slot(request.api_class, request.customer_id) as turn:
             left = self._left()
             if left is not None and left <= 0:
                 raise TimeoutError
-            if not self._breakers.still_holds(ticket, *whose):
+            if not self._breakers.still_holds(ticket, request.endpoint, request.customer_id):
                 return None
             call.received = await self._attempt(request, call)
             if call.received.status == TOO_MANY_REQUESTS:
@@ -267,7 +266,7 @@ class Transport:
 
     def _tell_breakers(self, request: Request, got: _Received) -> None:
         """A 429 says neither that the server works nor that it does not."""
-        whose = request.api_class, request.customer_id
+        whose = request.endpoint, request.customer_id
         is_silent = not got.status and got.cause != no_reply.UNSENDABLE
         if is_silent or Does.RETRIED in _row(request, got).does:
             self._breakers.failed(*whose)

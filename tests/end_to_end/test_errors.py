@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from nightly import Night, nights
 
+from auditor.partner_run import WAITING
 from auditor.progress import Silent
 from auditor.sandbox import Fault, Faults, draws
 from auditor.sandbox.sending import DOUBLED
@@ -141,7 +142,7 @@ async def test_a_forbidden_view_and_segment_are_recorded_and_the_run_goes_on(
 
 
 @pytest.mark.asyncio
-async def test_availabilities_that_take_a_post_alone_are_asked_so_after_one_405(
+async def test_availabilities_that_take_a_post_alone_are_asked_so_after_a_405(
     tmp_path: Path,
 ) -> None:
     faults = Faults([Fault(endpoint="customer_availabilities", post_only=True)])
@@ -159,7 +160,7 @@ async def test_availabilities_that_take_a_post_alone_are_asked_so_after_one_405(
         asked = night.sandbox.log.of("customer_availabilities")
         of_partner = Counter((record.partner, record.method, record.status) for record in asked)
         for partner in night.world.partners():
-            assert of_partner[partner.partner_tenant_id, "GET", 405] == 1
+            assert 1 <= of_partner[partner.partner_tenant_id, "GET", 405] <= WAITING
             assert of_partner[partner.partner_tenant_id, "GET", 200] == 0
         assert {record.query for record in asked} == {"IncludeLifeCycleState=true"}
         kept = night.rows("SELECT DISTINCT lifecycle FROM availability WHERE lifecycle <> ''")

@@ -10,6 +10,7 @@ import msgspec
 
 from auditor.model import ApiClass, CatalogFound, Cell, CustomerFound
 from auditor.partner_center.auth import GivenToken
+from auditor.partner_center.breaker import Patience
 from auditor.partner_center.client import PartnerCenter
 from auditor.partner_center.pacing import Pacer
 from auditor.partner_center.rates import Limits
@@ -198,5 +199,8 @@ async def discovering(size: WorldSize = SMALL, seed: int = 1) -> AsyncIterator[D
     """Open a sandbox world and a client of its first partner; back-off takes no time."""
     async with Sandbox(World(seed, size)) as sandbox, Pacer(LIMITS) as pacer:
         token = GivenToken(Secret(sandbox.world.partners()[0].token))
-        async with Transport(sandbox.base_url, token, pacer, sleep=_at_once) as transport:
+        patience = Patience(outage_s=0)
+        async with Transport(
+            sandbox.base_url, token, pacer, sleep=_at_once, patience=patience
+        ) as transport:
             yield Discovery(sandbox, PartnerCenter(transport.send, sandbox.base_url))

@@ -183,6 +183,7 @@ async def test_a_ready_configuration_names_every_partner() -> None:
         "inventory": 60_000,
         "per_customer": 6_000,
         "concurrency": 64,
+        "shared": "none",
     }
 
 

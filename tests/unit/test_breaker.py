@@ -36,18 +36,18 @@ class Hand:
         assert seconds > 0
         self.now += seconds
 
-    async def ticket(self, customer: str, api_class: str = "inventory") -> Ticket | None:
-        return await self.breakers.ticket(api_class, customer)
+    async def ticket(self, customer: str, endpoint: str = "check_inventory") -> Ticket | None:
+        return await self.breakers.ticket(endpoint, customer)
 
-    async def answered(self, customer: str, api_class: str = "inventory") -> None:
-        await self.ticket(customer, api_class)
-        self.breakers.answered(api_class, customer)
+    async def answered(self, customer: str, endpoint: str = "check_inventory") -> None:
+        await self.ticket(customer, endpoint)
+        self.breakers.answered(endpoint, customer)
 
-    async def fails(self, times: int, *customers: str, api_class: str = "inventory") -> None:
+    async def fails(self, times: int, *customers: str, endpoint: str = "check_inventory") -> None:
         for n in range(times):
             customer = customers[n % len(customers)]
-            await self.ticket(customer, api_class)
-            self.breakers.failed(api_class, customer)
+            await self.ticket(customer, endpoint)
+            self.breakers.failed(endpoint, customer)
 
 
 @pytest.mark.asyncio
@@ -61,7 +61,7 @@ async def test_a_customer_that_never_answers_is_answered_for_and_nobody_else() -
 
     assert await hand.ticket("dead") is None
     assert await hand.ticket("fine") == GO
-    assert await hand.ticket("dead", "catalog") == GO, "another API class is another matter"
+    assert await hand.ticket("dead", "list_skus") == GO, "another endpoint is another matter"
     assert await hand.ticket("") == GO
 
 
@@ -86,7 +86,7 @@ async def test_one_call_now_and_then_sees_whether_the_customer_is_back() -> None
         hand.now += 1
         if await hand.ticket("dead") == PROBE:
             probed_at.append(hand.now)
-            hand.breakers.failed("inventory", "dead")
+            hand.breakers.failed("check_inventory", "dead")
 
     waits = [b - a for a, b in itertools.pairwise(probed_at)]
     assert probed_at[0] == 1000 + CUSTOMER_PROBES_S[0]
@@ -95,7 +95,7 @@ async def test_one_call_now_and_then_sees_whether_the_customer_is_back() -> None
 
     hand.now += CUSTOMER_PROBES_S[1]
     assert await hand.ticket("dead") == PROBE
-    hand.breakers.answered("inventory", "dead")
+    hand.breakers.answered("check_inventory", "dead")
     assert await hand.ticket("dead") == GO
 
 
@@ -109,16 +109,16 @@ async def test_a_call_whose_turn_comes_after_the_breaker_opened_is_not_sent() ->
 
     await hand.fails(CUSTOMER_OPENS_AFTER, "dead")
 
-    assert not hand.breakers.still_holds(waiting, "inventory", "dead")
-    assert hand.breakers.still_holds(others, "inventory", "fine")
-    assert hand.breakers.still_holds(PROBE, "inventory", "dead")
+    assert not hand.breakers.still_holds(waiting, "check_inventory", "dead")
+    assert hand.breakers.still_holds(others, "check_inventory", "fine")
+    assert hand.breakers.still_holds(PROBE, "check_inventory", "dead")
 
 
 @pytest.mark.asyncio
 async def test_who_waited_in_vain_for_as_long_as_one_may_is_not_asked_again() -> None:
     hand = Hand()
     await hand.answered("throttled for ever")
-    hand.breakers.gave_up("inventory", "throttled for ever")
+    hand.breakers.gave_up("check_inventory", "throttled for ever")
 
     assert await hand.ticket("throttled for ever") is None
 
@@ -157,7 +157,7 @@ async def test_in_an_outage_calls_wait_and_one_after_another_sees_whether_it_is_
     while hand.now < 1600:
         assert await hand.ticket(f"c{hand.now}") == PROBE
         probed_at.append(hand.now)
-        hand.breakers.failed("inventory", f"c{hand.now}")
+        hand.breakers.failed("check_inventory", f"c{hand.now}")
 
     waits = [b - a for a, b in itertools.pairwise(probed_at)]
     assert probed_at[0] == 1000 + PARTNER_PROBES_S[0]
@@ -165,7 +165,7 @@ async def test_in_an_outage_calls_wait_and_one_after_another_sees_whether_it_is_
     assert waits[-1] == PARTNER_PROBES_S[1]
     assert len(probed_at) < 20
 
-    hand.breakers.answered("inventory", "a")
+    hand.breakers.answered("check_inventory", "a")
     now = hand.now
     assert await hand.ticket("a") == GO
     assert hand.now == now
@@ -178,12 +178,12 @@ async def test_an_outage_is_waited_for_no_longer_than_told_in_all() -> None:
     for outage in (40, 30):
         await hand.fails(PARTNER_OPENS_AFTER, "a", "b")
         hand.now += outage
-        hand.breakers.answered("inventory", "a")
+        hand.breakers.answered("check_inventory", "a")
     await hand.fails(PARTNER_OPENS_AFTER, "a", "b")
     began = hand.now
 
     while await hand.ticket("a") is not None:
-        hand.breakers.failed("inventory", "a")
+        hand.breakers.failed("check_inventory", "a")
 
     assert hand.now == pytest.approx(began + 30)
 
@@ -206,16 +206,16 @@ def test_of_many_that_wait_one_goes_and_when_it_is_answered_all(
         breakers = Breakers(clock, asyncio.sleep, Patience())
 
         async def call(customer: str) -> None:
-            while (ticket := await breakers.ticket("inventory", customer)) is not None:
+            while (ticket := await breakers.ticket("check_inventory", customer)) is not None:
                 is_well = not 705 <= clock() < 1305
                 attempts.append((clock(), is_well))
                 await asyncio.sleep(0.1)
                 if is_well:
                     assert ticket is not None
-                    breakers.answered("inventory", customer)
+                    breakers.answered("check_inventory", customer)
                     ended.append(clock())
                     return
-                breakers.failed("inventory", customer)
+                breakers.failed("check_inventory", customer)
 
         async with asyncio.TaskGroup() as calls:
             for n in range(1000):
