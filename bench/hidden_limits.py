@@ -18,7 +18,7 @@ from auditor.sandbox import Sandbox, World, WorldSize
 from auditor.secret import Secret
 
 WARM_S = 20.0
-PHASES = ((60.0, 1.0), (30.0, 0.5), (50.0, 1.0))
+PHASES = ((60.0, 1.0), (40.0, 0.5), (70.0, 1.0))
 """How long, and what share of the limit: warming up is a part of the first."""
 CUSTOMERS = 10
 
@@ -75,15 +75,13 @@ async def measure(per_partner: int, per_customer: int) -> tuple[float, float]:
     return (len(told) - refused) / best, refused / len(told)
 
 
-def main() -> None:
+async def both() -> None:
+    cases = (("40 a second, partner", 40, 1000), ("4 a second, customer", 1000, 4))
+    found = await asyncio.gather(*(measure(*limits) for _, *limits in cases))
     print("hidden limit            of the best possible  refused")
-    for what, per_partner, per_customer in (
-        ("40 a second, partner", 40, 1000),
-        ("4 a second, customer", 1000, 4),
-    ):
-        used, refused = asyncio.run(measure(per_partner, per_customer))
+    for (what, *_), (used, refused) in zip(cases, found, strict=True):
         print(f"{what:22s}  {used:20.3f}  {refused:7.2%}")
 
 
 if __name__ == "__main__":
-    main()
+    asyncio.run(both())

@@ -138,7 +138,8 @@ class Line:
             elif is_own:
                 customer.rate.learned.fall(now, until, started_at)
             else:
-                self._stop_partner(now, min(until, now + MOMENT_S), started_at)
+                self._paused_until = max(self._paused_until, min(until, now + MOMENT_S))
+                self._rate.fall(now, until, started_at)
         self._news.set()
 
     def _is_own(self, customer: Customer, now: float) -> bool:

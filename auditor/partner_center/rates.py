@@ -18,7 +18,7 @@ LITTLE = 0.02
 """How much less than what was refused is held to be allowed."""
 MARGIN = 0.04
 """How far below its ceiling a rate starts again, at least, and how gently it goes above it."""
-PLATEAU_S = 30.0
+PLATEAU_S = 20.0
 LONGEST_PLATEAU_S = 600.0
 PLATEAU_CALLS = 100
 """How long, and for how many calls at least, a rate stays below its ceiling before it tries more:
@@ -81,8 +81,9 @@ class Rate:
         self._through.add(now)
 
     def use(self, now: float) -> float:
-        """Return the share of it that got through in the last minute."""
-        return self._through.since(now - MINUTE_S)[0] / self.per_minute(now)
+        """Return the share of it that got through in the last minute, or since the first call."""
+        calls, earliest = self._through.since(now - MINUTE_S)
+        return calls * MINUTE_S / max(1.0, now - earliest) / self.per_minute(now)
 
     def is_of_last_fall(self, started_at: float) -> bool:
         """Tell whether a call was under way, or might have been, when it last fell."""

@@ -8,6 +8,7 @@ from auditor.partner_center.rates import (
     LEAST_PER_MINUTE,
     LITTLE,
     MARGIN,
+    PLATEAU_S,
     CustomerRate,
     Rate,
     window,
@@ -57,7 +58,7 @@ def test_after_a_long_wait_the_limit_is_what_got_through_in_the_minute() -> None
     rate.fall(30.0, until=60.0, started_at=29.9)
 
     assert rate.per_minute(60.0) == pytest.approx(300 * (1 - MARGIN))
-    assert rate.per_minute(90.0) == pytest.approx(300)
+    assert rate.per_minute(60.0 + PLATEAU_S) == pytest.approx(300)
 
 
 def test_after_a_short_wait_the_limit_is_between_what_got_through_and_what_was_tried() -> None:
@@ -67,7 +68,7 @@ def test_after_a_short_wait_the_limit_is_between_what_got_through_and_what_was_t
     rate.fall(60.0, until=61.0, started_at=59.9)
 
     assert rate.per_minute(61.0) == pytest.approx(354, abs=1)
-    assert rate.per_minute(91.0) == pytest.approx(600 * (1 - LITTLE))
+    assert rate.per_minute(61.0 + PLATEAU_S) == pytest.approx(600 * (1 - LITTLE))
 
 
 def test_refusals_of_calls_that_were_under_way_together_count_once() -> None:
@@ -123,7 +124,7 @@ def test_a_low_rate_is_tried_less_often_than_a_high_one() -> None:
         rate.fall(60.0, until=70.0, started_at=60.0)
 
     assert low.per_minute(70.0 + 590) < 10 < low.per_minute(70.0 + 610)
-    assert high.per_minute(70.0 + 29) < 1000 < high.per_minute(70.0 + 31)
+    assert high.per_minute(69.0 + PLATEAU_S) < 1000 < high.per_minute(71.0 + PLATEAU_S)
 
 
 def test_a_pardoned_rate_is_what_it_was() -> None:
