@@ -6,8 +6,9 @@ AuditorError
 ├── PartnerCenterError       one request, or one partner
 │   ├── Retryable
 │   │   ├── Throttled        429, told when to come back
-│   │   └── Unreachable      timeout, reset, refused, 5xx
-│   │       └── Untrusted    TLS: the other side cannot prove who it is
+│   │   ├── Unreachable      timeout, reset, refused, 5xx
+│   │   │   └── Untrusted    TLS: the other side cannot prove who it is
+│   │   └── QuotaUnreachable the database that shares the quota is down (75)
 │   ├── Rejected             a reply that says no: record it, go on
 │   │   ├── ContextMissing   400026
 │   │   ├── Forbidden        401 or 403 on one customer, view or segment
@@ -173,6 +174,13 @@ class Unreachable(Retryable):
 
 class Untrusted(Unreachable):
     """A check of TLS failed; asking again would only repeat it."""
+
+
+class QuotaUnreachable(Retryable):
+    """The database that holds the quota shared with other machines cannot be opened."""
+
+    code = "E_QUOTA"
+    exit_status = 75
 
 
 class Rejected(PartnerCenterError):

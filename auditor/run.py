@@ -291,7 +291,8 @@ class _Run:
             concurrency=limits.concurrency,
         )
         async with (
-            Pacer(pacing, quotas=quotas_of(partner, environ)) as pacer,
+            quotas_of(partner, environ) as quotas,
+            Pacer(pacing, quotas=quotas) as pacer,
             Transport(
                 job.base_url,
                 await login.tokens(),

@@ -2,12 +2,15 @@
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from auditor.errors import SettingsError
+from auditor.errors import QuotaUnreachable, SettingsError
+from auditor.partner_center.bucket_quota import BucketQuota, Unreachable
 from auditor.partner_center.quota import LocalQuota, Quota, Unshareable, own_folder
 from auditor.settings import Limits, Partner
+from auditor.settings.urls import masked
 
 
 def per_minute(limits: Limits) -> dict[str, float]:
@@ -19,24 +22,53 @@ def per_minute(limits: Limits) -> dict[str, float]:
     }
 
 
-def quotas_of(partner: Partner, environ: Mapping[str, str]) -> dict[str, Quota]:
-    """Return what each API class shares; nothing where the configuration says so.
+@asynccontextmanager
+async def quotas_of(
+    partner: Partner, environ: Mapping[str, str]
+) -> AsyncIterator[dict[str, Quota]]:
+    """Open what each API class shares; nothing where the configuration says so.
 
     Raises:
-        SettingsError: there is no place to share it in.
+        SettingsError: there is no place to share it in, or no driver for it.
+        QuotaUnreachable: the database cannot be opened.
     """
     shared = partner.limits.shared
+    limits = per_minute(partner.limits)
+    names = {api_class: f"{partner.tenant_id} {api_class}" for api_class in limits}
     if shared == "none":
-        return {}
-    if shared != "local":
+        yield {}
+    elif shared == "local":
+        folder = _folder(environ)
+        yield {name: LocalQuota(folder, names[name], limits[name]) for name in limits}
+    else:
+        async with AsyncExitStack() as opened:
+            yield {
+                name: await opened.enter_async_context(_bucket(shared, names[name], limits[name]))
+                for name in limits
+            }
+
+
+@asynccontextmanager
+async def _bucket(url: str, name: str, limit: float) -> AsyncIterator[Quota]:
+    try:
+        quota = BucketQuota(url, name, limit)
+    except ImportError as exc:
+        extra = "shared-postgres" if url.startswith("postgresql:") else "shared-redis"
         raise SettingsError(
-            f"partner {partner.name}: limits.shared: only local and none are in this version"
-        )
-    folder = _folder(environ)
-    return {
-        api_class: LocalQuota(folder, f"{partner.tenant_id} {api_class}", limit)
-        for api_class, limit in per_minute(partner.limits).items()
-    }
+            f"limits.shared: {exc.name} is not installed",
+            hint=f"pip install 'csp-sku-auditor[{extra}]'",
+        ) from exc
+    try:
+        await quota.open()
+    except Unreachable as exc:
+        raise QuotaUnreachable(
+            f"limits.shared: {masked(url)} cannot be opened: {exc}",
+            hint="start the database and try again with --resume",
+        ) from exc
+    try:
+        yield quota
+    finally:
+        await quota.close()
 
 
 def _folder(environ: Mapping[str, str]) -> Path:

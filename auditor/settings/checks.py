@@ -87,15 +87,12 @@ def _unheeded(settings: Settings) -> Iterator[Fault]:
         ("notify", "route"): bool(settings.notify.route),
         ("mute",): bool(settings.mute),
     }
-    for index, partner in enumerate(settings.partner):
-        is_shared = partner.limits.shared not in {"local", "none"}
-        is_set["partner", index, "limits", "shared"] = is_shared
     for at, is_one in is_set.items():
         if is_one:
             yield Fault(
                 code=problems.UNHEEDED,
                 says="is read, but this version does not act on it yet",
-                hint="nothing is sent or shared because of it",
+                hint="nothing is sent because of it",
                 at=at,
             )
 

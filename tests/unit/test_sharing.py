@@ -1,12 +1,14 @@
 """Where the processes of one user find each other's quota."""
 
 import asyncio
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from auditor.errors import SettingsError
+from auditor.errors import QuotaUnreachable, SettingsError
+from auditor.partner_center import bucket_quota
 from auditor.settings import Limits, Partner
 from auditor.sharing import quotas_of
 
@@ -19,9 +21,14 @@ def partner(shared: str, name: str = "contoso", tenant_id: str = TENANT) -> Part
 
 def files_of(folder: Path, *partners: Partner, **environ: str) -> set[str]:
     """Return the files that taking one call of each class leaves."""
+
+    async def take(each: Partner) -> None:
+        async with quotas_of(each, environ) as quotas:
+            for quota in quotas.values():
+                await quota.take()
+
     for each in partners:
-        for quota in quotas_of(each, environ).values():
-            asyncio.run(quota.take())
+        asyncio.run(take(each))
     return {path.name for path in folder.rglob("*.next")}
 
 
@@ -60,9 +67,40 @@ def test_no_place_at_all_is_said_with_what_to_do(
     monkeypatch.setattr(tempfile, "tempdir", str(file))
 
     with pytest.raises(SettingsError, match="no place to share") as caught:
-        quotas_of(partner("local"), {"HOME": str(file)})
+        files_of(tmp_path, partner("local"), HOME=str(file))
     assert 'shared = "none"' in caught.value.hint
 
 
-def test_none_shares_nothing() -> None:
-    assert quotas_of(partner("none"), {}) == {}
+def test_none_shares_nothing(tmp_path: Path) -> None:
+    assert files_of(tmp_path, partner("none"), HOME=str(tmp_path)) == set()
+
+
+@pytest.mark.parametrize("url", ["postgresql://a:hunter2@127.0.0.1:9/x", "redis://127.0.0.1:9"])
+def test_a_database_that_is_not_there_is_said_without_its_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setattr(bucket_quota, "GIVE_UP_S", 0.2)
+
+    with pytest.raises(QuotaUnreachable) as caught:
+        files_of(tmp_path, partner(url))
+
+    assert caught.value.exit_status == 75
+    assert "127.0.0.1:9" in caught.value.message
+    assert "hunter2" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("url", "module", "extra"),
+    [
+        ("postgresql://127.0.0.1/x", "psycopg_pool", "shared-postgres"),
+        ("redis://127.0.0.1", "redis", "shared-redis"),
+    ],
+)
+def test_a_driver_that_is_missing_is_named_with_the_extra_that_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, module: str, extra: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+
+    with pytest.raises(SettingsError, match=f"{module} is not installed") as caught:
+        files_of(tmp_path, partner(url))
+    assert extra in caught.value.hint

@@ -1,0 +1,151 @@
+"""One quota for processes on several machines: a pyrate-limiter bucket in Postgres or Redis.
+
+The library and the drivers are the extras `shared-postgres` and `shared-redis`, imported only
+where they are used.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from auditor.partner_center.quota import LATE_S
+from auditor.partner_center.rates import MINUTE_S
+
+if TYPE_CHECKING:
+    from pyrate_limiter import AbstractBucket
+
+SLICE_S = 1.0
+"""Long, for each slice is a round trip."""
+WINDOW_S = MINUTE_S + SLICE_S + LATE_S
+"""A permit is used up to a slice after it was counted, and still no minute may hold more."""
+GIVE_UP_S = 5.0
+"""How long the database may take to answer."""
+LEAST_WAIT_S = 0.05
+TABLE = "auditor_quota"
+
+
+class Unreachable(Exception):
+    """The database that holds the quota cannot be opened."""
+
+
+class BucketQuota:
+    """A quota of all processes that use the same database.
+
+    Where the database is lost later, the process goes on at its own limit: that must not lose
+    the night.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        name: str,
+        per_minute: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Take the database and what names the quota there.
+
+        Raises:
+            ImportError: the extra that holds the driver is not installed.
+        """
+        self._name = f"{TABLE}_{hashlib.sha256(name.encode()).hexdigest()[:20]}"
+        is_postgres = url.startswith("postgresql://")
+        self._opened, self._faults = (_postgres if is_postgres else _redis)(url)
+        self._per_minute = max(1, int(per_minute))
+        self._calls = max(1, int(per_minute * SLICE_S / MINUTE_S))
+        self._clock = clock
+        self._sleep = sleep
+        self._bucket: AbstractBucket | None = None
+        self._close: Callable[[], None] = lambda: None
+        self._left = 0
+        self._good_until = 0.0
+        self._swept_at = clock()
+
+    async def open(self) -> None:
+        """Connect.
+
+        Raises:
+            Unreachable: the database does not answer.
+        """
+        try:
+            await asyncio.to_thread(self._begin)
+        except self._faults as exc:
+            raise Unreachable(type(exc).__name__) from exc  # its text may hold a password
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await asyncio.to_thread(self._close)
+
+    async def take(self) -> None:
+        """Wait until one more call may start."""
+        while not self._left or self._clock() > self._good_until:
+            asked_at = self._clock()
+            try:
+                wait_s = await asyncio.to_thread(self._ask)
+            except self._faults:
+                wait_s = 0.0
+            if wait_s:
+                await self._sleep(wait_s)
+            else:
+                self._left = self._calls
+                self._good_until = max(asked_at, self._clock() - LATE_S) + SLICE_S + LATE_S
+        self._left -= 1
+
+    def _begin(self) -> None:
+        from pyrate_limiter import Rate  # noqa: PLC0415 - an extra
+
+        rates = [Rate(self._per_minute, round(1000 * WINDOW_S))]
+        self._bucket, self._close = self._opened(rates, self._name)
+
+    def _ask(self) -> float:
+        """Take a slice and return 0, or return how long there is none."""
+        from pyrate_limiter import RateItem  # noqa: PLC0415 - an extra
+
+        # Typed for both kinds of bucket, those that must be awaited and these.
+        bucket: Any = self._bucket
+        now = bucket.now()
+        if self._clock() - self._swept_at > MINUTE_S:
+            self._swept_at = self._clock()
+            bucket.leak(now)
+        item = RateItem("calls", now, weight=self._calls)
+        return 0.0 if bucket.put(item) else max(LEAST_WAIT_S, bucket.waiting(item) / 1000)
+
+
+# Rates are the library's, which is imported where it is used.
+Opened = Callable[[Any, str], tuple["AbstractBucket", Callable[[], None]]]
+Faults = tuple[type[Exception], ...]
+
+
+def _postgres(url: str) -> tuple[Opened, Faults]:
+    import psycopg  # noqa: PLC0415 - an extra
+    from psycopg_pool import ConnectionPool, PoolTimeout  # noqa: PLC0415 - likewise
+    from pyrate_limiter import PostgresBucket  # noqa: PLC0415 - likewise
+
+    def opened(rates: Any, name: str) -> tuple["AbstractBucket", Callable[[], None]]:
+        pool = ConnectionPool(url, min_size=1, max_size=1, open=True, timeout=GIVE_UP_S)
+        try:
+            return PostgresBucket(pool, name, rates), pool.close
+        except BaseException:
+            pool.close()
+            raise
+
+    return opened, (psycopg.Error, PoolTimeout)
+
+
+def _redis(url: str) -> tuple[Opened, Faults]:
+    import redis  # noqa: PLC0415 - an extra
+    from pyrate_limiter import RedisBucket  # noqa: PLC0415 - likewise
+
+    def opened(rates: Any, name: str) -> tuple["AbstractBucket", Callable[[], None]]:
+        client = redis.Redis.from_url(url, socket_timeout=GIVE_UP_S)
+        try:
+            bucket: AbstractBucket = RedisBucket.init(rates, client, name)
+        except BaseException:
+            client.close()
+            raise
+        return bucket, client.close
+
+    return opened, (redis.RedisError,)
