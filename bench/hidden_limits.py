@@ -18,7 +18,7 @@ from auditor.sandbox import Sandbox, World, WorldSize
 from auditor.secret import Secret
 
 WARM_S = 20.0
-PHASES = ((60.0, 1.0), (40.0, 0.5), (70.0, 1.0))
+PHASES = ((60.0, 1.0), (60.0, 0.5), (120.0, 1.0))
 """How long, and what share of the limit: warming up is a part of the first."""
 CUSTOMERS = 10
 

@@ -23,6 +23,8 @@ LONGEST_PLATEAU_S = 600.0
 PLATEAU_CALLS = 100
 """How long, and for how many calls at least, a rate stays below its ceiling before it tries more:
 a low limit is tried no more often per call than a high one."""
+SOON_S = 5.0
+"""A second refusal within this time of the end of the first one's wait says that the limit fell."""
 LONG_WAIT_S = 5.0
 """A wait longer than this is of a window about as long as the minute that is counted here."""
 
@@ -102,6 +104,8 @@ class Rate:
             return
         tried = self.per_minute(now)
         through = calls * MINUTE_S / max(until - earliest, 0.001)
+        if now < self._fell_at + SOON_S:
+            through = 0.0  # what got through before tells of a limit that is no more
         through = min(tried, max(tried / 2, through))
         ceiling = through if until - now > LONG_WAIT_S else tried * (1 - LITTLE)
         self._before = (self._ceiling, self._floor, self._fell_at)

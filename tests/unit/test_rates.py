@@ -71,6 +71,18 @@ def test_after_a_short_wait_the_limit_is_between_what_got_through_and_what_was_t
     assert rate.per_minute(61.0 + PLATEAU_S) == pytest.approx(600 * (1 - LITTLE))
 
 
+def test_refused_again_soon_it_falls_to_half_whatever_got_through_before() -> None:
+    rate = Rate(600)
+    steadily(rate, 590, 0, 60)
+    rate.fall(60.0, until=61.0, started_at=59.9)
+    assert rate.per_minute(61.0) > 550
+    tried = rate.per_minute(62.0)
+
+    rate.fall(62.0, until=63.0, started_at=61.5)
+
+    assert rate.per_minute(63.0) == pytest.approx(tried / 2)
+
+
 def test_refusals_of_calls_that_were_under_way_together_count_once() -> None:
     rate = Rate(100)
     rate.got_through(0.0)

@@ -1,0 +1,151 @@
+"""A quota that several machines share, in a real Postgres and a real Redis."""
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from auditor.partner_center.bucket_quota import WINDOW_S, BucketQuota, Unreachable
+
+PER_MINUTE = 120
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
+    """Start a server of the test's own; it refuses to run as root."""
+    if not shutil.which("initdb") or not shutil.which("pg_ctl"):
+        pytest.skip("no PostgreSQL server is installed")
+    folder = Path(f"/tmp/auditor-{os.getpid()}-{free_port()}")  # noqa: S108 - short, and nobody's
+    folder.mkdir(mode=0o700)
+    user: dict[str, object] = {}
+    if os.geteuid() == 0:
+        shutil.chown(folder, "nobody")
+        user = {"user": "nobody"}
+    port = free_port()
+    data = str(folder / "data")
+
+    def run(*command: str) -> None:
+        subprocess.run(command, check=True, capture_output=True, cwd=folder, timeout=60, **user)  # type: ignore[call-overload] # either an empty map or a user
+
+    try:
+        run("initdb", "-D", data, "-U", "auditor", "-A", "trust", "--no-sync")
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -F"
+        run("pg_ctl", "-D", data, "-l", str(folder / "log"), "-w", "-o", options, "start")
+        try:
+            yield f"postgresql://auditor@127.0.0.1:{port}/postgres"
+        finally:
+            run("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def redis() -> Iterator[str]:
+    if not shutil.which("redis-server"):
+        pytest.skip("no Redis server is installed")
+    port = free_port()
+    command = f"redis-server --port {port} --bind 127.0.0.1 --save --appendonly no"
+    with subprocess.Popen(command.split(), stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        for line in server.stdout:
+            if "Ready to accept connections" in line:
+                break
+        try:
+            yield f"redis://127.0.0.1:{port}/0"
+        finally:
+            server.terminate()
+
+
+@pytest.fixture(params=["postgres", "redis"])
+def database(request: pytest.FixtureRequest) -> str:
+    url: str = request.getfixturevalue(request.param)
+    return url
+
+
+class Waits:
+    """Notes what would be slept, and ends the test's patience."""
+
+    def __init__(self) -> None:
+        self.asked: deque[float] = deque()
+
+    async def __call__(self, seconds: float) -> None:
+        self.asked.append(seconds)
+        raise asyncio.CancelledError
+
+
+async def drain(quota: BucketQuota) -> int:
+    """Take calls until there are none left, and return how many there were."""
+    taken = 0
+    try:
+        while True:
+            await quota.take()
+            taken += 1
+    except asyncio.CancelledError:
+        return taken
+
+
+@pytest.mark.asyncio
+async def test_processes_share_a_minutes_quota(database: str) -> None:
+    """P17: together no more than one of them alone."""
+    waits = Waits()
+    quotas = [BucketQuota(database, "shared", PER_MINUTE, sleep=waits) for _ in range(3)]
+    for quota in quotas:
+        await quota.open()
+    try:
+        for quota in quotas:
+            for _ in range(10):
+                await quota.take()
+        rest = [await drain(quota) for quota in quotas]
+    finally:
+        for quota in quotas:
+            await quota.close()
+
+    assert 30 + sum(rest) == PER_MINUTE
+    assert all(0 < wait <= WINDOW_S for wait in waits.asked)
+
+
+@pytest.mark.asyncio
+async def test_quotas_of_different_names_are_apart_and_a_restart_gives_nothing_back(
+    database: str,
+) -> None:
+    """P17."""
+    for name, expected in (("one", PER_MINUTE), ("one", 0), ("two", PER_MINUTE)):
+        quota = BucketQuota(database, name, PER_MINUTE, sleep=Waits())
+        await quota.open()
+        assert await drain(quota) == expected
+        await quota.close()
+
+
+@pytest.mark.asyncio
+async def test_a_database_that_is_not_there_is_told_at_the_start() -> None:
+    port = free_port()
+    with pytest.raises(Unreachable):
+        await BucketQuota(f"redis://127.0.0.1:{port}", "x", PER_MINUTE).open()
+
+
+@pytest.mark.asyncio
+async def test_calls_go_on_when_the_database_is_gone(redis: str) -> None:
+    """The process goes on at its own limit: the night is not lost."""
+    quota = BucketQuota(redis, "gone", 6000)
+    await quota.open()
+    await quota.take()
+    shut = ["redis-cli", "-u", redis, "shutdown", "nosave"]
+    await asyncio.to_thread(subprocess.run, shut, check=True)
+
+    for _ in range(500):
+        await quota.take()
+
+    await quota.close()
