@@ -6,9 +6,8 @@ AuditorError
 ├── PartnerCenterError       one request, or one partner
 │   ├── Retryable
 │   │   ├── Throttled        429, told when to come back
-│   │   ├── Unreachable      timeout, reset, refused, 5xx
-│   │   │   └── Untrusted    TLS: the other side cannot prove who it is
-│   │   └── QuotaUnreachable the database that shares the quota is down (75)
+│   │   └── Unreachable      timeout, reset, refused, 5xx
+│   │       └── Untrusted    TLS: the other side cannot prove who it is
 │   ├── Rejected             a reply that says no: record it, go on
 │   │   ├── ContextMissing   400026
 │   │   ├── Forbidden        401 or 403 on one customer, view or segment
@@ -21,6 +20,7 @@ AuditorError
 │   ├── StoreUnwritable      cannot create output (73)
 │   └── StoreFailed          disk full, I/O error (74)
 ├── Locked                   another run, or another publisher, is at work (75)
+├── QuotaUnreachable         the database that shares the quota is down (75)
 └── Bug                      a promise of ours is broken (70)
 """
 
@@ -176,13 +176,6 @@ class Untrusted(Unreachable):
     """A check of TLS failed; asking again would only repeat it."""
 
 
-class QuotaUnreachable(Retryable):
-    """The database that holds the quota shared with other machines cannot be opened."""
-
-    code = "E_QUOTA"
-    exit_status = 75
-
-
 class Rejected(PartnerCenterError):
     """Partner Center understood and said no."""
 
@@ -257,6 +250,13 @@ class Locked(AuditorError):
     """Another run, or another publisher, holds the lock."""
 
     code = "E_LOCKED"
+    exit_status = 75
+
+
+class QuotaUnreachable(AuditorError):
+    """The database that holds the quota shared with other machines cannot be opened."""
+
+    code = "E_QUOTA"
     exit_status = 75
 
 
