@@ -116,7 +116,7 @@ def test_what_is_written_is_for_the_owner_alone(tmp_path: Path) -> None:
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
     process = subprocess.Popen(
-        [*COMMAND, "sandbox", "--port", "0", "--customers", "2"],
+        ["env", "--default-signal", *COMMAND, "sandbox", "--port", "0", "--customers", "2"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

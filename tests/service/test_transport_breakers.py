@@ -15,6 +15,7 @@ from auditor.partner_center.auth import GivenToken
 from auditor.partner_center.breaker import (
     CUSTOMER_OPENS_AFTER,
     PARTNER_OPENS_AFTER,
+    Patience,
 )
 from auditor.partner_center.pacing import Pacer
 from auditor.partner_center.rates import Limits
@@ -58,7 +59,11 @@ def ask(customer: str) -> Request:
 
 @asynccontextmanager
 async def serving(
-    behave: Callable[[str, int], int], *, deadline: float | None = None, haste: float = 1
+    behave: Callable[[str, int], int],
+    *,
+    deadline: float | None = None,
+    haste: float = 1,
+    total_s: float = 60.0,
 ) -> AsyncIterator[tuple[Transport, Server]]:
     server = Server(behave)
     app = web.Application()
@@ -78,7 +83,8 @@ async def serving(
             clock=lambda: haste * loop.time(),
             now=lambda: datetime(2026, 11, 21, tzinfo=UTC),
             sleep=hardly_sleep,
-            timeouts=Timeouts(total_s=0.2),
+            timeouts=Timeouts(total_s=total_s),
+            patience=Patience(least_s=900),
             deadline=None if deadline is None else loop.time() + deadline,
         ) as transport,
     ):
@@ -109,7 +115,7 @@ async def test_a_customer_that_is_dead_costs_a_few_attempts_and_nobody_elses_ans
     def behave(customer: str, _: int) -> int:
         return status if customer == "dead" else 200
 
-    async with serving(behave) as (transport, server):
+    async with serving(behave, total_s=1.0) as (transport, server):
         came = await ask_all(transport)
 
     assert came[False, 200, ""] == OTHERS
@@ -124,7 +130,7 @@ async def test_a_customer_that_is_throttled_for_ever_holds_up_the_run_once() -> 
     def behave(customer: str, _: int) -> int:
         return 429 if customer == "dead" else 200
 
-    async with serving(behave, deadline=1.0) as (transport, server):
+    async with serving(behave, deadline=5.0) as (transport, server):
         came = await ask_all(transport)
 
     assert came[False, 200, ""] == OTHERS

@@ -39,7 +39,8 @@ with Stopper() as stopper:
 
 def child(kind: str) -> "subprocess.Popen[str]":
     started = subprocess.Popen(
-        [sys.executable, "-c", CHILD, kind],
+        # whoever runs the tests in the background may have told them to ignore signals
+        ["env", "--default-signal", sys.executable, "-c", CHILD, kind],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
