@@ -8,7 +8,6 @@ import asyncio
 import ipaddress
 import random as randomness
 import re
-import ssl
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ import msgspec
 from yarl import URL
 
 from auditor.errors import Does, Retryable, SettingsError
+from auditor.https import trusted
 from auditor.model import Reply, Request
 from auditor.partner_center import no_reply, retry
 from auditor.partner_center.auth import TokenSource
@@ -140,13 +140,9 @@ class Transport:
         self.counts = Counts()
 
     async def __aenter__(self) -> Self:
-        context = ssl.create_default_context()
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if self._ca_file:
-            context.load_verify_locations(self._ca_file)
         self._session = aiohttp.ClientSession(
             # No limit here: the pacer holds the connections, and waits in its own order.
-            connector=aiohttp.TCPConnector(limit=0, ssl=context),
+            connector=aiohttp.TCPConnector(limit=0, ssl=trusted(self._ca_file)),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, connect=self._timeouts.connect_s),
             trust_env=False,

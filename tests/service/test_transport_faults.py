@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.errors import Rejected, UnexpectedReply, Unreachable
+from auditor.errors import Rejected, SettingsError, UnexpectedReply, Unreachable
 from auditor.model import ApiClass, Reply, Request
 from auditor.partner_center.auth import GivenToken
 from auditor.partner_center.pacing import Pacer
@@ -449,3 +449,16 @@ async def test_a_certificate_of_a_given_authority_is_accepted(
         always(OK, hang_up=False), tls=context, scheme="https", ca_file=str(cert)
     ) as (transport, _):
         assert (await transport.send(ask())).status == 200
+
+
+@pytest.mark.asyncio
+async def test_a_ca_file_without_a_certificate_is_a_wrong_setting(tmp_path: Path) -> None:
+    """S5, whatever the kind of credential: it is told before anything is sent."""
+    empty = tmp_path / "ca.pem"
+    empty.write_text("no certificate")
+    async with Pacer(LIMITS) as pacer:
+        transport = Transport(
+            "https://localhost", GivenToken(Secret(CANARY)), pacer, ca_file=str(empty)
+        )
+        with pytest.raises(SettingsError, match=r"network\.ca_file"):
+            await transport.__aenter__()
