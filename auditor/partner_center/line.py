@@ -249,7 +249,10 @@ class Line:
         if moment is None:
             await self._news.wait()
             return
-        waits = [asyncio.ensure_future(w) for w in (self._news.wait(), self._sleep(moment - now))]
+        waits = [
+            asyncio.ensure_future(w)
+            for w in (self._news.wait(), self._sleep(max(LEAST_SLEEP_S, moment - now)))
+        ]
         try:
             done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             for wait in done:
