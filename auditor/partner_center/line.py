@@ -5,7 +5,6 @@ First come, first served for a customer, and in turn between customers.
 
 import asyncio
 import heapq
-import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from itertools import count
@@ -24,12 +23,8 @@ LEAST_SLEEP_S = 0.004
 """So that a thousand calls a second do not mean a thousand timers."""
 CATCH_UP_S = 0.02
 """How much of its schedule a line that was held up makes up for."""
-SAME_STORM_S = 10.0
-"""Refusals closer together than this may have one cause."""
-MUCH = 0.4
-"""The share of the partner's rate in use from which on a refusal may be the partner's."""
-MOMENT_S = 1.0
-"""How long one customer's refusal stops the others, where it may be the partner's."""
+WATCHED = 50
+"""So many calls of others in a row a partner at its limit would hardly let through."""
 
 
 class Customer:
@@ -42,8 +37,8 @@ class Customer:
         self.waiting: deque[asyncio.Future[float]] = deque()
         self.in_flight = 0
         self.in_line = False
-        self.suspect_until = -math.inf
-        """When a refusal of its own is forgotten: a minute after something got through again."""
+        self.was_refused = False
+        """Nothing of it got through since: if it is refused again, the limit is its own."""
 
     def ready_at(self, now: float) -> float:
         return self.rate.ready_at(now) if self.rate else now
@@ -57,6 +52,14 @@ class Customer:
         """Tell whether forgetting it changes nothing."""
         busy = self.waiting or self.in_flight or self.in_line
         return not busy and (self.rate is None or self.rate.is_fresh(now))
+
+
+class _Refusal:
+    """A customer's, and how many calls of others that started since got through."""
+
+    def __init__(self, at: float) -> None:
+        self.at = at
+        self.others_since = 0
 
 
 class Line:
@@ -80,7 +83,8 @@ class Line:
         self._order = count()
         self._news = asyncio.Event()
         self._paused_until = 0.0
-        self._refused: dict[str, float] = {}
+        self._watched: dict[str, _Refusal] = {}
+        """Customers refused of late, whose refusals may yet turn out to be the partner's."""
 
     def customer(self, name: str) -> Customer:
         known = self._customers.get(name)
@@ -112,62 +116,46 @@ class Line:
         self._rate.got_through(now)
         if customer.rate:
             customer.rate.learned.got_through(now)
-            customer.suspect_until = min(customer.suspect_until, now + MINUTE_S)
-        # Started since, it shows that what refused the others is not the partner's limit.
-        self._refused = {
-            name: at
-            for name, at in self._refused.items()
-            if name == customer.name or at > started_at
-        }
+            customer.was_refused = False
+        for name, refusal in list(self._watched.items()):
+            refusal.others_since += name != customer.name and started_at > refusal.at
+            if refusal.others_since >= WATCHED:
+                del self._watched[name]
 
     def refused(self, customer: Customer, started_at: float, wait_s: float) -> None:
-        """Stop the smallest gate that explains a 429, and lower its rate."""
+        """Stop the smallest gate that explains a 429, and lower its rate.
+
+        That is the customer's, unless another one is refused before many calls of others got
+        through: then it was the partner's after all.
+        """
         now = self._clock()
         until = now + wait_s
-        if customer.rate is None or self._rate.is_of_last_fall(started_at):
+        if customer.rate is None:
+            self._stop_partner(now, until, started_at)
+        elif customer.was_refused:
+            self._stop_customer(customer.rate, now, until, started_at)
+        elif self._rate.is_of_last_fall(started_at):
             self._stop_partner(now, until, started_at)
         else:
-            self._refused = {n: t for n, t in self._refused.items() if now - t < SAME_STORM_S}
-            self._refused[customer.name] = now
-            customer.rate.pause(until)
-            is_own = self._is_own(customer, now)
-            customer.suspect_until = math.inf
-            if len(self._refused) > 1:
-                self._pardon(self._refused)
+            self._watched = {n: r for n, r in self._watched.items() if now - r.at < MINUTE_S}
+            self._watched[customer.name] = _Refusal(now)
+            customer.was_refused = True
+            self._stop_customer(customer.rate, now, until, started_at)
+            if len(self._watched) > 1:
                 self._stop_partner(now, until, started_at)
-            elif is_own:
-                customer.rate.learned.fall(now, until, started_at)
-            else:
-                self._paused_until = max(self._paused_until, min(until, now + MOMENT_S))
-                self._rate.fall(now, until, started_at)
         self._news.set()
 
-    def _is_own(self, customer: Customer, now: float) -> bool:
-        """Tell whether a refusal is laid at the customer's gate, not at the partner's.
-
-        At the one that was nearer to its limit; but at the customer's where it has been refused
-        a short while ago or nothing of it got through since, and where the partner's was not in
-        much use.
-        """
-        if customer.rate is None:
-            return False
-        partners = self._rate.use(now)
-        return (
-            now < customer.suspect_until
-            or partners < MUCH
-            or customer.rate.learned.use(now) >= partners
-        )
+    def _stop_customer(self, rate: CustomerRate, now: float, until: float, start: float) -> None:
+        rate.pause(until)
+        rate.learned.fall(now, until, start)
 
     def _stop_partner(self, now: float, until: float, started_at: float) -> None:
         self._paused_until = max(self._paused_until, until)
         self._rate.fall(now, until, started_at)
-
-    def _pardon(self, names: dict[str, float]) -> None:
-        for name in names:
+        for name in self._watched:
             if (customer := self._customers.get(name)) and customer.rate:
-                customer.suspect_until = -math.inf
                 customer.rate.learned.pardon()
-        self._refused = {}
+        self._watched = {}
 
     async def startable(self) -> None:
         """Wait until some call may start, other processes apart."""

@@ -13,6 +13,8 @@ import msgspec
 MINUTE_S = 60.0
 CUSTOMER_SLICE_S = 6.0
 """Longer than a partner's: a customer's few calls should not have to wait for each other."""
+LEARNED_SLICE_S = 1.0
+"""Where a refusal showed a limit: of calls that go out together, several would be refused."""
 LEAST_PER_MINUTE = 1.0
 LITTLE = 0.02
 """How much less than what was refused is held to be allowed."""
@@ -20,9 +22,11 @@ MARGIN = 0.04
 """How far below its ceiling a rate starts again, at least, and how gently it goes above it."""
 PLATEAU_S = 20.0
 LONGEST_PLATEAU_S = 600.0
-PLATEAU_CALLS = 100
+PLATEAU_CALLS = 200
 """How long, and for how many calls at least, a rate stays below its ceiling before it tries more:
 a low limit is tried no more often per call than a high one."""
+GROWTH = 4.0
+"""How many times higher a rate gets in another plateau's time, where nothing refuses it."""
 SOON_S = 5.0
 """A second refusal within this time of the end of the first one's wait says that the limit fell."""
 LONG_WAIT_S = 5.0
@@ -48,8 +52,8 @@ class Rate:
     """A rate that falls to what got through when it is refused, and feels its way up again.
 
     The height is a cubic of the time since: quick at first, then ever slower towards the ceiling
-    that the refusal showed, then a little above it, and then more and more, until it is refused
-    again or is back at its full height.
+    that the refusal showed, then a little above it; where that is not refused, the limit has risen,
+    and it grows by the same factor in the same time until it is back at its full height.
     """
 
     def __init__(self, per_minute: float) -> None:
@@ -69,7 +73,9 @@ class Rate:
         plateau_s = min(max(PLATEAU_S, plateau_s), LONGEST_PLATEAU_S)
         since = max(0.0, now - self._fell_at) / plateau_s - 1
         depth = self._ceiling * MARGIN if since > 0 else self._ceiling - self._floor
-        height = self._ceiling + depth * since**3
+        height = self._ceiling + depth * min(since, 1) ** 3
+        if since > 1:
+            height *= GROWTH ** (since - 1)
         if height >= self._full:
             self._ceiling = math.inf
         return min(self._full, height)
@@ -81,11 +87,6 @@ class Rate:
     def got_through(self, now: float) -> None:
         """Count a call that was not refused."""
         self._through.add(now)
-
-    def use(self, now: float) -> float:
-        """Return the share of it that got through in the last minute, or since the first call."""
-        calls, earliest = self._through.since(now - MINUTE_S)
-        return calls * MINUTE_S / max(1.0, now - earliest) / self.per_minute(now)
 
     def is_of_last_fall(self, started_at: float) -> bool:
         """Tell whether a call was under way, or might have been, when it last fell."""
@@ -167,7 +168,8 @@ class CustomerRate:
 
     def ready_at(self, now: float) -> float:
         """Return when the next call may start."""
-        calls, period = window(self.learned.per_minute(now), CUSTOMER_SLICE_S)
+        slice_s = CUSTOMER_SLICE_S if self.learned.is_full(now) else LEARNED_SLICE_S
+        calls, period = window(self.learned.per_minute(now), slice_s)
         if len(self._starts) < calls:
             return self._paused_until
         return max(self._paused_until, self._starts[-calls] + period)

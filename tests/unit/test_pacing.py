@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from virtual_time import run_virtually
 
+from auditor.partner_center.line import WATCHED
 from auditor.partner_center.pacing import Pacer
 from auditor.partner_center.rates import Limits
 
@@ -182,6 +183,41 @@ def test_one_customer_that_hangs_delays_nobody(run: Run) -> None:
     assert time_of_others("c0") <= 1.10 * time_of_others("")
 
 
+def time_of_others(run: Run, *dead: str) -> float:
+    """Return when twenty calls of each other customer were answered, while the dead are refused."""
+    ended: list[float] = []
+
+    async def main(clock: Callable[[], float]) -> None:
+        async def one(customer: str) -> None:
+            while True:
+                async with pacer.slot("inventory", customer) as turn:
+                    await asyncio.sleep(0.1)
+                    if customer not in dead:
+                        ended.append(clock())
+                        return
+                    turn.throttled(57)
+
+        async with Pacer(limits(1200, per_customer=600, concurrency=64), clock=clock) as pacer:
+            names = [f"c{n % 100}" for n in range(2000)]
+            calls = [(name, asyncio.create_task(one(name))) for name in names]
+            await asyncio.wait([task for name, task in calls if name not in dead])
+            for _, task in calls:
+                task.cancel()
+
+    run(main)
+    return max(ended)
+
+
+def test_one_customer_refused_for_ever_delays_nobody(run: Run) -> None:
+    """P20, where the partner's own limit is used up by the others."""
+    assert time_of_others(run, "c0") <= 1.10 * time_of_others(run)
+
+
+def test_refused_again_with_nothing_let_through_a_customer_is_refused_for_itself(run: Run) -> None:
+    """Two refused at once look like the partner's limit; they do so once, not every minute."""
+    assert time_of_others(run, "c0", "c1") <= 57 + 1.10 * time_of_others(run)
+
+
 def test_a_refusal_stops_that_customer_alone(run: Run) -> None:
     """P19."""
     starts: list[Start] = []
@@ -224,20 +260,27 @@ def test_a_refusal_of_several_or_of_nobody_stops_the_partner(
     assert min(at for at, _ in starts) >= 57
 
 
-def test_two_refused_with_an_answer_between_them_are_refused_each_for_itself(run: Run) -> None:
+@pytest.mark.parametrize("between", [WATCHED - 1, WATCHED])
+def test_two_refused_with_many_answers_between_them_are_refused_each_for_itself(
+    run: Run, between: int
+) -> None:
     starts: list[Start] = []
 
+    async def refused(pacer: Pacer, customer: str) -> None:
+        async with pacer.slot("inventory", customer) as turn:
+            turn.throttled(57)
+
     async def main(clock: Callable[[], float]) -> None:
-        async with Pacer(limits(600), clock=clock) as pacer:
-            for customer in ("a", "fine", "b"):
-                async with pacer.slot("inventory", customer) as turn:
-                    if customer != "fine":
-                        turn.throttled(57)
+        async with Pacer(limits(6000), clock=clock) as pacer:
+            await refused(pacer, "a")
+            for n in range(between):
+                await call(pacer, clock, [], f"fine{n}")
+            await refused(pacer, "b")
             await call(pacer, clock, starts, "other")
 
     run(main)
 
-    assert starts[0][0] < 1
+    assert (starts[0][0] >= 57) is (between < WATCHED)
 
 
 def test_after_a_refusal_the_rate_is_half_and_climbs_back(run: Run) -> None:

@@ -8,6 +8,7 @@ from auditor.partner_center.rates import (
     LEAST_PER_MINUTE,
     LITTLE,
     MARGIN,
+    PLATEAU_CALLS,
     PLATEAU_S,
     CustomerRate,
     Rate,
@@ -51,6 +52,10 @@ def steadily(rate: Rate, per_minute: float, start: float, end: float) -> None:
         rate.got_through(start + n * step)
 
 
+def plateau_s(ceiling: float) -> float:
+    return max(PLATEAU_S, 60 * PLATEAU_CALLS / ceiling)
+
+
 def test_after_a_long_wait_the_limit_is_what_got_through_in_the_minute() -> None:
     rate = Rate(600)
     steadily(rate, 600, 0, 30)
@@ -58,7 +63,7 @@ def test_after_a_long_wait_the_limit_is_what_got_through_in_the_minute() -> None
     rate.fall(30.0, until=60.0, started_at=29.9)
 
     assert rate.per_minute(60.0) == pytest.approx(300 * (1 - MARGIN))
-    assert rate.per_minute(60.0 + PLATEAU_S) == pytest.approx(300)
+    assert rate.per_minute(60.0 + plateau_s(300)) == pytest.approx(300)
 
 
 def test_after_a_short_wait_the_limit_is_between_what_got_through_and_what_was_tried() -> None:
@@ -68,7 +73,7 @@ def test_after_a_short_wait_the_limit_is_between_what_got_through_and_what_was_t
     rate.fall(60.0, until=61.0, started_at=59.9)
 
     assert rate.per_minute(61.0) == pytest.approx(354, abs=1)
-    assert rate.per_minute(61.0 + PLATEAU_S) == pytest.approx(600 * (1 - LITTLE))
+    assert rate.per_minute(61.0 + plateau_s(588)) == pytest.approx(600 * (1 - LITTLE))
 
 
 def test_refused_again_soon_it_falls_to_half_whatever_got_through_before() -> None:
