@@ -71,6 +71,11 @@ class Fetch:
             async for settled in results:
                 yield settled
 
+    @property
+    def waiting(self) -> tuple[Check, ...]:
+        """The checks that settled as none in this round."""
+        return self._learning.waiting
+
     def once_more(self) -> list[Question | Unasked]:
         """Return what is to be asked in a context that was learned; that happens once."""
         self.plan, questions = self._learning.finish(self.plan)

@@ -23,7 +23,13 @@ class Learning:
         self._variables: dict[Product, set[str]] = defaultdict(set)
         self._waiting: dict[Product, set[tuple[str, str]]] = defaultdict(set)
         """Customer and Azure subscription of each check."""
+        self._held_back: list[Check] = []
         self._is_over = False
+
+    @property
+    def waiting(self) -> tuple[Check, ...]:
+        """The checks that wait; none once that is over."""
+        return () if self._is_over else tuple(self._held_back)
 
     def learn(self, question: Question, said: str) -> bool:
         """Take in a refusal; False where it does not tell what is missing, or of which product.
@@ -51,6 +57,7 @@ class Learning:
             if _product(check) in self._variables:
                 name = (check.customer_id, check.azure_subscription_id)
                 self._waiting[_product(check)].add(name)
+                self._held_back.append(check)
             else:
                 kept.append(check)
         return msgspec.structs.replace(question, checks=tuple(kept)) if kept else None

@@ -80,6 +80,11 @@ class Rows:
         if len(self._rows) >= _PACK_ROWS:
             self._pack()
 
+    def __len__(self) -> int:
+        """Return how many there are."""
+        packed: int = sum(batch.num_rows for batch in self._packed)
+        return packed + len(self._rows)
+
     def _pack(self) -> None:
         columns = zip(*self._rows, strict=True)
         arrays = [
@@ -121,6 +126,12 @@ class Answers:
         self.inventory = Rows(INVENTORY_ANSWER)
         self.restriction = Rows(RESTRICTION_ANSWER)
         self.availability = Rows(AVAILABILITY_ANSWER)
+        self._availability_checks = 0
+
+    @property
+    def keys(self) -> int:
+        """How many keys have an answer: an availability check is one, whatever its rows."""
+        return len(self.inventory) + self._availability_checks
 
     def add(self, settled: Settled, body: bytes) -> None:
         """Add the rows of one answered question."""
@@ -131,8 +142,10 @@ class Answers:
             said = NOTHING if settled.not_found else body
             for key in inventory_reply.read(question, said, self._skus_of).told:
                 self._add_key(key.check, key.sku_id, key.item, settled.sent_at)
-        elif not settled.not_found:
+            return
+        if not settled.not_found:
             self._add_availability(question.checks[0], wire.availabilities(body), settled.sent_at)
+        self._availability_checks += 1
 
     def _add_key(
         self, check: Check, sku_id: str, item: wire.InventoryItem | None, at: datetime

@@ -11,6 +11,7 @@ from functools import partial
 import msgspec
 
 from auditor import recall
+from auditor.conservation import Ledger
 from auditor.coverage import Previous
 from auditor.errors import Bug, Retryable, ScopeError
 from auditor.facts import Found
@@ -75,6 +76,7 @@ class PartnerRun:
         self._progress = progress
         self._now = now
         self._calls: Counter[str] = Counter()
+        self._ledger = Ledger(job.partner.name)
         self.unknown: frozenset[str] = frozenset()
         """The names of `--customer` that are nobody's here."""
         self._nearest: tuple[str, ...] = ()
@@ -246,11 +248,13 @@ class PartnerRun:
         settled: list[Settled] = []
         questions = list(plan.questions())
         while True:
+            self._ledger.ask(questions, fetch.plan.skus_of)
             self._progress.phase(name, "checking", len(questions))
             async with aclosing(fetch.ask(questions)) as results:
                 async for parts in results:
                     settled.extend(parts)
                     self._follow(parts)
+            self._ledger.wait(fetch.waiting, fetch.plan.skus_of)
             questions = fetch.once_more()
             if not questions:
                 return fetch.plan, settled
@@ -313,7 +317,7 @@ class PartnerRun:
             now=self._now,
             work=job.folder / f"{job.partner.tenant_id}.staged",
         )
-        return publisher.publish(job.snapshot(asked), settled, body)
+        return publisher.publish(job.snapshot(asked), settled, body, self._ledger)
 
 
 def _is_guid(name: str) -> bool:

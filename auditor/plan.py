@@ -101,7 +101,10 @@ class Plan:
                 if (where, in_scope) == (country, scope):
                     known[product_id] = tuple(sorted({*known.get(product_id, ()), *more}))
             catalogs.append(msgspec.structs.replace(catalog, learned=known))
-        return Plan(self.rules, catalogs, customers=self.customers)
+        plan = Plan(self.rules, catalogs, customers=self.customers)
+        # What was answered before it was learned is still to be read.
+        plan._whole = self._whole | plan._whole
+        return plan
 
     def questions(self) -> Iterator[Question | Unasked]:
         """Yield every call of wave 2 and every check that is not asked, customer by customer."""

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from auditor import recall
+from auditor.conservation import Ledger
 from auditor.coverage import Counts, cells
 from auditor.diff import STATE, Diff
 from auditor.facts import Found, Row, settled_table, table_of, tables
@@ -93,11 +94,16 @@ class Publisher:
         }
 
     def publish(
-        self, snapshot: Snapshot, settled: Sequence[Settled], body: Callable[[bytes], bytes]
+        self,
+        snapshot: Snapshot,
+        settled: Sequence[Settled],
+        body: Callable[[bytes], bytes],
+        ledger: Ledger,
     ) -> Published:
         """Publish; `body` gives the reply to a settled question by its key.
 
         Raises:
+            Bug: the ledger does not add up.
             Locked: another publisher did not end in time.
             StoreError: the store cannot take it; nothing is published.
         """
@@ -110,8 +116,10 @@ class Publisher:
                 counts[check.cell].add(each.outcome)
                 total.add(each.outcome)
         try:
+            rows: Counter[bytes] = Counter()
             for bucket, of_bucket in by_bucket.items():
-                self._stage_answers(bucket, of_bucket, body)
+                rows.update(self._stage_answers(bucket, of_bucket, body))
+            ledger.close(settled, rows, self._plan.skus_of)
             return self._publish(snapshot, by_bucket, counts, total)
         finally:
             shutil.rmtree(self._work, ignore_errors=True)
@@ -121,18 +129,25 @@ class Publisher:
 
     def _stage_answers(
         self, bucket: int, settled: Iterable[Settled], body: Callable[[bytes], bytes]
-    ) -> None:
-        """Write one bucket's answers as Arrow files, so that memory holds one bucket at a time."""
+    ) -> Counter[bytes]:
+        """Write one bucket's answers as Arrow files, so that memory holds one bucket at a time.
+
+        Return how many keys each reply gave an answer to.
+        """
+        rows: Counter[bytes] = Counter()
         answers = Answers(self._plan.skus_of, self._region_of, self._plan.rules.segments)
         for each in sorted(settled, key=lambda s: s.key):
             if each.outcome is Outcome.ANSWERED:
+                before = answers.keys
                 answers.add(each, body(each.key))
+                rows[each.key] += answers.keys - before
         self._work.mkdir(parents=True, exist_ok=True)
         for relation in _ANSWERS:
             table = getattr(answers, relation).table().unify_dictionaries()
             path = str(self._answer_file(relation, bucket))
             with pa.OSFile(path, "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
                 writer.write_table(table)
+        return rows
 
     def _answer_file(self, relation: str, bucket: int) -> Path:
         return self._work / f"{relation}-{bucket:02}.arrow"

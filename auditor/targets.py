@@ -71,7 +71,10 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 def targets(catalog: CatalogFound, rules: Rules) -> tuple[list[Target], list[Sku]]:
     """Return what to ask about in a catalog, and the SKUs that no context can be made for."""
     by_product: dict[str, list[Sku]] = defaultdict(list)
-    for sku in catalog.skus:
+    once: dict[tuple[str, str], Sku] = {}
+    for sku in catalog.skus:  # a name in two letter cases is one SKU
+        once.setdefault((sku.product_id.upper(), sku.sku_id.upper()), sku)
+    for sku in once.values():
         by_product[sku.product_id].append(sku)
     found: list[Target] = []
     without_region: list[Sku] = []

@@ -1,0 +1,130 @@
+"""The conservation law: each key that was asked about ends as an answer or as none. Pure.
+
+A product that is asked whole counts as the SKUs that its listing names. What waits for a context
+that was learned counts when it is asked anew, as whatever the plan makes of it then.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from auditor.errors import Bug
+from auditor.model import Check, CheckKind, Outcome, Question, Settled, Unasked
+
+SkusOf = Callable[[Check], Sequence[str]]
+
+
+class Ledger:
+    """One partner's keys, by kind of check: those asked, and what became of them."""
+
+    def __init__(self, partner: str) -> None:
+        self._partner = partner
+        self._asked: list[tuple[Sequence[Question | Unasked], SkusOf]] = []
+        self._waited: list[tuple[Sequence[Check], SkusOf]] = []
+
+    def ask(self, questions: Sequence[Question | Unasked], skus_of: SkusOf) -> None:
+        """Enter what is going to be asked, and what is not."""
+        self._asked.append((questions, skus_of))
+
+    def wait(self, checks: Sequence[Check], skus_of: SkusOf) -> None:
+        """Strike out checks that are planned anew."""
+        self._waited.append((checks, skus_of))
+
+    def close(self, settled: Iterable[Settled], rows: Mapping[bytes, int], skus_of: SkusOf) -> None:
+        """Compare; `rows` says how many keys each reply gave an answer to.
+
+        Raises:
+            Bug: a key is lost, or there is one too many: nothing may be published.
+        """
+        settled = tuple(settled)
+        asked = self._asked_by_kind()
+        ended: Counter[CheckKind] = Counter()
+        for each in settled:
+            is_answered = each.outcome is Outcome.ANSWERED
+            count = rows.get(each.key, 0) if is_answered else _keys(each.question.checks, skus_of)
+            ended[each.question.checks[0].kind] += count
+        wrong = [kind for kind in CheckKind if asked[kind] != ended[kind]]
+        at = _uneven_reply(settled, rows, skus_of)
+        if not wrong and at is None:
+            return
+        at = at or self._first_uneven(settled, skus_of)
+        kind = wrong[0] if at is None else at.kind
+        raise Bug(
+            f"{self._partner}: {kind} checks do not add up: {asked[kind]} keys asked,"
+            f" {ended[kind]} settled, first at {_named(at)}; nothing is published"
+        )
+
+    def _asked_by_kind(self) -> Counter[CheckKind]:
+        asked: Counter[CheckKind] = Counter()
+        for questions, skus_of in self._asked:
+            for question in questions:
+                checks = _checks(question)
+                asked[checks[0].kind] += _keys(checks, skus_of)
+        for waiting, skus_of in self._waited:
+            for check in waiting:
+                asked[check.kind] -= _keys((check,), skus_of)
+        return asked
+
+    def _first_uneven(self, settled: Sequence[Settled], skus_of: SkusOf) -> Check | None:
+        """Return the first check that lacks a key or has one too many: slow, as nobody waits."""
+        owed: Counter[tuple[Check, str]] = Counter()
+        for questions, as_planned in self._asked:
+            for question in questions:
+                owed.update(_each_key(_checks(question), as_planned))
+        for checks, as_planned in self._waited:
+            owed.subtract(_each_key(checks, as_planned))
+        failed = {
+            (each.key, *key)
+            for each in settled
+            if each.outcome is not Outcome.ANSWERED
+            for key in _each_key(each.question.checks, skus_of)
+        }
+        for each in settled:
+            is_answered = each.outcome is Outcome.ANSWERED
+            owed.subtract(
+                key
+                for key in _each_key(each.question.checks, skus_of)
+                if not (is_answered and (each.key, *key) in failed)
+            )
+        return next((check for (check, _), count in owed.items() if count), None)
+
+
+def _uneven_reply(
+    settled: Iterable[Settled], rows: Mapping[bytes, int], skus_of: SkusOf
+) -> Check | None:
+    """Return the first check of a reply that does not answer all that it did not fail."""
+    failed: Counter[bytes] = Counter()
+    for each in settled:
+        if each.outcome is not Outcome.ANSWERED:
+            failed[each.key] += _keys(each.question.checks, skus_of)
+    for each in settled:
+        if each.outcome is Outcome.ANSWERED:
+            sent = (each.sent or each.question).checks
+            if rows.get(each.key, 0) != _keys(sent, skus_of) - failed[each.key]:
+                return each.question.checks[0]
+    return None
+
+
+def _checks(question: Question | Unasked) -> tuple[Check, ...]:
+    return question.checks if isinstance(question, Question) else (question.check,)
+
+
+def _keys(checks: Iterable[Check], skus_of: SkusOf) -> int:
+    """Count keys; what cannot be expanded, as its SKUs are not known, is one."""
+    return sum(1 if check.sku_id else len(skus_of(check)) or 1 for check in checks)
+
+
+def _each_key(checks: Iterable[Check], skus_of: SkusOf) -> Iterator[tuple[Check, str]]:
+    for check in checks:
+        product = msgspec.structs.replace(check, sku_id="")
+        for sku_id in skus_of(check) or ("",):
+            yield product, sku_id
+
+
+def _named(check: Check | None) -> str:
+    """Name a check as far as it has parts."""
+    if check is None:
+        return "no check by itself"
+    parts = msgspec.structs.asdict(check)
+    return ", ".join(f"{name} {value}" for name, value in parts.items() if value)
