@@ -293,9 +293,23 @@ def _list(command: commands.SnapshotsList, console: Console) -> int:
 
 
 def _show(command: commands.SnapshotsShow, console: Console) -> int:
-    store = _store(command, console)
-    snapshot_id = store.snapshot_id(command.snapshot)
-    return _write(store.arrow("snapshot", snapshot_id=snapshot_id), command.format, console)
+    from auditor import quarantine  # noqa: PLC0415 - heavy
+    from auditor.run_state import Runs  # noqa: PLC0415 - likewise
+    from auditor.store import open_store  # noqa: PLC0415 - likewise
+
+    settings = _settings(command, console)
+    store = open_store(settings.store)
+    if not command.quarantine:
+        snapshot_id = store.snapshot_id(command.snapshot)
+        return _write(store.arrow("snapshot", snapshot_id=snapshot_id), command.format, console)
+    row = store.snapshot(command.snapshot)
+    table = quarantine.table(
+        Runs(settings.state_dir).folder(row["run_id"]),
+        row["partner_tenant_id"],
+        row["partner_name"],
+        with_bodies=command.format is Format.JSON,
+    )
+    return _write(table, command.format, console)
 
 
 def _verify(command: commands.SnapshotsVerify, console: Console) -> int:

@@ -261,6 +261,7 @@ def _outcome(
         reason=reason,
         not_found=not_found,
         key=request.key(),
+        endpoint=request.endpoint,
         http_status=reply.status,
         error_code=code,
         request_id=reply.request_id,

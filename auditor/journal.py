@@ -9,7 +9,8 @@ import asyncio
 import os
 import struct
 import zlib
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Awaitable, Callable, Container, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -70,14 +71,7 @@ class Journal:
 
     def read(self, key: bytes) -> Reply:
         """Return the reply to a settled question."""
-        offset, length = self._index[key]
-        record = _decoder.decode(os.pread(self._file, length, offset))
-        if record.body_size < 0:
-            return record.reply
-        body = pa.decompress(
-            record.reply.body, decompressed_size=record.body_size, codec="zstd", asbytes=True
-        )
-        return msgspec.structs.replace(record.reply, body=body)
+        return _reply_at(self._file, *self._index[key])
 
     async def append(self, key: bytes, reply: Reply) -> None:
         """Keep a reply; a question that is settled already stays as it is.
@@ -153,7 +147,7 @@ class Journal:
     def _rewrite(self, is_kept: Callable[[bytes, Reply], bool]) -> None:
         kept = Path(f"{self.path}.kept")
         try:
-            with open(kept, "wb", opener=_private) as out:
+            with open(kept, "wb", opener=private) as out:
                 for key, (offset, length) in self._index.items():
                     if is_kept(key, self.read(key)):
                         payload = os.pread(self._file, length, offset)
@@ -163,6 +157,24 @@ class Journal:
             kept.replace(self.path)
         except OSError as exc:
             raise StoreFailed(f"cannot rewrite the journal {self.path}: {exc.strerror}") from exc
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Callable[[bytes], Reply | None]]:
+    """Open a journal to look replies up in; whoever writes it may be at work.
+
+    One that is not there holds none.
+    """
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield lambda _: None
+        return
+    try:
+        index, _ = _read_index(file)
+        yield lambda key: _reply_at(file, *index[key]) if key in index else None
+    finally:
+        os.close(file)
 
 
 class Recorded:
@@ -194,12 +206,23 @@ class Recorded:
         return reply
 
 
-def _private(path: str, flags: int) -> int:
+def private(path: str, flags: int) -> int:
+    """Open a file that nobody else may read."""
     return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
 def _is_success(reply: Reply) -> bool:
     return 200 <= reply.status < 300  # noqa: PLR2004 - what HTTP calls a success
+
+
+def _reply_at(file: int, offset: int, length: int) -> Reply:
+    record = _decoder.decode(os.pread(file, length, offset))
+    if record.body_size < 0:
+        return record.reply
+    body = pa.decompress(
+        record.reply.body, decompressed_size=record.body_size, codec="zstd", asbytes=True
+    )
+    return msgspec.structs.replace(record.reply, body=body)
 
 
 def _write_all(file: int, data: bytes, offset: int) -> None:

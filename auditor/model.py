@@ -270,6 +270,7 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     not_found: bool = False
     """Answered by a 404 that names the product or SKU: not in the catalog."""
     key: bytes = b""
+    endpoint: str = ""
     http_status: int = 0
     error_code: str = ""
     request_id: str = ""

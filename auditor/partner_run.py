@@ -32,6 +32,7 @@ from auditor.partner_center.client import PartnerCenter
 from auditor.plan import Plan
 from auditor.progress import Progress
 from auditor.publish import Published, Publisher
+from auditor.quarantine import Quarantine, path_of
 from auditor.scope.buyers import Buyers
 from auditor.scope.catalog import CatalogDiscovery
 from auditor.scope.customers import (
@@ -77,6 +78,7 @@ class PartnerRun:
         self._now = now
         self._calls: Counter[str] = Counter()
         self._ledger = Ledger(job.partner.name)
+        self._quarantine = Quarantine()
         self.unknown: frozenset[str] = frozenset()
         """The names of `--customer` that are nobody's here."""
         self._nearest: tuple[str, ...] = ()
@@ -105,6 +107,8 @@ class PartnerRun:
             plan, settled = await self._fetch(discovered.plan, recorded)
             discovered = msgspec.structs.replace(discovered, plan=plan)
             await journal.sync()
+            self._quarantine.settle(settled, lambda key: journal.read(key).body)
+            self._quarantine.save(path_of(self._job.folder, self._job.partner.tenant_id))
             self._progress.phase(name, "publishing")
             asked = Asked(
                 calls=recorded.calls, retries=recorded.retries, throttled=recorded.throttled
@@ -112,14 +116,14 @@ class PartnerRun:
             published = await asyncio.to_thread(
                 self._publish, discovered, settled, asked, lambda key: journal.read(key).body
             )
-            useless = {s.key for s in settled if s.outcome is Outcome.FAILED or s.set_apart}
-            journal.keep(self._job.settings.run.keep_raw.value, useless)
+            useless = {s.key for s in settled if s.outcome is Outcome.FAILED}
+            journal.keep(self._job.settings.run.keep_raw.value, useless | self._quarantine.keys)
         return published, asked
 
     async def discover(self, send: Send) -> Discovered:
         """Do wave 1, and plan wave 2."""
         job, scope = self._job, self._job.settings.scope
-        api = PartnerCenter(self._counting(send), job.base_url)
+        api = PartnerCenter(self._counting(send), job.base_url, self._quarantine.refuse)
         at_start, known = await asyncio.to_thread(self._recall)
         self._progress.phase(job.partner.name, "discovering")
         customers = await self._customers(api, known)

@@ -175,10 +175,14 @@ class _Run:
             if self._narrow.is_full:
                 held.enter_context(runs.locked(tenants, header))
             runs.keep(header)
+            now, hours = self._world.now(), self._settings.run.resume_max_age_hours
+            runs.prune(now, hours)
             self._progress.event("run.started", run=header.run_id, partners=len(self._partners))
             async with asyncio.TaskGroup() as group:
                 tasks = [
-                    group.create_task(self._partner(partner, header, store, runs.folder(header)))
+                    group.create_task(
+                        self._partner(partner, header, store, runs.folder(header.run_id))
+                    )
                     for partner in self._partners
                 ]
             results = [task.result() for task in tasks]

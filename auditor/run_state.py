@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -14,6 +15,8 @@ from auditor.errors import InputMissing, Locked, ScopeError, StoreFailed, StoreU
 from auditor.settings import Narrow, Settings
 
 _HEADER = "run.json"
+KEPT = timedelta(days=14)
+"""How long the replies of a run stay here, which hold what customers have."""
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,9 +38,9 @@ class Runs:
         self._runs = state_dir / "runs"
         self._locks = state_dir / "locks"
 
-    def folder(self, header: Header) -> Path:
+    def folder(self, run_id: str) -> Path:
         """Return where a run keeps its journals."""
-        return self._runs / header.run_id
+        return self._runs / run_id
 
     def begin(
         self, settings: Settings, narrow: Narrow, tenants: Sequence[str], at: datetime, entropy: str
@@ -103,6 +106,13 @@ class Runs:
             hint="`auditor run --resume` goes on with the newest unfinished run",
         )
 
+    def prune(self, now: datetime, resume_max_age_hours: float) -> None:
+        """Remove what finished runs have left long ago; what cannot be removed now stays."""
+        oldest = now - max(KEPT, timedelta(hours=resume_max_age_hours))
+        for header in self._headers():
+            if header.is_finished and header.started_at < oldest:
+                shutil.rmtree(self.folder(header.run_id), ignore_errors=True)
+
     def _headers(self) -> Iterator[Header]:
         with suppress(FileNotFoundError):
             for path in sorted(self._runs.iterdir()):
@@ -110,7 +120,7 @@ class Runs:
                     yield msgspec.json.decode((path / _HEADER).read_bytes(), type=Header)
 
     def _write(self, header: Header) -> None:
-        path = self.folder(header) / _HEADER
+        path = self.folder(header.run_id) / _HEADER
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             beside = path.with_suffix(".new")

@@ -172,7 +172,9 @@ _COMMANDS: dict[str, tuple[Callable[[_Parser], None], Callable[[_Found], Parsed]
     "snapshots list": (options.rows, lambda f: commands.SnapshotsList(**_shared(f))),
     "snapshots show": (
         options.show,
-        lambda f: commands.SnapshotsShow(snapshot=f.snapshot, **_shared(f)),
+        lambda f: commands.SnapshotsShow(
+            snapshot=f.snapshot, quarantine=f.quarantine, **_shared(f)
+        ),
     ),
     "snapshots verify": (
         options.snapshot,

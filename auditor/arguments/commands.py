@@ -104,6 +104,7 @@ class SnapshotsShow(Configured, frozen=True, kw_only=True):
     """`auditor snapshots show`."""
 
     snapshot: str
+    quarantine: bool = False
     format: Format = Format.TABLE
 
 

@@ -154,7 +154,8 @@ _BELOW_SNAPSHOTS = (
         name="snapshots show",
         line="",
         usage="snapshots show ID [options]",
-        text="Shows all there is to know of one snapshot.",
+        text="Shows all there is to know of one snapshot, or with --quarantine the replies that\n"
+        "could not be used: on the machine that made it, for 14 days.",
         example="auditor snapshots show 20261121T020000Z-1a2b3c",
     ),
     Page(

@@ -193,6 +193,11 @@ def snapshot(parser: ArgumentParser) -> None:
 
 def show(parser: ArgumentParser) -> None:
     snapshot(parser)
+    parser.add_argument(
+        "--quarantine",
+        action="store_true",
+        help="list the replies that could not be used; in json, with what they held",
+    )
     rows(parser)
 
 

@@ -7,7 +7,7 @@ says which. What a check's reply means is not decided here: `ask` hands it over 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from auditor.errors import PartnerCenterError
+from auditor.errors import PartnerCenterError, UnexpectedReply
 from auditor.model import Reply, Request
 from auditor.partner_center import requests, wire
 from auditor.partner_center.pages import BadLink, Pages, Trail
@@ -15,6 +15,8 @@ from auditor.partner_center.replies import error_of, unexpected
 
 T = TypeVar("T")
 Send = Callable[[Request], Awaitable[Reply]]
+Refuse = Callable[[Request, Reply, str], None]
+"""Hears of a success that cannot be used, and why."""
 
 
 class PartnerCenter:
@@ -24,14 +26,17 @@ class PartnerCenter:
     availability_request = staticmethod(requests.availability_request)
     customer_availability_request = staticmethod(requests.customer_availability_request)
 
-    def __init__(self, send: Send, base_url: str) -> None:
+    def __init__(self, send: Send, base_url: str, refuse: Refuse = lambda _, __, ___: None) -> None:
         self._send = send
+        self._refuse = refuse
         self._base_url = base_url
 
     async def ask(self, request: Request) -> Reply:
         """Send a request and return its reply, which is a success."""
         reply = await self._send(request)
         if error := error_of(request, reply):
+            if isinstance(error, UnexpectedReply):
+                self._refuse(request, reply, error.error_code_sent)
             raise error
         return reply
 
@@ -44,22 +49,22 @@ class PartnerCenter:
         while True:
             try:
                 reply = await self.ask(request)
-                page = _read(request, reply, _customers)
+                page = self._read(request, reply, _customers)
                 items |= {item.id.lower(): item for item in page.items}
                 received += len(page.items)
                 link = page.links.next
                 # The count may be the page's own, or the whole list's.
                 if link is None and (page.total_count or 0) > received:
                     what = f"short list: {received} of {page.total_count} items"
-                    raise unexpected(request, reply, what)
+                    raise self._unexpected(request, reply, what)
                 if link is None:
                     return Pages(items=tuple(items.values()), complete=True)
                 if not trail.new_items(item.id for item in page.items):
-                    raise unexpected(request, reply, "a page that brings nothing new")
+                    raise self._unexpected(request, reply, "a page that brings nothing new")
                 try:
                     request = trail.next_request(link)
                 except BadLink as exc:
-                    raise unexpected(request, reply, str(exc)) from exc
+                    raise self._unexpected(request, reply, str(exc)) from exc
             except PartnerCenterError as exc:
                 return Pages(items=tuple(items.values()), complete=False, error=exc)
 
@@ -136,24 +141,27 @@ class PartnerCenter:
 
     async def _one(self, request: Request, item: type[T]) -> T:
         reply = await self.ask(request)
-        return _read(request, reply, lambda body: wire.one(body, item))
+        return self._read(request, reply, lambda body: wire.one(body, item))
 
     async def _all(self, request: Request, item: type[T]) -> tuple[T, ...]:
         """Return the items of an unpaged list, which was once cut at 50 without a word."""
         reply = await self.ask(request)
-        listed = _read(request, reply, lambda body: wire.collection(body, item))
+        listed = self._read(request, reply, lambda body: wire.collection(body, item))
         if listed.links.next is not None or listed.total_count not in (None, len(listed.items)):
             what = f"short list: {len(listed.items)} of {listed.total_count} items"
-            raise unexpected(request, reply, what)
+            raise self._unexpected(request, reply, what)
         return listed.items
+
+    def _read(self, request: Request, reply: Reply, decode: Callable[[bytes], T]) -> T:
+        try:
+            return decode(reply.body)
+        except wire.Malformed as exc:
+            raise self._unexpected(request, reply, str(exc)) from exc
+
+    def _unexpected(self, request: Request, reply: Reply, what: str) -> UnexpectedReply:
+        self._refuse(request, reply, what)
+        return unexpected(request, reply, what)
 
 
 def _customers(body: bytes) -> wire.Collection[wire.Customer]:
     return wire.collection(body, wire.Customer)
-
-
-def _read(request: Request, reply: Reply, decode: Callable[[bytes], T]) -> T:
-    try:
-        return decode(reply.body)
-    except wire.Malformed as exc:
-        raise unexpected(request, reply, str(exc)) from exc

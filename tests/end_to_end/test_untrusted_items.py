@@ -1,11 +1,15 @@
 """A reply that can be trusted in part: its good items count, the others change nothing."""
 
+import asyncio
+import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from nightly import Night, nights
 
+from auditor.cli import main
 from auditor.inventory_reply import DISAGREEING_DUPLICATES, MISMATCHED_ECHO, SPOILED_ITEM
 from auditor.journal import Journal
 from auditor.sandbox import Fault, Faults
@@ -100,3 +104,53 @@ async def test_a_key_that_is_told_badly_keeps_its_verdict_and_its_neighbours_get
         fresh = {s.snapshot_id for s in report.snapshots}
         stale = {k[1:] for k, r in after.items() if r["checked_snapshot_id"] not in fresh}
         assert stale == {(product_id, spoiled)}
+
+
+def show(night: Night, folder: Path, *words: str) -> tuple[int, str, str]:
+    """Return exit status, stdout and stderr of `snapshots show`."""
+    out, err = io.StringIO(), io.StringIO()
+    told = ["snapshots", "show", *words, "--config", str(folder / "auditor.toml")]
+    status = main(told, night.environ, io.StringIO(), out, err)
+    return status, out.getvalue(), err.getvalue()
+
+
+@pytest.mark.asyncio
+async def test_what_could_not_be_used_is_listed_with_what_it_held(tmp_path: Path) -> None:
+    """P24: of checks and of discovery; the run goes on and publishes the rest."""
+    faults = Faults(
+        [
+            Fault(endpoint="check_inventory", share=0.3, body="<html>\x1b[2J</html>"),
+            Fault(endpoint="subscriptions", share=0.2, body="[" * 100_000),
+            Fault(endpoint="customer_availabilities", share=0.5, body='{"items":[]} and more'),
+        ]
+    )
+    async with nights(tmp_path, 5, faults=faults) as night:
+        report = await night.run(1)
+        found = []
+        for snapshot in report.snapshots:
+            status, out, _ = await asyncio.to_thread(
+                show, night, tmp_path, snapshot.snapshot_id, "--quarantine", "--format", "json"
+            )
+            assert status == 0
+            assert "\x1b" not in out
+            found += json.loads(out)
+        status, as_table, _ = await asyncio.to_thread(
+            show, night, tmp_path, report.snapshots[0].snapshot_id, "--quarantine"
+        )
+        for folder in (tmp_path / "state" / "runs").iterdir():
+            shutil.rmtree(folder)
+        elsewhere = await asyncio.to_thread(
+            show, night, tmp_path, report.snapshots[0].snapshot_id, "--quarantine"
+        )
+    faulty = [r for r in night.sandbox.log.records if r.fault == "body"]
+    assert len(found) == len(faulty)
+    assert {row["endpoint"] for row in found} == {
+        "check_inventory",
+        "list_subscriptions",
+        "list_customer_availabilities",
+    }
+    assert "<html>\x1b[2J</html>" in {row["body"] for row in found}
+    assert status == 0
+    assert "body" not in as_table
+    assert elsewhere[0] == 66
+    assert "another machine" in elsewhere[2]

@@ -410,6 +410,17 @@ async def test_no_reply_and_no_repr_shows_the_token() -> None:
     assert CANARY not in "".join(seen)
 
 
+@pytest.mark.asyncio
+async def test_a_token_that_is_sent_back_is_not_written_down() -> None:
+    """S1, S18: bodies are journaled, and shown from there."""
+    body = f'{{"Authorization":"Bearer {CANARY}"}}'.encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    async with serving(always(head + body)) as (transport, _):
+        reply = await transport.send(ask())
+
+    assert reply.body == b'{"Authorization":"Bearer ***"}'
+
+
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Make a certificate for localhost that nobody knows."""

@@ -73,6 +73,10 @@ def parsed(*words: str) -> Parsed:
         ("snapshots --format csv", commands.SnapshotsList(format=Format.CSV)),
         ("snapshots list --config c", commands.SnapshotsList(config=Path("c"))),
         ("snapshots show ID1", commands.SnapshotsShow(snapshot="ID1")),
+        (
+            "snapshots show ID1 --quarantine",
+            commands.SnapshotsShow(snapshot="ID1", quarantine=True),
+        ),
         ("snapshots verify ID1", commands.SnapshotsVerify(snapshot="ID1")),
         ("snapshots prune --keep 90d", commands.SnapshotsPrune(keep_days=90)),
         ("snapshots prune --keep 0d --apply", commands.SnapshotsPrune(keep_days=0, apply=True)),

@@ -129,10 +129,26 @@ def test_what_does_not_change_the_questions_does_not_change_the_run(runs: Runs) 
 
 def test_a_folder_that_is_no_run_is_passed_over(runs: Runs) -> None:
     header = begun(runs, 1)
-    broken = runs.folder(begun(runs)) / "run.json"
+    broken = runs.folder(begun(runs).run_id) / "run.json"
     broken.write_text('{"run_id": ')
     (broken.parent.parent / "20261121T020000Z-ffffff").mkdir()
     assert resumed(runs) == header.run_id
+
+
+def test_what_finished_runs_left_goes_after_a_fortnight(runs: Runs) -> None:
+    """S18: the replies hold what customers have."""
+    ages = {13.9: True, 14.1: True, 14.2: False}  # days, and whether it is finished
+    headers = {}
+    for days, is_finished in ages.items():
+        headers[days] = begun(runs, 24 * days)
+        if is_finished:
+            runs.finish(headers[days])
+
+    runs.prune(NOW, 24 * 15)
+    assert all(runs.folder(header.run_id).exists() for header in headers.values())
+    runs.prune(NOW, 12)
+    left = [days for days, header in headers.items() if runs.folder(header.run_id).exists()]
+    assert left == [13.9, 14.2]
 
 
 # A named run --------------------------------------------------------------------------------

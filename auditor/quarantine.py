@@ -1,0 +1,165 @@
+"""Replies that came and could not be used, or not all of them: one record each, kept with the run.
+
+A record says what it was and why; its body stays where it is, in the run's journal, as `keep_raw`
+says. See docs/decisions/0011-quarantine-is-an-index-of-the-journal.md.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+
+from auditor.errors import InputMissing, StoreFailed
+from auditor.events import redacted
+from auditor.journal import private, reading
+from auditor.model import Outcome, Reply, Request, Settled
+from auditor.normalize import UNREADABLE
+from auditor.tables import TEXT
+
+MOST_SHOWN = 256 * 2**10
+"""Bytes of a body that are ever shown."""
+_SUCCESS = range(200, 300)
+SCHEMA = pa.schema(
+    [
+        ("at", pa.timestamp("us", tz="UTC")),
+        ("partner", TEXT),
+        ("endpoint", TEXT),
+        ("customer_id", TEXT),
+        ("reason", TEXT),
+        ("items", TEXT),
+        ("status", pa.int32()),
+        ("sha256", pa.string()),
+        ("size", pa.int64()),
+        ("request_id", pa.string()),
+        ("correlation_id", pa.string()),
+        ("body", pa.string()),
+    ]
+)
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """One reply of which something could not be used."""
+
+    at: datetime
+    endpoint: str
+    customer_id: str
+    reason: str
+    items: str
+    """What of it was not used, for people: items by reason, or what is wrong with the whole."""
+    status: int
+    sha256: str
+    size: int
+    request_id: str
+    correlation_id: str
+    key: str
+    """Finds the body in the journal."""
+
+
+class Quarantine:
+    """The records of one partner's run."""
+
+    def __init__(self) -> None:
+        self._records: dict[bytes, Record] = {}
+
+    @property
+    def keys(self) -> frozenset[bytes]:
+        """The journal's keys of the replies."""
+        return frozenset(self._records)
+
+    def refuse(self, request: Request, reply: Reply, what: str) -> None:
+        """Record a reply that discovery could not use."""
+        self._records[request.key()] = Record(
+            at=reply.sent_at,
+            endpoint=request.endpoint,
+            customer_id=request.customer_id,
+            reason=reply.cause or UNREADABLE,
+            items=what,
+            status=reply.status,
+            sha256=hashlib.sha256(reply.body).hexdigest(),
+            size=len(reply.body),
+            request_id=reply.request_id,
+            correlation_id=reply.correlation_id,
+            key=request.key().hex(),
+        )
+
+    def settle(self, settled: Iterable[Settled], body: Callable[[bytes], bytes]) -> None:
+        """Record the replies to checks that came and were not used, or not all of them."""
+        for each in settled:
+            is_failed = each.outcome is Outcome.FAILED
+            if each.http_status not in _SUCCESS or each.sent_at is None:
+                continue
+            if each.key not in self._records and (is_failed or each.set_apart):
+                sent = body(each.key)
+                self._records[each.key] = Record(
+                    at=each.sent_at,
+                    endpoint=each.endpoint,
+                    customer_id=each.question.checks[0].customer_id,
+                    reason=each.reason or each.set_apart.split(",")[0].split(" ")[-1],
+                    items=each.set_apart,
+                    status=each.http_status,
+                    sha256=hashlib.sha256(sent).hexdigest(),
+                    size=len(sent),
+                    request_id=each.request_id,
+                    correlation_id=each.correlation_id,
+                    key=each.key.hex(),
+                )
+
+    def save(self, path: Path) -> None:
+        """Write the records down for `table`, the only one to read them.
+
+        Raises:
+            StoreFailed: the file cannot be written.
+        """
+        lines = msgspec.json.Encoder().encode_lines(list(self._records.values()))
+        beside = Path(f"{path}.new")
+        try:
+            with open(beside, "wb", opener=private) as file:
+                file.write(lines)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        except OSError as exc:
+            raise StoreFailed(f"cannot write {path}: {exc.strerror}") from exc
+
+
+def path_of(folder: Path, tenant_id: str) -> Path:
+    """Return where the records of a partner's run lie, in the run's folder."""
+    return folder / f"{tenant_id}.quarantine"
+
+
+def table(folder: Path, tenant_id: str, partner: str, *, with_bodies: bool) -> pa.Table:
+    """Return the records of a partner's run, in the order of their time.
+
+    Raises:
+        InputMissing: the run was not made with this state folder, or it is too long ago.
+    """
+    path = path_of(folder, tenant_id)
+    try:
+        records = msgspec.json.Decoder(Record).decode_lines(path.read_bytes())
+    except FileNotFoundError:
+        raise InputMissing(
+            f"{path} is not there: the run was made on another machine, or is too long ago",
+            hint="what could not be read is kept in the `state_dir` of the run, for 14 days",
+        ) from None
+    except OSError as exc:
+        raise InputMissing(f"{path} cannot be read: {exc.strerror}") from exc
+    except msgspec.DecodeError as exc:
+        raise InputMissing(f"{path} is damaged: {exc}") from exc
+    with reading(folder / f"{tenant_id}.journal") as reply_to:
+        rows = []
+        for record in sorted(records, key=lambda r: (r.at, r.key)):
+            row = msgspec.structs.asdict(record) | {"partner": partner}
+            reply = reply_to(bytes.fromhex(record.key)) if with_bodies else None
+            row["body"] = shown(reply.body) if reply else ""
+            rows.append(row)
+    names = SCHEMA.names if with_bodies else SCHEMA.names[:-1]
+    return pa.Table.from_pylist(rows, schema=SCHEMA).select(names)
+
+
+def shown(body: bytes) -> str:
+    """Return a body as text that may be shown: its beginning, without what looks like a secret."""
+    return redacted(body[:MOST_SHOWN].decode("utf-8", "backslashreplace"))

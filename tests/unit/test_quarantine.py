@@ -1,0 +1,208 @@
+"""What is kept of replies that could not be used."""
+
+import hashlib
+import json
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from auditor import quarantine
+from auditor.errors import InputMissing, StoreFailed
+from auditor.journal import Journal
+from auditor.model import ApiClass, Check, CheckKind, Outcome, Question, Reply, Request, Settled
+from auditor.partner_center.client import PartnerCenter
+from auditor.quarantine import MOST_SHOWN, Quarantine, path_of
+
+AT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
+TENANT = "aaaaaaaa-0000-0000-0000-000000000001"
+HTML = b"<html>\x1b[2J Bearer abcdefghijkl \xff</html>"
+ANSWERED = Settled(
+    question=Question(
+        checks=(
+            Check(
+                kind=CheckKind.INVENTORY, partner_tenant_id=TENANT, customer_id="c", country="DE"
+            ),
+        )
+    ),
+    outcome=Outcome.ANSWERED,
+    key=b"k" * 16,
+    endpoint="check_inventory",
+    http_status=200,
+    request_id="r",
+    correlation_id="o",
+    sent_at=AT,
+)
+
+
+def settled(**other: object) -> Settled:
+    return msgspec.structs.replace(ANSWERED, **other)
+
+
+async def journaled(folder: Path, *bodies: bytes) -> None:
+    """Keep bodies under the keys kkk…, lll… and so on."""
+    journal = Journal(folder / f"{TENANT}.journal")
+    for number, body in enumerate(bodies):
+        reply = Reply(status=200, body=body, sent_at=AT)
+        await journal.append(bytes([ord("k") + number]) * 16, reply)
+    await journal.close()
+
+
+def rows(folder: Path, *, with_bodies: bool = True) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = quarantine.table(
+        folder, TENANT, "contoso", with_bodies=with_bodies
+    ).to_pylist()
+    return found
+
+
+@pytest.mark.asyncio
+async def test_a_record_says_what_it_was_and_shows_the_body_without_secrets(tmp_path: Path) -> None:
+    """P24, S18."""
+    await journaled(tmp_path, HTML)
+    records = Quarantine()
+    records.settle([settled(outcome=Outcome.FAILED, reason="unreadable_reply")], lambda _: HTML)
+    records.save(path_of(tmp_path, TENANT))
+
+    assert rows(tmp_path) == [
+        {
+            "at": AT,
+            "partner": "contoso",
+            "endpoint": "check_inventory",
+            "customer_id": "c",
+            "reason": "unreadable_reply",
+            "items": "",
+            "status": 200,
+            "sha256": hashlib.sha256(HTML).hexdigest(),
+            "size": len(HTML),
+            "request_id": "r",
+            "correlation_id": "o",
+            "body": "<html>\x1b[2J Bearer *** \\xff</html>",
+        }
+    ]
+    assert "body" not in rows(tmp_path, with_bodies=False)[0]
+    assert stat.S_IMODE(path_of(tmp_path, TENANT).stat().st_mode) == 0o600
+
+
+def test_only_what_came_and_was_not_used_is_recorded() -> None:
+    records = Quarantine()
+    records.settle(
+        [
+            settled(key=b"1"),
+            settled(key=b"2", outcome=Outcome.FAILED, http_status=503),
+            settled(key=b"", outcome=Outcome.SKIPPED, http_status=0, sent_at=None),
+            settled(key=b"3", set_apart="2 spoiled_item, 1 mismatched_echo"),
+            settled(key=b"4", outcome=Outcome.FAILED, reason="too_large"),
+        ],
+        lambda _: b"",
+    )
+
+    assert records.keys == {b"3", b"4"}
+
+
+def test_a_reply_that_settled_as_several_is_one_record(tmp_path: Path) -> None:
+    apart = settled(set_apart="2 spoiled_item, 1 mismatched_echo")
+    failed = msgspec.structs.replace(apart, outcome=Outcome.FAILED, reason="mismatched_echo")
+    for parts, reason in (([failed, apart], "mismatched_echo"), ([apart], "spoiled_item")):
+        records = Quarantine()
+        records.settle(parts, lambda _: b"[]")
+        records.save(path_of(tmp_path, TENANT))
+        [row] = rows(tmp_path)
+        assert (row["reason"], row["items"]) == (reason, "2 spoiled_item, 1 mismatched_echo")
+
+
+@pytest.mark.asyncio
+async def test_no_more_than_the_beginning_of_a_body_is_shown(tmp_path: Path) -> None:
+    """P24, S18."""
+    large = b"x" * (MOST_SHOWN + 1)
+    await journaled(tmp_path, large)
+    records = Quarantine()
+    records.settle([settled(outcome=Outcome.FAILED, reason="unreadable_reply")], lambda _: large)
+    records.save(path_of(tmp_path, TENANT))
+
+    [row] = rows(tmp_path)
+
+    assert row["body"] == "x" * MOST_SHOWN
+    assert row["size"] == MOST_SHOWN + 1
+
+
+@pytest.mark.asyncio
+async def test_records_come_in_the_order_of_time_and_stay_when_their_bodies_are_gone(
+    tmp_path: Path,
+) -> None:
+    await journaled(tmp_path, b"<a>")
+    later = settled(outcome=Outcome.FAILED, sent_at=AT + timedelta(seconds=1))
+    records = Quarantine()
+    records.settle(
+        [later, settled(outcome=Outcome.FAILED, key=b"z" * 16, reason="no_verdict")],
+        lambda _: b"<a>",
+    )
+    records.save(path_of(tmp_path, TENANT))
+
+    assert [row["body"] for row in rows(tmp_path)] == ["", "<a>"]
+    (tmp_path / f"{TENANT}.journal").unlink()
+    assert [row["body"] for row in rows(tmp_path)] == ["", ""]
+
+
+def test_a_run_of_another_machine_says_so(tmp_path: Path) -> None:
+    with pytest.raises(InputMissing, match="another machine") as told:
+        rows(tmp_path)
+    assert told.value.exit_status == 66
+
+
+def test_records_that_are_damaged_are_told(tmp_path: Path) -> None:
+    path_of(tmp_path, TENANT).write_bytes(b'{"at": 1}\n')
+    with pytest.raises(InputMissing, match="is damaged"):
+        rows(tmp_path)
+
+
+def test_a_folder_that_takes_no_records_is_told(tmp_path: Path) -> None:
+    """P30."""
+    path_of(tmp_path, TENANT).mkdir()
+    with pytest.raises(StoreFailed, match="cannot write"):
+        Quarantine().save(path_of(tmp_path, TENANT))
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("reply", "items"),
+    [
+        (Reply(status=200, body=b"<html>", sent_at=AT), "malformed"),
+        (Reply(status=200, body=b'{"totalCount":2,"items":[]}', sent_at=AT), "short list: 0 of 2"),
+        (Reply(status=200, body=b'{"code":"900000"}', sent_at=AT), "900000"),
+        (Reply(status=200, cause="too_large", sent_at=AT), ""),
+    ],
+)
+async def test_what_discovery_cannot_read_is_recorded_too(
+    reply: Reply, items: str, tmp_path: Path
+) -> None:
+    """P24."""
+
+    async def send(_: Request) -> Reply:
+        return reply
+
+    records = Quarantine()
+    api = PartnerCenter(send, "https://api.partnercenter.microsoft.com", records.refuse)
+    with pytest.raises(Exception, match="GET /v1/customers/c/subscriptions"):
+        await api.subscriptions("c")
+    records.save(path_of(tmp_path, TENANT))
+
+    [row] = rows(tmp_path)
+    assert (row["endpoint"], row["customer_id"]) == ("list_subscriptions", "c")
+    assert items in str(row["items"])
+    assert row["reason"] == (reply.cause or "unreadable_reply")
+
+
+def test_one_line_is_one_record_whatever_it_says(tmp_path: Path) -> None:
+    """S20."""
+    request = Request(
+        endpoint="customers", method="GET", path="/v1/customers", api_class=ApiClass.CATALOG
+    )
+    reply = Reply(status=200, body=b"[", request_id="a\nb", sent_at=AT)
+    records = Quarantine()
+    records.refuse(request, reply, "one\r\ntwo\u2028three")
+    records.save(path_of(tmp_path, TENANT))
+
+    [line] = path_of(tmp_path, TENANT).read_bytes().splitlines()
+    assert json.loads(line)["items"] == "one\r\ntwo\u2028three"
