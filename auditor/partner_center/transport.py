@@ -5,11 +5,13 @@ sees exactly what the pacer let through. No header, token or library error leave
 """
 
 import asyncio
+import io
 import ipaddress
 import random as randomness
 import re
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -32,6 +34,11 @@ from auditor.secret import Secret
 
 UNAUTHORIZED = 401
 TOO_MANY_REQUESTS = 429
+LARGE_BODY = 2 * 2**20
+LARGE_AT_ONCE = 2
+"""How many larger bodies are read at the same time: promise P25."""
+MOST_BLOWN_UP = 200
+"""How many bytes a compressed one may become: JSON that repeats itself makes fifty."""
 _SHORTEST_TOKEN = 8
 """What is shorter is no token, and may be a word."""
 _ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
@@ -138,6 +145,7 @@ class Transport:
         self._proxy = proxy
         self._ca_file = ca_file
         self._max_body = max_body
+        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
         self._session: aiohttp.ClientSession | None = None
         self.counts = Counts()
 
@@ -309,14 +317,22 @@ class Transport:
             )
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes | None:
-        """Read the body as far as it is decent; None where it is larger."""
-        body = bytearray()
-        async for chunk in response.content.iter_any():
-            if len(body) + len(chunk) > self._max_body:
-                response.close()
-                return None
-            body += chunk
-        return bytes(body)
+        """Read the body as far as it is decent; None where it is larger, or blown up.
+
+        Large ones take turns, or a server that sends nothing else fills the memory.
+        """
+        body = io.BytesIO()  # gives its content away without a copy
+        async with AsyncExitStack() as held:
+            async for chunk in response.content.iter_any():
+                size = body.tell() + len(chunk)
+                packed = response.content.total_compressed_bytes or size
+                if size > self._max_body or (size > LARGE_BODY and size > MOST_BLOWN_UP * packed):
+                    response.close()
+                    return None
+                if body.tell() <= LARGE_BODY < size:
+                    await held.enter_async_context(self._large)
+                body.write(chunk)
+            return body.getvalue()
 
     def _left(self) -> float | None:
         return None if self._deadline is None else self._deadline - self._clock()

@@ -15,6 +15,9 @@ from auditor.partner_center.strict_json import Malformed as Malformed  # noqa: P
 from auditor.partner_center.strict_json import malformed, read, repeated_keys, text_of
 
 T = TypeVar("T")
+MOST_SPOILED = 1000
+"""An answer with more items that cannot be used is none: each is looked at by itself."""
+MOST_AVAILABILITIES = 10_000
 Count = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
@@ -315,6 +318,8 @@ def availabilities(body: bytes) -> tuple[Availability, ...]:
             raws = _whole_list(text, msgspec.Raw)
         except msgspec.ValidationError:
             return (_availability(text),)
+        if len(raws) > MOST_AVAILABILITIES:
+            raise Malformed(f"more than {MOST_AVAILABILITIES} availabilities of one SKU")
         return tuple(_availability(bytes(raw).decode()) for raw in raws)
 
 
@@ -367,6 +372,8 @@ def _item_by_item(text: str) -> InventoryAnswer:
             repeated += twice
         except ValueError as exc:
             spoiled.append(Spoiled(reason=str(exc), raw=item, names=_names_of(item)))
+            if len(spoiled) > MOST_SPOILED:
+                raise Malformed(f"more than {MOST_SPOILED} items that cannot be used") from exc
     return InventoryAnswer(items=tuple(items), spoiled=tuple(spoiled), repeated_keys=repeated)
 
 

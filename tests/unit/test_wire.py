@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from auditor.partner_center import wire
+from auditor.partner_center.strict_json import MOST_COMMAS
 
 SAMPLES = Path(__file__).parent / "samples"
 RESTRICTED = b'{"productId":"P","skuId":"0011","isRestricted":true,"restrictions":[]}'
@@ -373,3 +374,25 @@ def test_a_number_no_column_holds_is_malformed() -> None:
 def test_a_short_list_is_no_answer_to_a_check() -> None:
     with pytest.raises(wire.Malformed, match="not whole"):
         wire.inventory_answer(b'{"totalCount":2,"items":[' + RESTRICTED + b"]}")
+
+
+@pytest.mark.parametrize("value", [b"0", b"{}", b"null", b"[]", RESTRICTED])
+def test_more_values_than_any_answer_has_are_not_unpacked(value: bytes) -> None:
+    """P25: as objects they would take fifty times the room."""
+    many = b"[" + (value + b",") * MOST_COMMAS + value + b"]"
+    assert read_all(many) == 5
+
+
+def test_a_list_that_is_mostly_spoiled_is_no_answer() -> None:
+    """S17: each spoiled item is looked at by itself."""
+    with pytest.raises(wire.Malformed, match="more than 1000 items"):
+        wire.inventory_answer(b"[" + b"{}," * wire.MOST_SPOILED + RESTRICTED + b",{}]")
+
+    spoiled = wire.inventory_answer(b"[" + b"{}," * wire.MOST_SPOILED + RESTRICTED + b"]").spoiled
+    assert len(spoiled) == wire.MOST_SPOILED
+
+
+def test_one_sku_has_no_more_availabilities_than_anybody_can_read() -> None:
+    """S17."""
+    with pytest.raises(wire.Malformed, match="more than 10000"):
+        wire.availabilities(b"[" + b'{"id":"a"},' * wire.MOST_AVAILABILITIES + b'{"id":"a"}]')

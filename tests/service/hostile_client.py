@@ -1,0 +1,63 @@
+"""Asks a server for 32 bodies at once, reads each as an answer, and prints the peak of memory.
+
+A process of its own, as the peak is the process's. Prints MiB, and what came of each body.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from auditor.model import ApiClass, Request
+from auditor.partner_center import wire
+from auditor.partner_center.auth import GivenToken
+from auditor.partner_center.pacing import Pacer
+from auditor.partner_center.rates import Limits
+from auditor.partner_center.retry import RetryBudget
+from auditor.partner_center.transport import Transport
+from auditor.secret import Secret
+
+AT_ONCE = 32
+
+
+async def ask(transport: Transport, number: int) -> str:
+    request = Request(
+        endpoint="check_inventory", method="GET", path=f"/{number}", api_class=ApiClass.CATALOG
+    )
+    reply = await transport.send(request)
+    found = [reply.cause or "read"]
+    for read in (wire.inventory_answer, wire.availabilities, _subscriptions):
+        try:
+            read(reply.body)
+        except wire.Malformed:
+            found.append("malformed")
+        else:
+            found.append("an answer")
+    return f"{number}: {', '.join(found)}"
+
+
+def _subscriptions(body: bytes) -> object:
+    return wire.collection(body, wire.Subscription)
+
+
+def peak_mib() -> int:
+    """Return the most memory this process held; `ru_maxrss` would count its parent's too."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) // 1024
+
+
+async def main(port: int) -> None:
+    limits = Limits(per_minute=dict.fromkeys(ApiClass, 1e6), per_customer=1e6, concurrency=AT_ONCE)
+    async with (
+        Pacer(limits) as pacer,
+        Transport(
+            f"http://127.0.0.1:{port}",
+            GivenToken(Secret("token-of-nobody")),
+            pacer,
+            budget=RetryBudget(floor=0),
+        ) as transport,
+    ):
+        found = await asyncio.gather(*(ask(transport, number) for number in range(AT_ONCE)))
+    print(peak_mib(), *found, sep="\n")  # noqa: T201 - what it is for
+
+
+asyncio.run(main(int(sys.argv[1])))
