@@ -44,6 +44,10 @@ format: $(VENV)/installed-dev  ## Let the formatter and the linter mend what the
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
+soak-replies: $(VENV)/installed-dev  ## Send a million replies nobody would believe
+	PYTHONPATH=tests/unit $(BIN)/python tests/faults/replies.py 1000000
+	PYTHONPATH=tests/unit $(BIN)/python tests/faults/replies.py 10000 --sockets
+
 golden: $(VENV)/installed-dev  ## Write the golden files anew; review the difference like code
 	REWRITE_GOLDEN=1 $(BIN)/python -m pytest -q tests -k golden
 
@@ -59,4 +63,4 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url 
 clean:  ## Remove what the targets above made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
 
-.PHONY: help install dev demo test quick check format golden bench lock clean
+.PHONY: help install dev demo test quick check format soak-replies golden bench lock clean
