@@ -25,6 +25,7 @@ STATE = (
     "remembered",
 )
 """What a snapshot says of the cells it covers, in the order it is worked out."""
+MACROS = ("change_kind", "is_flip", "same_answer", "run_began")
 _AWAITED = "awaited"
 _GAPS = {
     "customer_id": pa.string(),
@@ -32,6 +33,23 @@ _GAPS = {
     "before_snapshot_id": pa.string(),
     "gap_snapshots": pa.int64(),
 }
+
+
+@contextmanager
+def working(*, spill: Path, memory: str = "1GB") -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open DuckDB with our macros in it; it spills to a folder rather than grow."""
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": memory,
+        "threads": 1,
+        "temp_directory": str(spill),
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+    }
+    with duckdb.connect(":memory:", config=config) as con:
+        con.execute("SET TimeZone = 'UTC'")
+        for name in MACROS:
+            con.execute(statement(f"diff/{name}"))
+        yield con
 
 
 class Diff:
@@ -42,7 +60,6 @@ class Diff:
         self._facts = dict(facts)
         for name, table in facts.items():
             con.register(name, table)
-        con.execute(statement("diff/change_kind"))
         con.execute(statement("diff/catalog_affected_table"))
 
     @classmethod
@@ -51,15 +68,7 @@ class Diff:
         cls, facts: Mapping[str, pa.Table], *, spill: Path, memory: str = "1GB"
     ) -> Iterator[Self]:
         """Open a comparison that spills to a folder rather than grow."""
-        config: dict[str, str | bool | int | float | list[str]] = {
-            "memory_limit": memory,
-            "threads": 1,
-            "temp_directory": str(spill),
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-        }
-        with duckdb.connect(":memory:", config=config) as con:
-            con.execute("SET TimeZone = 'UTC'")
+        with working(spill=spill, memory=memory) as con:
             yield cls(con, facts)
 
     def bucket(
@@ -70,6 +79,7 @@ class Diff:
         found: Mapping[str, pa.Table],
         settled: pa.Table,
         *,
+        suspects: Mapping[str, pa.Table],
         gaps: Callable[[pa.Table], pa.Table],
         is_catalog: bool,
     ) -> dict[str, pa.Table]:
@@ -81,12 +91,14 @@ class Diff:
             answers: new answers: `inventory`, `restriction`, `availability`.
             found: what discovery listed: `customer`, `azure_subscription`, …
             settled: what became of each check.
+            suspects: keys of `inventory` and `availability` whose answers the guard holds back.
             gaps: counts, for cells and the snapshot of a last answer, the snapshots since.
             is_catalog: whether this is the bucket of the catalog, which comes last.
         """
         inputs = {f"known_{name}": table for name, table in known.items()}
         inputs |= {f"answer_{name}": table for name, table in answers.items()}
         inputs |= {f"found_{name}": table for name, table in found.items()}
+        inputs |= {f"suspect_{name}": table for name, table in suspects.items()}
         inputs |= {"cell": cell, "settled_check": settled}
         for name, table in inputs.items():
             self._con.register(name, table)

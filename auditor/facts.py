@@ -93,10 +93,18 @@ def tables(
         _asked(catalog, plan, rows, unproven=catalog.cached if is_superseded else ())
         if found.covers_catalog:
             _of_catalog(catalog, found, plan, rows)
-    rows["asked_segment"] = [(segment,) for segment in ("", *plan.rules.segments)]
     absences = {**found.known.returned, **found.known.gone}
     rows["catalog_absence"] = [(*key, at) for key, at in sorted(absences.items())]
-    return {name: table_of(COLUMNS[name], rows[name]) for name in COLUMNS}
+    return {
+        **{name: table_of(COLUMNS[name], rows[name]) for name in COLUMNS},
+        "asked_segment": asked_segment(plan),
+    }
+
+
+def asked_segment(plan: Plan) -> pa.Table:
+    """Return the segments that availabilities by country count of, and '', which is for all."""
+    rows = [(segment,) for segment in ("", *plan.rules.segments)]
+    return table_of(COLUMNS["asked_segment"], rows)
 
 
 def table_of(columns: Mapping[str, pa.DataType], rows: Iterable[Row]) -> pa.Table:

@@ -152,7 +152,7 @@ class Fetch:
             return False
         async with self._moving:
             if not self.plan.rules.by_resource_type:
-                again = msgspec.structs.replace(request, round=1)
+                again = msgspec.structs.replace(request, round=request.round + 1)
                 if Does.MOVED not in _does(error_of(again, await self._send(again))):
                     return False
                 self.plan = self.plan.moved()
@@ -191,6 +191,9 @@ class Fetch:
         return tuple(parts)
 
     def _request(self, question: Question) -> Request:
+        return msgspec.structs.replace(self._first_request(question), round=question.round)
+
+    def _first_request(self, question: Question) -> Request:
         check = question.checks[0]
         if _is_inventory(question):
             sent = question.variables

@@ -63,10 +63,13 @@ class Learning:
         return msgspec.structs.replace(question, checks=tuple(kept)) if kept else None
 
     def finish(self, plan: Plan) -> tuple[Plan, list[Question | Unasked]]:
-        """Return the plan that knows what was learned, and what of it has waited; once only."""
-        if self._is_over or not self._variables:
+        """Return the plan that knows what was learned, and what of it has waited.
+
+        That is over then: what is asked later has nothing to wait for.
+        """
+        is_over, self._is_over = self._is_over, True
+        if is_over or not self._variables:
             return plan, []
-        self._is_over = True
         plan = plan.learned(self._variables)
         return plan, list(self._of(plan))
 

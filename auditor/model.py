@@ -247,6 +247,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     resource_type: str = ""
     segment: str = ""
     """Of a by-country availability."""
+    round: int = 0
+    """As `Request.round`."""
 
 
 class Unasked(msgspec.Struct, frozen=True, kw_only=True):

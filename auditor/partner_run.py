@@ -3,7 +3,7 @@
 import asyncio
 import difflib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
 from functools import partial
@@ -16,6 +16,7 @@ from auditor.coverage import Previous
 from auditor.errors import Bug, Retryable, ScopeError
 from auditor.facts import Found
 from auditor.fetch import Fetch
+from auditor.guard import Guard
 from auditor.job import Asked, Job
 from auditor.journal import Journal, Recorded
 from auditor.model import (
@@ -27,6 +28,7 @@ from auditor.model import (
     Reply,
     Request,
     Settled,
+    Unasked,
 )
 from auditor.partner_center.client import PartnerCenter
 from auditor.plan import Plan
@@ -41,6 +43,7 @@ from auditor.scope.customers import (
     match_customers,
 )
 from auditor.scope.known import Known
+from auditor.staged import Body, Staged
 from auditor.store.parquet import FolderStore
 
 Send = Callable[[Request], Awaitable[Reply]]
@@ -103,19 +106,26 @@ class PartnerRun:
         """
         name = self._job.partner.name
         async with self._recorded(send) as (journal, recorded):
+
+            def body(key: bytes) -> bytes:
+                return journal.read(key).body
+
             discovered = await self.discover(recorded)
-            plan, settled = await self._fetch(discovered.plan, recorded)
-            discovered = msgspec.structs.replace(discovered, plan=plan)
-            await journal.sync()
-            self._quarantine.settle(settled, lambda key: journal.read(key).body)
-            self._quarantine.save(path_of(self._job.folder, self._job.partner.tenant_id))
-            self._progress.phase(name, "publishing")
-            asked = Asked(
-                calls=recorded.calls, retries=recorded.retries, throttled=recorded.throttled
-            )
-            published = await asyncio.to_thread(
-                self._publish, discovered, settled, asked, lambda key: journal.read(key).body
-            )
+            fetch = self._fetching(discovered.plan, recorded)
+            settled = await self._fetch(fetch)
+            with self._staged(discovered.found, fetch.plan) as staged:
+                settled = await self._guard(fetch, staged, settled, body)
+                discovered = msgspec.structs.replace(discovered, plan=fetch.plan)
+                await journal.sync()
+                self._quarantine.settle(settled, body)
+                self._quarantine.save(path_of(self._job.folder, self._job.partner.tenant_id))
+                self._progress.phase(name, "publishing")
+                asked = Asked(
+                    calls=recorded.calls, retries=recorded.retries, throttled=recorded.throttled
+                )
+                published = await asyncio.to_thread(
+                    self._publish, discovered, settled, asked, staged
+                )
             useless = {s.key for s in settled if s.outcome is Outcome.FAILED}
             journal.keep(self._job.settings.run.keep_raw.value, useless | self._quarantine.keys)
         return published, asked
@@ -239,29 +249,70 @@ class PartnerRun:
                 hint="look at [scope] target_views, products and segments",
             )
 
-    async def _fetch(self, plan: Plan, send: Send) -> tuple[Plan, list[Settled]]:
-        """Ask everything; return the plan as it was in the end, and what became of each check."""
-        name = self._job.partner.name
-        fetch = Fetch(
+    def _fetching(self, plan: Plan, send: Send) -> Fetch:
+        return Fetch(
             send,
             plan,
-            partial(self._progress.event, partner=name),
+            partial(self._progress.event, partner=self._job.partner.name),
             lifecycle=self._job.settings.scope.lifecycle,
             at_once=WAITING * self._job.partner.limits.concurrency,
         )
+
+    async def _fetch(self, fetch: Fetch) -> list[Settled]:
+        """Ask everything that is planned; return what became of each check."""
         settled: list[Settled] = []
-        questions = list(plan.questions())
-        while True:
-            self._ledger.ask(questions, fetch.plan.skus_of)
-            self._progress.phase(name, "checking", len(questions))
-            async with aclosing(fetch.ask(questions)) as results:
-                async for parts in results:
-                    settled.extend(parts)
-                    self._follow(parts)
-            self._ledger.wait(fetch.waiting, fetch.plan.skus_of)
+        questions = list(fetch.plan.questions())
+        while questions:
+            settled += await self._ask(fetch, questions, self._ledger, "checking")
             questions = fetch.once_more()
-            if not questions:
-                return fetch.plan, settled
+        return settled
+
+    async def _ask(
+        self, fetch: Fetch, questions: Sequence[Question | Unasked], ledger: Ledger, phase: str
+    ) -> list[Settled]:
+        settled: list[Settled] = []
+        ledger.ask(questions, fetch.plan.skus_of)
+        self._progress.phase(self._job.partner.name, phase, len(questions))
+        async with aclosing(fetch.ask(questions)) as results:
+            async for parts in results:
+                settled.extend(parts)
+                self._follow(parts)
+        ledger.wait(fetch.waiting, fetch.plan.skus_of)
+        return settled
+
+    def _staged(self, found: Found, plan: Plan) -> Staged:
+        job, store = self._job, self._known_store()
+        folder = job.folder / f"{job.partner.tenant_id}.staged"
+        return Staged(folder, found, plan, buckets=store.buckets)
+
+    def _known_store(self) -> FolderStore:
+        if self._store is None:
+            raise Bug("a run without a store has nowhere to publish")
+        return self._store
+
+    async def _guard(
+        self, fetch: Fetch, staged: Staged, settled: list[Settled], body: Body
+    ) -> list[Settled]:
+        """Stage what was answered; ask once more where so much turned that it may be a fault.
+
+        Raises:
+            Bug: what was asked and what became of it do not add up, the first time or the second.
+        """
+        await asyncio.to_thread(staged.stage, settled, body)
+        await asyncio.to_thread(self._ledger.close, settled, staged.keys, fetch.plan.skus_of)
+        guard = Guard(self._known_store(), staged, fetch.plan)
+        questions = await asyncio.to_thread(guard.questions, settled)
+        if not questions:
+            return settled
+        for one in guard.doubted:
+            self._progress.event(
+                "answers.doubted", partner=self._job.partner.name, **msgspec.structs.asdict(one)
+            )
+        again = Ledger(self._job.partner.name)
+        second = await self._ask(fetch, questions, again, "asking again")
+        settled = await asyncio.to_thread(guard.settle, settled, second, body)
+        await asyncio.to_thread(again.close, second, staged.keys, fetch.plan.skus_of)
+        return settled
 
     def _tell_forbidden(self, catalogs: Iterable[CatalogFound]) -> None:
         for catalog in catalogs:
@@ -304,24 +355,17 @@ class PartnerRun:
         )
 
     def _publish(
-        self,
-        discovered: Discovered,
-        settled: list[Settled],
-        asked: Asked,
-        body: Callable[[bytes], bytes],
+        self, discovered: Discovered, settled: list[Settled], asked: Asked, staged: Staged
     ) -> Published:
-        if self._store is None:
-            raise Bug("a run without a store has nowhere to publish")
-        job = self._job
         publisher = Publisher(
-            self._store,
+            self._known_store(),
             discovered.found,
             discovered.plan,
+            staged,
             at_start={cell: before.snapshot_id for cell, before in discovered.at_start.items()},
             now=self._now,
-            work=job.folder / f"{job.partner.tenant_id}.staged",
         )
-        return publisher.publish(job.snapshot(asked), settled, body, self._ledger)
+        return publisher.publish(self._job.snapshot(asked), settled)
 
 
 def _is_guid(name: str) -> bool:

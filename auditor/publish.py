@@ -1,14 +1,12 @@
 """Turn one partner's settled questions into a published snapshot.
 
-Answers become rows before the publish lock is taken; under it each bucket is merged with, and
+Answers became rows before the publish lock is taken; under it each bucket is merged with, and
 compared with, what is published by then.
 """
 
-import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,13 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from auditor import recall
-from auditor.conservation import Ledger
 from auditor.coverage import Counts, cells
 from auditor.diff import STATE, Diff
 from auditor.facts import Found, Row, settled_table, table_of, tables
-from auditor.model import Cell, Check, Outcome, Settled, Sku, bucket_of
-from auditor.normalize import Answers
+from auditor.model import Cell, Settled, Sku, bucket_of
 from auditor.plan import Plan
+from auditor.staged import ANSWERS, SUSPECTS, Staged
 from auditor.store.parquet import FolderStore
 from auditor.tables import SCHEMAS, TEXT
 from auditor.version import __version__
@@ -31,7 +28,6 @@ LOCK_WAIT_S = 600.0
 """How long a publisher waits for another one of the same store."""
 GROUP_CHECKS = 2_000
 """Buckets are compared together up to about this many checks: see docs/decisions/0004."""
-_ANSWERS = tuple(Answers.SCHEMAS)
 _DESCRIBING = ("customer", "azure_subscription", "commerce_subscription", "sku")
 
 
@@ -65,6 +61,7 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     checks: Counts
     rows: dict[str, int]
     changes: dict[str, int]
+    """By kind, suspect ones left out."""
 
 
 class Publisher:
@@ -75,94 +72,36 @@ class Publisher:
         store: FolderStore,
         found: Found,
         plan: Plan,
+        staged: Staged,
         *,
         at_start: Mapping[Cell, str],
         now: Callable[[], datetime],
-        work: Path,
     ) -> None:
-        """Take the snapshot of each cell when the run began, and a folder to work in."""
+        """Take the answers, and the snapshot of each cell when the run began."""
         self._store = store
         self._found = found
         self._plan = plan
+        self._staged = staged
         self._at_start = at_start
         self._now = now
-        self._work = work
-        self._regions = {
-            (c.country, c.reservation_scope, *sku.name): sku.region
-            for c in found.catalogs
-            for sku in c.skus
-        }
 
-    def publish(
-        self,
-        snapshot: Snapshot,
-        settled: Sequence[Settled],
-        body: Callable[[bytes], bytes],
-        ledger: Ledger,
-    ) -> Published:
-        """Publish; `body` gives the reply to a settled question by its key.
+    def publish(self, snapshot: Snapshot, settled: Sequence[Settled]) -> Published:
+        """Publish what became of each check, and the staged answers.
 
         Raises:
-            Bug: the ledger does not add up.
             Locked: another publisher did not end in time.
             StoreError: the store cannot take it; nothing is published.
         """
-        by_bucket: dict[int, list[Settled]] = defaultdict(list)
         counts: dict[Cell, Counts] = defaultdict(Counts)
         total = Counts()
         for each in settled:
-            by_bucket[self._bucket(each.question.checks[0].customer_id)].append(each)
             for check in each.question.checks:
                 counts[check.cell].add(each.outcome)
                 total.add(each.outcome)
-        try:
-            rows: Counter[bytes] = Counter()
-            for bucket, of_bucket in by_bucket.items():
-                rows.update(self._stage_answers(bucket, of_bucket, body))
-            ledger.close(settled, rows, self._plan.skus_of)
-            return self._publish(snapshot, by_bucket, counts, total)
-        finally:
-            shutil.rmtree(self._work, ignore_errors=True)
+        return self._publish(snapshot, self._staged.by_bucket(settled), counts, total)
 
     def _bucket(self, customer_id: str) -> int:
         return bucket_of(customer_id, self._store.buckets)
-
-    def _stage_answers(
-        self, bucket: int, settled: Iterable[Settled], body: Callable[[bytes], bytes]
-    ) -> Counter[bytes]:
-        """Write one bucket's answers as Arrow files, so that memory holds one bucket at a time.
-
-        Return how many keys each reply gave an answer to.
-        """
-        rows: Counter[bytes] = Counter()
-        answers = Answers(self._plan.skus_of, self._region_of, self._plan.rules.segments)
-        for each in sorted(settled, key=lambda s: s.key):
-            if each.outcome is Outcome.ANSWERED:
-                before = answers.keys
-                answers.add(each, body(each.key))
-                rows[each.key] += answers.keys - before
-        self._work.mkdir(parents=True, exist_ok=True)
-        for relation in _ANSWERS:
-            table = getattr(answers, relation).table().unify_dictionaries()
-            path = str(self._answer_file(relation, bucket))
-            with pa.OSFile(path, "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
-                writer.write_table(table)
-        return rows
-
-    def _answer_file(self, relation: str, bucket: int) -> Path:
-        return self._work / f"{relation}-{bucket:02}.arrow"
-
-    def _answers(self, relation: str, bucket: int) -> pa.Table:
-        path = self._answer_file(relation, bucket)
-        if path.exists():
-            return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-        return Answers.SCHEMAS[relation].empty_table()
-
-    def _region_of(self, check: Check, sku_id: str) -> str:
-        if check.arm_region:
-            return check.arm_region
-        key = (check.country, check.reservation_scope, check.product_id, sku_id)
-        return self._regions.get(key, "")
 
     def _publish(
         self,
@@ -184,14 +123,13 @@ class Publisher:
             }
             facts = tables(self._found, self._plan, superseded)
             this = table_of(_THIS, [_this(snapshot)])
-            spill = self._work / "spill"
-            with Diff.open({**facts, "this": this}, spill=spill) as diff:
+            with Diff.open({**facts, "this": this}, spill=self._staged.spill) as diff:
                 for group in self._groups(covered, settled):
                     results = self._diffed(diff, group, covered, settled, snapshot)
                     for relation, bucket, table in self._split(results):
                         publication.write(relation, bucket, table)
                         rows[relation] += table.num_rows
-                    kinds.update(results["change"].column("kind").to_pylist())
+                    kinds.update(_believed(results["change"]))
             is_complete = total.failed_share <= snapshot.max_failed_share
             status = "complete" if is_complete else "incomplete"
             publication.commit(self._row(snapshot, status, total), snapshot.config_hash)
@@ -252,9 +190,10 @@ class Publisher:
                 name: pa.concat_tables([self._store.known(name, b, partner) for b in group])
                 for name in STATE
             },
-            {name: pa.concat_tables([self._answers(name, b) for b in group]) for name in _ANSWERS},
+            _joined(ANSWERS, [self._staged.answers(b) for b in group]),
             {name: self._listed(name, group) for name in _DESCRIBING},
             settled_table(each for bucket in group for each in settled.get(bucket, ())),
+            suspects=_joined(SUSPECTS, [self._staged.suspects(b) for b in group]),
             gaps=self._store.gaps,
             is_catalog=self._bucket("") in group and self._found.covers_catalog,
         )
@@ -335,6 +274,18 @@ def _this(snapshot: Snapshot) -> Row:
         snapshot.started_at,
         snapshot.business_date,
     )
+
+
+def _joined(
+    names: Iterable[str], of_buckets: Sequence[Mapping[str, pa.Table]]
+) -> dict[str, pa.Table]:
+    return {name: pa.concat_tables([tables[name] for tables in of_buckets]) for name in names}
+
+
+def _believed(changes: pa.Table) -> list[str]:
+    """Return the kinds of all changes that are not suspect."""
+    kinds: list[str] = changes.filter(pc.invert(changes["suspect"])).column("kind").to_pylist()
+    return kinds
 
 
 def _coverage(covered: pa.Table, snapshot: Snapshot) -> pa.Table:

@@ -6,6 +6,7 @@ WITH standing AS (
         CASE o.fate
             WHEN 'answer' THEN o.answer.verdict
             WHEN 'known' THEN o.known.verdict
+            WHEN 'suspect' THEN o.known.verdict
             ELSE 'not_in_catalog'
         END AS verdict,
         CASE o.fate
@@ -44,15 +45,22 @@ SELECT
     CASE s.fate WHEN 'answer' THEN s.answer.min_commitment ELSE s.known.min_commitment END
         AS min_commitment,
     s.checked_at,
-    CASE s.fate WHEN 'known' THEN s.known.checked_snapshot_id ELSE this.snapshot_id END
-        AS checked_snapshot_id,
+    CASE
+        WHEN s.fate IN ('known', 'suspect') THEN s.known.checked_snapshot_id ELSE this.snapshot_id
+    END AS checked_snapshot_id,
     CASE WHEN s.verdict IS DISTINCT FROM s.known.verdict
         THEN s.checked_at ELSE s.known.verdict_since_at
     END AS verdict_since_at,
     CASE WHEN s.verdict IS DISTINCT FROM s.known.verdict
         THEN this.snapshot_id ELSE s.known.verdict_since_snapshot_id
     END AS verdict_since_snapshot_id,
-    '' AS pending_verdict,
-    '' AS pending_snapshot_id
+    CASE s.fate
+        WHEN 'suspect' THEN COALESCE(s.answer.verdict, 'not_in_catalog')
+        WHEN 'known' THEN s.known.pending_verdict
+        ELSE ''
+    END AS pending_verdict,
+    CASE s.fate
+        WHEN 'suspect' THEN this.snapshot_id WHEN 'known' THEN s.known.pending_snapshot_id ELSE ''
+    END AS pending_snapshot_id
 FROM standing AS s
 CROSS JOIN this;

@@ -29,6 +29,7 @@ SELECT
         SELECT sum(a.customers) FROM catalog_affected AS a
         WHERE a.country = e.country AND a.reservation_scope = e.reservation_scope
         AND a.product_id = e.product_id AND a.sku_id = e.sku_id
-    ), 0)
+    ), 0),
+    false
 FROM catalog_event AS e
 INNER JOIN cell AS c ON c.customer_id = '' AND c.country = e.country;

@@ -8,7 +8,7 @@ SELECT
         c.segment, c.term_duration, c.billing_cycle, c.ordinal,
         c.verdict_before, c.reason_codes_before, c.restriction_values_before,
         epoch_us(c.before_at), c.verdict_after, c.reason_codes_after,
-        c.restriction_values_after, epoch_us(c.after_at), 'false'
+        c.restriction_values_after, epoch_us(c.after_at), CAST(c.suspect AS VARCHAR)
     ) AS VARCHAR)) AS event_id,
     this.snapshot_id,
     this.business_date,
@@ -37,7 +37,7 @@ SELECT
     c.before_at,
     c.after_at,
     CAST(COALESCE(g.gap_snapshots, 0) AS BIGINT) AS gap_snapshots,
-    false AS suspect,
+    c.suspect,
     CAST(c.affected_customers AS BIGINT) AS affected_customers
 FROM changed AS c
 CROSS JOIN this

@@ -45,15 +45,15 @@ WITH inventory_seen AS (
         END AS kind
     FROM observed_inventory AS o
     INNER JOIN cell AS c ON c.customer_id = o.customer_id AND c.country = o.country
-    WHERE o.fate = 'answer'
+    WHERE o.fate IN ('answer', 'suspect')
 ),
 availability_seen AS (
     SELECT
         o.*,
-        CASE o.fate WHEN 'answer' THEN o.answer.verdict ELSE 'not_in_catalog' END AS verdict,
-        CASE o.fate WHEN 'answer' THEN o.answer.checked_at ELSE o.settled_at END AS seen_at
+        COALESCE(o.answer.verdict, 'not_in_catalog') AS verdict,
+        COALESCE(o.answer.checked_at, o.settled_at) AS seen_at
     FROM observed_availability AS o
-    WHERE o.fate IN ('answer', 'absent') AND o.known.verdict IS NOT NULL
+    WHERE o.fate IN ('answer', 'absent', 'suspect') AND o.known.verdict IS NOT NULL
 ),
 availability_changed AS (
     SELECT
@@ -99,7 +99,8 @@ SELECT
     COALESCE(known_snapshot_id, '') AS before_snapshot_id,
     known_at AS before_at,
     answer_at AS after_at,
-    1 AS affected_customers
+    1 AS affected_customers,
+    fate = 'suspect' AS suspect
 FROM inventory_seen
 WHERE kind IS NOT NULL
 UNION ALL
@@ -135,6 +136,7 @@ SELECT
     known.checked_snapshot_id,
     known.checked_at,
     seen_at,
-    CASE WHEN customer_id = '' THEN 0 ELSE 1 END
+    CASE WHEN customer_id = '' THEN 0 ELSE 1 END,
+    fate = 'suspect'
 FROM availability_changed
 WHERE kind IS NOT NULL;

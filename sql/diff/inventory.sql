@@ -25,7 +25,7 @@ SELECT
     CASE o.fate
         WHEN 'answer' THEN o.answer_at WHEN 'gone' THEN o.gone_at ELSE o.known_at
     END AS checked_at,
-    CASE o.fate WHEN 'known' THEN o.known_snapshot_id ELSE this.snapshot_id END
+    CASE WHEN o.fate IN ('known', 'suspect') THEN o.known_snapshot_id ELSE this.snapshot_id END
         AS checked_snapshot_id,
     CASE
         WHEN o.fate = 'gone' AND o.known_verdict <> 'not_in_catalog' THEN o.gone_at
@@ -39,10 +39,24 @@ SELECT
             THEN this.snapshot_id
         ELSE o.known_since_snapshot_id
     END AS verdict_since_snapshot_id,
-    '' AS pending_verdict,
-    '' AS pending_reason_codes,
-    '' AS pending_restriction_values,
-    '' AS pending_snapshot_id
+    CASE o.fate
+        WHEN 'suspect' THEN o.answer_verdict WHEN 'known' THEN o.known_pending_verdict ELSE ''
+    END AS pending_verdict,
+    CASE o.fate
+        WHEN 'suspect' THEN o.answer_reason_codes
+        WHEN 'known' THEN o.known_pending_reason_codes
+        ELSE ''
+    END AS pending_reason_codes,
+    CASE o.fate
+        WHEN 'suspect' THEN o.answer_restriction_values
+        WHEN 'known' THEN o.known_pending_restriction_values
+        ELSE ''
+    END AS pending_restriction_values,
+    CASE o.fate
+        WHEN 'suspect' THEN this.snapshot_id
+        WHEN 'known' THEN o.known_pending_snapshot_id
+        ELSE ''
+    END AS pending_snapshot_id
 FROM observed_inventory AS o
 CROSS JOIN this
 WHERE o.fate <> 'dropped';

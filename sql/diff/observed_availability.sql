@@ -1,8 +1,8 @@
 -- Every availability key of the covered cells of one bucket: known, answered, and what stands.
 -- Grain: one availability key; the known spelling of segment, term and cycle stays.
 -- Tables: this, cell, known_availability, answer_availability, settled_availability,
---         settled_check, ended, unheld, gone, catalog_absence. A settled_availability row answers for one segment ('*': for all).
--- fate: answer, gone, dropped, known as for inventory;
+--         settled_check, ended, unheld, gone, catalog_absence, suspect_availability. A settled_availability row answers for one segment ('*': for all).
+-- fate: answer, suspect, gone, dropped, known as for inventory;
 --       absent    the SKU was answered for, and this term is not named any more (or: 404)
 CREATE OR REPLACE TEMP TABLE observed_availability AS
 WITH covered AS (
@@ -71,7 +71,15 @@ SELECT
     s.checked_at AS settled_at,
     g.gone_at,
     CASE
-        WHEN p.known.checked_at IS NULL OR p.answer.checked_at >= p.known.checked_at
+        WHEN p.known.checked_at IS NULL THEN 'answer'
+        WHEN d.sku_id IS NOT NULL
+            AND COALESCE(p.answer.checked_at, s.checked_at)
+            >= greatest(p.known.checked_at, run_began(p.known.pending_snapshot_id))
+            AND is_flip(p.known.verdict, COALESCE(p.answer.verdict, 'not_in_catalog'))
+            AND p.known.pending_verdict <> COALESCE(p.answer.verdict, 'not_in_catalog')
+            THEN 'suspect'
+        WHEN p.answer.checked_at
+            >= greatest(p.known.checked_at, run_began(p.known.pending_snapshot_id))
             THEN 'answer'
         WHEN p.segment || p.term_duration || p.billing_cycle = ''
             AND p.known.verdict = 'not_in_catalog' AND s.not_found IS DISTINCT FROM true
@@ -82,7 +90,8 @@ SELECT
                 AND t.reservation_scope = p.reservation_scope
                 AND NOT t.not_found AND t.checked_at >= p.known.checked_at
             ) THEN 'dropped'
-        WHEN s.checked_at >= p.known.checked_at AND p.answer.checked_at IS NULL THEN 'absent'
+        WHEN s.checked_at >= greatest(p.known.checked_at, run_began(p.known.pending_snapshot_id))
+            AND p.answer.checked_at IS NULL THEN 'absent'
         WHEN p.known.checked_at < this.started_at AND EXISTS (
             FROM ended AS e
             WHERE e.customer_id = p.customer_id
@@ -109,6 +118,12 @@ LEFT JOIN settled_availability AS s
     AND s.product_id = p.product_id AND s.sku_id = p.sku_id
     AND s.reservation_scope = p.reservation_scope
     AND s.segment IN ('*', lower(p.segment))
+LEFT JOIN suspect_availability AS d
+    ON d.customer_id = p.customer_id AND d.country = p.country
+    AND d.product_id = p.product_id AND d.sku_id = p.sku_id
+    AND d.segment = p.segment AND d.reservation_scope = p.reservation_scope
+    AND d.term_duration = p.term_duration AND d.billing_cycle = p.billing_cycle
+    AND d.ordinal = p.ordinal
 LEFT JOIN gone AS g
     ON g.country = p.country AND g.reservation_scope = p.reservation_scope
     AND g.product_id = p.product_id AND g.sku_id = p.sku_id

@@ -2,8 +2,10 @@
 -- which of the two stands.
 -- Grain: one inventory key.
 -- Tables: this, cell, known_inventory, answer_inventory, ended, settled_sku, asked_sku, gone,
---         catalog_absence, cached_sku.
+--         catalog_absence, cached_sku, suspect_inventory (keys whose answer was had twice).
 -- fate: answer    the answer stands (no older than what is known: the later question wins)
+--       suspect   the answer takes back a verdict, with so many others that it is only held
+--                 as pending; the known verdict stays. A pending one that is told again stands
 --       gone      the catalog itself says that the SKU does not exist (once more, if it was back)
 --       dropped   proven to be nothing to ask any more; nobody knew better since the run began
 --       known     not answered this time: carried as it was; so too where a SKU is left out of an
@@ -32,6 +34,10 @@ paired AS (
         k.checked_snapshot_id AS known_snapshot_id,
         k.verdict_since_at AS known_since_at,
         k.verdict_since_snapshot_id AS known_since_snapshot_id,
+        k.pending_verdict AS known_pending_verdict,
+        k.pending_reason_codes AS known_pending_reason_codes,
+        k.pending_restriction_values AS known_pending_restriction_values,
+        k.pending_snapshot_id AS known_pending_snapshot_id,
         a.verdict AS answer_verdict,
         a.reason_codes AS answer_reason_codes,
         a.restriction_values AS answer_restriction_values,
@@ -53,7 +59,17 @@ SELECT
     CASE
         WHEN p.answer_verdict = 'not_in_catalog' AND p.known_verdict <> 'not_in_catalog'
             AND v.sku_id IS NOT NULL THEN 'known'
-        WHEN p.known_at IS NULL OR p.answer_at >= p.known_at THEN 'answer'
+        WHEN p.known_at IS NULL
+            OR p.answer_at >= greatest(p.known_at, run_began(p.known_pending_snapshot_id))
+            THEN CASE
+                WHEN d.sku_id IS NOT NULL AND is_flip(p.known_verdict, p.answer_verdict)
+                    AND NOT same_answer(
+                        p.known_pending_verdict, p.answer_verdict,
+                        p.known_pending_reason_codes, p.answer_reason_codes,
+                        p.known_pending_restriction_values, p.answer_restriction_values
+                    ) THEN 'suspect'
+                ELSE 'answer'
+            END
         WHEN p.known_at < this.started_at AND EXISTS (
             FROM ended AS e
             WHERE e.customer_id = p.customer_id
@@ -74,6 +90,11 @@ CROSS JOIN this
 LEFT JOIN gone AS g
     ON g.country = p.country AND g.reservation_scope = p.reservation_scope
     AND g.product_id = p.product_id AND g.sku_id = p.sku_id
+LEFT JOIN suspect_inventory AS d
+    ON d.customer_id = p.customer_id AND d.country = p.country
+    AND d.azure_subscription_id = p.azure_subscription_id AND d.arm_region = p.arm_region
+    AND d.reservation_scope = p.reservation_scope
+    AND d.product_id = p.product_id AND d.sku_id = p.sku_id
 LEFT JOIN cached_sku AS v
     ON v.country = p.country AND v.reservation_scope = p.reservation_scope
     AND v.product_id = p.product_id AND v.sku_id = p.sku_id

@@ -16,7 +16,7 @@ WITH standing AS (
         customer_id, country, azure_subscription_id, arm_region, reservation_scope, product_id,
         sku_id
     )
-    WHERE o.fate = 'known'
+    WHERE o.fate IN ('known', 'suspect')
 )
 SELECT
     this.snapshot_id,

@@ -12,6 +12,7 @@ import pyarrow as pa
 from auditor import coverage, facts
 from auditor.diff import STATE, Diff
 from auditor.normalize import Answers
+from auditor.staged import SUSPECTS
 from auditor.tables import SCHEMAS
 
 P = "aaaaaaaa-0000-0000-0000-000000000001"
@@ -183,12 +184,14 @@ def compare(
     found: Mapping[str, Rows] | None = None,
     checks: Rows = (),
     proved: Mapping[str, Rows] | None = None,
+    suspects: Mapping[str, Rows] | None = None,
     gaps: Gaps = one_each,
     is_catalog: bool = False,
 ) -> dict[str, pa.Table]:
     """Return the relations of one bucket after a night, as the publisher gets them.
 
-    `known` and `found` are rows by relation, `answers` those of the answers, `proved` the facts.
+    `known` and `found` are rows by relation, `answers` those of the answers, `proved` the facts,
+    `suspects` the keys that the guard holds back.
     """
     this = [{"snapshot_id": snapshot(night), "partner_tenant_id": P, "started_at": at(night)}]
     this[0]["business_date"] = date(2026, 11, night)
@@ -204,6 +207,9 @@ def compare(
             {n: _filled(s, (answers or {}).get(n, ())) for n, s in Answers.SCHEMAS.items()},
             {name: _filled(SCHEMAS[name], (found or {}).get(name, ())) for name in DESCRIBING},
             _table(facts.SETTLED_COLUMNS, checks),
+            suspects={
+                name: _filled(s, (suspects or {}).get(name, ())) for name, s in SUSPECTS.items()
+            },
             gaps=gaps,
             is_catalog=is_catalog,
         )

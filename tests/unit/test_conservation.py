@@ -14,9 +14,8 @@ from auditor.errors import Bug
 from auditor.facts import Found
 from auditor.model import Outcome, Reply, Request
 from auditor.plan import Plan
-from auditor.publish import Publisher, Snapshot
 from auditor.scope.known import Known
-from auditor.store import open_store
+from auditor.staged import Staged
 
 GLOBEX = "22222222-0000-0000-0000-000000000002"
 WEST = "westeurope"
@@ -184,45 +183,19 @@ def test_nothing_asked_and_nothing_settled_adds_up() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_run_that_does_not_add_up_publishes_nothing(tmp_path: Path) -> None:
+async def test_a_staged_answer_that_nobody_settled_is_told(tmp_path: Path) -> None:
     """P24: in production too."""
     went_so = await went(lambda _: error(500, ""))
-    store = open_store(str(tmp_path / "lake"), create=True)
-    publisher = Publisher(
-        store,
-        Found(
-            known=Known(partner_tenant_id=bench.P),
-            customers=(),
-            catalogs=(),
-            covers_catalog=True,
-            covers_all_countries=True,
-            started_at=AT,
-        ),
-        went_so.plan,
-        at_start={},
-        now=lambda: AT,
-        work=tmp_path / "staged",
-    )
-    snapshot = Snapshot(
-        snapshot_id="20261121T020000Z-000001",
-        run_id="20261121T020000Z-000000",
-        partner_tenant_id=bench.P,
-        partner_name="contoso",
+    listed = Found(
+        known=Known(partner_tenant_id=bench.P),
+        customers=(),
+        catalogs=(),
+        covers_catalog=True,
+        covers_all_countries=True,
         started_at=AT,
-        business_date=AT.date(),
-        kind="full",
-        trigger="manual",
-        scope={},
-        cell_scope={},
-        scope_hash="",
-        config_hash="",
-        calls=0,
-        retries=0,
-        throttled=0,
-        max_failed_share=1.0,
     )
+    with Staged(tmp_path / "staged", listed, went_so.plan, buckets=2) as staged:
+        staged.stage(went_so.settled[1:], lambda _: b"[]")
 
-    with pytest.raises(Bug):
-        publisher.publish(snapshot, went_so.settled[1:], lambda _: b"[]", went_so.ledger)
-
-    assert store.index().by_id == {}
+        with pytest.raises(Bug):
+            went_so.ledger.close(went_so.settled[1:], staged.keys, went_so.plan.skus_of)

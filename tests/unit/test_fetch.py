@@ -41,7 +41,7 @@ PLAN = Plan(
 )
 
 
-def inventory(*names: str, variables: tuple[str, ...] = ("CustomerId",), **more: str) -> Question:
+def inventory(*names: str, variables: tuple[str, ...] = ("CustomerId",), **more: Any) -> Question:
     """Return a batch about these products, or SKUs as PRODUCT:SKU."""
     checks = []
     for name in names:

@@ -1,0 +1,204 @@
+"""Doubts answers that take back much of what is known of one customer and country at once.
+
+What they say is asked once more. Told twice, it is published as suspect and held as pending until
+another snapshot says it too; told differently, nothing of it is believed. A broken reply thus
+lifts no restriction. The SQL in `sql/guard/` does the counting: see docs/decisions/0010.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import duckdb
+import msgspec
+import pyarrow as pa
+
+from auditor.diff import working
+from auditor.facts import asked_segment, settled_table
+from auditor.model import Check, CheckKind, Outcome, Question, Settled
+from auditor.plan import Plan
+from auditor.staged import ANSWERS, SUSPECTS, Body, Staged
+from auditor.store.parquet import FolderStore
+from auditor.store.sql import statement
+
+UNSTABLE = "unstable"
+"""Two answers to one question, and they differ."""
+ROUND = 2
+"""Of the second question; round 1 asks whether an API is gone."""
+
+_KINDS = ("inventory", "availability")
+_DOUBTFUL = "flipped_inventory", "settled_availability", "flipped_availability", "doubted"
+_Bucket = Mapping[str, pa.Table]
+
+
+class Doubted(msgspec.Struct, frozen=True, kw_only=True):
+    """Where so much turned at once."""
+
+    subject: str
+    customer_id: str
+    country: str
+    flips: int
+    keys: int
+    """How many were known."""
+
+
+class Guard:
+    """Looks at one run's staged answers before they are compared; blocks, so it wants a thread."""
+
+    def __init__(
+        self,
+        store: FolderStore,
+        staged: Staged,
+        plan: Plan,
+    ) -> None:
+        self._store = store
+        self._staged = staged
+        self._plan = plan
+        self.doubted: list[Doubted] = []
+        self._counted: dict[int, _Bucket] = {}
+        """The keys that are asked about once more, by bucket and relation."""
+
+    def questions(self, settled: Sequence[Settled]) -> list[Question]:
+        """Return what is to be asked once more: only the checks with such keys."""
+        again: set[str] = set()
+        with working(spill=self._staged.spill) as con:
+            con.register("asked_segment", asked_segment(self._plan))
+            for bucket, of_bucket in self._staged.by_bucket(settled).items():
+                again |= self._doubt(con, bucket, of_bucket)
+        return [
+            msgspec.structs.replace(_sent(each), checks=checks, round=ROUND)
+            for each in settled
+            if again and each.outcome is Outcome.ANSWERED
+            if (checks := tuple(c for c in each.question.checks if c.check_id() in again))
+        ]
+
+    def _doubt(
+        self, con: duckdb.DuckDBPyConnection, bucket: int, settled: Iterable[Settled]
+    ) -> set[str]:
+        """Count the flips of one bucket; return the ids of checks that are asked once more."""
+        partner = self._plan.rules.partner_tenant_id
+        _register(con, self._staged.answers(bucket), settled)
+        for name in _KINDS:
+            con.register(f"known_{name}", self._store.known(name, bucket, partner))
+        for name in _DOUBTFUL:
+            folder = "diff" if name.startswith("settled") else "guard"
+            con.execute(statement(f"{folder}/{name}"))
+        doubted = con.sql("FROM doubted ORDER BY ALL").to_arrow_table().to_pylist()
+        if not doubted:
+            return set()
+        self.doubted += [Doubted(**row) for row in doubted]
+        counted = {name: _result(con, f"counted_{name}") for name in _KINDS}
+        self._counted[bucket] = counted
+        return {i for table in counted.values() for i in table.column("check_id").to_pylist()}
+
+    def settle(
+        self, settled: Sequence[Settled], second: Sequence[Settled], body: Body
+    ) -> list[Settled]:
+        """Take in the second answers; return what became of each check.
+
+        Of the staged answers only those stay that no second one speaks against. What was told
+        twice is staged as suspect.
+        """
+        refuted: dict[str, set[str]] = defaultdict(set)
+        by_bucket = self._staged.by_bucket(second)
+        with working(spill=self._staged.spill) as con:
+            con.register("asked_segment", asked_segment(self._plan))
+            for bucket, counted in self._counted.items():
+                of_bucket = by_bucket.get(bucket, [])
+                _register(con, self._staged.rows(of_bucket, body), of_bucket)
+                con.execute(statement("diff/settled_availability"))
+                for check_id, sku_id in self._judge(con, bucket, counted):
+                    refuted[check_id].add(sku_id)
+        return list(self._believed(settled, _Second(second), refuted)) if refuted else [*settled]
+
+    def _judge(
+        self, con: duckdb.DuckDBPyConnection, bucket: int, counted: _Bucket
+    ) -> Iterator[tuple[str, str]]:
+        """Keep the answers of one bucket that stand; yield check id and SKU of the others."""
+        for name in _KINDS:
+            con.register(f"counted_{name}", counted[name])
+            con.register(f"twice_{name}", _result(con, f"twice_{name}"))
+        suspects = {
+            f"suspect_{name}": con.sql(f"FROM twice_{name} WHERE is_same")
+            .to_arrow_table()
+            .select(schema.names)
+            .cast(schema)
+            for name, schema in SUSPECTS.items()
+        }
+        first = self._staged.answers(bucket)
+        for name, table in first.items():
+            con.register(f"answer_{name}", table)
+        kept = {name: _result(con, f"kept_{name}").cast(first[name].schema) for name in ANSWERS}
+        self._staged.write(bucket, {**kept, **suspects})
+        for name in _KINDS:
+            rows = con.sql(f"FROM twice_{name} WHERE NOT is_same")
+            yield from (
+                (row["check_id"], row["sku_id"]) for row in rows.to_arrow_table().to_pylist()
+            )
+
+    def _believed(
+        self,
+        settled: Iterable[Settled],
+        second: "_Second",
+        refuted: Mapping[str, set[str]],
+    ) -> Iterator[Settled]:
+        """Yield what became of each check, with the refuted keys as failed checks."""
+        for each in settled:
+            if each.outcome is not Outcome.ANSWERED:
+                yield each
+                continue
+            left = []
+            for check in each.question.checks:
+                skus = refuted.get(check.check_id(), set())
+                if skus and self._is_whole(check, skus):
+                    yield second.to(check)
+                    continue
+                left.append(check)
+                for sku_id in sorted(skus):
+                    yield second.to(check, sku_id)
+            if left:
+                yield msgspec.structs.replace(each, question=_only(each, left), sent=_sent(each))
+
+    def _is_whole(self, check: Check, skus: Iterable[str]) -> bool:
+        if check.kind is CheckKind.AVAILABILITY:
+            return True
+        return set(self._plan.skus_of(check)) <= set(skus)
+
+
+class _Second:
+    """What became of the second questions."""
+
+    def __init__(self, settled: Iterable[Settled]) -> None:
+        self._of: dict[Check, Settled] = {}
+        for each in settled:
+            for check in each.question.checks:
+                # of one check that went out for two segments, the worse
+                if check not in self._of or each.outcome is not Outcome.ANSWERED:
+                    self._of[check] = each
+
+    def to(self, check: Check, sku_id: str = "") -> Settled:
+        """Return what becomes of a check, or of one SKU of it, that is not believed."""
+        alone = msgspec.structs.replace(check, sku_id=sku_id or check.sku_id)
+        why = self._of.get(alone) or self._of[check]
+        if why.outcome is Outcome.ANSWERED:
+            why = msgspec.structs.replace(why, outcome=Outcome.FAILED, reason=UNSTABLE)
+        return msgspec.structs.replace(why, question=_only(why, [alone]))
+
+
+def _sent(settled: Settled) -> Question:
+    return settled.sent or settled.question
+
+
+def _only(settled: Settled, checks: Iterable[Check]) -> Question:
+    return msgspec.structs.replace(settled.question, checks=tuple(checks))
+
+
+def _register(
+    con: duckdb.DuckDBPyConnection, answers: Mapping[str, pa.Table], settled: Iterable[Settled]
+) -> None:
+    for name, table in answers.items():
+        con.register(f"answer_{name}", table)
+    con.register("settled_check", settled_table(settled))
+
+
+def _result(con: duckdb.DuckDBPyConnection, name: str) -> pa.Table:
+    return con.sql(statement(f"guard/{name}")).to_arrow_table()

@@ -1,0 +1,26 @@
+-- What the second answer makes of each availability key that was asked about once more.
+-- Grain:  one availability key.
+-- Tables: counted_availability (with the first answer), answer_availability, settled_availability
+--         (both of the second answers).
+-- A check has one outcome: a term told differently leaves none of its check's terms believed.
+WITH told AS (
+    SELECT
+        c.*,
+        s.check_id IS NOT NULL
+        AND c.verdict = COALESCE(a.verdict, 'not_in_catalog') AS is_term_same
+    FROM counted_availability AS c
+    LEFT JOIN settled_availability AS s
+        ON s.check_id = c.check_id AND s.segment IN ('*', lower(c.segment))
+    LEFT JOIN answer_availability AS a
+        ON a.customer_id = c.customer_id AND a.country = c.country
+        AND a.product_id = c.product_id AND a.sku_id = c.sku_id
+        AND lower(a.segment) = lower(c.segment)
+        AND a.reservation_scope = c.reservation_scope
+        AND lower(a.term_duration) = lower(c.term_duration)
+        AND lower(a.billing_cycle) = lower(c.billing_cycle)
+        AND a.ordinal = c.ordinal
+)
+SELECT
+    * EXCLUDE (is_term_same),
+    bool_and(is_term_same) OVER (PARTITION BY check_id) AS is_same
+FROM told;

@@ -1,0 +1,485 @@
+"""The mass-change guard: what is asked once more, what is believed of it, what waits (P6)."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from guard_bench import (
+    FIRST,
+    GONE,
+    OFFERED,
+    OPEN,
+    SECOND,
+    SHUT,
+    WITHHELD,
+    Key,
+    Partner,
+    Run,
+    State,
+    many,
+    night,
+    rounds,
+    state_of,
+    targets,
+    terms,
+)
+
+from auditor.guard import Doubted
+from auditor.model import Gone, Reply, Request
+from auditor.publish import Published
+
+A, B = "c-a", "c-b"
+pytestmark = pytest.mark.asyncio
+
+
+def turned(partner: Partner, state: State, count: int | None = None, customer: str = A) -> None:
+    """Let that many keys of a customer have another state from now on."""
+    for key in partner.keys(customer)[:count]:
+        partner.truth[key] = state
+
+
+def published(run: Run) -> Published:
+    assert run.published is not None
+    return run.published
+
+
+def kinds(partner: Partner, run: Run) -> dict[tuple[str, bool], int]:
+    """Count what a run published by kind and whether it is suspect."""
+    found: dict[tuple[str, bool], int] = {}
+    for row in partner.changes():
+        if row["snapshot_id"] == run.snapshot_id:
+            name = (row["kind"], row["suspect"])
+            found[name] = found.get(name, 0) + 1
+    return found
+
+
+async def known(folder: Path, truth: dict[Key, State]) -> Partner:
+    """Return a partner of whom one night is known."""
+    partner = Partner(folder, truth)
+    await night(partner, 1)
+    partner.asked.clear()
+    return partner
+
+
+# What is asked once more --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("flips", "of", "is_doubted"),
+    [
+        (20, 20, False),
+        (21, 21, True),
+        (21, 104, True),
+        (21, 105, False),
+        (22, 105, True),
+    ],
+)
+async def test_more_than_20_keys_and_more_than_a_fifth_are_asked_once_more(
+    tmp_path: Path,
+    flips: int,
+    of: int,
+    is_doubted: bool,
+) -> None:
+    """P6: 20 keys are not more than 20, 21 of 105 not more than 20 %."""
+    partner = await known(tmp_path, many(A, of, OPEN))
+    turned(partner, SHUT, flips)
+    run = await night(partner, 2)
+    assert (SECOND in rounds(partner)) is is_doubted
+    assert kinds(partner, run) == {("newly_restricted", is_doubted): flips}
+    doubt = Doubted(subject="inventory", customer_id=A, country="DE", flips=flips, keys=of)
+    assert run.guard.doubted == ([doubt] if is_doubted else [])
+
+
+async def test_a_first_answer_is_not_counted(tmp_path: Path) -> None:
+    partner = Partner(tmp_path, many(A, 30))
+    await night(partner, 1)
+    assert set(rounds(partner)) == {0}
+
+
+async def test_other_reasons_for_a_restriction_are_no_flips(tmp_path: Path) -> None:
+    partner = await known(tmp_path, many(A, 30))
+    turned(partner, ("restricted", "QuotaId", "westeurope"))
+    run = await night(partner, 2)
+    assert kinds(partner, run) == {("restriction_changed", False): 30}
+
+
+async def test_coming_back_into_the_catalog_is_no_flip(tmp_path: Path) -> None:
+    partner = await known(tmp_path, many(A, 30, GONE))
+    turned(partner, SHUT)
+    run = await night(partner, 2)
+    assert kinds(partner, run) == {("entered_catalog", False): 30}
+
+
+async def test_each_customer_is_counted_by_itself(tmp_path: Path) -> None:
+    partner = await known(tmp_path, many(A, 30, OPEN) | many(B, 30, OPEN))
+    turned(partner, SHUT, 15, A)
+    turned(partner, SHUT, 15, B)
+    run = await night(partner, 2)
+    assert kinds(partner, run) == {("newly_restricted", False): 30}
+
+
+async def test_inventory_and_availability_are_counted_apart(tmp_path: Path) -> None:
+    """By customer they are cells of their own, so this holds by country as well: see below."""
+    partner = await known(tmp_path, many(A, 15, OPEN) | terms(A, 15))
+    turned(partner, SHUT, 15)
+    for key in partner.keys(A)[15:]:
+        partner.truth[key] = WITHHELD
+    await night(partner, 2)
+    assert set(rounds(partner)) == {0}
+
+
+async def test_only_checks_with_such_keys_are_asked_once_more(tmp_path: Path) -> None:
+    """What turned is in product DZH1; DZH2 is in the same batch, DZH3 in another customer's."""
+    truth = many(A, 30, OPEN) | many(A, 2, OPEN, "DZH2") | many(B, 30, OPEN)
+    partner = await known(tmp_path, truth)
+    turned(partner, SHUT, 30)
+    run = await night(partner, 2)
+    [again] = [request for request in partner.asked if request.round == SECOND]
+    assert {(key.customer, key.product) for key in targets(again, partner.truth)} == {(A, "DZH1")}
+    assert kinds(partner, run) == {("newly_restricted", True): 30}
+
+
+async def test_skus_that_the_catalog_itself_says_are_gone_are_not_counted(tmp_path: Path) -> None:
+    """They are no longer asked about, and make one change each of the catalog's own."""
+    partner = await known(tmp_path, many(A, 30, OPEN))
+    gone = [
+        Gone(
+            country="DE",
+            reservation_scope="AzurePlan",
+            product_id=key.product,
+            sku_id=key.sku,
+            at=FIRST + timedelta(days=1),
+        )
+        for key in partner.keys()[1:]
+    ]
+    partner.truth = dict([*partner.truth.items()][:1])
+    run = await night(partner, 2, gone=tuple(gone))
+    assert set(rounds(partner)) == {0}
+    assert kinds(partner, run) == {("left_catalog", False): 29}
+    assert {row["subject"] for row in partner.changes()} == {"catalog"}
+
+
+# What a second answer makes of it -----------------------------------------------------------
+
+
+async def test_told_twice_it_is_suspect_and_the_last_verdict_stands(tmp_path: Path) -> None:
+    partner = await known(tmp_path, many(A, 30))
+    before = partner.standing()
+    turned(partner, OPEN)
+    run = await night(partner, 2)
+    assert kinds(partner, run) == {("restriction_lifted", True): 30}
+    assert published(run).changes == {}
+    for key, row in partner.standing().items():
+        assert state_of(row) == SHUT
+        same = (
+            "checked_at",
+            "checked_snapshot_id",
+            "verdict_since_at",
+            "verdict_since_snapshot_id",
+        )
+        assert {name: row[name] for name in same} == {name: before[key][name] for name in same}
+    pending = partner.store.sql(
+        "SELECT DISTINCT pending_verdict, pending_reason_codes, pending_snapshot_id"
+        " FROM current_inventory"
+    ).to_pylist()
+    assert [tuple(row.values()) for row in pending] == [("unrestricted", "", run.snapshot_id)]
+    restrictions = partner.store.arrow("latest_restriction")
+    assert restrictions.num_rows == 30
+
+
+async def test_the_next_night_that_says_the_same_makes_the_change(tmp_path: Path) -> None:
+    partner = await known(tmp_path, many(A, 30))
+    turned(partner, OPEN)
+    await night(partner, 2)
+    partner.asked.clear()
+    run = await night(partner, 3)
+    assert set(rounds(partner)) == {0}
+    assert kinds(partner, run) == {("restriction_lifted", False): 30}
+    assert published(run).changes == {"restriction_lifted": 30}
+    rows = [row for row in partner.changes() if row["snapshot_id"] == run.snapshot_id]
+    assert {row["gap_snapshots"] for row in rows} == {1}
+    assert {state_of(row) for row in partner.standing().values()} == {OPEN}
+    ids = [row["event_id"] for row in partner.changes()]
+    assert len(set(ids)) == len(ids) == 60
+    calm = await night(partner, 4)
+    assert kinds(partner, calm) == {}
+
+
+async def test_the_old_answer_again_drops_what_waited(tmp_path: Path) -> None:
+    partner = await known(tmp_path, many(A, 30))
+    turned(partner, OPEN)
+    await night(partner, 2)
+    turned(partner, SHUT)
+    run = await night(partner, 3)
+    assert kinds(partner, run) == {}
+    assert pending_of(partner) == {""}
+    turned(partner, OPEN)
+    again = await night(partner, 4)
+    assert kinds(partner, again) == {("restriction_lifted", True): 30}
+
+
+async def test_a_third_answer_is_doubted_like_any_other(tmp_path: Path) -> None:
+    partner = await known(tmp_path, many(A, 30, OPEN))
+    turned(partner, GONE)
+    await night(partner, 2)
+    turned(partner, SHUT)
+    run = await night(partner, 3)
+    assert kinds(partner, run) == {("newly_restricted", True): 30}
+    assert pending_of(partner) == {"restricted"}
+
+
+async def test_the_same_verdict_for_another_reason_is_another_answer(tmp_path: Path) -> None:
+    partner = await known(tmp_path, many(A, 30, OPEN))
+    turned(partner, SHUT)
+    await night(partner, 2)
+    turned(partner, ("restricted", "QuotaId", "westeurope"))
+    run = await night(partner, 3)
+    assert kinds(partner, run) == {("newly_restricted", True): 30}
+    turned(partner, ("restricted", "quotaid", "WestEurope"))
+    last = await night(partner, 4)
+    assert kinds(partner, last) == {("newly_restricted", False): 30}
+
+
+async def test_what_is_not_answered_goes_on_waiting(tmp_path: Path) -> None:
+    partner = await known(tmp_path, many(A, 30))
+    turned(partner, OPEN)
+    second = await night(partner, 2)
+    partner.faulty = lambda _: Reply(status=503, sent_at=partner.now)
+    assert kinds(partner, await night(partner, 3)) == {}
+    waiting = partner.store.sql("SELECT DISTINCT pending_snapshot_id AS s FROM current_inventory")
+    assert waiting.column("s").to_pylist() == [second.snapshot_id]
+    partner.faulty = lambda _: None
+    assert kinds(partner, await night(partner, 4)) == {("restriction_lifted", False): 30}
+
+
+def pending_of(partner: Partner) -> set[str]:
+    query = (
+        "SELECT pending_verdict AS p FROM current_inventory"
+        " UNION ALL SELECT pending_verdict FROM current_availability"
+    )
+    return set(partner.store.sql(query).column("p").to_pylist())
+
+
+async def test_told_differently_nothing_is_believed(tmp_path: Path) -> None:
+    partner = await known(tmp_path, many(A, 30))
+    partner.faulty = lambda request: None if request.round == SECOND else b"[]"
+    run = await night(partner, 2)
+    assert kinds(partner, run) == {}
+    assert pending_of(partner) == {""}
+    assert {row["checked_snapshot_id"] for row in partner.standing().values()} != {run.snapshot_id}
+    checks = partner.store.sql(
+        "SELECT outcome, reason, sku_id FROM current_check_outcome WHERE kind = 'inventory'"
+    ).to_pylist()
+    assert [tuple(c.values()) for c in checks] == [("failed", "unstable", "")]
+    assert published(run).checks.failed == 1
+
+
+async def test_of_a_product_only_the_skus_told_differently_fail(tmp_path: Path) -> None:
+    partner = await known(tmp_path, many(A, 30))
+    turned(partner, OPEN, 29)
+
+    def faulty(request: Request) -> bytes | None:
+        if request.round != SECOND:
+            return None
+        said = [
+            {"productId": k.product, "skuId": k.sku, "isRestricted": False, "restrictions": []}
+            for k in partner.truth
+            if k.sku > "0004"
+        ]
+        return json.dumps(said).encode()
+
+    partner.faulty = faulty
+    run = await night(partner, 2)
+    assert kinds(partner, run) == {("restriction_lifted", True): 24}
+    checks = partner.store.sql(
+        "SELECT sku_id, outcome, reason FROM current_check_outcome WHERE kind = 'inventory'"
+        " ORDER BY sku_id"
+    ).to_pylist()
+    assert [tuple(c.values()) for c in checks] == [
+        ("", "answered", ""),
+        *((f"000{n}", "failed", "unstable") for n in range(5)),
+    ]
+    stands = {key.sku: row for key, row in partner.standing().items()}
+    assert stands["0029"]["checked_snapshot_id"] == run.snapshot_id  # nobody doubted it
+    assert partner.store.arrow("latest_restriction").num_rows == 30
+
+
+async def test_of_a_batch_the_other_checks_stay_answered(tmp_path: Path) -> None:
+    partner = await known(tmp_path, many(A, 30, OPEN) | many(A, 2, OPEN, "DZH2"))
+    turned(partner, SHUT, 30)
+    partner.faulty = lambda request: b"[]" if request.round == SECOND else None
+    await night(partner, 2)
+    checks = partner.store.sql(
+        "SELECT product_id, outcome, reason FROM current_check_outcome WHERE kind = 'inventory'"
+        " ORDER BY product_id"
+    ).to_pylist()
+    assert [tuple(c.values()) for c in checks] == [
+        ("DZH1", "failed", "unstable"),
+        ("DZH2", "answered", ""),
+    ]
+
+
+async def test_a_second_question_that_fails_leaves_what_was_known(tmp_path: Path) -> None:
+    partner = await known(tmp_path, many(A, 30))
+    turned(partner, OPEN)
+    failed = Reply(status=503, cause="", sent_at=partner.now)
+    partner.faulty = lambda request: failed if request.round == SECOND else None
+    run = await night(partner, 2)
+    assert kinds(partner, run) == {}
+    assert {state_of(row) for row in partner.standing().values()} == {SHUT}
+    [check] = partner.store.sql(
+        "SELECT outcome, reason, http_status FROM current_check_outcome WHERE kind = 'inventory'"
+    ).to_pylist()
+    assert tuple(check.values()) == ("failed", "http_503", 503)
+
+
+async def test_where_the_second_reply_leaves_some_untold_they_fail_for_that(tmp_path: Path) -> None:
+    partner = await known(tmp_path, many(A, 30))
+    turned(partner, OPEN)
+    spoiled = [
+        {"productId": "DZH1", "skuId": f"{n:04}", "isRestricted": False if n else "?"}
+        for n in range(30)
+    ]
+    body = json.dumps(spoiled).encode()
+    partner.faulty = lambda request: body if request.round == SECOND else None
+    run = await night(partner, 2)
+    assert kinds(partner, run) == {("restriction_lifted", True): 29}
+    checks = partner.store.sql(
+        "SELECT sku_id, reason FROM current_check_outcome WHERE outcome = 'failed'"
+    ).to_pylist()
+    assert [tuple(c.values()) for c in checks] == [("0000", "spoiled_item")]
+
+
+@pytest.mark.parametrize("body", [b"[]", b"", b" \r\n"])
+async def test_an_empty_body_lifts_nothing_in_one_night(tmp_path: Path, body: bytes) -> None:
+    """P6."""
+    partner = await known(tmp_path, many(A, 30) | many(B, 30))
+    partner.faulty = lambda _: body
+    run = await night(partner, 2)
+    assert not [kind for kind, suspect in kinds(partner, run) if not suspect]
+    assert {state_of(row) for row in partner.standing().values()} == {SHUT}
+    partner.faulty = lambda _: None
+    run = await night(partner, 3)
+    assert kinds(partner, run) == {}
+    assert pending_of(partner) == {""}
+
+
+# Availability -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "kind"), [(WITHHELD, "no_longer_purchasable"), (GONE, "left_catalog")]
+)
+async def test_terms_are_held_and_confirmed_likewise(
+    tmp_path: Path, state: State, kind: str
+) -> None:
+    partner = await known(tmp_path, terms(A, 30))
+    turned(partner, state)
+    run = await night(partner, 2)
+    assert kinds(partner, run) == {(kind, True): 30}
+    assert {state_of(row)[0] for row in partner.standing().values()} == {"purchasable"}
+    assert pending_of(partner) == {state[0]}
+    partner.faulty = lambda _: Reply(status=503, sent_at=partner.now)
+    assert kinds(partner, await night(partner, 3)) == {}
+    partner.faulty = lambda _: None
+    partner.asked.clear()
+    run = await night(partner, 4)
+    assert set(rounds(partner)) == {0}
+    assert kinds(partner, run) == {(kind, False): 30}
+    assert {state_of(row)[0] for row in partner.standing().values()} == {state[0]}
+    assert pending_of(partner) == {""}
+
+
+async def test_terms_as_they_were_drop_what_waited(tmp_path: Path) -> None:
+    partner = await known(tmp_path, terms(A, 30))
+    turned(partner, GONE)
+    await night(partner, 2)
+    turned(partner, OFFERED)
+    assert kinds(partner, await night(partner, 3)) == {}
+    assert pending_of(partner) == {""}
+
+
+async def test_a_404_that_is_told_twice_is_suspect(tmp_path: Path) -> None:
+    partner = await known(tmp_path, terms(A, 30))
+    gone = Reply(status=404, body=b'{"code":400013,"description":"no"}', sent_at=partner.now)
+    partner.faulty = lambda request: None if "inventory" in request.endpoint else gone
+    run = await night(partner, 2)
+    assert kinds(partner, run) == {("left_catalog", True): 30}
+
+
+async def test_one_term_told_differently_fails_its_whole_check(tmp_path: Path) -> None:
+    """A check has one outcome, and a term is no check: the other terms of it are carried too."""
+    partner = await known(tmp_path, terms(A, 30))
+    turned(partner, GONE)
+
+    def faulty(request: Request) -> None:
+        if request.round == SECOND and "/0000/" in request.path:
+            partner.truth[Key(A, "CFQ7", "0000", "cycle3")] = OFFERED
+
+    partner.faulty = faulty
+    run = await night(partner, 2)
+    assert kinds(partner, run) == {("left_catalog", True): 25}
+    [check] = partner.store.sql(
+        "SELECT sku_id, reason FROM current_check_outcome WHERE outcome = 'failed'"
+    ).to_pylist()
+    assert tuple(check.values()) == ("0000", "unstable")
+
+
+# Runs that cross ----------------------------------------------------------------------------
+
+
+async def test_what_another_run_published_meanwhile_confirms_or_is_confirmed(
+    tmp_path: Path,
+) -> None:
+    """P9: the nightly run asked later than the one for a customer, and says the same."""
+    partner = await known(tmp_path, many(A, 30))
+    turned(partner, OPEN)
+    partner.night(2)
+    nightly, on_demand = Run(partner), Run(partner, [A])
+    await on_demand.ask()
+    await on_demand.check()
+    await nightly.ask()
+    await nightly.check()
+    on_demand.publish()
+    nightly.publish()
+    assert kinds(partner, on_demand) == {("restriction_lifted", True): 30}
+    assert kinds(partner, nightly) == {("restriction_lifted", False): 30}
+
+
+async def test_an_answer_asked_for_before_what_waits_does_not_drop_it(tmp_path: Path) -> None:
+    """P9: the nightly run asked when all was as before; it publishes last."""
+    for subject in (many(A, 30), terms(A, 30)):
+        folder = tmp_path / next(iter(subject)).product
+        partner = await known(folder, subject)
+        partner.night(2)
+        nightly = Run(partner)
+        await nightly.ask()
+        await nightly.check()
+        turned(partner, GONE)
+        on_demand = Run(partner, [A])
+        await on_demand.ask()
+        await on_demand.check()
+        on_demand.publish()
+        nightly.publish()
+        assert pending_of(partner) == {"not_in_catalog"}
+        assert kinds(partner, await night(partner, 3)) == {("left_catalog", False): 30}
+
+
+async def test_a_doubted_answer_older_than_what_is_known_by_then_is_dropped(tmp_path: Path) -> None:
+    """P9: between the two answers of the nightly run and its end, another one knows better."""
+    for subject, state in ((many(A, 30), SHUT), (terms(A, 30), OFFERED)):
+        partner = await known(tmp_path / next(iter(subject)).product, subject)
+        turned(partner, GONE)
+        partner.night(2)
+        nightly = Run(partner)
+        await nightly.ask()
+        await nightly.check()
+        turned(partner, state)
+        on_demand = Run(partner, [A])
+        await on_demand.ask()
+        await on_demand.check()
+        on_demand.publish()
+        nightly.publish()
+        assert kinds(partner, nightly) == {}
+        assert pending_of(partner) == {""}
