@@ -15,6 +15,7 @@ from auditor.report.values import (
     Family,
     Figures,
     Health,
+    Held,
     Listed,
     Place,
     Reason,
@@ -49,6 +50,7 @@ _STATEMENTS = (
     "partner",
     "changed",
     "kind",
+    "held",
     "tally",
     "reason",
     "unknown",
@@ -161,6 +163,7 @@ class _Reader:
             places=stand.places,
             families=stand.families,
             kinds=self._rows(Kind, "kind"),
+            held=self._rows(Held, "held")[0],
             tally={
                 (row["partner"], row["kind"]): row["rows"]
                 for row in self._table("tally").to_pylist()

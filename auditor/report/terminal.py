@@ -65,7 +65,8 @@ def after_run(
     for partner, reason in sorted(not_published.items()):
         shown.add_row(plain(partner), Text("not published", "bold red"), "", "", "", plain(reason))
     page.print(shown)
-    if found.kinds:
+    _held(found, page)
+    if _sure(found):
         page.heading("What changed")
         page.print(_changed(found))
         page.print()
@@ -85,10 +86,11 @@ def overview(found: Summary, page: Page, show_all: str = "auditor changes --by-c
     page.heading("2  Restricted now", "counted in SKUs of an Azure subscription")
     page.print(_places(found.places, page))
     page.heading("3  What changed", "since the night before")
+    _held(found, page)
     if found.is_baseline:
         page.print(Text("  Nothing yet: the first snapshot is what later ones are compared with."))
-    elif not found.kinds:
-        page.print(Text("  Nothing."))
+    elif not _sure(found):
+        page.print(Text("  Nothing else." if found.held.keys else "  Nothing."))
     else:
         page.print(_changed(found))
         page.print()
@@ -170,9 +172,18 @@ def _places(places: Sequence[Place], page: Page) -> RenderableType:
     return shown
 
 
+def _held(found: Summary, page: Page) -> None:
+    if found.held.keys:
+        page.print(Text(f"{found.held}", "bold red"))
+
+
+def _sure(found: Summary) -> list[Kind]:
+    return [kind for kind in found.kinds if not kind.suspect]
+
+
 def _changed(found: Summary) -> RenderableType:
     shown = table("what happened", "in", ">changes", ">SKUs", ">customers")
-    for kind in sorted(found.kinds, key=lambda kind: (kind.suspect, severity(kind.kind))):
+    for kind in sorted(_sure(found), key=lambda kind: severity(kind.kind)):
         shown.add_row(
             _happened(kind),
             _subject(kind.subject),
@@ -185,21 +196,20 @@ def _changed(found: Summary) -> RenderableType:
 
 def _causes(causes: Sequence[Cause], page: Page, show_all: str) -> None:
     shown = table("what happened", "to what", "cause")
-    ranked = sorted(causes, key=lambda c: (c.suspect, -c.keys, severity(c.kind)))
+    sure = [cause for cause in causes if not cause.suspect]
+    ranked = sorted(sure, key=lambda c: (-c.keys, severity(c.kind)))
     for cause in ranked[:CAUSES]:
         has_room = cause.reason_codes and page.width > _PLACES_WIDTH
         reasons = f", {cause.reason_codes}" if has_room else ""
         what = plain(cause.product_title or _subject(cause.subject))
         shown.add_row(_happened(cause), what, plain(f"{cause.cause}{reasons}"))
     page.print(shown)
-    if len(causes) > CAUSES:
-        more = f" and {len(causes) - CAUSES} more: {clean(show_all)}"
+    if len(ranked) > CAUSES:
+        more = f" and {len(ranked) - CAUSES} more: {clean(show_all)}"
         page.print(Text(more, "dim"), is_whole=True)
 
 
 def _happened(one: Kind | Cause) -> Text:
-    if one.suspect:
-        return Text(f"{words(one.kind)} (held back)", "dim")
     return Text(words(one.kind), _STYLES[outlook(one.kind)])
 
 

@@ -137,6 +137,20 @@ class Renewal(Value, frozen=True, kw_only=True):
     verdict: str
 
 
+class Held(Value, frozen=True, kw_only=True):
+    """Changes that wait for a snapshot that confirms them: so many keys turned at once."""
+
+    keys: int
+    customers: int
+
+    def __str__(self) -> str:
+        keys = f"{self.keys:,} key{'' if self.keys == 1 else 's'}"
+        customers = f"{self.customers:,} customer{'' if self.customers == 1 else 's'}"
+        return (
+            f"{keys} of {customers} flipped at once: asked twice, held until the next run confirms"
+        )
+
+
 class Health(Value, frozen=True, kw_only=True):
     """How well a snapshot knows what it covers."""
 
@@ -184,6 +198,7 @@ class Summary(Value, frozen=True, kw_only=True):
     places: tuple[Place, ...]
     families: tuple[Family, ...]
     kinds: tuple[Kind, ...]
+    held: Held
     tally: dict[tuple[str, str], int]
     """Changes by partner and kind, suspect ones left out."""
     causes: tuple[Cause, ...]
@@ -200,11 +215,6 @@ class Summary(Value, frozen=True, kw_only=True):
     """Whether what the snapshot knew is dropped, so that only its changes are left."""
     is_baseline: bool
     """Whether nothing was there before to compare with."""
-
-    @property
-    def suspect(self) -> int:
-        """Return how many changes are held back until they are confirmed."""
-        return sum(kind.rows for kind in self.kinds if kind.suspect)
 
     def count(self, *kinds: str) -> int:
         """Return how many changes of these kinds there are, suspect ones left out."""

@@ -47,7 +47,7 @@ items AS (
 )
 SELECT
     s.partner_name AS partner, s.snapshot_id, s.kind, s.status, s.started_at, s.published_at,
-    s.changes, r.is_first, s.calls, s.retries, s.throttled,
+    s.changes - COALESCE(u.suspect_changes, 0) AS changes, r.is_first, s.calls, s.retries, s.throttled,
     s.checks_answered AS answered, s.checks_failed AS failed, s.checks_skipped AS skipped,
     s.checks_not_eligible AS not_eligible, s.inventory_rows, s.availability_rows,
     COALESCE(p.customers, 0) AS customers,
@@ -62,5 +62,6 @@ INNER JOIN reported AS r ON r.snapshot_id = s.snapshot_id AND r.is_head
 LEFT JOIN checks AS c ON c.snapshot_id = s.snapshot_id
 LEFT JOIN people AS p ON p.snapshot_id = s.snapshot_id
 LEFT JOIN azure AS z ON z.snapshot_id = s.snapshot_id
+LEFT JOIN snapshot_health AS u ON u.snapshot_id = s.snapshot_id
 LEFT JOIN items AS i ON i.snapshot_id = s.snapshot_id
 ORDER BY s.partner_name, s.sequence;

@@ -118,7 +118,7 @@ def test_an_incomplete_night_says_so_first(page: str) -> None:
     assert (
         "contoso-eu is incomplete. 40.0% of its checks have no answer (1 failed, 1 skipped)" in text
     )
-    assert "1 change is held back" in text
+    assert "1 key of 1 customer flipped at once: asked twice, held until" in text
     assert text.index("is incomplete") < text.index("newly restricted")
 
 

@@ -8,7 +8,7 @@ from store_lake import ACME, BOND, at, make
 
 from auditor.errors import InputMissing
 from auditor.report import naming, summary
-from auditor.report.values import Summary
+from auditor.report.values import Held, Summary
 from auditor.store.parquet import FolderStore
 
 
@@ -67,7 +67,7 @@ def test_old_verdicts_are_counted_with_the_oldest_of_them(found: Summary) -> Non
 
 
 def test_suspect_changes_are_counted_apart_and_listed_nowhere(found: Summary) -> None:
-    assert found.suspect == 1
+    assert found.held == Held(keys=1, customers=1)
     assert found.count("newly_restricted") == 1
     assert {row.customer for row in found.changes["newly_restricted"].rows} == {"Acme"}
     assert found.tally["contoso-eu", "newly_restricted"] == 1

@@ -10,6 +10,7 @@ from store_lake import make
 
 from auditor.report import summary, terminal
 from auditor.report.page import Page
+from auditor.report.values import Held
 from auditor.store.parquet import FolderStore
 
 HOSTILE = "\x1b[2J\x07\u202eevil\x9b\u2028[red]x[/red]"
@@ -77,9 +78,21 @@ def test_what_is_unknown_stands_beside_what_is_restricted(store: FolderStore) ->
 def test_changes_stand_by_kind_and_by_cause(store: FolderStore) -> None:
     lines = squeezed(overview(store))
     assert "newly restricted inventory 1 1 1" in lines
-    assert "newly restricted (held back) inventory 1 1 1" in lines
     assert "left catalog catalog 1 1 all" in lines
     assert "newly restricted Dv3 Series 1 SKU, japanwest, 1 customer" in lines
+
+
+def test_what_is_held_back_is_one_alert_and_counted_nowhere(store: FolderStore) -> None:
+    lines = squeezed(overview(store, 120))
+    alert = "1 key of 1 customer flipped at once: asked twice, held until the next run confirms"
+    assert alert in lines
+    assert [line for line in lines if line.startswith("newly restricted inventory")] == [
+        "newly restricted inventory 1 1 1"
+    ]
+
+
+def test_an_alert_counts_keys_and_customers() -> None:
+    assert str(Held(keys=1037, customers=2)).startswith("1,037 keys of 2 customers flipped")
 
 
 def test_a_first_night_has_nothing_to_compare_with(tmp_path: Path) -> None:
@@ -93,7 +106,7 @@ def test_an_empty_store_is_said_to_be_empty(tmp_path: Path) -> None:
 
 def test_after_a_run_each_partner_has_a_line(store: FolderStore) -> None:
     lines = squeezed(after_run(store, contoso_asia="E_AUTH"))
-    assert "contoso-eu incomplete, 40.0% unknown 3 2 6 6" in lines
+    assert "contoso-eu incomplete, 40.0% unknown 3 2 6 5" in lines
     assert "contoso_asia not published E_AUTH" in lines
     assert "failed inventory timeout 1 1" in lines
     assert "auditor changes --by-cause --config 'x y/auditor.toml'" in lines
