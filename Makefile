@@ -8,7 +8,7 @@ OUT    ?= demo
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all:
 
 help:  ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -48,6 +48,9 @@ soak-replies: $(VENV)/installed-dev  ## Send a million replies nobody would beli
 	PYTHONPATH=tests/unit $(BIN)/python tests/faults/replies.py 1000000
 	PYTHONPATH=tests/unit $(BIN)/python tests/faults/replies.py 10000 --sockets
 
+soak-nights: $(VENV)/installed-dev  ## Live through ten years of nights, and 10,000 more over many seeds
+	$(BIN)/python tests/unit/nights.py $(ARGS)
+
 golden: $(VENV)/installed-dev  ## Write the golden files anew; review the difference like code
 	REWRITE_GOLDEN=1 $(BIN)/python -m pytest -q tests -k golden
 
@@ -63,4 +66,4 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url 
 clean:  ## Remove what the targets above made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
 
-.PHONY: help install dev demo test quick check format soak-replies golden bench lock clean
+.PHONY: help install dev demo test quick check format soak-nights soak-replies golden bench lock clean

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
+import pyarrow.parquet as pq
 import scope_bench as bench
 from scope_bench import P
 
@@ -168,8 +169,8 @@ class Run:
         partner.now += timedelta(seconds=1)
         began = partner.now
         self.snapshot_id = f"{began:%Y%m%dT%H%M%SZ}-00000{'1' if only else '0'}"
-        self._began = began
-        self._is_full = not only
+        self.began = began.replace(microsecond=0)
+        self.is_full = not only
         self._at_start = recall.published(partner.store, P)
         known = recall.recall(partner.store, P, self._at_start)
         skus = sorted({(k.product, k.sku) for k in partner.truth if not k.cycle})
@@ -183,7 +184,7 @@ class Run:
                 *(CustomerFound(customer=known.customers[name], left=True) for name in gone),
             ),
             catalogs=(catalog,),
-            covers_catalog=self._is_full,
+            covers_catalog=self.is_full,
             covers_all_countries=True,
             started_at=began,
         )
@@ -248,15 +249,25 @@ class Run:
         with self._closing:
             self.published = publisher.publish(self._snapshot(), self.settled)
 
+    def abandon(self) -> None:
+        """End without a word, as a run that fails does."""
+        self._closing.close()
+
+    @property
+    def changes(self) -> list[dict[str, Any]]:  # Any: cells of a table
+        """The changes that were published."""
+        files = self.partner.store.root.glob(f"snapshot={self.snapshot_id}/change/*.parquet")
+        return [row for file in files for row in pq.read_table(file).to_pylist()]
+
     def _snapshot(self) -> Snapshot:
         return Snapshot(
             snapshot_id=self.snapshot_id,
             run_id=self.snapshot_id,
             partner_tenant_id=P,
             partner_name="contoso-eu",
-            started_at=self._began,
-            business_date=self._began.date(),
-            kind="full" if self._is_full else "partial",
+            started_at=self.began,
+            business_date=self.began.date(),
+            kind="full" if self.is_full else "partial",
             trigger="cron",
             scope={},
             cell_scope={},
