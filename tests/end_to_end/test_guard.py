@@ -1,0 +1,104 @@
+"""What turns all at once is asked twice and held, against a sandbox whose replies lie (P6)."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from nightly import INVENTORY_KEY, Key, Night, nights
+
+from auditor.sandbox import Fault, Faults, WorldSize
+from auditor.sandbox import World as Portfolio
+
+SEED = 4
+SIZE = WorldSize(customers=6, products=6, regions=4, sizes_per_product=3, licence_products=4)
+CHECKS = ("check_inventory", "by_resource_type")
+
+
+def crowded() -> tuple[str, ...]:
+    """Return the customers of whom enough is known on the first night for the guard to mind."""
+    rows = Portfolio(SEED, SIZE).inventory_truth(1, since=1)
+    count = Counter(row["customer_id"] for row in rows if row["verdict"] != "not_in_catalog")
+    return tuple(sorted(name for name, keys in count.items() if name and keys > 60))
+
+
+LIARS = crowded()
+
+
+def nothing(*lies: int) -> Faults:
+    """Let every inventory check of these customers be answered with nothing on some nights."""
+    return Faults([Fault(endpoint=CHECKS, customer=LIARS, night=lies, body="[]")])
+
+
+def told(night: Night, snapshots: list[str]) -> Counter[tuple[str, bool]]:
+    """Count what some snapshots say of the liars' inventory, by kind and whether it is suspect."""
+    rows = night.rows("SELECT * FROM change WHERE subject = 'inventory'")
+    return Counter(
+        (row["kind"], row["suspect"])
+        for row in rows
+        if row["customer_id"] in LIARS and row["snapshot_id"] in snapshots
+    )
+
+
+async def lived(night: Night, number: int) -> list[str]:
+    """Run a night; return its snapshots."""
+    report = await night.run(number)
+    assert report.exit == 0
+    return [snapshot.snapshot_id for snapshot in report.snapshots]
+
+
+def verdicts(night: Night) -> dict[Key, str]:
+    return {
+        key: state[0]
+        for key, state in night.inventory().items()
+        if key[INVENTORY_KEY.index("customer_id")] in LIARS
+    }
+
+
+def departed(night: Night) -> set[str]:
+    """Return the products that the catalog itself says are gone, wholly or in part."""
+    rows = night.rows("SELECT product_id FROM change WHERE subject = 'catalog'")
+    return {row["product_id"] for row in rows}
+
+
+def pending(night: Night) -> Counter[str]:
+    rows = night.rows("SELECT pending_verdict FROM current_inventory")
+    return Counter(row["pending_verdict"] for row in rows)
+
+
+@pytest.mark.asyncio
+async def test_nothing_in_every_reply_lifts_nothing_and_is_forgotten(tmp_path: Path) -> None:
+    """P6: a whole country of customers; each is a cell by itself."""
+    assert len(LIARS) > 1
+    async with nights(tmp_path, SEED, size=SIZE, faults=nothing(2)) as night:
+        await lived(night, 1)
+        before = verdicts(night)
+        lying = await lived(night, 2)
+        counts = told(night, lying)
+        assert [kind for kind, suspect in counts if not suspect] == []
+        assert counts["left_catalog", True] == pending(night)["not_in_catalog"] > 60
+        after = verdicts(night)
+        left = departed(night)
+        same = [key for key in before.keys() & after.keys() if left.isdisjoint(key)]
+        assert len(same) > 60
+        assert {key: after[key] for key in same} == {key: before[key] for key in same}
+        honest = await lived(night, 3)
+        assert night.inventory() == night.inventory_truth(3)
+        assert not any(suspect for _, suspect in told(night, honest))
+        assert told(night, honest)["entered_catalog", False] < 10
+        assert pending(night).keys() == {""}
+
+
+@pytest.mark.asyncio
+async def test_what_is_still_so_the_next_night_changes_once(tmp_path: Path) -> None:
+    async with nights(tmp_path, SEED, size=SIZE, faults=nothing(2, 3, 4)) as night:
+        await lived(night, 1)
+        held = told(night, await lived(night, 2))["left_catalog", True]
+        asked = len(night.sandbox.log.of("check_inventory", night=2))
+        confirmed = told(night, await lived(night, 3))
+        assert confirmed["left_catalog", False] > 60
+        assert confirmed["left_catalog", False] <= held
+        assert len(night.sandbox.log.of("check_inventory", night=3)) < asked
+        assert pending(night)["not_in_catalog"] == 0
+        assert told(night, await lived(night, 4))["left_catalog", False] < 10
+        ids = [row["event_id"] for row in night.rows("SELECT event_id FROM change")]
+        assert len(set(ids)) == len(ids)
