@@ -19,14 +19,40 @@ from auditor.plan import Plan
 from auditor.staged import ANSWERS, SUSPECTS, Body, Staged
 from auditor.store.parquet import FolderStore
 from auditor.store.sql import statement
+from auditor.tables import AVAILABILITY_KEY, INVENTORY_KEY
 
 UNSTABLE = "unstable"
 """Two answers to one question, and they differ."""
+GROUP_QUESTIONS = 2_000
+"""Buckets are looked at together up to about this many, as when they are compared."""
 ROUND = 2
 """Of the second question; round 1 asks whether an API is gone."""
 
-_KINDS = ("inventory", "availability")
-_DOUBTFUL = "flipped_inventory", "settled_availability", "flipped_availability", "doubted"
+_COMPARED = {
+    "inventory": (
+        *INVENTORY_KEY,
+        "verdict",
+        "checked_at",
+        "pending_verdict",
+        "pending_reason_codes",
+        "pending_restriction_values",
+        "pending_snapshot_id",
+    ),
+    "availability": (
+        *AVAILABILITY_KEY,
+        "verdict",
+        "checked_at",
+        "pending_verdict",
+        "pending_snapshot_id",
+    ),
+}
+"""What of the known rows tells whether an answer takes something back."""
+_DOUBTFUL = (
+    "guard/flipped_inventory",
+    "diff/settled_availability",
+    "guard/flipped_availability",
+    "guard/doubted",
+)
 _Bucket = Mapping[str, pa.Table]
 
 
@@ -62,8 +88,11 @@ class Guard:
         again: set[str] = set()
         with working(spill=self._staged.spill) as con:
             con.register("asked_segment", asked_segment(self._plan))
-            for bucket, of_bucket in self._staged.by_bucket(settled).items():
-                again |= self._doubt(con, bucket, of_bucket)
+            by_bucket = self._staged.by_bucket(settled)
+            for group in _together(by_bucket):
+                if self._flips(con, {bucket: by_bucket[bucket] for bucket in group}):
+                    for bucket in group:
+                        again |= self._doubt(con, bucket, by_bucket[bucket])
         return [
             msgspec.structs.replace(_sent(each), checks=checks, round=ROUND)
             for each in settled
@@ -71,22 +100,31 @@ class Guard:
             if (checks := tuple(c for c in each.question.checks if c.check_id() in again))
         ]
 
-    def _doubt(
-        self, con: duckdb.DuckDBPyConnection, bucket: int, settled: Iterable[Settled]
-    ) -> set[str]:
-        """Count the flips of one bucket; return the ids of checks that are asked once more."""
+    def _flips(
+        self, con: duckdb.DuckDBPyConnection, settled: Mapping[int, Sequence[Settled]]
+    ) -> list[Doubted]:
+        """Count what the answers of some buckets take back; return where it is much."""
         partner = self._plan.rules.partner_tenant_id
-        _register(con, self._staged.answers(bucket), settled)
-        for name in _KINDS:
-            con.register(f"known_{name}", self._store.known(name, bucket, partner))
-        for name in _DOUBTFUL:
-            folder = "diff" if name.startswith("settled") else "guard"
-            con.execute(statement(f"{folder}/{name}"))
-        doubted = con.sql("FROM doubted ORDER BY ALL").to_arrow_table().to_pylist()
+        answers = [self._staged.answers(bucket) for bucket in settled]
+        joined = {name: pa.concat_tables([one[name] for one in answers]) for name in ANSWERS}
+        _register(con, joined, [each for of_bucket in settled.values() for each in of_bucket])
+        for name, columns in _COMPARED.items():
+            known = [self._store.known(name, b, partner, columns=columns) for b in settled]
+            con.register(f"known_{name}", pa.concat_tables(known))
+        for statement_name in _DOUBTFUL:
+            con.execute(statement(statement_name))
+        rows = con.sql("FROM doubted ORDER BY ALL").to_arrow_table().to_pylist()
+        return [Doubted(**row) for row in rows]
+
+    def _doubt(
+        self, con: duckdb.DuckDBPyConnection, bucket: int, settled: Sequence[Settled]
+    ) -> set[str]:
+        """Keep the keys of one bucket that are counted; return the ids of their checks."""
+        doubted = self._flips(con, {bucket: settled})
         if not doubted:
             return set()
-        self.doubted += [Doubted(**row) for row in doubted]
-        counted = {name: _result(con, f"counted_{name}") for name in _KINDS}
+        self.doubted += doubted
+        counted = {name: _result(con, f"counted_{name}") for name in _COMPARED}
         self._counted[bucket] = counted
         return {i for table in counted.values() for i in table.column("check_id").to_pylist()}
 
@@ -114,7 +152,7 @@ class Guard:
         self, con: duckdb.DuckDBPyConnection, bucket: int, counted: _Bucket
     ) -> Iterator[tuple[str, str]]:
         """Keep the answers of one bucket that stand; yield check id and SKU of the others."""
-        for name in _KINDS:
+        for name in _COMPARED:
             con.register(f"counted_{name}", counted[name])
             con.register(f"twice_{name}", _result(con, f"twice_{name}"))
         suspects = {
@@ -129,7 +167,7 @@ class Guard:
             con.register(f"answer_{name}", table)
         kept = {name: _result(con, f"kept_{name}").cast(first[name].schema) for name in ANSWERS}
         self._staged.write(bucket, {**kept, **suspects})
-        for name in _KINDS:
+        for name in _COMPARED:
             rows = con.sql(f"FROM twice_{name} WHERE NOT is_same")
             yield from (
                 (row["check_id"], row["sku_id"]) for row in rows.to_arrow_table().to_pylist()
@@ -182,6 +220,20 @@ class _Second:
         if why.outcome is Outcome.ANSWERED:
             why = msgspec.structs.replace(why, outcome=Outcome.FAILED, reason=UNSTABLE)
         return msgspec.structs.replace(why, question=_only(why, [alone]))
+
+
+def _together(by_bucket: Mapping[int, Sequence[Settled]]) -> Iterator[list[int]]:
+    """Yield buckets, small ones together: each statement has its price (docs/decisions/0004)."""
+    group: list[int] = []
+    questions = 0
+    for bucket, settled in sorted(by_bucket.items()):
+        if group and questions + len(settled) > GROUP_QUESTIONS:
+            yield group
+            group, questions = [], 0
+        group.append(bucket)
+        questions += len(settled)
+    if group:
+        yield group
 
 
 def _sent(settled: Settled) -> Question:

@@ -1,6 +1,6 @@
 """What is known now of a partner's cells, as a publisher asks: from the files themselves."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,21 +14,29 @@ _CELL_COLUMNS = [*CELL, "snapshot_id", "status", "scope"]
 
 
 def rows(
-    root: Path, index: Index, relation: str, bucket: int, current: Mapping[str, set[Cell]]
+    root: Path,
+    index: Index,
+    relation: str,
+    bucket: int,
+    current: Mapping[str, set[Cell]],
+    *,
+    columns: Sequence[str] = (),
 ) -> pa.Table:
     """Return the rows of one bucket that stand in the newest snapshot of their cell.
 
-    `current` gives the cells of each snapshot that is the newest of some.
+    `current` gives the cells of each snapshot that is the newest of some. Of `columns`, where not
+    all are wanted, those that name the cell have to be some.
     """
-    tables = [SCHEMAS[relation].empty_table()]
+    schema = pa.schema([SCHEMAS[relation].field(c) for c in columns or SCHEMAS[relation].names])
+    tables = [schema.empty_table()]
     for snapshot_id, cells in sorted(current.items()):
         for path in index.by_id[snapshot_id].paths(root, relation, (bucket,)):
-            table = read_file(Path(path))
+            table = read_file(Path(path), list(columns) or None)
             found, which = conform.cells_of(relation, table)
             keep = [cell in cells for cell in found]
             if not all(keep):
                 table = table.filter(pa.array(keep, pa.bool_()).take(pa.array(which)))
-            tables.append(table.cast(SCHEMAS[relation]))
+            tables.append(table.select(schema.names).cast(schema))
     return pa.concat_tables(tables).unify_dictionaries()
 
 
