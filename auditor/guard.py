@@ -80,6 +80,7 @@ class Guard:
         self._staged = staged
         self._plan = plan
         self.doubted: list[Doubted] = []
+        self.at_once = GROUP_QUESTIONS
         self._counted: dict[int, _Bucket] = {}
         """The keys that are asked about once more, by bucket and relation."""
 
@@ -89,7 +90,7 @@ class Guard:
         with working(spill=self._staged.spill) as con:
             con.register("asked_segment", asked_segment(self._plan))
             by_bucket = self._staged.by_bucket(settled)
-            for group in _together(by_bucket):
+            for group in _together(by_bucket, self.at_once):
                 if self._flips(con, {bucket: by_bucket[bucket] for bucket in group}):
                     for bucket in group:
                         again |= self._doubt(con, bucket, by_bucket[bucket])
@@ -222,12 +223,12 @@ class _Second:
         return msgspec.structs.replace(why, question=_only(why, [alone]))
 
 
-def _together(by_bucket: Mapping[int, Sequence[Settled]]) -> Iterator[list[int]]:
+def _together(by_bucket: Mapping[int, Sequence[Settled]], at_once: int) -> Iterator[list[int]]:
     """Yield buckets, small ones together: each statement has its price (docs/decisions/0004)."""
     group: list[int] = []
     questions = 0
     for bucket, settled in sorted(by_bucket.items()):
-        if group and questions + len(settled) > GROUP_QUESTIONS:
+        if group and questions + len(settled) > at_once:
             yield group
             group, questions = [], 0
         group.append(bucket)

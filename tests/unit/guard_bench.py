@@ -65,7 +65,7 @@ class Partner:
 
     def __init__(self, folder: Path, truth: Mapping[Key, State]) -> None:
         self.truth = dict(truth)
-        self.customers = sorted({key.customer for key in truth})
+        self.customers = sorted({key.customer for key in truth} - {""})
         self.now = FIRST
         self.faulty: Faulty = honest
         self.asked: list[Request] = []
@@ -112,8 +112,11 @@ class Partner:
 def targets(request: Request, keys: Iterable[Key]) -> list[Key]:
     """Return the keys that a check asks about, by its own words."""
     if request.endpoint != "check_inventory":
-        names = {tuple(request.path.split("/")[i] for i in (5, 7))}
-        return [k for k in keys if k.customer == request.customer_id and k[1:3] in names]
+        if any(value.lower() == "nonprofit" for _, value in request.params):
+            return []  # every term here is commercial
+        parts = request.path.split("/")
+        name = (parts[parts.index("products") + 1], parts[parts.index("skus") + 1])
+        return [k for k in keys if k.customer == request.customer_id and k.cycle and k[1:3] == name]
     body = {name.lower(): value for name, value in json.loads(request.body).items()}
     wanted = {(t["ProductId"], t.get("SkuId", "")) for t in body["targetitems"]}
     return [
@@ -161,7 +164,12 @@ class Run:
     """One run over some customers, or over all; its steps can be parted to cross another's."""
 
     def __init__(
-        self, partner: Partner, only: Sequence[str] = (), *, batch_size: int = 50, **found: object
+        self,
+        partner: Partner,
+        only: Sequence[str] = (),
+        *,
+        rules: Mapping[str, object] | None = None,
+        **found: object,
     ) -> None:
         self.partner = partner
         self._closing = ExitStack()
@@ -188,7 +196,7 @@ class Run:
             covers_all_countries=True,
             started_at=began,
         )
-        plan = Plan(bench.rules(batch_size=batch_size), [catalog], customers=self.found.customers)
+        plan = Plan(bench.rules(**(rules or {})), [catalog], customers=self.found.customers)
         self.fetch = Fetch(self._send, plan, self._tell, lifecycle=False, at_once=4)
         folder = partner.folder / f"{self.snapshot_id}.staged"
         staged = Staged(folder, self.found, plan, buckets=partner.store.buckets)

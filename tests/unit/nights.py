@@ -215,7 +215,9 @@ class Nights:
         self.partner.customers = [name for name in CUSTOMERS if name not in self.gone]
 
     async def _asked(self, only: str = "") -> tuple[Run, Heard]:
-        run = Run(self.partner, [only] if only else (), batch_size=self.draw.choice((1, 2, 50)))
+        run = Run(
+            self.partner, [only] if only else (), rules={"batch_size": self.draw.choice((1, 2, 50))}
+        )
         self._heard = Heard(run.began, {}, {})
         await run.ask()
         self.draw.shuffle(run.settled)

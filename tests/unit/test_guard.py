@@ -483,3 +483,107 @@ async def test_a_doubted_answer_older_than_what_is_known_by_then_is_dropped(tmp_
         nightly.publish()
         assert kinds(partner, nightly) == {}
         assert pending_of(partner) == {""}
+
+
+# Many buckets -------------------------------------------------------------------------------
+
+
+async def test_buckets_that_are_too_much_together_are_looked_at_in_turn(tmp_path: Path) -> None:
+    customers = [f"c-{n}" for n in range(6)]
+    truth = {key: s for name in customers for key, s in many(name, 30, OPEN).items()}
+    partner = await known(tmp_path, truth)
+    for name in customers:
+        turned(partner, SHUT, customer=name)
+    partner.night(2)
+    run = Run(partner)
+    run.guard.at_once = 1
+    await run.ask()
+    await run.check()
+    run.publish()
+    assert kinds(partner, run) == {("newly_restricted", True): 180}
+    assert {one.customer_id for one in run.guard.doubted} == set(customers)
+
+
+async def test_a_run_that_asks_nothing_doubts_nothing(tmp_path: Path) -> None:
+    partner = await known(tmp_path, many(A, 30))
+    partner.night(2)
+    run = Run(partner)
+    assert run.guard.questions([]) == []
+    run.abandon()
+
+
+# By country ---------------------------------------------------------------------------------
+
+SHOWN = {"availability": "all", "segments": ("commercial", "nonprofit")}
+
+
+def shown(count: int, state: State = OFFERED) -> dict[Key, State]:
+    """Return a term of each of so many SKUs, for whoever is in the country."""
+    return {Key("", "DZH1", f"{n:04}", "monthly"): state for n in range(count)}
+
+
+async def by_country(folder: Path) -> Partner:
+    partner = Partner(folder, many(A, 30) | shown(30))
+    await night(partner, 1, rules=SHOWN)
+    partner.asked.clear()
+    assert len([key for key in partner.standing() if not key.customer]) == 30
+    for key in shown(30):
+        partner.truth[key] = WITHHELD
+    return partner
+
+
+async def test_a_country_is_a_cell_of_its_own(tmp_path: Path) -> None:
+    partner = await by_country(tmp_path)
+    run = await night(partner, 2, rules=SHOWN)
+    assert kinds(partner, run) == {("no_longer_purchasable", True): 30}
+    [doubt] = run.guard.doubted
+    assert (doubt.subject, doubt.customer_id, doubt.country) == ("availability", "", "DE")
+    run = await night(partner, 3, rules=SHOWN)
+    assert kinds(partner, run) == {("no_longer_purchasable", False): 30}
+
+
+@pytest.mark.parametrize("place", [0, 1])
+async def test_of_two_segments_of_a_check_one_that_fails_fails_it(
+    tmp_path: Path, place: int
+) -> None:
+    partner = await by_country(tmp_path)
+
+    def faulty(request: Request) -> Reply | None:
+        again = [r.path for r in partner.asked if r.round == SECOND and r.path == request.path]
+        if request.round == SECOND and len(again) == place + 1 and "/0007/" in request.path:
+            return Reply(status=503, sent_at=partner.now)
+        return None
+
+    partner.faulty = faulty
+    run = await night(partner, 2, rules=SHOWN)
+    counts = kinds(partner, run)
+    outcomes = partner.store.sql(
+        "SELECT sku_id, outcome FROM current_check_outcome"
+        " WHERE customer_id = '' AND outcome <> 'answered'"
+    ).to_pylist()
+    if counts == {("no_longer_purchasable", True): 30}:  # it was the segment without the term
+        assert outcomes == []
+    else:
+        assert counts == {("no_longer_purchasable", True): 29}
+        assert [tuple(row.values()) for row in outcomes] == [("0007", "failed")]
+
+
+# Beside it ----------------------------------------------------------------------------------
+
+
+async def test_other_checks_that_failed_stay_failed(tmp_path: Path) -> None:
+    partner = await known(tmp_path, many(A, 30) | many(B, 30))
+
+    def faulty(request: Request) -> Reply | bytes | None:
+        if request.customer_id == B:
+            return Reply(status=503, sent_at=partner.now)
+        return None if request.round == SECOND else b"[]"
+
+    partner.faulty = faulty
+    run = await night(partner, 2)
+    checks = partner.store.sql(
+        "SELECT customer_id, reason FROM current_check_outcome WHERE outcome = 'failed'"
+        " ORDER BY customer_id"
+    ).to_pylist()
+    assert [tuple(row.values()) for row in checks] == [(A, "unstable"), (B, "http_503")]
+    assert published(run).checks.failed == 2
