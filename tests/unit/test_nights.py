@@ -7,9 +7,9 @@ import pytest
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("seed", [1, 2])
-async def test_a_hundred_nights_lose_nothing_and_make_nothing_up(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize("seed", [1, 13, 15, 20, 22])
+async def test_forty_nights_lose_nothing_and_make_nothing_up(tmp_path: Path, seed: int) -> None:
     """P2 to P9: runs and checks fail, lie and cross; `make soak-nights` lives through years."""
-    counts = await nights.live(tmp_path, seed, 100)
+    counts = await nights.live(tmp_path, seed, 40)
     assert (counts["lost"], counts["false"]) == (0, 0)
     assert counts["suspect"], "a seed on which the guard has nothing to do proves little"
