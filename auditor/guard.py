@@ -83,6 +83,8 @@ class Guard:
         self.at_once = GROUP_QUESTIONS
         self._counted: dict[int, _Bucket] = {}
         """The keys that are asked about once more, by bucket and relation."""
+        self._refuted: dict[str, set[str]] = defaultdict(set)
+        """The SKUs of each check that were told differently the second time."""
 
     def questions(self, settled: Sequence[Settled]) -> list[Question]:
         """Return what is to be asked once more: only the checks with such keys."""
@@ -129,15 +131,12 @@ class Guard:
         self._counted[bucket] = counted
         return {i for table in counted.values() for i in table.column("check_id").to_pylist()}
 
-    def settle(
-        self, settled: Sequence[Settled], second: Sequence[Settled], body: Body
-    ) -> list[Settled]:
-        """Take in the second answers; return what became of each check.
+    def judge(self, second: Sequence[Settled], body: Body) -> None:
+        """Take in the second answers.
 
         Of the staged answers only those stay that no second one speaks against. What was told
         twice is staged as suspect.
         """
-        refuted: dict[str, set[str]] = defaultdict(set)
         by_bucket = self._staged.by_bucket(second)
         with working(spill=self._staged.spill) as con:
             con.register("asked_segment", asked_segment(self._plan))
@@ -146,8 +145,7 @@ class Guard:
                 _register(con, self._staged.rows(of_bucket, body), of_bucket)
                 con.execute(statement("diff/settled_availability"))
                 for check_id, sku_id in self._judge(con, bucket, counted):
-                    refuted[check_id].add(sku_id)
-        return list(self._believed(settled, _Second(second), refuted)) if refuted else [*settled]
+                    self._refuted[check_id].add(sku_id)
 
     def _judge(
         self, con: duckdb.DuckDBPyConnection, bucket: int, counted: _Bucket
@@ -174,26 +172,22 @@ class Guard:
                 (row["check_id"], row["sku_id"]) for row in rows.to_arrow_table().to_pylist()
             )
 
-    def _believed(
-        self,
-        settled: Iterable[Settled],
-        second: "_Second",
-        refuted: Mapping[str, set[str]],
-    ) -> Iterator[Settled]:
+    def believed(self, settled: Sequence[Settled], second: Sequence[Settled]) -> Iterator[Settled]:
         """Yield what became of each check, with the refuted keys as failed checks."""
+        why = _Second(second)
         for each in settled:
             if each.outcome is not Outcome.ANSWERED:
                 yield each
                 continue
             left = []
             for check in each.question.checks:
-                skus = refuted.get(check.check_id(), set())
+                skus = self._refuted.get(check.check_id(), set())
                 if skus and self._is_whole(check, skus):
-                    yield second.to(check)
+                    yield why.to(check)
                     continue
                 left.append(check)
                 for sku_id in sorted(skus):
-                    yield second.to(check, sku_id)
+                    yield why.to(check, sku_id)
             if left:
                 yield msgspec.structs.replace(each, question=_only(each, left), sent=_sent(each))
 

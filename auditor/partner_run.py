@@ -3,7 +3,7 @@
 import asyncio
 import difflib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
 from functools import partial
@@ -11,7 +11,7 @@ from functools import partial
 import msgspec
 
 from auditor import recall
-from auditor.conservation import Ledger
+from auditor.checking import Checking
 from auditor.coverage import Previous
 from auditor.errors import Bug, Retryable, ScopeError
 from auditor.facts import Found
@@ -28,7 +28,6 @@ from auditor.model import (
     Reply,
     Request,
     Settled,
-    Unasked,
 )
 from auditor.partner_center.client import PartnerCenter
 from auditor.plan import Plan
@@ -43,7 +42,7 @@ from auditor.scope.customers import (
     match_customers,
 )
 from auditor.scope.known import Known
-from auditor.staged import Body, Staged
+from auditor.staged import Staged
 from auditor.store.parquet import FolderStore
 
 Send = Callable[[Request], Awaitable[Reply]]
@@ -80,7 +79,6 @@ class PartnerRun:
         self._progress = progress
         self._now = now
         self._calls: Counter[str] = Counter()
-        self._ledger = Ledger(job.partner.name)
         self._quarantine = Quarantine()
         self.unknown: frozenset[str] = frozenset()
         """The names of `--customer` that are nobody's here."""
@@ -112,12 +110,14 @@ class PartnerRun:
 
             discovered = await self.discover(recorded)
             fetch = self._fetching(discovered.plan, recorded)
-            settled = await self._fetch(fetch)
+            checking = Checking(fetch, self._progress, name)
+            await checking.ask()
             with self._staged(discovered.found, fetch.plan) as staged:
-                settled = await self._guard(fetch, staged, settled, body)
+                await checking.doubt(Guard(self._known_store(), staged, fetch.plan), staged, body)
                 discovered = msgspec.structs.replace(discovered, plan=fetch.plan)
+                settled = checking.settled
                 await journal.sync()
-                self._quarantine.settle(settled, body)
+                self._quarantine.settle([*settled, *checking.again], body)
                 self._quarantine.save(path_of(self._job.folder, self._job.partner.tenant_id))
                 self._progress.phase(name, "publishing")
                 asked = Asked(
@@ -258,28 +258,6 @@ class PartnerRun:
             at_once=WAITING * self._job.partner.limits.concurrency,
         )
 
-    async def _fetch(self, fetch: Fetch) -> list[Settled]:
-        """Ask everything that is planned; return what became of each check."""
-        settled: list[Settled] = []
-        questions = list(fetch.plan.questions())
-        while questions:
-            settled += await self._ask(fetch, questions, self._ledger, "checking")
-            questions = fetch.once_more()
-        return settled
-
-    async def _ask(
-        self, fetch: Fetch, questions: Sequence[Question | Unasked], ledger: Ledger, phase: str
-    ) -> list[Settled]:
-        settled: list[Settled] = []
-        ledger.ask(questions, fetch.plan.skus_of)
-        self._progress.phase(self._job.partner.name, phase, len(questions))
-        async with aclosing(fetch.ask(questions)) as results:
-            async for parts in results:
-                settled.extend(parts)
-                self._follow(parts)
-        ledger.wait(fetch.waiting, fetch.plan.skus_of)
-        return settled
-
     def _staged(self, found: Found, plan: Plan) -> Staged:
         job, store = self._job, self._known_store()
         folder = job.folder / f"{job.partner.tenant_id}.staged"
@@ -289,30 +267,6 @@ class PartnerRun:
         if self._store is None:
             raise Bug("a run without a store has nowhere to publish")
         return self._store
-
-    async def _guard(
-        self, fetch: Fetch, staged: Staged, settled: list[Settled], body: Body
-    ) -> list[Settled]:
-        """Stage what was answered; ask once more where so much turned that it may be a fault.
-
-        Raises:
-            Bug: what was asked and what became of it do not add up, the first time or the second.
-        """
-        await asyncio.to_thread(staged.stage, settled, body)
-        await asyncio.to_thread(self._ledger.close, settled, staged.keys, fetch.plan.skus_of)
-        guard = Guard(self._known_store(), staged, fetch.plan)
-        questions = await asyncio.to_thread(guard.questions, settled)
-        if not questions:
-            return settled
-        for one in guard.doubted:
-            self._progress.event(
-                "answers.doubted", partner=self._job.partner.name, **msgspec.structs.asdict(one)
-            )
-        again = Ledger(self._job.partner.name)
-        second = await self._ask(fetch, questions, again, "asking again")
-        settled = await asyncio.to_thread(guard.settle, settled, second, body)
-        await asyncio.to_thread(again.close, second, staged.keys, fetch.plan.skus_of)
-        return settled
 
     def _tell_forbidden(self, catalogs: Iterable[CatalogFound]) -> None:
         for catalog in catalogs:
@@ -328,31 +282,6 @@ class PartnerRun:
                     request_id=listing.request_id,
                     correlation_id=listing.correlation_id,
                 )
-
-    def _follow(self, parts: tuple[Settled, ...]) -> None:
-        failed = any(p.outcome in {Outcome.FAILED, Outcome.SKIPPED} for p in parts)
-        self._progress.step(self._job.partner.name, failed=int(failed))
-        for part in parts:
-            if part.outcome is Outcome.FAILED:
-                self._tell("check.failed", part, reason=part.reason)
-            elif part.set_apart:
-                self._tell("items.set_apart", part, items=part.set_apart)
-
-    def _tell(self, event: str, part: Settled, **fields: object) -> None:
-        check = part.question.checks[0]
-        self._progress.event(
-            event,
-            partner=self._job.partner.name,
-            kind=check.kind.value,
-            customer=check.customer_id,
-            country=check.country,
-            checks=len(part.question.checks),
-            **fields,
-            status=part.http_status,
-            code=part.error_code,
-            request_id=part.request_id,
-            correlation_id=part.correlation_id,
-        )
 
     def _publish(
         self, discovered: Discovered, settled: list[Settled], asked: Asked, staged: Staged

@@ -13,11 +13,13 @@ import scope_bench as bench
 from scope_bench import P
 
 from auditor import recall
+from auditor.checking import Checking
 from auditor.facts import Found
 from auditor.fetch import Fetch
 from auditor.guard import ROUND, Guard
-from auditor.model import CustomerFound, Reply, Request, Settled
+from auditor.model import CustomerFound, Reply, Request
 from auditor.plan import Plan
+from auditor.progress import Silent
 from auditor.publish import Published, Publisher, Snapshot
 from auditor.staged import Staged
 from auditor.store.parquet import FolderStore
@@ -169,6 +171,7 @@ class Run:
         only: Sequence[str] = (),
         *,
         rules: Mapping[str, object] | None = None,
+        fetch: type[Fetch] = Fetch,
         **found: object,
     ) -> None:
         self.partner = partner
@@ -197,12 +200,12 @@ class Run:
             started_at=began,
         )
         plan = Plan(bench.rules(**(rules or {})), [catalog], customers=self.found.customers)
-        self.fetch = Fetch(self._send, plan, self._tell, lifecycle=False, at_once=4)
+        self._fetch = fetch(self._send, plan, self._tell, lifecycle=False, at_once=4)
         folder = partner.folder / f"{self.snapshot_id}.staged"
         staged = Staged(folder, self.found, plan, buckets=partner.store.buckets)
         self.staged = self._closing.enter_context(staged)
         self.guard = Guard(partner.store, staged, plan)
-        self.settled: list[Settled] = []
+        self.checking = Checking(self._fetch, Silent(), "contoso-eu")
         self.published: Published | None = None
 
     def _customer(self, name: str) -> CustomerFound:
@@ -229,33 +232,25 @@ class Run:
         return self._replies[key].body
 
     async def ask(self) -> None:
-        """Ask what is planned, and stage the answers."""
-        self.settled = await self._ask(self.fetch.plan.questions())
-        assert not self.fetch.once_more()
-        self.staged.stage(self.settled, self.body)
-
-    async def _ask(self, questions: Iterable[Any]) -> list[Settled]:  # Any: as Fetch takes them
-        return [part async for parts in self.fetch.ask(questions) for part in parts]
+        """Ask what is planned."""
+        await self.checking.ask()
 
     async def check(self) -> None:
         """Let the guard look at the answers, and ask once more what it doubts."""
-        questions = self.guard.questions(self.settled)
-        if questions:
-            second = await self._ask(questions)
-            self.settled = self.guard.settle(self.settled, second, self.body)
+        await self.checking.doubt(self.guard, self.staged, self.body)
 
     def publish(self) -> None:
         """Publish; what the answers were staged in is gone then."""
         publisher = Publisher(
             self.partner.store,
             self.found,
-            self.fetch.plan,
+            self._fetch.plan,
             self.staged,
             at_start={cell: before.snapshot_id for cell, before in self._at_start.items()},
             now=lambda: self.partner.now,
         )
         with self._closing:
-            self.published = publisher.publish(self._snapshot(), self.settled)
+            self.published = publisher.publish(self._snapshot(), self.checking.settled)
 
     def abandon(self) -> None:
         """End without a word, as a run that fails does."""

@@ -220,7 +220,7 @@ class Nights:
         )
         self._heard = Heard(run.began, {}, {})
         await run.ask()
-        self.draw.shuffle(run.settled)
+        self.draw.shuffle(run.checking.settled)
         return run, self._heard
 
     async def _checked(self, run: Run, heard: Heard) -> set[Key]:

@@ -1,6 +1,7 @@
 """The mass-change guard: what is asked once more, what is believed of it, what waits (P6)."""
 
 import json
+from collections.abc import AsyncGenerator, Iterable
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,8 +26,10 @@ from guard_bench import (
     terms,
 )
 
+from auditor.errors import Bug
+from auditor.fetch import Fetch
 from auditor.guard import Doubted
-from auditor.model import Gone, Reply, Request
+from auditor.model import Gone, Question, Reply, Request, Settled, Unasked
 from auditor.publish import Published
 
 A, B = "c-a", "c-b"
@@ -587,3 +590,35 @@ async def test_other_checks_that_failed_stay_failed(tmp_path: Path) -> None:
     ).to_pylist()
     assert [tuple(row.values()) for row in checks] == [(A, "unstable"), (B, "http_503")]
     assert published(run).checks.failed == 2
+
+
+# The conservation law -----------------------------------------------------------------------
+
+
+class Losing(Fetch):
+    """Loses what became of the questions of one round."""
+
+    lost = 0
+
+    async def ask(
+        self, questions: Iterable[Question | Unasked]
+    ) -> AsyncGenerator[tuple[Settled, ...]]:
+        async for parts in super().ask(questions):
+            if all(part.question.round != self.lost for part in parts):
+                yield parts
+
+
+class LosingAgain(Losing):
+    """Loses what became of the second questions."""
+
+    lost = SECOND
+
+
+@pytest.mark.parametrize("fetch", [Losing, LosingAgain])
+async def test_what_does_not_add_up_ends_the_run(tmp_path: Path, fetch: type[Fetch]) -> None:
+    """P24: the second questions too, in production too."""
+    partner = await known(tmp_path, many(A, 30))
+    turned(partner, OPEN)
+    with pytest.raises(Bug, match="inventory checks do not add up: 30 keys asked, 0 settled"):
+        await night(partner, 2, fetch=fetch)
+    assert partner.changes() == []
