@@ -57,6 +57,8 @@ class Checking:
         await asyncio.to_thread(guard.judge, self.again, body)
         await self._close(again, self.again, staged)
         self.settled = list(guard.believed(self.settled, self.again))
+        inventory = await asyncio.to_thread(staged.inventory_keys)
+        self._ledger.recount(self.settled, inventory, self._fetch.plan.skus_of)
 
     async def _close(self, ledger: Ledger, settled: Sequence[Settled], staged: Staged) -> None:
         await asyncio.to_thread(ledger.close, settled, staged.keys, self._fetch.plan.skus_of)

@@ -50,7 +50,34 @@ class Ledger:
             return
         at = at or self._first_uneven(settled, skus_of)
         kind = wrong[0] if at is None else at.kind
-        raise Bug(
+        raise self._broken(kind, asked, ended, at)
+
+    def recount(self, settled: Iterable[Settled], inventory: int, skus_of: SkusOf) -> None:
+        """Compare with what is believed once answers were doubted, after `close`.
+
+        `inventory` says how many keys have an answer that stands, whichever reply gave it.
+
+        Raises:
+            Bug: as of `close`.
+        """
+        asked = self._asked_by_kind()
+        ended = Counter({CheckKind.INVENTORY: inventory})
+        for each in settled:
+            kind = each.question.checks[0].kind
+            if each.outcome is not Outcome.ANSWERED or kind is CheckKind.AVAILABILITY:
+                ended[kind] += _keys(each.question.checks, skus_of)
+        for kind in CheckKind:
+            if asked[kind] != ended[kind]:
+                raise self._broken(kind, asked, ended, None)
+
+    def _broken(
+        self,
+        kind: CheckKind,
+        asked: Counter[CheckKind],
+        ended: Counter[CheckKind],
+        at: Check | None,
+    ) -> Bug:
+        return Bug(
             f"{self._partner}: {kind} checks do not add up: {asked[kind]} keys asked,"
             f" {ended[kind]} settled, first at {_named(at)}; nothing is published"
         )

@@ -86,6 +86,12 @@ class Staged:
         """Return the answers of a bucket, by relation."""
         return {name: self._read(name, bucket, Answers.SCHEMAS[name]) for name in ANSWERS}
 
+    def inventory_keys(self) -> int:
+        """Return how many inventory keys have an answer."""
+        schema = Answers.SCHEMAS["inventory"]
+        rows = (self._read("inventory", b, schema).num_rows for b in range(self._buckets))
+        return sum(rows)
+
     def suspects(self, bucket: int) -> dict[str, pa.Table]:
         """Return the keys of a bucket whose answers are held back, by relation."""
         return {

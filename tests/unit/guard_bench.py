@@ -172,6 +172,7 @@ class Run:
         *,
         rules: Mapping[str, object] | None = None,
         fetch: type[Fetch] = Fetch,
+        guard: type[Guard] = Guard,
         **found: object,
     ) -> None:
         self.partner = partner
@@ -204,7 +205,7 @@ class Run:
         folder = partner.folder / f"{self.snapshot_id}.staged"
         staged = Staged(folder, self.found, plan, buckets=partner.store.buckets)
         self.staged = self._closing.enter_context(staged)
-        self.guard = Guard(partner.store, staged, plan)
+        self.guard = guard(partner.store, staged, plan)
         self.checking = Checking(self._fetch, Silent(), "contoso-eu")
         self.published: Published | None = None
 

@@ -1,7 +1,7 @@
 """The mass-change guard: what is asked once more, what is believed of it, what waits (P6)."""
 
 import json
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from guard_bench import (
 
 from auditor.errors import Bug
 from auditor.fetch import Fetch
-from auditor.guard import Doubted
+from auditor.guard import Doubted, Guard
 from auditor.model import Gone, Question, Reply, Request, Settled, Unasked
 from auditor.publish import Published
 
@@ -621,4 +621,39 @@ async def test_what_does_not_add_up_ends_the_run(tmp_path: Path, fetch: type[Fet
     turned(partner, OPEN)
     with pytest.raises(Bug, match="inventory checks do not add up: 30 keys asked, 0 settled"):
         await night(partner, 2, fetch=fetch)
+    assert partner.changes() == []
+
+
+class Trusting(Guard):
+    """Fails nothing, whatever was told differently."""
+
+    def believed(self, settled: Sequence[Settled], second: Sequence[Settled]) -> Iterator[Settled]:
+        del second
+        yield from settled
+
+
+class Forgetful(Guard):
+    """Leaves out what was asked once more."""
+
+    def believed(self, settled: Sequence[Settled], second: Sequence[Settled]) -> Iterator[Settled]:
+        yield from (s for s in super().believed(settled, second) if s.question.round != SECOND)
+
+
+@pytest.mark.parametrize(
+    ("guard", "subject", "told"),
+    [
+        (Trusting, many(A, 30, OPEN), "inventory checks do not add up: 30 keys asked, 0 settled"),
+        (Forgetful, many(A, 30, OPEN), "inventory checks do not add up: 30 keys asked, 0 settled"),
+        (Forgetful, terms(A, 30), "availability checks do not add up: 6 keys asked, 0 settled"),
+    ],
+)
+async def test_what_is_believed_in_the_end_adds_up_too(
+    tmp_path: Path, guard: type[Guard], subject: dict[Key, State], told: str
+) -> None:
+    """P24."""
+    partner = await known(tmp_path, subject)
+    turned(partner, GONE)
+    partner.faulty = lambda request: None if request.round != SECOND else b"nonsense"
+    with pytest.raises(Bug, match=told):
+        await night(partner, 2, guard=guard)
     assert partner.changes() == []
