@@ -43,6 +43,7 @@ class Staged:
         }
 
     def __enter__(self) -> Self:
+        shutil.rmtree(self._folder, ignore_errors=True)  # what a run that was killed has left
         self._folder.mkdir(parents=True, exist_ok=True)
         return self
 

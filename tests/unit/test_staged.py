@@ -1,0 +1,43 @@
+"""What a run was answered, kept on disk bucket by bucket until it is published."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import scope_bench as bench
+from test_fetch import AT
+
+from auditor.facts import Found
+from auditor.plan import Plan
+from auditor.scope.known import Known
+from auditor.staged import SUSPECTS, Staged
+
+FOUND = Found(
+    known=Known(partner_tenant_id=bench.P),
+    customers=(),
+    catalogs=(),
+    covers_catalog=True,
+    covers_all_countries=True,
+    started_at=AT,
+)
+
+
+def staged(folder: Path) -> Staged:
+    return Staged(folder / "staged", FOUND, Plan(bench.rules(), [], customers=[]), buckets=2)
+
+
+def test_what_a_killed_run_has_held_back_is_not_what_a_resumed_one_does(tmp_path: Path) -> None:
+    """P11: what is known may be another by then, so that nothing is doubted any more."""
+    schema = SUSPECTS["inventory"]
+    held = pa.Table.from_pylist([dict.fromkeys(schema.names, "x")], schema=schema)
+    killed = staged(tmp_path).__enter__()
+    killed.write(1, {"suspect_inventory": held})
+    assert killed.suspects(1)["inventory"].num_rows == 1
+
+    with staged(tmp_path) as resumed:
+        assert resumed.suspects(1)["inventory"].num_rows == 0
+
+
+def test_nothing_is_left_of_it(tmp_path: Path) -> None:
+    with staged(tmp_path) as answers:
+        answers.stage([], lambda _: b"")
+    assert [*tmp_path.iterdir()] == []
