@@ -1,13 +1,21 @@
 """What turns all at once is asked twice and held, against a sandbox whose replies lie (P6)."""
 
+import asyncio
+import json
+import shutil
+import signal
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from another_partner_center import Ran, auditor, started
 from nightly import INVENTORY_KEY, Key, Night, nights
+from test_bad_input_live import RELATIONS, content
 
 from auditor.sandbox import Fault, Faults, WorldSize
 from auditor.sandbox import World as Portfolio
+from auditor.store import open_store
 
 SEED = 4
 SIZE = WorldSize(customers=6, products=6, regions=4, sizes_per_product=3, licence_products=4)
@@ -102,3 +110,87 @@ async def test_what_is_still_so_the_next_night_changes_once(tmp_path: Path) -> N
         assert told(night, await lived(night, 4))["left_catalog", False] < 10
         ids = [row["event_id"] for row in night.rows("SELECT event_id FROM change")]
         assert len(set(ids)) == len(ids)
+
+
+def home() -> str:
+    """Return the partner that has most of the liars."""
+    rows = Portfolio(SEED, SIZE).inventory_truth(1, since=1)
+    of = {row["customer_id"]: row["partner_tenant_id"] for row in rows}
+    (tenant, _), *_ = Counter(of[name] for name in LIARS).most_common()
+    return str(tenant)
+
+
+def asked_again(ran: Ran) -> int:
+    """Return how many second questions a run tells of."""
+    events = [json.loads(line) for line in ran.stderr.splitlines() if line.startswith("{")]
+    began = [event for event in events if event["event"] == "phase.started"]
+    (total,) = (event["total"] for event in began if event["phase"] == "asking again")
+    return int(total)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("reached", ["first", "last", "publishing"])
+async def test_a_run_killed_while_it_asks_again_is_resumed(tmp_path: Path, reached: str) -> None:
+    """P11: the same rows as an uninterrupted run's; only what was on its way is asked again."""
+    held, released = asyncio.Event(), asyncio.Event()
+
+    async def hold(_: float) -> None:
+        held.set()
+        await released.wait()
+
+    async with nights(tmp_path, SEED, size=SIZE, sleep=hold) as night:
+        partner = night.world.partner(home())
+        words = ("run", "--partner", partner.name, "--format", "json", "--log-format", "json")
+        path = tmp_path / "auditor.toml"
+        path.write_text(path.read_text().replace("concurrency = 64", "concurrency = 1"))
+        night.world.night = 1
+        assert (await auditor(tmp_path, *words, **night.environ)).status == 0
+        whole = tmp_path / "whole"
+        shutil.copytree(tmp_path / "lake", whole / "lake")
+        shutil.copy(path, whole)
+
+        night.world.night = 2
+        night.sandbox.log.clear()
+        night.sandbox.faults = nothing(2)
+        uninterrupted = await auditor(whole, *words, **night.environ)
+        assert uninterrupted.status == 0, uninterrupted.stderr
+        second = asked_again(uninterrupted)
+        assert second > 3
+        checks = calls(night)
+
+        passed = checks - second if reached == "first" else checks - 1
+        night.sandbox.faults = Faults(
+            [Fault(endpoint=CHECKS, after=passed, count=1, delay_s=1.0), *nothing(2)]
+        )
+        process = await started(tmp_path, *words, **night.environ)
+        await held.wait()
+        with ExitStack() as locked:
+            if reached == "publishing":
+                locked.enter_context(open_store(str(tmp_path / "lake")).publishing(1.0))
+                released.set()
+                await until_publishing(tmp_path)
+            process.kill()
+            assert await process.wait() == -signal.SIGKILL
+            await process.communicate()
+        night.sandbox.log.clear()
+        night.sandbox.faults = nothing(2)
+
+        resumed = await auditor(tmp_path, *words, "--resume", **night.environ)
+        released.set()
+        assert resumed.status == 0, resumed.stderr
+        assert asked_again(resumed) == second
+        assert calls(night) == {"first": second, "last": 1, "publishing": 0}[reached]
+        for relation in RELATIONS:
+            assert content(tmp_path, relation) == content(whole, relation), relation
+        suspects = open_store(str(whole / "lake")).sql("SELECT 1 FROM change WHERE suspect")
+        assert suspects.num_rows > 60
+
+
+async def until_publishing(folder: Path) -> None:
+    """Wait for what the second run of a folder writes last before it publishes."""
+    while len([*folder.glob("state/runs/*/*.quarantine")]) < 2:  # noqa: ASYNC110, ASYNC240 - a process
+        await asyncio.sleep(0)
+
+
+def calls(night: Night) -> int:
+    return sum(len(night.sandbox.log.of(endpoint)) for endpoint in CHECKS)
