@@ -77,7 +77,7 @@ class Plan:
     def moved(self) -> "Plan":
         """Return the same plan for a partner whose checkInventory is gone."""
         rules = msgspec.structs.replace(self.rules, is_route_gone=True)
-        return Plan(rules, self.catalogs.values(), customers=self.customers)
+        return self._anew(rules, self.catalogs.values())
 
     def by_resource_type(self, question: Question) -> Iterator[Question | Unasked]:
         """Yield what a question that was planned for checkInventory is asked as elsewhere."""
@@ -101,8 +101,11 @@ class Plan:
                 if (where, in_scope) == (country, scope):
                     known[product_id] = tuple(sorted({*known.get(product_id, ()), *more}))
             catalogs.append(msgspec.structs.replace(catalog, learned=known))
-        plan = Plan(self.rules, catalogs, customers=self.customers)
-        # What was answered before it was learned is still to be read.
+        return self._anew(self.rules, catalogs)
+
+    def _anew(self, rules: Rules, catalogs: Iterable[CatalogFound]) -> "Plan":
+        """Return another plan for the same customers, which reads what this one has asked too."""
+        plan = Plan(rules, catalogs, customers=self.customers)
         plan._whole = self._whole | plan._whole
         return plan
 

@@ -99,6 +99,31 @@ async def test_what_is_asked_in_two_contexts_adds_up() -> None:
 
 
 @pytest.mark.asyncio
+async def test_what_an_api_answered_before_it_was_gone_adds_up() -> None:
+    """It is gone once a region was learned; what was answered without one is read all the same."""
+
+    def goes(request: Request) -> Reply:
+        if request.endpoint != "check_inventory":
+            return reply()
+        sent = request.body.decode()
+        if "armRegionName" in sent:
+            return error(410, "")
+        if GLOBEX in sent:
+            return reply(400, {"code": "400026", "description": "'ArmRegionName' is missing"})
+        return reply()
+
+    skus = [sku(s, "P1", region=WEST) for s in ("0001", "0002")]
+    customers = [found(azure()), found(azure("a2", customer_id=GLOBEX), customer_id=GLOBEX)]
+    rules = bench.rules(checks={"inventory"}, resource_types={bench.VIEW: "VMs"})
+
+    went_so = await went(goes, Plan(rules, [catalog(*skus)], customers=customers))
+
+    assert went_so.plan.rules.by_resource_type
+    went_so.close()
+    assert len(went_so.answers.inventory) == 4
+
+
+@pytest.mark.asyncio
 async def test_a_sku_listed_in_two_letter_cases_is_one_key() -> None:
     listed = catalog(sku("000s", "P1"), sku("000S", "P1"))
     twice = Plan(bench.rules(), [listed], customers=[found(azure())])
