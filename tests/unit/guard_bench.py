@@ -95,8 +95,7 @@ class Partner:
     def _body(self, request: Request) -> bytes:
         said = [item(key, self.truth[key]) for key in targets(request, self.truth)]
         told = [one for one in said if one is not None]
-        is_inventory = request.endpoint == "check_inventory"
-        return json.dumps(told if is_inventory else {"items": told}).encode()
+        return json.dumps(told if is_inventory(request) else {"items": told}).encode()
 
     def changes(self) -> list[dict[str, Any]]:  # Any: cells of a table
         """Return every change published so far, in the order of publication."""
@@ -113,7 +112,7 @@ class Partner:
 
 def targets(request: Request, keys: Iterable[Key]) -> list[Key]:
     """Return the keys that a check asks about, by its own words."""
-    if request.endpoint != "check_inventory":
+    if not is_inventory(request):
         if any(value.lower() == "nonprofit" for _, value in request.params):
             return []  # every term here is commercial
         parts = request.path.split("/")
@@ -128,6 +127,11 @@ def targets(request: Request, keys: Iterable[Key]) -> list[Key]:
         and not k.cycle
         and ((k.product, k.sku) in wanted or (k.product, "") in wanted)
     ]
+
+
+def is_inventory(request: Request) -> bool:
+    """Tell whether a request is an inventory check, of whichever API."""
+    return request.endpoint.startswith("check_inventory")
 
 
 def item(key: Key, state: State) -> dict[str, object] | None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import scope_bench as bench
 from guard_bench import (
     FIRST,
     GONE,
@@ -569,6 +570,56 @@ async def test_of_two_segments_of_a_check_one_that_fails_fails_it(
     else:
         assert counts == {("no_longer_purchasable", True): 29}
         assert [tuple(row.values()) for row in outcomes] == [("0007", "failed")]
+
+
+# By resource type ---------------------------------------------------------------------------
+
+BY_TYPE = {"resource_types": {bench.VIEW: "VirtualMachines"}}
+NEW_API = "check_inventory_by_resource_type"
+
+
+async def test_where_inventory_is_asked_by_resource_type_it_is_asked_so_again(
+    tmp_path: Path,
+) -> None:
+    partner = await known(tmp_path, many(A, 30, OPEN))
+    turned(partner, SHUT)
+    run = await night(partner, 2, rules={**BY_TYPE, "inventory_api": "by_resource_type"})
+    assert [(r.endpoint, r.round) for r in partner.asked] == [(NEW_API, 0), (NEW_API, SECOND)]
+    assert kinds(partner, run) == {("newly_restricted", True): 30}
+
+
+def gone_by_then(request: Request) -> Reply | None:
+    """Let checkInventory go before the second questions."""
+    is_gone = request.round >= SECOND and request.endpoint == "check_inventory"
+    return Reply(status=410, sent_at=FIRST) if is_gone else None
+
+
+async def test_an_api_that_goes_between_is_asked_elsewhere_again(tmp_path: Path) -> None:
+    """Four questions, and none of them twice: the bench sees to that."""
+    partner = await known(tmp_path, many(A, 30, OPEN))
+    turned(partner, SHUT)
+    partner.faulty = gone_by_then
+    run = await night(partner, 2, rules=BY_TYPE)
+    old = "check_inventory"
+    assert [(r.endpoint, r.round) for r in partner.asked] == [
+        (old, 0),
+        (old, SECOND),
+        (old, SECOND + 1),
+        (NEW_API, SECOND),
+    ]
+    assert kinds(partner, run) == {("newly_restricted", True): 30}
+
+
+async def test_what_has_no_resource_type_there_is_not_believed(tmp_path: Path) -> None:
+    partner = await known(tmp_path, many(A, 30, OPEN))
+    turned(partner, SHUT)
+    partner.faulty = gone_by_then
+    run = await night(partner, 2)
+    assert kinds(partner, run) == {}
+    [check] = partner.store.sql(
+        "SELECT outcome, reason, sku_id FROM current_check_outcome WHERE kind = 'inventory'"
+    ).to_pylist()
+    assert tuple(check.values()) == ("skipped", "resource_type_unknown", "")
 
 
 # Beside it ----------------------------------------------------------------------------------
