@@ -32,6 +32,7 @@ from auditor.fetch import Fetch
 from auditor.guard import Doubted, Guard
 from auditor.model import Gone, Question, Reply, Request, Settled, Unasked
 from auditor.publish import Published
+from auditor.quarantine import Quarantine
 
 A, B = "c-a", "c-b"
 pytestmark = pytest.mark.asyncio
@@ -641,6 +642,24 @@ async def test_other_checks_that_failed_stay_failed(tmp_path: Path) -> None:
     ).to_pylist()
     assert [tuple(row.values()) for row in checks] == [(A, "unstable"), (B, "http_503")]
     assert published(run).checks.failed == 2
+
+
+async def test_what_of_a_second_reply_cannot_be_used_is_recorded_though_it_is_believed(
+    tmp_path: Path,
+) -> None:
+    """P24."""
+    partner = await known(tmp_path, many(A, 30))
+    turned(partner, OPEN)
+    names = [("DZH1", key.sku) for key in partner.keys(A)] + [("DZH9", "0001")]
+    said = [{"productId": p, "skuId": s, "isRestricted": False} for p, s in names]
+    body = json.dumps(said).encode()
+    partner.faulty = lambda request: body if request.round == SECOND else None
+    run = await night(partner, 2)
+    assert kinds(partner, run) == {("restriction_lifted", True): 30}
+    quarantine = Quarantine()
+    quarantine.settle([*run.checking.settled, *run.checking.again], run.body)
+    [second] = [request for request in partner.asked if request.round == SECOND]
+    assert quarantine.keys == {second.key()}
 
 
 # The conservation law -----------------------------------------------------------------------

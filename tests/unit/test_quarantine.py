@@ -157,6 +157,13 @@ def test_records_that_are_damaged_are_told(tmp_path: Path) -> None:
         rows(tmp_path)
 
 
+def test_records_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+    """P30."""
+    path_of(tmp_path, TENANT).mkdir()
+    with pytest.raises(InputMissing, match="cannot be read"):
+        rows(tmp_path)
+
+
 def test_a_folder_that_takes_no_records_is_told(tmp_path: Path) -> None:
     """P30."""
     path_of(tmp_path, TENANT).mkdir()

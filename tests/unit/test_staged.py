@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 import scope_bench as bench
 from test_fetch import AT
 
 from auditor.facts import Found
+from auditor.model import Check, CheckKind, Outcome, Question, Settled
 from auditor.plan import Plan
 from auditor.scope.known import Known
 from auditor.staged import SUSPECTS, Staged
@@ -14,7 +16,7 @@ from auditor.staged import SUSPECTS, Staged
 FOUND = Found(
     known=Known(partner_tenant_id=bench.P),
     customers=(),
-    catalogs=(),
+    catalogs=(bench.catalog(bench.sku(region="westeurope")),),
     covers_catalog=True,
     covers_all_countries=True,
     started_at=AT,
@@ -41,3 +43,27 @@ def test_nothing_is_left_of_it(tmp_path: Path) -> None:
     with staged(tmp_path) as answers:
         answers.stage([], lambda _: b"")
     assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize(("sent", "region"), [("westus", "westus"), ("", "westeurope")])
+def test_an_answer_is_about_the_region_sent_or_else_the_catalogs(
+    tmp_path: Path, sent: str, region: str
+) -> None:
+    check = Check(
+        kind=CheckKind.INVENTORY,
+        partner_tenant_id=bench.P,
+        customer_id=bench.ACME,
+        country="DE",
+        arm_region=sent,
+        reservation_scope="AzurePlan",
+        product_id="DZH1",
+        sku_id="0001",
+    )
+    answered = Settled(
+        question=Question(checks=(check,)), outcome=Outcome.ANSWERED, key=b"k", sent_at=AT
+    )
+    with staged(tmp_path) as answers:
+        answers.stage([answered], lambda _: b"[]")
+        tables = [answers.answers(bucket)["inventory"] for bucket in range(2)]
+        assert answers.inventory_keys() == 1
+    assert pa.concat_tables(tables).column("region").to_pylist() == [region]
