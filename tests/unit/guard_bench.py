@@ -38,7 +38,7 @@ WITHHELD: State = ("not_purchasable", "", "")
 
 
 class Key(NamedTuple):
-    """A SKU asked about for a customer, or a licence's term (`cycle`)."""
+    """A SKU asked about for a customer, or a licence's term (`cycle`, or `duration/cycle`)."""
 
     customer: str
     product: str
@@ -69,6 +69,11 @@ class Partner:
         self.truth = dict(truth)
         self.customers = sorted({key.customer for key in truth} - {""})
         self.now = FIRST
+        self.countries: tuple[str, ...] = ("DE",)
+        self.subscriptions: tuple[str, ...] = ("a",)
+        """Azure subscriptions of each customer, by the beginning of their ids."""
+        self.catalog: dict[str, str] = {}
+        """What each SKU says of itself."""
         self.faulty: Faulty = honest
         self.asked: list[Request] = []
         self.store = FolderStore.open(str(folder / "lake"), create=True, buckets=2)
@@ -140,12 +145,13 @@ def item(key: Key, state: State) -> dict[str, object] | None:
     if verdict == "not_in_catalog":
         return None
     if key.cycle:
+        duration, _, cycle = key.cycle.rpartition("/")
         return {
             "id": f"{key.sku}{key.cycle}",
             "segment": "commercial",
             "isPurchasable": verdict == "purchasable",
             "isRenewable": True,
-            "terms": [{"id": "t", "duration": "P1Y", "billingCycle": key.cycle}],
+            "terms": [{"id": "t", "duration": duration or "P1Y", "billingCycle": cycle}],
         }
     properties = {"type": "Location", "values": values}
     restrictions = [{"reasonCode": code, "properties": properties}] if code else []
@@ -190,7 +196,14 @@ class Run:
         self._at_start = recall.published(partner.store, P)
         known = recall.recall(partner.store, P, self._at_start)
         skus = sorted({(k.product, k.sku) for k in partner.truth if not k.cycle})
-        catalog = bench.catalog(*(bench.sku(s, p) for p, s in skus), **found)  # type: ignore[arg-type] # a test names what it needs
+        catalogs = tuple(
+            bench.catalog(
+                *(bench.sku(s, p, country=country, **partner.catalog) for p, s in skus),
+                country=country,
+                **found,  # type: ignore[arg-type] # a test names what it needs
+            )
+            for country in partner.countries
+        )
         listed = only or partner.customers
         gone = () if only else sorted(known.customers.keys() - set(listed))
         self.found = Found(
@@ -199,12 +212,12 @@ class Run:
                 *(self._customer(name) for name in listed),
                 *(CustomerFound(customer=known.customers[name], left=True) for name in gone),
             ),
-            catalogs=(catalog,),
+            catalogs=catalogs,
             covers_catalog=self.is_full,
             covers_all_countries=True,
             started_at=began,
         )
-        plan = Plan(bench.rules(**(rules or {})), [catalog], customers=self.found.customers)
+        plan = Plan(bench.rules(**(rules or {})), catalogs, customers=self.found.customers)
         self._fetch = fetch(self._send, plan, self._tell, lifecycle=False, at_once=4)
         folder = partner.folder / f"{self.snapshot_id}.staged"
         staged = Staged(folder, self.found, plan, buckets=partner.store.buckets)
@@ -221,7 +234,10 @@ class Run:
             for p, s in products
         ]
         return bench.found(
-            bench.azure(f"a-{name}", customer_id=name), holds=holds, customer_id=name
+            *(bench.azure(f"{a}-{name}", customer_id=name) for a in self.partner.subscriptions),
+            holds=holds,
+            customer_id=name,
+            countries=self.partner.countries,
         )
 
     def _tell(self, *_: object, **__: object) -> None:

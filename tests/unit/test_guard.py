@@ -1,5 +1,6 @@
 """The mass-change guard: what is asked once more, what is believed of it, what waits (P6)."""
 
+import itertools
 import json
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from datetime import timedelta
@@ -19,6 +20,7 @@ from guard_bench import (
     Partner,
     Run,
     State,
+    item,
     many,
     night,
     rounds,
@@ -370,6 +372,43 @@ async def test_an_empty_body_lifts_nothing_in_one_night(tmp_path: Path, body: by
     assert pending_of(partner) == {""}
 
 
+async def test_each_part_of_a_key_tells_it_from_others(tmp_path: Path) -> None:
+    """Of 144 keys told twice, those of one product in one context are told differently."""
+    customers = ("c-a", "c-b", "c-c")
+    truth: dict[Key, State] = {}
+    for customer, product in itertools.product(customers, ("DZH1", "DZH2")):
+        truth |= many(customer, 3, OPEN, product)
+    partner = Partner(tmp_path, truth)
+    partner.countries, partner.subscriptions = ("DE", "FR"), ("a", "b")
+    partner.catalog = {"variables": f"{bench.BOTH};ArmRegionName", "region": ""}
+    rules = {"arm_regions": ("northeurope", "westeurope")}
+    await night(partner, 1, rules=rules)
+    turned(partner, SHUT, customer="")
+
+    def faulty(request: Request) -> bytes | None:
+        text = f"{request.params}{request.body.decode()}"
+        there = ("'FR'", '"b-c-b"', '"westeurope"')
+        if request.round != SECOND or not all(part in text for part in there):
+            return None
+        said = [item(key, SHUT) for key in partner.keys("c-b") if key.product == "DZH2"]
+        return json.dumps(said).encode()
+
+    partner.faulty = faulty
+    run = await night(partner, 2, rules=rules)
+    assert kinds(partner, run) == {("newly_restricted", True): 141}
+    failed = partner.store.sql(
+        "SELECT customer_id, country, azure_subscription_id, arm_region, product_id, sku_id, reason"
+        " FROM current_check_outcome WHERE outcome = 'failed'"
+    ).to_pylist()
+    where = ("c-b", "FR", "b-c-b", "westeurope", "DZH1")
+    assert {tuple(check.values()) for check in failed} == {
+        (*where, key.sku, "unstable") for key in many("c-b", 3)
+    }
+    assert partner.store.sql(
+        "SELECT pending_verdict AS v, count(*) AS n FROM current_inventory GROUP BY ALL ORDER BY v"
+    ).to_pylist() == [{"v": "", "n": 3}, {"v": "restricted", "n": 141}]
+
+
 # Availability -------------------------------------------------------------------------------
 
 
@@ -429,6 +468,38 @@ async def test_one_term_told_differently_fails_its_whole_check(tmp_path: Path) -
         "SELECT sku_id, reason FROM current_check_outcome WHERE outcome = 'failed'"
     ).to_pylist()
     assert tuple(check.values()) == ("0000", "unstable")
+
+
+async def test_each_part_of_a_terms_key_tells_it_from_others(tmp_path: Path) -> None:
+    """Of two customers 27 terms of 32 turn; of one of them, a check is told differently."""
+    names = itertools.product(("CFQ7", "CFQ8"), ("0001", "0002", "0003", "0004"))
+    cycles = ("P1Y/monthly", "P1Y/annual", "P3Y/monthly", "P3Y/annual")
+    truth = {
+        Key(customer, product, sku, cycle): OFFERED
+        for product, sku in names
+        for cycle in cycles
+        for customer in ("c-a", "c-b", "c-c")
+    }
+    partner = await known(tmp_path, truth)
+    for key in partner.keys("c-a") + partner.keys("c-b"):
+        stays = key[1::2] == ("CFQ8", "P3Y/annual") or key[1:] == ("CFQ7", "0001", "P1Y/monthly")
+        partner.truth[key] = OFFERED if stays else WITHHELD
+
+    def faulty(request: Request) -> None:
+        if request.round == SECOND and request.customer_id == "c-b":
+            partner.truth[Key("c-b", "CFQ8", "0003", "P3Y/monthly")] = OFFERED
+
+    partner.faulty = faulty
+    run = await night(partner, 2)
+    assert sorted((d.customer_id, d.flips, d.keys) for d in run.guard.doubted) == [
+        ("c-a", 27, 32),
+        ("c-b", 27, 32),
+    ]
+    assert kinds(partner, run) == {("no_longer_purchasable", True): 2 * 27 - 3}
+    failed = partner.store.sql(
+        "SELECT customer_id, product_id, sku_id FROM current_check_outcome WHERE outcome = 'failed'"
+    ).to_pylist()
+    assert [tuple(check.values()) for check in failed] == [("c-b", "CFQ8", "0003")]
 
 
 # Runs that cross ----------------------------------------------------------------------------
@@ -545,6 +616,22 @@ async def test_a_country_is_a_cell_of_its_own(tmp_path: Path) -> None:
     assert (doubt.subject, doubt.customer_id, doubt.country) == ("availability", "", "DE")
     run = await night(partner, 3, rules=SHOWN)
     assert kinds(partner, run) == {("no_longer_purchasable", False): 30}
+
+
+async def test_what_turns_in_one_country_turns_in_no_other(tmp_path: Path) -> None:
+    partner = Partner(tmp_path, shown(30) | many(A, 30))
+    partner.countries = ("DE", "FR")
+    await night(partner, 1, rules=SHOWN)
+
+    def faulty(request: Request) -> None:
+        state = WITHHELD if ("country", "DE") in request.params else OFFERED
+        partner.truth.update(shown(30, state))
+
+    partner.faulty = faulty
+    run = await night(partner, 2, rules=SHOWN)
+    [doubt] = run.guard.doubted
+    assert (doubt.country, doubt.flips, doubt.keys) == ("DE", 30, 30)
+    assert kinds(partner, run) == {("no_longer_purchasable", True): 30}
 
 
 @pytest.mark.parametrize("place", [0, 1])
