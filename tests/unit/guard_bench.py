@@ -25,6 +25,8 @@ from auditor.staged import Staged
 from auditor.store.parquet import FolderStore
 
 SECOND = ROUND
+A, B = "c-a", "c-b"
+"""Customers."""
 FIRST = datetime(2026, 11, 1, 2, 0, tzinfo=UTC)
 LICENCE = "CFQ7"
 
@@ -329,3 +331,42 @@ def many(customer: str, count: int, state: State = SHUT, product: str = "DZH1") 
 def terms(customer: str, count: int, state: State = OFFERED) -> dict[Key, State]:
     """Return that many terms of a customer's licences, five of each SKU."""
     return {Key(customer, LICENCE, f"{n // 5:04}", f"cycle{n % 5}"): state for n in range(count)}
+
+
+def turned(partner: Partner, state: State, count: int | None = None, customer: str = A) -> None:
+    """Let that many keys of a customer have another state from now on."""
+    for key in partner.keys(customer)[:count]:
+        partner.truth[key] = state
+
+
+def published(run: Run) -> Published:
+    """Return what a run has published."""
+    assert run.published is not None
+    return run.published
+
+
+def kinds(partner: Partner, run: Run) -> dict[tuple[str, bool], int]:
+    """Count what a run published by kind and whether it is suspect."""
+    found: dict[tuple[str, bool], int] = {}
+    for row in partner.changes():
+        if row["snapshot_id"] == run.snapshot_id:
+            name = (row["kind"], row["suspect"])
+            found[name] = found.get(name, 0) + 1
+    return found
+
+
+def pending_of(partner: Partner) -> set[str]:
+    """Return the verdicts that wait, '' where none does."""
+    query = (
+        "SELECT pending_verdict AS p FROM current_inventory"
+        " UNION ALL SELECT pending_verdict FROM current_availability"
+    )
+    return set(partner.store.sql(query).column("p").to_pylist())
+
+
+async def known(folder: Path, truth: dict[Key, State]) -> Partner:
+    """Return a partner of whom one night is known."""
+    partner = Partner(folder, truth)
+    await night(partner, 1)
+    partner.asked.clear()
+    return partner
