@@ -13,6 +13,7 @@ from guard_bench import (
     OPEN,
     SECOND,
     SHUT,
+    WITHHELD,
     A,
     B,
     Key,
@@ -94,6 +95,37 @@ async def test_a_doubted_answer_older_than_what_is_known_by_then_is_dropped(tmp_
         nightly.publish()
         assert kinds(partner, nightly) == {}
         assert pending_of(partner) == {""}
+
+
+@pytest.mark.parametrize(
+    ("subject", "state", "later", "waits"),
+    [
+        (many(A, 30), OPEN, GONE, "not_in_catalog"),
+        (many(A, 30), OPEN, SHUT, ""),
+        (terms(A, 30), WITHHELD, GONE, "not_in_catalog"),
+        (terms(A, 30), WITHHELD, OFFERED, ""),
+    ],
+)
+async def test_an_answer_asked_for_before_what_is_known_or_waits_is_not_asked_for_again(
+    tmp_path: Path, subject: dict[Key, State], state: State, later: State, waits: str
+) -> None:
+    """P9: it cannot count any more, whatever a second answer would say."""
+    partner = await known(tmp_path, subject)
+    turned(partner, state)
+    partner.night(2)
+    nightly = Run(partner)
+    await nightly.ask()
+    turned(partner, later)
+    on_demand = Run(partner, [A])
+    await on_demand.ask()
+    await on_demand.check()
+    on_demand.publish()
+    partner.asked.clear()
+    await nightly.check()
+    assert partner.asked == []
+    nightly.publish()
+    assert kinds(partner, nightly) == {}
+    assert pending_of(partner) == {waits}
 
 
 # Many buckets -------------------------------------------------------------------------------
