@@ -189,7 +189,7 @@ class Guard:
                 for sku_id in sorted(skus):
                     yield why.to(check, sku_id)
             if left:
-                yield msgspec.structs.replace(each, question=_only(each, left), sent=_sent(each))
+                yield msgspec.structs.replace(each, question=_only(each, left))
 
     def _is_whole(self, check: Check, skus: Iterable[str]) -> bool:
         if check.kind is CheckKind.AVAILABILITY:

@@ -1,15 +1,15 @@
 """The mass-change guard: what is asked once more, and what is believed of it (P6)."""
 
-import itertools
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import scope_bench as bench
 from guard_bench import (
     FIRST,
     GONE,
+    OFFERED,
     OPEN,
     SECOND,
     SHUT,
@@ -19,7 +19,6 @@ from guard_bench import (
     Key,
     Partner,
     State,
-    item,
     kinds,
     known,
     many,
@@ -34,7 +33,7 @@ from guard_bench import (
 )
 
 from auditor.guard import Doubted
-from auditor.model import Gone, Reply, Request
+from auditor.model import Gone, Reply, Request, bucket_of
 
 pytestmark = pytest.mark.asyncio
 
@@ -78,6 +77,7 @@ async def test_other_reasons_for_a_restriction_are_no_flips(tmp_path: Path) -> N
     partner = await known(tmp_path, many(A, 30))
     turned(partner, ("restricted", "QuotaId", "westeurope"))
     run = await night(partner, 2)
+    assert set(rounds(partner)) == {0}
     assert kinds(partner, run) == {("restriction_changed", False): 30}
 
 
@@ -85,6 +85,7 @@ async def test_coming_back_into_the_catalog_is_no_flip(tmp_path: Path) -> None:
     partner = await known(tmp_path, many(A, 30, GONE))
     turned(partner, SHUT)
     run = await night(partner, 2)
+    assert set(rounds(partner)) == {0}
     assert kinds(partner, run) == {("entered_catalog", False): 30}
 
 
@@ -94,6 +95,39 @@ async def test_each_customer_is_counted_by_itself(tmp_path: Path) -> None:
     turned(partner, SHUT, 15, B)
     run = await night(partner, 2)
     assert kinds(partner, run) == {("newly_restricted", False): 30}
+
+
+@pytest.mark.parametrize(
+    ("of", "state", "kind"),
+    [(many, SHUT, "newly_restricted"), (terms, WITHHELD, "no_longer_purchasable")],
+)
+async def test_a_customer_beside_a_doubted_one_is_believed(
+    tmp_path: Path, of: Callable[..., dict[Key, State]], state: State, kind: str
+) -> None:
+    """They share a bucket, and what is doubted of one is its business alone."""
+    beside = "c-c"
+    assert bucket_of(B, 2) == bucket_of(beside, 2)
+    start = {SHUT: OPEN, WITHHELD: OFFERED}[state]
+    partner = await known(tmp_path, of(B, 30, start) | of(beside, 30, start))
+    turned(partner, state, customer=B)
+    turned(partner, state, 5, beside)
+    run = await night(partner, 2)
+    assert {r.customer_id for r in partner.asked if r.round == SECOND} == {B}
+    assert kinds(partner, run) == {(kind, True): 30, (kind, False): 5}
+
+
+async def test_a_country_beside_a_doubted_one_is_believed(tmp_path: Path) -> None:
+    partner = Partner(tmp_path, many(A, 30, OPEN))
+    partner.countries = ("DE", "FR")
+    await night(partner, 1)
+
+    def faulty(request: Request) -> None:
+        turned(partner, OPEN)
+        turned(partner, SHUT, 30 if ("country", "DE") in request.params else 5)
+
+    partner.faulty = faulty
+    run = await night(partner, 2)
+    assert kinds(partner, run) == {("newly_restricted", True): 30, ("newly_restricted", False): 5}
 
 
 async def test_inventory_and_availability_are_counted_apart(tmp_path: Path) -> None:
@@ -206,14 +240,19 @@ async def test_a_third_answer_is_doubted_like_any_other(tmp_path: Path) -> None:
     assert pending_of(partner) == {"restricted"}
 
 
-async def test_the_same_verdict_for_another_reason_is_another_answer(tmp_path: Path) -> None:
+@pytest.mark.parametrize("said", [("QuotaId", "westeurope"), (SHUT[1], "NorthEurope")])
+async def test_the_same_verdict_for_another_reason_is_another_answer(
+    tmp_path: Path, said: tuple[str, str]
+) -> None:
     partner = await known(tmp_path, many(A, 30, OPEN))
     turned(partner, SHUT)
     await night(partner, 2)
-    turned(partner, ("restricted", "QuotaId", "westeurope"))
+    partner.asked.clear()
+    turned(partner, ("restricted", *said))
     run = await night(partner, 3)
+    assert SECOND in rounds(partner)
     assert kinds(partner, run) == {("newly_restricted", True): 30}
-    turned(partner, ("restricted", "quotaid", "WestEurope"))
+    turned(partner, ("restricted", said[0].lower(), said[1].upper()))
     last = await night(partner, 4)
     assert kinds(partner, last) == {("newly_restricted", False): 30}
 
@@ -332,40 +371,3 @@ async def test_an_empty_body_lifts_nothing_in_one_night(tmp_path: Path, body: by
     run = await night(partner, 3)
     assert kinds(partner, run) == {}
     assert pending_of(partner) == {""}
-
-
-async def test_each_part_of_a_key_tells_it_from_others(tmp_path: Path) -> None:
-    """Of 144 keys told twice, those of one product in one context are told differently."""
-    customers = ("c-a", "c-b", "c-c")
-    truth: dict[Key, State] = {}
-    for customer, product in itertools.product(customers, ("DZH1", "DZH2")):
-        truth |= many(customer, 3, OPEN, product)
-    partner = Partner(tmp_path, truth)
-    partner.countries, partner.subscriptions = ("DE", "FR"), ("a", "b")
-    partner.catalog = {"variables": f"{bench.BOTH};ArmRegionName", "region": ""}
-    rules = {"arm_regions": ("northeurope", "westeurope")}
-    await night(partner, 1, rules=rules)
-    turned(partner, SHUT, customer="")
-
-    def faulty(request: Request) -> bytes | None:
-        text = f"{request.params}{request.body.decode()}"
-        there = ("'FR'", '"b-c-b"', '"westeurope"')
-        if request.round != SECOND or not all(part in text for part in there):
-            return None
-        said = [item(key, SHUT) for key in partner.keys("c-b") if key.product == "DZH2"]
-        return json.dumps(said).encode()
-
-    partner.faulty = faulty
-    run = await night(partner, 2, rules=rules)
-    assert kinds(partner, run) == {("newly_restricted", True): 141}
-    failed = partner.store.sql(
-        "SELECT customer_id, country, azure_subscription_id, arm_region, product_id, sku_id, reason"
-        " FROM current_check_outcome WHERE outcome = 'failed'"
-    ).to_pylist()
-    where = ("c-b", "FR", "b-c-b", "westeurope", "DZH1")
-    assert {tuple(check.values()) for check in failed} == {
-        (*where, key.sku, "unstable") for key in many("c-b", 3)
-    }
-    assert partner.store.sql(
-        "SELECT pending_verdict AS v, count(*) AS n FROM current_inventory GROUP BY ALL ORDER BY v"
-    ).to_pylist() == [{"v": "", "n": 3}, {"v": "restricted", "n": 141}]

@@ -18,6 +18,7 @@ from guard_bench import (
     many,
     night,
     pending_of,
+    published,
     rounds,
     state_of,
     terms,
@@ -70,6 +71,19 @@ async def test_a_404_that_is_told_twice_is_suspect(tmp_path: Path) -> None:
     partner.faulty = lambda request: None if "inventory" in request.endpoint else gone
     run = await night(partner, 2)
     assert kinds(partner, run) == {("left_catalog", True): 30}
+
+
+@pytest.mark.parametrize("state", [GONE, WITHHELD])
+async def test_a_second_question_that_fails_confirms_no_term(tmp_path: Path, state: State) -> None:
+    """That a term is not named is an answer only where there is one."""
+    partner = await known(tmp_path, terms(A, 30))
+    turned(partner, state)
+    failed = Reply(status=503, sent_at=partner.now)
+    partner.faulty = lambda request: failed if request.round == SECOND else None
+    run = await night(partner, 2)
+    assert kinds(partner, run) == {}
+    assert pending_of(partner) == {""}
+    assert published(run).checks.failed == 6
 
 
 async def test_one_term_told_differently_fails_its_whole_check(tmp_path: Path) -> None:
@@ -168,27 +182,38 @@ async def test_what_turns_in_one_country_turns_in_no_other(tmp_path: Path) -> No
     assert kinds(partner, run) == {("no_longer_purchasable", True): 30}
 
 
-@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("segments", [("commercial", "nonprofit"), ("nonprofit", "commercial")])
 async def test_of_two_segments_of_a_check_one_that_fails_fails_it(
-    tmp_path: Path, place: int
+    tmp_path: Path, segments: tuple[str, ...]
 ) -> None:
+    """Whichever comes first; the one without terms has nothing to say of them."""
     partner = await by_country(tmp_path)
 
     def faulty(request: Request) -> Reply | None:
-        again = [r.path for r in partner.asked if r.round == SECOND and r.path == request.path]
-        if request.round == SECOND and len(again) == place + 1 and "/0007/" in request.path:
+        is_there = "/0007/" in request.path and "nonprofit" not in str(request.params).lower()
+        if request.round == SECOND and is_there:
             return Reply(status=503, sent_at=partner.now)
         return None
 
     partner.faulty = faulty
-    run = await night(partner, 2, rules=SHOWN)
-    counts = kinds(partner, run)
+    run = await night(partner, 2, rules={**SHOWN, "segments": segments})
+    assert kinds(partner, run) == {("no_longer_purchasable", True): 29}
     outcomes = partner.store.sql(
-        "SELECT sku_id, outcome FROM current_check_outcome"
+        "SELECT DISTINCT sku_id, outcome, reason FROM current_check_outcome"
         " WHERE customer_id = '' AND outcome <> 'answered'"
     ).to_pylist()
-    if counts == {("no_longer_purchasable", True): 30}:  # it was the segment without the term
-        assert outcomes == []
-    else:
-        assert counts == {("no_longer_purchasable", True): 29}
-        assert [tuple(row.values()) for row in outcomes] == [("0007", "failed")]
+    assert [tuple(row.values()) for row in outcomes] == [("0007", "failed", "http_503")]
+
+
+async def test_a_segment_that_failed_at_once_is_not_asked_again(tmp_path: Path) -> None:
+    partner = await by_country(tmp_path)
+
+    def faulty(request: Request) -> Reply | None:
+        is_other = "nonprofit" in str(request.params).lower()
+        return Reply(status=503, sent_at=partner.now) if is_other else None
+
+    partner.faulty = faulty
+    await night(partner, 2, rules=SHOWN)
+    again = [str(r.params).lower() for r in partner.asked if r.round == SECOND]
+    assert len(again) == 30
+    assert not [params for params in again if "nonprofit" in params]

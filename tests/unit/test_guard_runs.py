@@ -1,5 +1,6 @@
 """The mass-change guard in runs that cross, move to another API, or do not add up (P6)."""
 
+import itertools
 import json
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -17,8 +18,10 @@ from guard_bench import (
     A,
     B,
     Key,
+    Partner,
     Run,
     State,
+    item,
     kinds,
     known,
     many,
@@ -128,7 +131,44 @@ async def test_an_answer_asked_for_before_what_is_known_or_waits_is_not_asked_fo
     assert pending_of(partner) == {waits}
 
 
-# Many buckets -------------------------------------------------------------------------------
+# Many keys and buckets ----------------------------------------------------------------------
+
+
+async def test_each_part_of_a_key_tells_it_from_others(tmp_path: Path) -> None:
+    """Of 144 keys told twice, those of one product in one context are told differently."""
+    customers = ("c-a", "c-b", "c-c")
+    truth: dict[Key, State] = {}
+    for customer, product in itertools.product(customers, ("DZH1", "DZH2")):
+        truth |= many(customer, 3, OPEN, product)
+    partner = Partner(tmp_path, truth)
+    partner.countries, partner.subscriptions = ("DE", "FR"), ("a", "b")
+    partner.catalog = {"variables": f"{bench.BOTH};ArmRegionName", "region": ""}
+    rules = {"arm_regions": ("northeurope", "westeurope")}
+    await night(partner, 1, rules=rules)
+    turned(partner, SHUT, customer="")
+
+    def faulty(request: Request) -> bytes | None:
+        text = f"{request.params}{request.body.decode()}"
+        there = ("'FR'", '"b-c-b"', '"westeurope"')
+        if request.round != SECOND or not all(part in text for part in there):
+            return None
+        said = [item(key, SHUT) for key in partner.keys("c-b") if key.product == "DZH2"]
+        return json.dumps(said).encode()
+
+    partner.faulty = faulty
+    run = await night(partner, 2, rules=rules)
+    assert kinds(partner, run) == {("newly_restricted", True): 141}
+    failed = partner.store.sql(
+        "SELECT customer_id, country, azure_subscription_id, arm_region, product_id, sku_id, reason"
+        " FROM current_check_outcome WHERE outcome = 'failed'"
+    ).to_pylist()
+    where = ("c-b", "FR", "b-c-b", "westeurope", "DZH1")
+    assert {tuple(check.values()) for check in failed} == {
+        (*where, key.sku, "unstable") for key in many("c-b", 3)
+    }
+    assert partner.store.sql(
+        "SELECT pending_verdict AS v, count(*) AS n FROM current_inventory GROUP BY ALL ORDER BY v"
+    ).to_pylist() == [{"v": "", "n": 3}, {"v": "restricted", "n": 141}]
 
 
 async def test_buckets_that_are_too_much_together_are_looked_at_in_turn(tmp_path: Path) -> None:
