@@ -4,7 +4,7 @@ Both times the keys asked about are held against what became of them: see `audit
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 
 import msgspec
@@ -12,9 +12,11 @@ import msgspec
 from auditor.conservation import Ledger
 from auditor.fetch import Fetch
 from auditor.guard import Guard
-from auditor.model import Outcome, Question, Settled, Unasked
+from auditor.model import CustomerFound, Outcome, Question, Settled, Unasked
 from auditor.progress import Progress
 from auditor.staged import Body, Staged
+
+Latecomers = Callable[[], Awaitable[Sequence[CustomerFound]]]
 
 
 class Checking:
@@ -30,12 +32,14 @@ class Checking:
         self.again: list[Settled] = []
         """What the second answers were, whatever was believed of them."""
 
-    async def ask(self) -> None:
-        """Ask everything that is planned."""
-        questions = list(self._fetch.plan.questions())
-        while questions:
-            self.settled += await self._ask(questions, self._ledger, "checking")
-            questions = self._fetch.once_more()
+    async def ask(self, latecomers: Latecomers) -> None:
+        """Ask everything that is planned, and what there is to ask about who came late."""
+        self.settled += await self._ask(list(self._fetch.plan.questions()), self._ledger)
+        if late := await latecomers():
+            self.settled += await self._ask(self._fetch.joined_by(late), self._ledger)
+        self._ledger.wait(self._fetch.waiting, self._fetch.plan.skus_of)
+        if again := self._fetch.once_more():
+            self.settled += await self._ask(again, self._ledger)
 
     async def doubt(self, guard: Guard, staged: Staged, body: Body) -> None:
         """Stage what was answered; ask once more where so much turned that it may be a fault.
@@ -64,7 +68,7 @@ class Checking:
         await asyncio.to_thread(ledger.close, settled, staged.keys, self._fetch.plan.skus_of)
 
     async def _ask(
-        self, questions: Sequence[Question | Unasked], ledger: Ledger, phase: str
+        self, questions: Sequence[Question | Unasked], ledger: Ledger, phase: str = "checking"
     ) -> list[Settled]:
         settled: list[Settled] = []
         ledger.ask(questions, self._fetch.plan.skus_of)
@@ -73,7 +77,6 @@ class Checking:
             async for parts in results:
                 settled.extend(parts)
                 self._follow(parts)
-        ledger.wait(self._fetch.waiting, self._fetch.plan.skus_of)
         return settled
 
     def _follow(self, parts: tuple[Settled, ...]) -> None:

@@ -1,7 +1,7 @@
 """Ask the questions of wave 2, many at once; what became of each is a value."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 
 import msgspec
@@ -13,6 +13,7 @@ from auditor.learning import Learning
 from auditor.model import (
     Check,
     CheckKind,
+    CustomerFound,
     Outcome,
     Question,
     Reason,
@@ -70,6 +71,11 @@ class Fetch:
         async with aclosing(fan_out(questions, self._settle, at_once=self._at_once)) as results:
             async for settled in results:
                 yield settled
+
+    def joined_by(self, customers: Sequence[CustomerFound]) -> list[Question | Unasked]:
+        """Return what there is to ask about customers that were found late."""
+        self.plan = self.plan.joined_by(customers)
+        return list(self.plan.questions_of(customers))
 
     @property
     def waiting(self) -> tuple[Check, ...]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from auditor.discovery import Discovered
 from auditor.model import CheckKind, Question
-from auditor.partner_run import Discovered
 from auditor.settings import Partner
 from auditor.targets import resource_type
 

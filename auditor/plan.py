@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 
 import msgspec
 
@@ -92,6 +93,12 @@ class Plan:
             else:
                 yield msgspec.structs.replace(question, checks=tuple(checks), resource_type=type_)
 
+    def joined_by(self, customers: Sequence[CustomerFound]) -> "Plan":
+        """Return the plan for these customers too."""
+        plan = copy(self)
+        plan.customers = (*self.customers, *customers)
+        return plan
+
     def learned(self, variables: Mapping[Product, Collection[str]]) -> "Plan":
         """Return the plan for a catalog that names these inventory variables too."""
         catalogs = []
@@ -113,7 +120,11 @@ class Plan:
         """Yield every call of wave 2 and every check that is not asked, customer by customer."""
         if self.rules.by_country:
             yield from self._by_country()
-        for found in self.customers:
+        yield from self.questions_of(self.customers)
+
+    def questions_of(self, customers: Iterable[CustomerFound]) -> Iterator[Question | Unasked]:
+        """Yield what of that is about some customers."""
+        for found in customers:
             if not found.left:
                 yield from self._customer(found)
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from auditor.coverage import Counts
+from auditor.discovery import Discovery, Send
 from auditor.errors import (
     AuditorError,
     Bug,
@@ -31,8 +32,9 @@ from auditor.partner_center.pacing import Pacer
 from auditor.partner_center.rates import Limits
 from auditor.partner_center.retry import RetryBudget
 from auditor.partner_center.transport import Transport
-from auditor.partner_run import PartnerRun, Send
+from auditor.partner_run import PartnerRun
 from auditor.progress import Progress, Silent
+from auditor.quarantine import Quarantine
 from auditor.run_state import Header, Runs
 from auditor.secret import Secret
 from auditor.settings import Narrow, Partner, Settings, partners_for
@@ -219,9 +221,9 @@ class _Run:
     def _check_customers(self) -> None:
         """Refuse a `--customer` that no partner knows."""
         if self._runs:
-            unknown = frozenset.intersection(*(run.unknown for run in self._runs))
+            unknown = frozenset.intersection(*(run.discovery.unknown for run in self._runs))
             if unknown:
-                raise self._runs[0].unknown_customers(unknown)
+                raise self._runs[0].discovery.unknown_customers(unknown)
 
     def _exit(self, reports: list[SnapshotReport], errors: list[AuditorError]) -> int:
         if errors or any(report.status != "complete" for report in reports):
@@ -337,10 +339,9 @@ class _Run:
                 snapshots={partner.tenant_id: ""},
             )
             job = self._job(partner, header, Path())
-            async with self._sending(job) as send:
-                discovered = await PartnerRun(job, store, Silent(), now=self._world.now).discover(
-                    send
-                )
+            discovery = Discovery(job, store, Silent(), Quarantine().refuse)
+            async with self._sending(job) as send, discovery:
+                discovered = await discovery.whole(send)
             forecasts.append(forecast(partner, discovered))
         return Forecast.of(forecasts)
 

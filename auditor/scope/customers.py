@@ -55,6 +55,9 @@ class CustomerList(msgspec.Struct, frozen=True, kw_only=True):
     unreached: tuple[str, ...] = ()
     """Known customers that a listing which broke off may have named: failed."""
 
+    def __len__(self) -> int:
+        return len(self.listed) + len(self.unconfirmed) + len(self.unreached)
+
 
 async def list_customers(api: PartnerCenter, known: Known, rules: CustomerRules) -> CustomerList:
     """Return whom to look at.
@@ -107,15 +110,14 @@ class CustomerDiscovery:
         self.refusal: PartnerCenterError | None = None
         """Why a customer asked for by id could not be read, the last time that happened."""
 
-    async def find(self, customers: CustomerList) -> AsyncGenerator[CustomerFound]:
-        """Yield what is found of each customer in scope; those of other countries are left out."""
+    async def find(self, customers: CustomerList) -> AsyncGenerator[CustomerFound | None]:
+        """Yield what is found of each customer, None for those of other countries."""
         for customer_id in customers.unreached:
             yield self._failed(self._stub(customer_id), Reason.LISTING_FAILED)
         todo: list[wire.Customer | str] = [*customers.listed, *customers.unconfirmed]
         async with aclosing(fan_out(todo, self._find, at_once=self._at_once)) as results:
             async for found in results:
-                if found is not None:
-                    yield found
+                yield found
 
     async def _find(self, entry: wire.Customer | str) -> CustomerFound | None:
         """Look at one customer: as listed, or, by its id, to see whether it is still there."""

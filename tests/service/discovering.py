@@ -75,6 +75,8 @@ class Discovery:
         found = {}
         async with aclosing(discovery.find(listed)) as customers:
             async for each in customers:
+                if each is None:
+                    continue
                 assert each.customer.customer_id not in found
                 found[each.customer.customer_id] = each
         return found

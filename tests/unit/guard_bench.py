@@ -256,7 +256,7 @@ class Run:
 
     async def ask(self) -> None:
         """Ask what is planned."""
-        await self.checking.ask()
+        await self.checking.ask(_nobody)
 
     async def check(self) -> None:
         """Let the guard look at the answers, and ask once more what it doubts."""
@@ -370,3 +370,8 @@ async def known(folder: Path, truth: dict[Key, State]) -> Partner:
     await night(partner, 1)
     partner.asked.clear()
     return partner
+
+
+async def _nobody() -> tuple[CustomerFound, ...]:
+    """Return whom wave 1 found late."""
+    return ()

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import scope_bench as bench
 from scope_bench import BOTH, P, azure, catalog, found, licence, plan, sku
 
+from auditor.discovery import Discovered
 from auditor.facts import Found
 from auditor.forecast import Forecast, Line, forecast
 from auditor.model import CatalogFound, CustomerFound
-from auditor.partner_run import Discovered
 from auditor.plan import Plan
 from auditor.scope.known import Known
 from auditor.settings import Limits, Partner

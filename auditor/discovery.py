@@ -1,0 +1,252 @@
+"""Wave 1 of one partner: whom and what there is to ask about, and the plan of what to ask.
+
+Wave 2 need not wait for the last few customers: one that hangs would hold up all others.
+"""
+
+import asyncio
+import difflib
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from auditor import recall
+from auditor.coverage import Previous
+from auditor.errors import ScopeError
+from auditor.facts import Found
+from auditor.job import Job
+from auditor.model import CatalogFound, Cell, CustomerFound, Question, Reply, Request
+from auditor.partner_center.client import PartnerCenter, Refuse
+from auditor.plan import Plan
+from auditor.progress import Progress
+from auditor.scope.arrivals import Arrivals
+from auditor.scope.buyers import Buyers
+from auditor.scope.catalog import CatalogDiscovery
+from auditor.scope.customers import CustomerDiscovery, list_customers, match_customers
+from auditor.scope.known import Known
+from auditor.store.parquet import FolderStore
+
+Send = Callable[[Request], Awaitable[Reply]]
+FEW = 20
+"""One customer of so many may still be missing when wave 2 begins, and one of fewer."""
+_GUID_LENGTH = 36
+
+
+class Discovered(msgspec.Struct, frozen=True, kw_only=True):
+    """What wave 1 found, and what wave 2 is going to ask."""
+
+    found: Found
+    plan: Plan
+    at_start: dict[Cell, Previous]
+    calls: Counter[str]
+    """Calls of wave 1 by endpoint."""
+
+    def completed(self, plan: Plan) -> "Discovered":
+        """Return the same with the customers that joined the plan later."""
+        found = msgspec.structs.replace(self.found, customers=_sorted(plan.customers))
+        return msgspec.structs.replace(self, found=found, plan=plan)
+
+
+class Discovery:
+    """Finds out about one partner. On leaving its context, what is under way is given up."""
+
+    def __init__(
+        self, job: Job, store: FolderStore | None, progress: Progress, refuse: Refuse
+    ) -> None:
+        """Take the store, or None where nothing is known, and what hears of unusable replies."""
+        self._job = job
+        self._store = store
+        self._progress = progress
+        self._refuse = refuse
+        self._calls: Counter[str] = Counter()
+        self._under_way = AsyncExitStack()
+        self._arrivals: Arrivals | None = None
+        self.unknown: frozenset[str] = frozenset()
+        """The names of `--customer` that are nobody's here."""
+        self._nearest: tuple[str, ...] = ()
+
+    async def __aenter__(self) -> Self:
+        await self._under_way.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._under_way.__aexit__(kind, error, trace)
+
+    async def whole(self, send: Send) -> Discovered:
+        """Find everybody and everything; raises as `most` does."""
+        discovered = await self.most(send)
+        return discovered.completed(discovered.plan.joined_by(await self.rest()))
+
+    async def most(self, send: Send) -> Discovered:
+        """Find all catalogs, and all customers but the last few.
+
+        Raises:
+            PartnerCenterError: the partner is out: its credential is refused, or it is unreachable.
+            ScopeError: there is nobody and nothing to ask about.
+        """
+        job, scope = self._job, self._job.settings.scope
+        api = PartnerCenter(self._counting(send), job.base_url, self._refuse)
+        at_start, known = await asyncio.to_thread(self._recall)
+        self._progress.phase(job.partner.name, "discovering")
+        arrivals = await self._customers(api, known)
+        customers = arrivals.found
+        if not customers and self.unknown:
+            raise self.unknown_customers(self.unknown)
+        if not customers:
+            raise ScopeError(
+                f"{job.partner.name}: the filters left 0 customers; nothing is published",
+                hint="look at [scope] customers, and at the partner's countries",
+            )
+        countries = job.countries
+        if not job.covers_catalog:
+            countries = tuple(sorted({c for found in customers for c in found.countries}))
+        catalogs = [
+            await CatalogDiscovery(
+                api,
+                known,
+                job.catalog_rules(),
+                country=country,
+                reservation_scope=reservation_scope,
+                at_once=job.partner.limits.concurrency,
+                buyers=Buyers(api, customers, country),
+            ).find()
+            for country in countries
+            if country in job.partner.countries
+            for reservation_scope in scope.reservation_scopes
+        ]
+        self._tell_forbidden(catalogs)
+        found = Found(
+            known=known,
+            customers=_sorted(arrivals.take()),
+            catalogs=tuple(catalogs),
+            covers_catalog=job.covers_catalog,
+            covers_all_countries=not job.narrow.countries,
+            started_at=job.started_at,
+        )
+        rules = job.plan_rules(is_route_gone=known.is_route_gone)
+        plan = Plan(rules, catalogs, customers=found.customers)
+        self._check_scope(found, plan)
+        return Discovered(found=found, plan=plan, at_start=at_start, calls=self._calls)
+
+    async def rest(self) -> tuple[CustomerFound, ...]:
+        """Wait for the customers that `most` did not; return them."""
+        if self._arrivals is None:
+            return ()
+        await self._arrivals.until(0)
+        return _sorted(self._arrivals.take())
+
+    def _counting(self, send: Send) -> Send:
+        async def counted(request: Request) -> Reply:
+            self._calls[request.endpoint] += 1
+            return await send(request)
+
+        return counted
+
+    def _recall(self) -> tuple[dict[Cell, Previous], Known]:
+        tenant_id = self._job.partner.tenant_id
+        if self._store is None:
+            return {}, Known(partner_tenant_id=tenant_id)
+        cells = recall.published(self._store, tenant_id)
+        return cells, recall.recall(self._store, tenant_id, cells)
+
+    async def _customers(self, api: PartnerCenter, known: Known) -> Arrivals:
+        """Begin to look at the customers; return when hardly any is missing."""
+        job, scope = self._job, self._job.settings.scope
+        ids = scope.customers
+        if job.narrow.customers:
+            ids = await self._named_customers(api, job.narrow.customers)
+        rules = job.customer_rules(ids)
+        listed = await list_customers(api, known, rules)
+        self._progress.phase(job.partner.name, "customers", len(listed))
+        at_once = job.partner.limits.concurrency
+        discovery = CustomerDiscovery(api, known, rules, at_once=at_once)
+        arrivals = Arrivals(discovery.find(listed), len(listed), self._step)
+        self._arrivals = await self._under_way.enter_async_context(arrivals)
+        await arrivals.until(self._few(len(listed)))
+        if all(found.failed for found in arrivals.found):  # or nobody is in scope so far
+            await arrivals.until(0)
+            if discovery.refusal is not None and all(found.failed for found in arrivals.found):
+                raise discovery.refusal
+        ours = {found.customer.customer_id for found in arrivals.found}
+        self.unknown |= frozenset(self._job.narrow.customers) & (set(ids or ()) - ours)
+        self._nearest = tuple(
+            name
+            for customer in known.customers.values()
+            for name in (customer.company_name, customer.domain, customer.customer_id)
+        )
+        return arrivals
+
+    def _few(self, customers: int) -> int:
+        """Return how many may still be missing when wave 2 begins.
+
+        None where what is found of the customers says which catalogs are read, and through whom.
+        """
+        is_free = self._job.covers_catalog and not self._job.catalog_rules().also_listed
+        return max(1, customers // FEW) if is_free else 0
+
+    def _step(self, found: CustomerFound) -> None:
+        self._progress.step(self._job.partner.name, failed=1 if found.failed else 0)
+
+    def unknown_customers(self, names: Iterable[str]) -> ScopeError:
+        """Return the error for names that are nobody's, with the nearest that are known."""
+        shown = sorted(names)
+        near = difflib.get_close_matches(shown[0], self._nearest, n=3, cutoff=0.5)
+        hint = "a customer is named by id, domain or exact company name"
+        return ScopeError(
+            f"--customer {', '.join(map(repr, shown))}: no customer of this partner",
+            code="E_CUSTOMER_UNKNOWN",
+            hint=f"did you mean {' or '.join(map(repr, near))}?" if near else hint,
+        )
+
+    async def _named_customers(self, api: PartnerCenter, named: Iterable[str]) -> tuple[str, ...]:
+        """Return the ids of customers named by id, domain or exact company name."""
+        ids = [name for name in named if _is_guid(name)]
+        others = [name for name in named if not _is_guid(name)]
+        if others:
+            matched = await match_customers(api, others)
+            ids += matched.values()
+            self.unknown = frozenset(others).difference(matched)
+        return tuple(ids)
+
+    def _check_scope(self, found: Found, plan: Plan) -> None:
+        """Refuse a scope without SKUs: everything known would look as if it had left."""
+        for catalog in found.catalogs:
+            if catalog.skus or catalog.carried or catalog.failed or catalog.gone:
+                return
+        if not any(isinstance(each, Question) for each in plan.questions()):
+            raise ScopeError(
+                f"{self._job.partner.name}: {len(found.customers)} customers and 0 SKUs to ask"
+                " about; nothing is published",
+                hint="look at [scope] target_views, products and segments",
+            )
+
+    def _tell_forbidden(self, catalogs: Iterable[CatalogFound]) -> None:
+        for catalog in catalogs:
+            for listing in catalog.forbidden:
+                self._progress.event(
+                    "view.forbidden",
+                    partner=self._job.partner.name,
+                    country=listing.country,
+                    view=listing.view,
+                    segment=listing.segment,
+                    reservation_scope=listing.reservation_scope,
+                    code=listing.error_code,
+                    request_id=listing.request_id,
+                    correlation_id=listing.correlation_id,
+                )
+
+
+def _is_guid(name: str) -> bool:
+    return len(name) == _GUID_LENGTH and name.count("-") == 4  # noqa: PLR2004 - 8-4-4-4-12
+
+
+def _sorted(customers: Iterable[CustomerFound]) -> tuple[CustomerFound, ...]:
+    return tuple(sorted(customers, key=lambda found: found.customer.customer_id))
