@@ -76,6 +76,11 @@ class Log:
         self.most_in_flight = 0
         self.most_in_flight_by_partner.clear()
 
+    @property
+    def in_flight(self) -> int:
+        """How many requests are being answered now."""
+        return self._in_flight.total()
+
     def enter(self, partner: str) -> None:
         self._in_flight[partner] += 1
         self.most_in_flight = max(self.most_in_flight, self._in_flight.total())

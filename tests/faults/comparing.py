@@ -1,0 +1,139 @@
+"""What a lake and a state folder hold, in a form in which two runs can be compared."""
+
+import base64
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from auditor.store import open_store
+from auditor.store.index import read_file
+from auditor.store.parquet import FolderStore
+from auditor.tables import KEYS, SCHEMAS
+
+IGNORED = {
+    "after_at",
+    "before_at",
+    "business_date",
+    "checked_at",
+    "correlation_id",
+    "event_id",
+    "published_at",
+    "request_id",
+    "run_id",
+    "sequence",
+    "since_at",
+    "started_at",
+    "verdict_since_at",
+}
+"""Columns that tell when something was asked, not what was answered."""
+_SNAPSHOT = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
+_LAKE = re.compile(
+    r"store\.json|latest\.parquet|_schema|_schema/\w+\.parquet|\.publish\.lock|\.staging"
+    r"|snapshot=[^/]+(/manifest\.json|/pruned\.json|/\w+|/\w+/\d+\.parquet)?"
+)
+_STATE = re.compile(
+    r"runs|locks|locks/[^/]+\.lock|runs/[^/]+|runs/[^/]+/(run\.json|lock|[0-9a-f-]+\.journal)"
+)
+Rows = dict[str, Counter[tuple[str, ...]]]
+
+
+def told(lake: Path) -> Rows:
+    """Return the rows of every relation, the times left out, snapshots named by their place.
+
+    The place is that among the snapshots of one partner: which partner publishes first is chance.
+    """
+    store = open_store(str(lake))
+    places: dict[str, str] = {}
+    count: Counter[str] = Counter()
+    for entry in store.index().entries:
+        partner = entry.partner_tenant_id
+        count[partner] += 1
+        places[entry.snapshot_id] = f"#{count[partner]} of {partner}"
+
+    def named(value: object) -> str:
+        return _SNAPSHOT.sub(lambda found: places.get(found[0], found[0]), str(value))
+
+    return {
+        relation: Counter(
+            tuple(named(value) for name, value in row.items() if name not in IGNORED)
+            for row in _rows(store, relation)
+        )
+        for relation in SCHEMAS
+    }
+
+
+def _rows(store: FolderStore, relation: str) -> list[dict[str, Any]]:
+    """Return the rows of a relation in every snapshot, those that no reader is shown too."""
+    index = store.index()
+    paths = [path for e in index.entries for path in e.paths(store.root, relation)]
+    return [row for path in paths for row in read_file(Path(path)).to_pylist()]
+
+
+def differences(found: Rows, golden: Rows) -> list[str]:
+    """Return what was lost, and what there is too much of."""
+    return [
+        f"{relation}: {what} {count} x {row}"
+        for relation in golden
+        for what, rows in (
+            ("lost", golden[relation] - found[relation]),
+            ("duplicated", found[relation] - golden[relation]),
+        )
+        for row, count in rows.items()
+    ]
+
+
+def duplicates(lake: Path) -> list[str]:
+    """Return the keys that a relation has twice."""
+    store = open_store(str(lake))
+    problems = []
+    for relation, key in KEYS.items():
+        twice = Counter(tuple(str(r[name]) for name in key) for r in _rows(store, relation))
+        problems += [f"{relation}: duplicated {row}" for row, n in twice.items() if n > 1]
+    return problems
+
+
+def partials(store: FolderStore) -> list[str]:
+    """Return what is not whole of the snapshots that can be seen."""
+    return [
+        f"partial: {snapshot_id}: {problem.message}"
+        for snapshot_id in store.index().by_id
+        for problem in store.verify(snapshot_id)
+    ]
+
+
+def left_over(folder: Path) -> list[str]:
+    """Return the files that nobody will ever look at again."""
+    found = [(_LAKE, folder / "lake"), (_STATE, folder / "state")]
+    return [
+        f"left over: {path}"
+        for known, root in found
+        for path in sorted(root.rglob("*"))
+        if not known.fullmatch(path.relative_to(root).as_posix())
+    ]
+
+
+def checksums(paths: Iterable[Path]) -> dict[Path, str]:
+    """Return the sha256 of every file below some folders."""
+    return {
+        path: hashlib.sha256(path.read_bytes()).hexdigest()
+        for folder in paths
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def canaries(folder: Path, secrets: Iterable[str]) -> list[str]:
+    """S1: return the files that hold a secret, as it is or in base64."""
+    forms = [
+        form
+        for secret in secrets
+        for form in (secret.encode(), base64.b64encode(secret.encode()).rstrip(b"="))
+    ]
+    return [
+        f"canary in {path}"
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and any(form in path.read_bytes() for form in forms)
+    ]
