@@ -16,8 +16,9 @@ from pathlib import Path
 import msgspec
 import pyarrow as pa
 
-from auditor.errors import StoreFailed, StoreUnwritable
+from auditor.errors import StoreFailed
 from auditor.model import Reply, Request
+from auditor.state_files import refused, sync_folder
 
 SYNC_RECORDS = 64
 SYNC_SECONDS = 1.0
@@ -50,13 +51,17 @@ class Journal:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            is_new = not path.exists()
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             self._index, end = _read_index(self._file)
             os.ftruncate(self._file, end)
+            if is_new:
+                sync_folder(path.parent)
         except OSError as exc:
-            raise StoreUnwritable(f"cannot open the journal {path}: {exc.strerror}") from exc
+            raise refused(f"cannot open the journal {path}", exc) from exc
         self._end = end
         self._unsynced = 0
+        self._failure: StoreFailed | None = None
         self._syncing = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._late: set[asyncio.Task[None]] = set()
@@ -79,6 +84,8 @@ class Journal:
         Raises:
             StoreFailed: the disk is full or failing.
         """
+        if self._failure is not None:
+            raise self._failure
         if key in self._index:
             return
         size = len(reply.body)
@@ -104,11 +111,22 @@ class Journal:
     def _sync_late(self) -> None:
         task = asyncio.create_task(self.sync())
         self._late.add(task)
-        task.add_done_callback(self._late.discard)
+        task.add_done_callback(self._synced_late)
+
+    def _synced_late(self, task: asyncio.Task[None]) -> None:
+        self._late.discard(task)
+        if not task.cancelled():
+            task.exception()  # the next one to append or sync is told
 
     async def sync(self) -> None:
-        """Make everything appended so far survive a power loss."""
+        """Make everything appended so far survive a power loss.
+
+        Raises:
+            StoreFailed: the disk is failing; the kernel says so once, so it is kept and said again.
+        """
         async with self._syncing:
+            if self._failure is not None:
+                raise self._failure
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
@@ -118,14 +136,19 @@ class Journal:
             try:
                 await asyncio.to_thread(os.fdatasync, self._file)
             except OSError as exc:
-                raise StoreFailed(f"cannot sync the journal {self.path}: {exc.strerror}") from exc
+                self._failure = StoreFailed(
+                    f"cannot sync the journal {self.path}: {exc.strerror}",
+                    hint="look at the disk, then --resume",
+                )
+                raise self._failure from exc
 
     async def close(self) -> None:
         """Sync and close."""
-        await self.sync()
-        for task in tuple(self._late):
-            await task
-        os.close(self._file)
+        try:
+            await self.sync()
+        finally:
+            await asyncio.gather(*self._late, return_exceptions=True)
+            os.close(self._file)
 
     def keep(self, which: str, useless: Container[bytes]) -> None:
         """Drop the replies of a finished run but those to be kept: `none`, `failed` or `all`.

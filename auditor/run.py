@@ -174,8 +174,7 @@ class _Run:
                 self._settings, self._narrow, tenants, self._world.now(), self._world.entropy()
             )
         with ExitStack() as held:
-            if self._narrow.is_full:
-                held.enter_context(runs.locked(tenants, header))
+            held.enter_context(runs.locked(tenants if self._narrow.is_full else (), header))
             runs.keep(header)
             now, hours = self._world.now(), self._settings.run.resume_max_age_hours
             runs.prune(now, hours)

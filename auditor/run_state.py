@@ -13,10 +13,12 @@ import msgspec
 
 from auditor.errors import InputMissing, Locked, ScopeError, StoreFailed, StoreUnwritable
 from auditor.settings import Narrow, Settings
+from auditor.state_files import refused, sync_folder
 
 _HEADER = "run.json"
 KEPT = timedelta(days=14)
 """How long the replies of a run stay here, which hold what customers have."""
+_LOCK = "lock"
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,47 +131,56 @@ class Runs:
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(path)
+            sync_folder(path.parent)
+            sync_folder(self._runs)
         except OSError as exc:
             raise _refused(path, exc) from exc
 
     @contextmanager
     def locked(self, tenants: Sequence[str], header: Header) -> Iterator[None]:
-        """Hold the run lock of each partner; the kernel frees them when the process dies.
+        """Hold a run, and the run lock of each partner; the kernel frees them with the process.
+
+        The run itself because of `--resume`: two that write one journal spoil it.
 
         Raises:
-            Locked: another full run of this configuration is at work.
+            Locked: another process is at work on this run, or on a full run of this configuration.
         """
+        files = [(self.folder(header) / _LOCK, "this run")]
+        files += [(self._locks / f"{tenant}.lock", "a run of this partner") for tenant in tenants]
         with ExitStack() as held:
-            for tenant in sorted(tenants):
-                path = self._locks / f"{tenant}.lock"
-                try:
-                    self._locks.mkdir(parents=True, exist_ok=True)
-                    file = held.enter_context(path.open("a+b"))
-                except OSError as exc:
-                    raise _refused(path, exc) from exc
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    file.seek(0)
-                    holder = file.read(500).decode(errors="replace").strip()
-                    raise Locked(
-                        f"another run of this partner is at work: {holder or tenant}",
-                        hint="wait for it, or ask for one customer with --customer",
-                    ) from None
-                file.truncate(0)
-                file.write(
-                    f"run {header.run_id}, host {socket.gethostname()}, pid {os.getpid()},"
-                    f" since {header.started_at:%Y-%m-%dT%H:%M:%SZ}\n".encode()
-                )
-                file.flush()
+            for path, what in sorted(files):
+                held.enter_context(_locked(path, what, header))
             yield
 
 
+@contextmanager
+def _locked(path: Path, what: str, header: Header) -> Iterator[None]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+b")
+    except OSError as exc:
+        raise _refused(path, exc) from exc
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read(500).decode(errors="replace").strip()
+            raise Locked(
+                f"another process is at work on {what}: {holder}",
+                hint="wait for it, or ask for one customer with --customer",
+            ) from None
+        try:
+            file.truncate(0)
+            file.write(
+                f"run {header.run_id}, host {socket.gethostname()}, pid {os.getpid()},"
+                f" since {header.started_at:%Y-%m-%dT%H:%M:%SZ}\n".encode()
+            )
+            file.flush()
+        except OSError as exc:
+            raise _refused(path, exc) from exc
+        yield
+
+
 def _refused(path: Path, exc: OSError) -> StoreUnwritable | StoreFailed:
-    """Return the error for a state folder that does not take what is written to it."""
-    if isinstance(exc, (PermissionError, FileExistsError, NotADirectoryError)):
-        return StoreUnwritable(
-            f"state_dir: {exc.filename or path} cannot be written: {exc.strerror}",
-            hint="make it a folder that this user may write to",
-        )
-    return StoreFailed(f"state_dir: {path}: {exc.strerror}")
+    return refused(f"state_dir: {exc.filename or path} cannot be written", exc)

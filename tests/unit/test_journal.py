@@ -1,6 +1,8 @@
 """What a run had answered survives, whatever cuts it short."""
 
 import asyncio
+import errno
+import gc
 import os
 import resource
 import signal
@@ -16,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditor.errors import StoreFailed, StoreUnwritable
+from auditor.errors import AuditorError, StoreFailed, StoreUnwritable
 from auditor.journal import SYNC_RECORDS, Journal, Recorded
 from auditor.model import ApiClass, Reply, Request
 
@@ -323,6 +325,72 @@ async def test_a_failing_disk_stops_the_run(tmp_path: Path) -> None:
     assert key(1) not in journal
     await journal.close()
     assert await held(journal.path) == {0: OK}
+
+
+class BrokenDisk:
+    """Stands for `os.fdatasync` on a disk that loses what it is given."""
+
+    def __init__(self, failing: int = 1) -> None:
+        self.calls = 0
+        self._failing = failing
+
+    def __call__(self, _: int) -> None:
+        self.calls += 1
+        if self.calls <= self._failing:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+@pytest.mark.asyncio
+async def test_a_sync_that_fails_behind_the_run_s_back_stops_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """P30, P33: the kernel tells a lost write once, so no later sync makes it good."""
+    monkeypatch.setattr("auditor.journal.SYNC_SECONDS", 0.0)
+    disk = BrokenDisk()
+    monkeypatch.setattr(os, "fdatasync", disk)
+    journal = Journal(tmp_path / "p.journal")
+    await journal.append(key(0), OK)
+    while journal._late or not disk.calls:  # noqa: SLF001, ASYNC110 - nothing else shows it
+        await asyncio.sleep(0)
+    for again in (journal.append(key(1), OK), journal.sync(), journal.close()):
+        with pytest.raises(StoreFailed, match=r"cannot sync the journal .*: Input/output"):
+            await again
+    gc.collect()
+    assert caplog.records == []  # asyncio tells of errors that nobody asked for
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(journal._file)  # noqa: SLF001 - that it was closed
+
+
+@pytest.mark.asyncio
+async def test_the_name_of_a_new_journal_is_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P11, fault 5: or a power loss takes the file itself, however often its content was synced."""
+    synced: list[Path] = []
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: synced.append(Path(f"/proc/self/fd/{handle}").readlink())
+    )
+    await Journal(tmp_path / "p.journal").close()
+    assert synced == [tmp_path]
+    await Journal(tmp_path / "p.journal").close()
+    assert synced == [tmp_path]
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(errno.ENOSPC, 74), (errno.EMFILE, 74), (errno.EACCES, 73)]
+)
+def test_why_it_cannot_be_opened_decides_the_exit_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, status: int
+) -> None:
+    """P30."""
+
+    def refuse(*_: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(AuditorError, match="cannot open the journal") as refusal:
+        Journal(tmp_path / "p.journal")
+    assert refusal.value.exit_status == status
 
 
 @pytest.mark.asyncio

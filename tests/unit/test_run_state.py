@@ -205,6 +205,22 @@ def test_where_state_cannot_be_written_it_says_so(tmp_path: Path) -> None:
         begun(Runs(tmp_path / "state"))
 
 
+def test_what_a_run_is_survives_a_power_loss(
+    runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P11, fault 5: the names of its folder and file are synced, not only what is in the file."""
+    synced: list[Path] = []
+    real_fsync = os.fsync
+
+    def fsync(handle: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{handle}").readlink())
+        real_fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    folder = runs.folder(begun(runs))
+    assert synced == [folder / "run.new", folder, tmp_path / "state/runs"]
+
+
 # The lock -----------------------------------------------------------------------------------
 
 HOLD = """
@@ -244,7 +260,7 @@ def held_by_another(state: Path, tenant: str) -> Iterator[subprocess.Popen[str]]
 
 def test_a_second_full_run_is_told_who_holds_the_lock(runs: Runs, tmp_path: Path) -> None:
     """P14."""
-    header = begun(runs)
+    header = begun(runs, entropy="1")
     with held_by_another(tmp_path / "state", TENANTS[1]) as holder:
         with pytest.raises(Locked) as refusal, runs.locked(TENANTS, header):
             pytest.fail("two hold one lock")
@@ -258,6 +274,16 @@ def test_a_second_full_run_is_told_who_holds_the_lock(runs: Runs, tmp_path: Path
             assert part in refusal.value.message
         with runs.locked(TENANTS[:1], header):
             pass  # another partner is free, and the refusal above let go of it
+
+
+def test_nobody_resumes_a_run_that_is_at_work(runs: Runs, tmp_path: Path) -> None:
+    """P11: two processes that write one journal spoil it, so one for a customer has a lock too."""
+    header = begun(runs)
+    with held_by_another(tmp_path / "state", TENANTS[1]) as holder:
+        with pytest.raises(Locked, match=f"at work.*pid {holder.pid}"), runs.locked((), header):
+            pytest.fail("two are at work on one run")
+        with runs.locked((), begun(runs, entropy="1")):
+            pass  # another run for a customer waits for nobody
 
 
 def test_a_killed_holder_holds_nothing(runs: Runs, tmp_path: Path) -> None:
