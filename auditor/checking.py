@@ -3,7 +3,6 @@
 Both times the keys asked about are held against what became of them: see `auditor.conservation`.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 
@@ -15,6 +14,7 @@ from auditor.guard import Guard
 from auditor.model import CustomerFound, Outcome, Question, Settled, Unasked
 from auditor.progress import Progress
 from auditor.staged import Body, Staged
+from auditor.threads import to_its_end
 
 Latecomers = Callable[[], Awaitable[Sequence[CustomerFound]]]
 
@@ -47,9 +47,9 @@ class Checking:
         Raises:
             Bug: what was asked and what became of it do not add up.
         """
-        await asyncio.to_thread(staged.stage, self.settled, body)
+        await to_its_end(staged.stage, self.settled, body)
         await self._close(self._ledger, self.settled, staged)
-        questions = await asyncio.to_thread(guard.questions, self.settled)
+        questions = await to_its_end(guard.questions, self.settled)
         if not questions:
             return
         for one in guard.doubted:
@@ -58,14 +58,14 @@ class Checking:
             )
         again = Ledger(self._partner)
         self.again = await self._ask(questions, again, "asking again")
-        await asyncio.to_thread(guard.judge, self.again, body)
+        await to_its_end(guard.judge, self.again, body)
         await self._close(again, self.again, staged)
         self.settled = list(guard.believed(self.settled, self.again))
-        inventory = await asyncio.to_thread(staged.inventory_keys)
+        inventory = await to_its_end(staged.inventory_keys)
         self._ledger.recount(self.settled, inventory, self._fetch.plan.skus_of)
 
     async def _close(self, ledger: Ledger, settled: Sequence[Settled], staged: Staged) -> None:
-        await asyncio.to_thread(ledger.close, settled, staged.keys, self._fetch.plan.skus_of)
+        await to_its_end(ledger.close, settled, staged.keys, self._fetch.plan.skus_of)
 
     async def _ask(
         self, questions: Sequence[Question | Unasked], ledger: Ledger, phase: str = "checking"

@@ -10,7 +10,7 @@ import os
 import struct
 import zlib
 from collections.abc import Awaitable, Callable, Container, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -179,6 +179,8 @@ class Journal:
                 os.fsync(out.fileno())
             kept.replace(self.path)
         except OSError as exc:
+            with suppress(OSError):
+                kept.unlink()
             raise StoreFailed(f"cannot rewrite the journal {self.path}: {exc.strerror}") from exc
 
 

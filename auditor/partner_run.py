@@ -1,29 +1,31 @@
 """One partner's run: discover, plan, fetch, publish. Partners share nothing."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import shutil
+from collections.abc import AsyncIterator, Callable, Container
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 
+from auditor import quarantine
 from auditor.checking import Checking
 from auditor.discovery import Discovered, Discovery, Send
-from auditor.errors import Retryable
+from auditor.errors import Locked, Retryable, StoreFailed
 from auditor.facts import Found
 from auditor.fetch import Fetch
 from auditor.guard import Guard
 from auditor.job import Asked, Job
 from auditor.journal import Journal, Recorded
 from auditor.model import (
-    Outcome,
     Settled,
 )
 from auditor.plan import Plan
 from auditor.progress import Progress
 from auditor.publish import Published, Publisher
-from auditor.quarantine import Quarantine, path_of
+from auditor.quarantine import Quarantine
 from auditor.staged import Staged
 from auditor.store.parquet import FolderStore
+from auditor.threads import to_its_end
 
 WAITING = 16
 """Calls that may wait in line for each connection: as many as one customer may hold connections,
@@ -82,17 +84,41 @@ class PartnerRun:
                 settled = checking.settled
                 await journal.sync()
                 self._quarantine.settle([*settled, *checking.again], body)
-                self._quarantine.save(path_of(self._job.folder, self._job.partner.tenant_id))
+                self._quarantine.save(self._records)
                 self._progress.phase(name, "publishing")
                 asked = Asked(
                     calls=recorded.calls, retries=recorded.retries, throttled=recorded.throttled
                 )
-                published = await asyncio.to_thread(
-                    self._publish, discovered, settled, asked, staged
+                published = await to_its_end(
+                    self._publish, discovered, settled, asked, staged, journal
                 )
-            useless = {s.key for s in settled if s.outcome is Outcome.FAILED}
-            journal.keep(self._job.settings.run.keep_raw.value, useless | self._quarantine.keys)
         return published, asked
+
+    async def clear_up(self) -> None:
+        """Do what was left to do by a process that was killed after it had published."""
+        if self._work.exists():
+            journal = Journal(self._job.folder / f"{self._job.partner.tenant_id}.journal")
+            self._thin_out(journal, quarantine.keys(self._records))
+            await journal.close()
+            with suppress(Locked):  # who publishes now does the same
+                await to_its_end(self._store.recover)
+            shutil.rmtree(self._work, ignore_errors=True)
+
+    @property
+    def _work(self) -> Path:
+        """Where the answers are staged: removed as the last thing, see `clear_up`."""
+        return self._job.folder / f"{self._job.partner.tenant_id}.staged"
+
+    @property
+    def _records(self) -> Path:
+        return quarantine.path_of(self._job.folder, self._job.partner.tenant_id)
+
+    def _thin_out(self, journal: Journal, unusable: Container[bytes]) -> None:
+        try:
+            journal.keep(self._job.settings.run.keep_raw.value, unusable)
+        except StoreFailed as error:  # the snapshot is published all the same
+            name = self._job.partner.name
+            self._progress.event("journal.kept_whole", partner=name, reason=error.message)
 
     def _fetching(self, plan: Plan, send: Send) -> Fetch:
         return Fetch(
@@ -104,12 +130,15 @@ class PartnerRun:
         )
 
     def _staged(self, found: Found, plan: Plan) -> Staged:
-        job = self._job
-        folder = job.folder / f"{job.partner.tenant_id}.staged"
-        return Staged(folder, found, plan, buckets=self._store.buckets)
+        return Staged(self._work, found, plan, buckets=self._store.buckets)
 
     def _publish(
-        self, discovered: Discovered, settled: list[Settled], asked: Asked, staged: Staged
+        self,
+        discovered: Discovered,
+        settled: list[Settled],
+        asked: Asked,
+        staged: Staged,
+        journal: Journal,
     ) -> Published:
         publisher = Publisher(
             self._store,
@@ -119,4 +148,6 @@ class PartnerRun:
             at_start={cell: before.snapshot_id for cell, before in discovered.at_start.items()},
             now=self._now,
         )
-        return publisher.publish(self._job.snapshot(asked), settled)
+        published = publisher.publish(self._job.snapshot(asked), settled)
+        self._thin_out(journal, self._quarantine.keys)
+        return published

@@ -131,6 +131,15 @@ def path_of(folder: Path, tenant_id: str) -> Path:
     return folder / f"{tenant_id}.quarantine"
 
 
+def keys(path: Path) -> frozenset[bytes]:
+    """Return the journal's keys of the replies that were recorded.
+
+    Raises:
+        InputMissing: the file is not there, or cannot be read.
+    """
+    return frozenset(bytes.fromhex(record.key) for record in _records(path))
+
+
 def table(folder: Path, tenant_id: str, partner: str, *, with_bodies: bool) -> pa.Table:
     """Return the records of a partner's run, in the order of their time.
 
@@ -138,17 +147,7 @@ def table(folder: Path, tenant_id: str, partner: str, *, with_bodies: bool) -> p
         InputMissing: the run was not made with this state folder, or it is too long ago.
     """
     path = path_of(folder, tenant_id)
-    try:
-        records = msgspec.json.Decoder(Record).decode_lines(path.read_bytes())
-    except FileNotFoundError:
-        raise InputMissing(
-            f"{path} is not there: the run was made on another machine, or is too long ago",
-            hint="what could not be read is kept in the `state_dir` of the run, for 14 days",
-        ) from None
-    except OSError as exc:
-        raise InputMissing(f"{path} cannot be read: {exc.strerror}") from exc
-    except msgspec.DecodeError as exc:
-        raise InputMissing(f"{path} is damaged: {exc}") from exc
+    records = _records(path)
     with reading(folder / f"{tenant_id}.journal") as reply_to:
         rows = []
         for record in sorted(records, key=lambda r: (r.at, r.key)):
@@ -163,3 +162,17 @@ def table(folder: Path, tenant_id: str, partner: str, *, with_bodies: bool) -> p
 def shown(body: bytes) -> str:
     """Return a body as text that may be shown: its beginning, without what looks like a secret."""
     return redacted(body[:MOST_SHOWN].decode("utf-8", "backslashreplace"))
+
+
+def _records(path: Path) -> list[Record]:
+    try:
+        return msgspec.json.Decoder(Record).decode_lines(path.read_bytes())
+    except FileNotFoundError:
+        raise InputMissing(
+            f"{path} is not there: the run was made on another machine, or is too long ago",
+            hint="what could not be read is kept in the `state_dir` of the run, for 14 days",
+        ) from None
+    except OSError as exc:
+        raise InputMissing(f"{path} cannot be read: {exc.strerror}") from exc
+    except msgspec.DecodeError as exc:
+        raise InputMissing(f"{path} is damaged: {exc}") from exc

@@ -235,9 +235,10 @@ class _Run:
     ) -> SnapshotReport | AuditorError:
         """Return what became of one partner: its failure is a value, the others go on."""
         job = self._job(partner, header, folder)
-        if job.snapshot_id in store.index().by_id:
-            return _published_before(partner, store.snapshot(job.snapshot_id))
         partner_run = PartnerRun(job, store, self._progress, now=self._world.now)
+        if job.snapshot_id in store.index().by_id:
+            await partner_run.clear_up()
+            return _published_before(partner, store.snapshot(job.snapshot_id))
         self._runs.append(partner_run)
         try:
             async with self._sending(job) as send:

@@ -145,7 +145,7 @@ class Runs:
         Raises:
             Locked: another process is at work on this run, or on a full run of this configuration.
         """
-        files = [(self.folder(header) / _LOCK, "this run")]
+        files = [(self.folder(header.run_id) / _LOCK, "this run")]
         files += [(self._locks / f"{tenant}.lock", "a run of this partner") for tenant in tenants]
         with ExitStack() as held:
             for path, what in sorted(files):

@@ -18,6 +18,7 @@ from auditor.tables import SCHEMA_VERSION, STATE
 
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 _ROW_GROUP = 1_000_000
+_LATEST = "latest.parquet"
 
 
 class Publication:
@@ -167,6 +168,9 @@ class Publication:
             with disk.guarded(folder):
                 if not (folder / manifest.NAME).exists() and not os.listdir(folder):  # noqa: PTH208 - is it empty
                     folder.rmdir()
+        with disk.guarded(self._root):
+            for unfinished in self._root.glob(f".{_LATEST}.*"):
+                unfinished.unlink()
         self._rewrite_latest()
         return left
 
@@ -185,7 +189,7 @@ class Publication:
 
 def write_latest(root: Path, index: Index) -> None:
     """Put `latest.parquet` in its place at once."""
-    disk.replace(root / "latest.parquet", index.encoded())
+    disk.replace(root / _LATEST, index.encoded())
 
 
 def _parquet(table: pa.Table) -> memoryview:

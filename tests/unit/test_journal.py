@@ -402,4 +402,5 @@ async def test_where_it_cannot_be_thinned_out_it_stays_as_it_is(tmp_path: Path) 
     with no_file_larger_than(50), refusal:
         journal.keep("failed", ())
     await journal.close()
+    assert sorted(os.listdir(tmp_path)) == ["p.journal"]  # noqa: PTH208
     assert await held(path) == {0: FAILED, 1: FAILED}

@@ -167,6 +167,16 @@ def test_a_publisher_killed_before_the_rename_leaves_nothing_to_see(tmp_path: Pa
     assert publish(store, "s2", at(2), SECOND)
 
 
+def test_what_a_killed_publisher_was_writing_beside_the_latest_map_goes(tmp_path: Path) -> None:
+    """P15."""
+    store = make(tmp_path)
+    publish(store, "s1", at(1), FIRST)
+    (store.root / ".latest.parquet.4711").write_bytes(b"half")
+    store.recover()
+    assert [path.name for path in store.root.glob(".latest*")] == []
+    assert verdicts(store) == [(ACME, "restricted"), (BOND, "restricted")]
+
+
 @pytest.mark.parametrize("damage", ["older", "missing", "damaged", "cut"])
 def test_the_rename_alone_publishes(tmp_path: Path, damage: str) -> None:
     """P10: killed between the rename and the rewrite of latest.parquet, or without it."""
