@@ -1,5 +1,6 @@
 """What a lake and a state folder hold, in a form in which two runs can be compared."""
 
+import asyncio
 import base64
 import hashlib
 import re
@@ -8,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from auditor.journal import Journal
 from auditor.store import open_store
 from auditor.store.index import read_file
 from auditor.store.parquet import FolderStore
@@ -113,6 +115,16 @@ def left_over(folder: Path) -> list[str]:
         for path in sorted(root.rglob("*"))
         if not known.fullmatch(path.relative_to(root).as_posix())
     ]
+
+
+def raw_replies(folder: Path) -> Counter[str]:
+    """Return how many raw replies the runs have kept of each partner."""
+    kept: Counter[str] = Counter()
+    for path in folder.glob("state/runs/*/*.journal"):
+        journal = Journal(path)
+        kept[path.stem] += len(journal)
+        asyncio.run(journal.close())
+    return kept
 
 
 def checksums(paths: Iterable[Path]) -> dict[Path, str]:

@@ -45,6 +45,7 @@ class Prepared:
         self.seconds = time.monotonic() - began
         self.asked = serving.asked()
         self.rows = comparing.told(golden / "lake")
+        self.raw_replies = comparing.raw_replies(golden)
 
     def _whole(self, folder: Path, night: int) -> None:
         self.serving.begin(night)
@@ -79,9 +80,14 @@ class Prepared:
             *wrong,
             *self.harmed(folder),
             *comparing.left_over(folder),
+            *self._kept(folder),
             *comparing.canaries(folder, self.serving.tokens),
             *self._repeated(kills),
         ]
+
+    def _kept(self, folder: Path) -> list[str]:
+        kept = comparing.raw_replies(folder)
+        return [f"left over: raw replies: {kept}"] if kept != self.raw_replies else []
 
     def _repeated(self, kills: int) -> list[str]:
         """P11: a killed process loses what was in flight; what it wrote, the kernel has."""

@@ -1,0 +1,46 @@
+"""Failed or killed at any system call of stage and publish, a run harms nothing and resumes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import syscalls
+from killing import prepared
+from syscalls import HOW, ONE_PARTNER, Publishing
+
+POINTS = 15
+usable = pytest.mark.skipif(not syscalls.is_usable(), reason="no strace here that may inject")
+
+
+@pytest.fixture(scope="module")
+def publishing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Publishing]:
+    folder = tmp_path_factory.mktemp("syscalls")
+    with prepared(5, folder, ONE_PARTNER) as case:
+        yield Publishing(case, folder)
+
+
+@usable
+@pytest.mark.timeout(300)
+def test_a_system_call_that_fails_or_kills_harms_nothing(publishing: Publishing) -> None:
+    """P10, P16, P30, P33, faults 2 and 3: a sample here, every one of them in `make soak-publish`.
+
+    The kind of harm goes round, and the moment of publishing is tried with each.
+    """
+    points = publishing.points
+    tried = [(points[place * len(points) // POINTS], HOW[place % 3]) for place in range(POINTS)]
+    tried += [(point, how) for point in points if point.call == "renameat2" for how in HOW]
+    assert [found for point, how in tried for found in publishing.tried(point, how)] == []
+
+
+@usable
+def test_everything_is_synced_before_the_rename_that_publishes(publishing: Publishing) -> None:
+    """Fault 5: each file, then its folder, then the rename, then the folder it went to."""
+    made = [(p.call, p.path.removeprefix(str(publishing.folder))) for p in publishing.points]
+    commit = next(place for place, (call, _) in enumerate(made) if call == "renameat2")
+    staged = [path for call, path in made[:commit] if call == "openat" and "/.staging/" in path]
+    assert any(path.endswith("manifest.json") for path in staged)
+    for path in staged:
+        assert made.index(("write", path)) < made.index(("fsync", path)) < commit
+        folder = ("fsync", str(Path(path).parent))
+        assert made.index(("fsync", path)) < made.index(folder) < commit
+    assert ("fsync", "/lake") in made[commit:]
