@@ -2,13 +2,17 @@
 
 import io
 import os
+import signal
 import sys
-
-from auditor.cli import main
 
 
 def run() -> None:
     """Run the command line and exit with its status."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        # before there is anything to stop with care, and after it: end, but without a traceback
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from auditor.cli import main  # noqa: PLC0415 - this may be interrupted
+
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a company's name is no reason to fail

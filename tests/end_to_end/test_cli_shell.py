@@ -144,6 +144,32 @@ def test_a_signal_ends_it_with_its_status(
     assert "Traceback" not in err
 
 
+INTERRUPTED = """
+import os, signal, sys
+from importlib.abc import MetaPathFinder
+
+class Interrupt(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "auditor.cli":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+from auditor.__main__ import run
+run()
+"""
+
+
+def test_an_interrupt_while_it_still_starts_shows_no_traceback() -> None:
+    """P33."""
+    ended = subprocess.run(
+        ["env", "--default-signal", sys.executable, "-c", INTERRUPTED],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "")  # 130 to a shell
+
+
 class TestInProcess:
     def test_it_returns_and_never_exits(self, tmp_path: Path) -> None:
         for words, status in (
