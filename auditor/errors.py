@@ -220,9 +220,13 @@ class StoreError(AuditorError):
 
 
 class StoreFailed(StoreError):
-    """Disk full or an I/O error."""
+    """Disk full, an I/O error, or no more files to be opened."""
 
     code = "E_IO"
+
+
+TOO_MANY_OPEN = "raise the limit (ulimit -n) or lower [partner.limits] concurrency, then --resume"
+"""The one thing to do where this process may open no more files."""
 
 
 class StoreCorrupt(StoreError):

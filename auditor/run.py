@@ -40,6 +40,7 @@ from auditor.secret import Secret
 from auditor.settings import Narrow, Partner, Settings, partners_for
 from auditor.settings.secrets import Secrets
 from auditor.sharing import per_minute, quotas_of
+from auditor.stopping import as_auditor_error
 from auditor.store import open_store
 
 if TYPE_CHECKING:
@@ -243,9 +244,10 @@ class _Run:
         try:
             async with self._sending(job) as send:
                 published, asked = await partner_run.run(send)
-        except Bug:
-            raise  # ours, so no other partner's snapshot can be trusted either
-        except AuditorError as error:
+        except (AuditorError, OSError) as failure:
+            error = as_auditor_error(failure)
+            if isinstance(error, Bug):
+                raise  # ours, so no other partner's snapshot can be trusted either
             self._progress.event(
                 "partner.not_published",
                 partner=partner.name,

@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Iterator
 from types import FrameType, TracebackType
 from typing import Any, Self, TypeVar
 
-from auditor.errors import AuditorError, Bug, StoreFailed
+from auditor.errors import TOO_MANY_OPEN, AuditorError, Bug, StoreFailed
 
 T = TypeVar("T")
 
@@ -103,9 +103,9 @@ def as_auditor_error(error: BaseException) -> AuditorError:
         return error
     if isinstance(error, OSError) and error.errno in _DISK_FAULTS:
         place = f"{error.filename}: " if error.filename else ""
-        return StoreFailed(
-            f"{place}{error.strerror}", hint="make room, then `auditor run --resume`"
-        )
+        too_many = error.errno in {errno.EMFILE, errno.ENFILE}
+        hint = TOO_MANY_OPEN if too_many else "make room, then `auditor run --resume`"
+        return StoreFailed(f"{place}{error.strerror}", hint=hint)
     step = error.__traceback__
     while step is not None and step.tb_next is not None:
         step = step.tb_next

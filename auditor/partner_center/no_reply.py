@@ -3,7 +3,12 @@
 The library's errors end here, for some of them hold the token.
 """
 
+import errno
+import resource
+
 import aiohttp
+
+from auditor.errors import TOO_MANY_OPEN, StoreFailed
 
 UNSENDABLE = "unsendable"
 """It is the request's fault, not the server's."""
@@ -46,5 +51,14 @@ FAULTS = (aiohttp.ClientError, OSError, NoReply, ValueError)
 
 
 def cause_of(exc: Exception) -> str:
-    """Return the cause, in one word."""
+    """Return the cause, in one word.
+
+    Raises:
+        StoreFailed: the cause lies here: this process may not open another connection.
+    """
+    if isinstance(exc, OSError) and exc.errno in {errno.EMFILE, errno.ENFILE}:
+        allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        raise StoreFailed(
+            f"too many open files: {allowed} are allowed", hint=TOO_MANY_OPEN
+        ) from exc
     return next((cause for kind, cause in _CAUSES if isinstance(exc, kind)), UNSENDABLE)

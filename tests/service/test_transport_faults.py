@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import resource
 import ssl
 import subprocess
 import tracemalloc
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.errors import Rejected, SettingsError, UnexpectedReply, Unreachable
+from auditor.errors import Rejected, SettingsError, StoreFailed, UnexpectedReply, Unreachable
 from auditor.model import ApiClass, Reply, Request
 from auditor.partner_center.auth import GivenToken
 from auditor.partner_center.pacing import Pacer
@@ -342,6 +343,20 @@ async def test_a_server_that_is_not_there_is_refused() -> None:
         reply = await late.send(ask())
 
     assert (reply.status, reply.cause) == (0, "refused")
+
+
+@pytest.mark.asyncio
+async def test_too_few_open_files_are_our_fault_and_stop_the_run() -> None:
+    """P30, fault 32: it is said with its limit, and no check is blamed on the server."""
+    _, hard = limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with serving(always(OK), retries=True) as (transport, server):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+        try:
+            with pytest.raises(StoreFailed, match="too many open files: 3 are allowed"):
+                await transport.send(ask())
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert server.heads == []
 
 
 @pytest.mark.asyncio
