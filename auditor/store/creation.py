@@ -10,10 +10,14 @@ from auditor.tables import SCHEMA_VERSION, SCHEMAS
 
 
 def make(root: Path, buckets: int) -> None:
-    """Make a store unless there is one; of two makers at once, the first one's stays."""
+    """Make a store unless there is one; of two makers at once, the first one's stays.
+
+    Either way it is written to before anything is asked that could not be published.
+    """
     with disk.guarded(root):
         (root / "_schema").mkdir(parents=True, exist_ok=True)
         (root / ".staging").mkdir(exist_ok=True)
+    disk.try_to_write(root)
     if (root / "store.json").exists():
         return
     for relation, schema in SCHEMAS.items():
