@@ -85,13 +85,18 @@ class Warm:
         *words: str,
         environ: Mapping[str, str] | None = None,
         is_traced: bool = False,
+        files: int = 0,
     ) -> Started:
-        """Start `auditor` with these words in a folder; a traced one waits for its tracer."""
+        """Start `auditor` with these words in a folder; a traced one waits for its tracer.
+
+        `files` is how many it may open, if not as many as we may.
+        """
         order = {
             "folder": str(folder),
             "words": words,
             "environ": {**self._environ, **(environ or {})},
             "is_traced": is_traced,
+            "files": files,
         }
         return Started(self, self.tell(order), folder)
 

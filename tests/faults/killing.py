@@ -23,6 +23,8 @@ SMALL = WorldSize(
 CONNECTIONS = 4
 """Of each partner: no more of its calls are in flight at once."""
 REPLY_S = 0.004
+STOPS_WITHIN_S = 20.0
+"""15 s is the promise; other tests are at work on the same machine."""
 
 
 class Prepared:
@@ -56,10 +58,11 @@ class Prepared:
         sums = comparing.checksums((folder / "lake").glob("snapshot=*"))
         return {path.relative_to(folder): value for path, value in sums.items()}
 
-    def fresh(self, folder: Path) -> Path:
+    def fresh(self, folder: Path, *, is_mounted: bool = False) -> Path:
         """Return a folder in which only the first night was run; the second is to come."""
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(self._base, folder)
+        if not is_mounted:
+            shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self._base, folder, dirs_exist_ok=is_mounted)
         self.serving.begin(2)
         return folder
 
@@ -162,6 +165,35 @@ def kill_and_resume(case: Prepared, seed: int, folder: Path) -> list[str]:
     problems += odd(case.warm.run(folder, *words(case, folder, rng), "--format", "json"), {0})
     problems += case.problems(folder, kills)
     return [f"seed {seed}, killed {', '.join(moments)}: {problem}" for problem in problems]
+
+
+ENDS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 143}
+
+
+def signal_and_resume(case: Prepared, seed: int, folder: Path) -> list[str]:
+    """Stop the second night with a signal or two, resume it, and return what is wrong."""
+    rng = random.Random(seed)  # noqa: S311 - repeatable, not secret
+    case.fresh(folder)
+    started = case.warm.start(folder, *words(case, folder, rng), "--format", "json")
+    moment = at_a_moment(case, started, rng)
+    signals = [rng.choice([*ENDS])]
+    began = time.monotonic()
+    started.kill(signals[0])
+    if rng.random() < 1 / 3:
+        until(lambda: False, started, for_s=rng.uniform(0, 0.05))
+        signals.append(rng.choice([*ENDS]))
+        started.kill(signals[1])
+    # before it can catch any, and after that, the signal itself ends it: the same to a shell
+    statuses = {0} | {status for one in signals for status in (ENDS[one], -one)}
+    ended = started.wait()
+    seconds = time.monotonic() - began
+    problems = odd(ended, statuses)
+    problems += [f"crash: stopping took {seconds:.1f} s"] if seconds > STOPS_WITHIN_S else []
+    problems += comparing.partials(open_store(str(folder / "lake")))
+    problems += odd(case.warm.run(folder, *words(case, folder, rng), "--format", "json"), {0})
+    problems += case.problems(folder, kills=1)
+    names = " and ".join(one.name for one in signals)
+    return [f"seed {seed}, {names} {moment}: {problem}" for problem in problems]
 
 
 def odd(ended: Ended, statuses: set[int]) -> list[str]:
