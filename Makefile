@@ -34,6 +34,15 @@ test: $(VENV)/installed-dev  ## Set up and run the whole test suite
 quick: $(VENV)/installed-dev  ## Run the tests that need nothing, in seconds
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests/unit $(ARGS)
 
+soak-kill: $(VENV)/installed-dev  ## Kill, stop and crowd runs, 1,400 times; takes most of an hour
+	$(SOAK) kill $(ARGS)
+
+soak-publish: $(VENV)/installed-dev  ## Fail and kill every system call of publishing; four readers
+	$(SOAK) publish $(ARGS)
+SOAK := PYTHONPATH=tests/faults:tests/unit:tests/end_to_end $(BIN)/python tests/faults/soak.py
+
+soak: soak-kill soak-publish  ## Both, one after the other
+
 check: $(VENV)/installed-dev  ## Format, lint, types and the order of imports
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -66,4 +75,4 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url 
 clean:  ## Remove what the targets above made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
 
-.PHONY: help install dev demo test quick check format soak-nights soak-replies golden bench lock clean
+.PHONY: help install dev demo test quick soak soak-kill soak-publish soak-nights soak-replies check format golden bench lock clean

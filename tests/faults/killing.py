@@ -211,6 +211,6 @@ def tally(problems: list[str]) -> Counter[str]:
     found: Counter[str] = Counter()
     for problem in problems:
         for kind in ("lost", "duplicated", "partial", "crash", "canary", "harmed", "left over"):
-            found[kind] += kind in problem.partition(": ")[2]
+            found[kind] += kind in problem
         found["all"] += 1
     return found

@@ -217,7 +217,7 @@ def test_what_a_run_is_survives_a_power_loss(
         real_fsync(handle)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    folder = runs.folder(begun(runs))
+    folder = runs.folder(begun(runs).run_id)
     assert synced == [folder / "run.new", folder, tmp_path / "state/runs"]
 
 

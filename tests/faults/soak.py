@@ -1,0 +1,128 @@
+"""Scales the loops of these tests up, and prints one table of figures.
+
+    python tests/faults/soak.py kill|publish [--share S]
+
+Each loop is dealt out to two processes by seed. A failure is told at once, with what repeats it;
+the exit status is 1 if there was one.
+"""
+
+import argparse
+import multiprocessing
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import lag
+import syscalls
+from crowding import crowd
+from killing import kill_and_resume, prepared, signal_and_resume, tally
+from reading import publishes_and_reads
+
+SHARDS = 2
+COLUMNS = ("lost", "duplicated", "partial", "crash", "canary", "harmed", "left over", "all")
+Done = Iterator[list[str]]
+"""The problems of each point, as they are tried."""
+
+
+def kills(shard: int, share: float, folder: Path) -> Done:
+    """P11: 1,000 kills at seeded moments."""
+    with prepared(5 + shard, folder) as case:
+        for seed in range(shard, round(1000 * share), SHARDS):
+            yield kill_and_resume(case, seed, folder / "killed")
+
+
+def signals(shard: int, share: float, folder: Path) -> Done:
+    """P29: 200 signals at seeded moments."""
+    with prepared(5 + shard, folder) as case:
+        for seed in range(shard, round(200 * share), SHARDS):
+            yield signal_and_resume(case, seed, folder / "signalled")
+
+
+def crowds(shard: int, share: float, folder: Path) -> Done:
+    """P14: 200 rounds of 8 runs at once."""
+    with prepared(5 + shard, folder) as case:
+        for seed in range(shard, round(200 * share), SHARDS):
+            yield crowd(case, seed, folder / "crowd", runs=8)
+
+
+def calls(shard: int, share: float, folder: Path) -> Done:
+    """P10, P30: every changing system call of stage and publish, failed and killed in turn."""
+    if not syscalls.is_usable():
+        sys.stderr.write("no strace here that may inject: skipped\n")
+        return
+    with prepared(5 + shard, folder, syscalls.ONE_PARTNER) as case:
+        publishing = syscalls.Publishing(case, folder)
+        tries = [(point, how) for point in publishing.points for how in syscalls.HOW]
+        for place in range(shard, round(len(tries) * share), SHARDS):
+            yield publishing.tried(*tries[place])
+
+
+def readers(shard: int, share: float, folder: Path) -> Done:
+    """P10: 500 publishes under the eyes of four readers."""
+    publishes = round(500 * share) // SHARDS
+    looks, problems = publishes_and_reads(folder, publishes, readers=4 // SHARDS)
+    sys.stderr.write(f"readers {shard}: {looks} looks\n")
+    yield problems
+    yield from ([] for _ in range(publishes - 1))
+
+
+def lags(shard: int, share: float, folder: Path) -> Done:
+    """Fault 35: how late the event loop is while large replies come in; told, not judged."""
+    if shard == 0:
+        sys.stderr.write(f"lag: {lag.measured(folder, customers=max(10, round(300 * share)))}\n")
+        yield []
+
+
+LOOPS: dict[str, tuple[Callable[[int, float, Path], Done], ...]] = {
+    "kill": (kills, signals, crowds),
+    "publish": (calls, readers, lags),
+}
+
+
+def shard_of(name: str, loop: str, shard: int, share: float) -> tuple[str, int, Counter[str]]:
+    """Run one shard of a loop; return its points and problems."""
+    run = next(one for one in LOOPS[name] if one.__name__ == loop)
+    points, found = 0, Counter[str]()
+    with tempfile.TemporaryDirectory() as folder:
+        for problems in run(shard, share, Path(folder)):
+            points += 1
+            found += tally(problems)
+            for problem in problems:
+                sys.stderr.write(f"{loop} {shard}: {problem}\n")
+    return loop, points, found
+
+
+def main() -> int:
+    """Run the loops of one kind, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", choices=sorted(LOOPS))
+    parser.add_argument("--share", type=float, default=1.0, help="of the points, for a short try")
+    asked = parser.parse_args()
+    sys.stdout.write(f"| loop | points | {' | '.join(COLUMNS)} | seconds |\n")
+    sys.stdout.write(f"|{'---|' * (len(COLUMNS) + 3)}\n")
+    failed = 0
+    for run in LOOPS[asked.name]:
+        began = time.monotonic()
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(SHARDS, mp_context=spawn) as pool:
+            shards = [
+                pool.submit(shard_of, asked.name, run.__name__, shard, asked.share)
+                for shard in range(SHARDS)
+            ]
+            results = [shard.result() for shard in shards]
+        points = sum(done for _, done, _ in results)
+        found = sum((problems for _, _, problems in results), Counter[str]())
+        figures = " | ".join(str(found[column]) for column in COLUMNS)
+        seconds = round(time.monotonic() - began)
+        sys.stdout.write(f"| {run.__name__} | {points} | {figures} | {seconds} |\n")
+        sys.stdout.flush()
+        failed += found["all"]
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

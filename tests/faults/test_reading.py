@@ -1,0 +1,76 @@
+"""Readers see a snapshot whole or not at all, whoever publishes and prunes meanwhile."""
+
+import multiprocessing
+import os
+import signal
+from datetime import timedelta
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+import pytest
+from reading import CUSTOMERS, look, publish_one, publishes_and_reads
+from store_lake import at, make
+
+from auditor.errors import Locked
+from auditor.store import open_store
+
+
+def test_readers_see_whole_snapshots_only(tmp_path: Path) -> None:
+    """P10, fault 33."""
+    looks, problems = publishes_and_reads(tmp_path, publishes=10, readers=2)
+    assert problems == []
+    assert looks >= 4
+
+
+def test_half_a_snapshot_would_be_seen(tmp_path: Path) -> None:
+    """What the readers look for is found when it is there."""
+    store = make(tmp_path)
+    publish_one(store, 1)
+    publish_one(store, 2)
+    assert look(store) == []
+    next((store.root / "snapshot=s0002/inventory").iterdir()).unlink()
+    with pytest.raises(Exception, match="inventory"):
+        look(open_store(str(store.root)))
+
+
+def publish_slowly(root: str, staged: Event, go_on: Event) -> None:
+    """Publish the second snapshot, with a stop while it is staged."""
+    store = open_store(root)
+    with store.publishing(0.0) as publication:
+        publication.stage("s0009")
+        staged.set()
+        go_on.wait(60)
+    publish_one(store, 2)
+
+
+def test_a_stopped_publisher_keeps_its_lock_and_publishes_right_when_it_goes_on(
+    tmp_path: Path,
+) -> None:
+    """P14, fault 11: see docs/decisions/0012; there is no zombie whose lock somebody else has."""
+    store = make(tmp_path)
+    publish_one(store, 1)
+    spawn = multiprocessing.get_context("spawn")
+    staged, go_on = spawn.Event(), spawn.Event()
+    writer = spawn.Process(target=publish_slowly, args=(str(store.root), staged, go_on))
+    writer.start()
+    assert staged.wait(60)
+    assert writer.pid is not None
+    os.kill(writer.pid, signal.SIGSTOP)
+    now = [0.0]
+    with (
+        pytest.raises(Locked, match="another publisher holds") as refusal,
+        store.publishing(600.0, lambda: now[0], lambda s: now.__setitem__(0, now[0] + 60 * s)),
+    ):
+        pytest.fail("a stopped publisher lost its lock")
+    assert refusal.value.exit_status == 75
+    assert [one.name for one in (store.root / ".staging").iterdir()] == ["s0009"]
+    with pytest.raises(Locked):
+        store.prune(timedelta(days=1), at(9), apply=True)
+    os.kill(writer.pid, signal.SIGCONT)
+    go_on.set()
+    writer.join(60)
+    assert writer.exitcode == 0
+    publish_one(store, 3)
+    assert [entry.sequence for entry in store.index().entries] == [1, 2, 3]
+    assert look(open_store(str(store.root))) == []
+    assert store.arrow("latest_inventory").num_rows == len(CUSTOMERS)
