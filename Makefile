@@ -41,7 +41,7 @@ soak-publish: $(VENV)/installed-dev  ## Fail and kill every system call of publi
 	$(SOAK) publish $(ARGS)
 SOAK := PYTHONPATH=tests/faults:tests/unit:tests/end_to_end $(BIN)/python tests/faults/soak.py
 
-soak: soak-kill soak-publish  ## Both, one after the other
+soak: soak-kill soak-publish soak-nights soak-replies  ## All of them, one after the other
 
 check: $(VENV)/installed-dev  ## Format, lint, types and the order of imports
 	$(BIN)/ruff format --check

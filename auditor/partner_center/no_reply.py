@@ -4,6 +4,7 @@ The library's errors end here, for some of them hold the token.
 """
 
 import errno
+import os
 import resource
 
 import aiohttp
@@ -56,9 +57,18 @@ def cause_of(exc: Exception) -> str:
     Raises:
         StoreFailed: the cause lies here: this process may not open another connection.
     """
-    if isinstance(exc, OSError) and exc.errno in {errno.EMFILE, errno.ENFILE}:
+    if isinstance(exc, OSError) and _is_out_of_files(exc):
         allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         raise StoreFailed(
             f"too many open files: {allowed} are allowed", hint=TOO_MANY_OPEN
         ) from exc
     return next((cause for kind, cause in _CAUSES if isinstance(exc, kind)), UNSENDABLE)
+
+
+def _is_out_of_files(exc: OSError) -> bool:
+    if isinstance(exc, aiohttp.ClientConnectorDNSError):  # a name is looked up in files
+        try:
+            os.close(os.open(os.devnull, os.O_RDONLY))
+        except OSError as refused:
+            exc = refused
+    return exc.errno in {errno.EMFILE, errno.ENFILE}
