@@ -28,6 +28,7 @@ from auditor.model import Reply, Request
 from auditor.partner_center import no_reply, retry
 from auditor.partner_center.auth import TokenSource
 from auditor.partner_center.breaker import Breakers, Patience, Ticket
+from auditor.partner_center.echo import Echo
 from auditor.partner_center.error_table import Row, row_of
 from auditor.partner_center.pacing import Pacer
 from auditor.secret import Secret
@@ -147,6 +148,7 @@ class Transport:
         self._max_body = max_body
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
         self._session: aiohttp.ClientSession | None = None
+        self._echo = Echo(Secret(""))
         self.counts = Counts()
 
     async def __aenter__(self) -> Self:
@@ -305,16 +307,20 @@ class Transport:
             proxy=self._proxy or None,
         ) as response:
             body = await self._body(response)
+            echo = self._echo_of(call.token)
             return _Received(
                 status=response.status,
-                body=b"" if body is None else _without(call.token, body),
+                body=b"" if body is None else echo.without(body),
                 cause="too_large" if body is None else "",
-                request_id=_id_of(response.headers.get("MS-RequestId"), call.request_id),
-                correlation_id=_id_of(
-                    response.headers.get("MS-CorrelationId"), call.correlation_id
-                ),
+                request_id=_id_of(response, "MS-RequestId", call.request_id, echo),
+                correlation_id=_id_of(response, "MS-CorrelationId", call.correlation_id, echo),
                 retry_after=response.headers.get("Retry-After"),
             )
+
+    def _echo_of(self, token: Secret) -> Echo:
+        if self._echo.token is not token:
+            self._echo = Echo(token)
+        return self._echo
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes | None:
         """Read the body as far as it is decent; None where it is larger, or blown up.
@@ -367,13 +373,8 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _without(token: Secret, body: bytes) -> bytes:
-    """Return a body without the token that it was asked with: bodies are written down."""
-    sent = token.reveal().encode()
-    return body.replace(sent, b"***") if len(sent) >= _SHORTEST_TOKEN else body
-
-
-def _id_of(header: str | None, sent: str) -> str:
+def _id_of(response: aiohttp.ClientResponse, name: str, sent: str, echo: Echo) -> str:
     """Return one id of a header that is often doubled, "a,a"; what was sent where it is none."""
-    first = (header or "").split(",")[0].strip()
-    return first if _ID.fullmatch(first) else sent
+    first = response.headers.get(name, "").split(",")[0].strip()
+    is_id = _ID.fullmatch(first) and echo.without(first.encode()) == first.encode()
+    return first if is_id else sent

@@ -488,3 +488,19 @@ async def test_a_ca_file_without_a_certificate_is_a_wrong_setting(tmp_path: Path
         )
         with pytest.raises(SettingsError, match=r"network\.ca_file"):
             await transport.__aenter__()
+
+
+@pytest.mark.asyncio
+async def test_a_token_that_comes_back_goes_no_further() -> None:
+    """S1: neither in a body, whatever its status, nor as an id."""
+    for status in (200, 401, 403, 500):
+        said = f"<pre>Authorization: Bearer {CANARY}</pre>".encode()
+        head = f"HTTP/1.1 {status} X\r\nMS-RequestId: {CANARY}\r\nMS-CorrelationId: {CANARY}\r\n"
+        sent = f"{head}Content-Length: {len(said)}\r\n\r\n".encode() + said
+        async with serving(always(sent)) as (transport, server):
+            reply = await transport.send(ask())
+            assert CANARY.encode() in server.heads[0]
+
+        assert reply.status == status
+        assert reply.body == b"<pre>Authorization: Bearer ***</pre>"
+        assert (reply.request_id, reply.correlation_id) == ("id-2", "id-1")

@@ -1,0 +1,128 @@
+"""A server in front of the sandbox that shows what was sent to it, in many ways, and the token.
+
+It takes tokens of its own and lets in with the sandbox's, so that they stand nowhere else.
+"""
+
+import base64
+import json
+import re
+import textwrap
+import zlib
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from urllib.parse import quote
+
+import aiohttp
+from aiohttp import web
+
+PASSED_ON = ("Content-Type", "MS-RequestId", "MS-CorrelationId", "X-Locale")
+
+
+class Mirror:
+    """Passes most requests on, and shows of the others what they brought."""
+
+    def __init__(self, behind: str, tokens: Mapping[str, str], elsewhere: str) -> None:
+        """Take where the sandbox is, its tokens by ours, and where redirects lead."""
+        self.behind = behind
+        self.tokens = tokens
+        self.elsewhere = elsewhere
+        self.shown: Counter[str] = Counter()
+        """How often each trick was played."""
+        self._tricks: dict[int, str] = {}
+        """By request: one that is put again meets the same."""
+
+    async def answer(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        sent = request.headers.get("Authorization", "")
+        token = sent.removeprefix("Bearer ")
+        drawn = zlib.crc32(request.raw_path.encode() + body)
+        if request.path.endswith(("/customers", "/products", "/skus")):
+            self.shown["named"] += 1
+            return await self._passed_on(request, body, token, title=token)
+        if drawn % 3:
+            return await self._passed_on(request, body, token)
+        trick = self._tricks.setdefault(drawn, TRICKS[len(self._tricks) % len(TRICKS)])
+        self.shown[trick] += 1
+        match trick:
+            case "id":
+                ids = {"MS-RequestId": token, "MS-CorrelationId": f"{token[:60]},{token[:60]}"}
+                return web.Response(status=403, headers=ids)
+            case "moved":
+                there = f"{self.elsewhere}/{quote(token)}?{quote(sent)}"
+                return web.Response(status=307, headers={"Location": there}, text=sent)
+            case _:
+                status, text = _page(trick, sent, token)
+                return web.Response(status=status, text=text, content_type="text/html")
+
+    async def _passed_on(
+        self, request: web.Request, body: bytes, token: str, title: str = ""
+    ) -> web.Response:
+        headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
+        headers["Authorization"] = f"Bearer {self.tokens.get(token, 'nobody')}"
+        url = self.behind + request.path_qs
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(request.method, url, data=body, headers=headers) as reply,
+        ):
+            said = (await reply.read()).decode()
+            if title:
+                said = re.sub(r'("(?:title|companyName)": ?")', rf"\g<1>{title} ", said)
+            return web.Response(status=reply.status, text=said, content_type="application/json")
+
+
+TRICKS = (
+    "id",
+    "moved",
+    "refused",
+    "denied",
+    "page",
+    "crash",
+    "broken",
+    "wrapped",
+    "encoded",
+    "coded",
+)
+
+
+def _page(trick: str, sent: str, token: str) -> tuple[int, str]:
+    pages = {
+        "refused": (401, f"<h1>Who is {token}?</h1><pre>Authorization: {sent}</pre>"),
+        "denied": (403, json.dumps({"code": token, "description": f"{sent} may not do this"})),
+        "page": (200, f"<html><a href='/debug?token={quote(token, safe='')}'>{sent}</a></html>"),
+        "crash": (500, f"Traceback: request({{'Authorization': '{sent}'}})"),
+        "broken": (200, f'{{"totalCount": 1, "items": [{{"id": "{token}", "title'),
+        "wrapped": (400, "\n    ".join(textwrap.wrap(sent, 20))),
+        "encoded": (400, base64.encodebytes(f"Authorization: {sent}".encode()).decode()),
+        "coded": (400, json.dumps({"code": f"2000{token}", "description": token, "data": [sent]})),
+    }
+    return pages[trick]
+
+
+@asynccontextmanager
+async def serving(app: web.Application) -> AsyncIterator[str]:
+    """Serve an application on this machine; yield its address."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def mirroring(behind: str, tokens: Mapping[str, str]) -> AsyncIterator[tuple[Mirror, str]]:
+    """Serve a mirror and, for its redirects, another server that counts what reaches it."""
+
+    async def elsewhere(request: web.Request) -> web.Response:
+        mirror.shown["elsewhere"] += 1
+        return web.Response(text=request.path)
+
+    other, app = web.Application(), web.Application()
+    other.router.add_route("*", "/{path:.*}", elsewhere)
+    async with serving(other) as there:
+        mirror = Mirror(behind, tokens, there)
+        app.router.add_route("*", "/{path:.*}", mirror.answer)
+        async with serving(app) as here:
+            yield mirror, here

@@ -1,0 +1,84 @@
+"""A token that a server shows is taken out of what it says, however it is written there."""
+
+import base64
+import html
+import json
+import textwrap
+from collections.abc import Callable
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditor.partner_center.echo import HIDDEN, Echo
+from auditor.secret import Secret
+
+JWT = "eyJhbGciOiJub25lIn0." + "Y2FuYXJ5LWNhbmFyeS1jYW5hcnk" * 12 + ".c2lnbmF0dXJl"
+OPAQUE = "0.AXc/canary+canary/9f3b+0ac1d2e4f5a6b7c8=="
+SHORT = "canary-55aa17"
+TOKENS = (JWT, OPAQUE, SHORT)
+
+
+def wrapped(text: str, width: int, end: str) -> str:
+    return end.join(textwrap.wrap(text, width))
+
+
+FORMS: dict[str, Callable[[str], str]] = {
+    "raw": str,
+    "header": lambda t: f"Authorization: Bearer {t}\r\nAccept: x",
+    "percent": lambda t: quote(t, safe=""),
+    "json": lambda t: json.dumps({"token": t}),
+    "json of .NET": lambda t: json.dumps({"token": t}).replace("+", r"\u002B"),
+    "json with slashes": lambda t: json.dumps({"token": t}).replace("/", r"\/"),
+    "html": lambda t: f"<td>{html.escape(t)}</td>",
+    "base64": lambda t: base64.b64encode(t.encode()).decode(),
+    "base64, with a byte before": lambda t: base64.b64encode(f"x{t}".encode()).decode(),
+    "base64 of the header": lambda t: base64.b64encode(f"Bearer {t}\r\n".encode()).decode(),
+    "base64 for URLs": lambda t: base64.urlsafe_b64encode(f"ab{t}".encode()).decode(),
+    "lines": lambda t: wrapped(t, 9, "\r\n  "),
+    "lines in json": lambda t: json.dumps(wrapped(t, 20, "\n")),
+    "lines of base64": lambda t: base64.encodebytes(f"xy{t}".encode()).decode(),
+    "quoted-printable": lambda t: wrapped(t, 30, "=\n"),
+    "twice": lambda t: f"{t} and {t}",
+}
+
+
+def pieces(token: str) -> list[bytes]:
+    """Return pieces of a token of which none may be left, in each of its forms."""
+    found = []
+    for text in (token.encode(), *(base64.b64encode(b" " * n + token.encode()) for n in range(3))):
+        solid = text.replace(b"=", b"")[4:-4]
+        found += [solid[at : at + 12] for at in range(max(len(solid) - 12, 1))]
+    return found
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("token", TOKENS, ids=["jwt", "opaque", "short"])
+def test_a_token_is_hidden_in_every_form(form: str, token: str) -> None:
+    """S1."""
+    said = f"<html>before {FORMS[form](token)} after</html>".encode()
+    left = Echo(Secret(token)).without(said)
+    packed = left.translate(None, b" \r\n=").replace(rb"\n", b"")
+    assert HIDDEN in left
+    assert not [piece for piece in pieces(token) if piece in packed]
+    assert left.startswith(b"<html>before ")
+    assert left.endswith(b" after</html>")
+
+
+def test_the_beginning_of_a_token_is_hidden_too() -> None:
+    """S1: a page that cuts what it shows."""
+    said = f'{{"code": "{JWT[:40]}", "more": "{OPAQUE}"}}'.encode()
+    assert Echo(Secret(JWT)).without(said) == f'{{"code": "***", "more": "{OPAQUE}"}}'.encode()
+
+
+@given(st.binary(max_size=200) | st.text(max_size=50).map(str.encode))
+def test_what_holds_no_token_stays_as_it_is(said: bytes) -> None:
+    for token in TOKENS:
+        assert Echo(Secret(token)).without(said) == said
+
+
+@given(st.binary(max_size=60), st.binary(max_size=60))
+def test_what_is_around_a_token_stays(before: bytes, after: bytes) -> None:
+    before, after = before + b"<", b">" + after
+    assert Echo(Secret(JWT)).without(before + JWT.encode() + after) == before + HIDDEN + after
