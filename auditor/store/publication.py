@@ -177,6 +177,8 @@ class Publication:
     def _discard(self) -> tuple[str, ...]:
         """Empty the staging folder: whoever holds the lock is the only one who stages."""
         with disk.guarded(self._staging):
+            if self._staging.is_symlink():  # planted: what is behind it is not ours to remove
+                self._staging.unlink()
             self._staging.mkdir(exist_ok=True)
             left = sorted(self._staging.iterdir())
             for folder in left:

@@ -253,6 +253,18 @@ def test_a_planted_link_is_not_followed(tmp_path: Path) -> None:
     assert not (tmp_path / "target").exists()
 
 
+def test_a_planted_staging_folder_is_not_emptied(tmp_path: Path) -> None:
+    """S12: what lies in the staging folder is removed, but not what lies behind a link."""
+    store = make(tmp_path)
+    victim = tmp_path / "victim"
+    (victim / "precious").mkdir(parents=True)
+    (store.root / ".staging").rmdir()
+    (store.root / ".staging").symlink_to(victim)
+    publish(store, "s1", at(1), FIRST)
+    assert [path.name for path in victim.iterdir()] == ["precious"]
+    assert len(store.index().entries) == 1
+
+
 def test_no_manifest_of_an_old_snapshot_is_opened_to_read(tmp_path: Path) -> None:
     """What 400 snapshots cost to open is one file."""
     store = make(tmp_path)
