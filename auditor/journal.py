@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from auditor.errors import StoreFailed
 from auditor.model import Reply, Request
-from auditor.state_files import refused, sync_folder
+from auditor.state_files import private, refused, sync_folder
 
 SYNC_RECORDS = 64
 SYNC_SECONDS = 1.0
@@ -52,7 +52,7 @@ class Journal:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             is_new = not path.exists()
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._file = private(str(path), os.O_RDWR | os.O_CREAT)
             self._index, end = _read_index(self._file)
             os.ftruncate(self._file, end)
             if is_new:
@@ -229,11 +229,6 @@ class Recorded:
             self.retries += max(reply.attempts - 1, 0)
             self.throttled += reply.throttled
         return reply
-
-
-def private(path: str, flags: int) -> int:
-    """Open a file that nobody else may read."""
-    return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
 def _is_success(reply: Reply) -> bool:

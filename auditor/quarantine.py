@@ -15,9 +15,10 @@ import pyarrow as pa
 
 from auditor.errors import InputMissing, StoreFailed
 from auditor.events import redacted
-from auditor.journal import private, reading
+from auditor.journal import reading
 from auditor.model import Outcome, Reply, Request, Settled
 from auditor.normalize import UNREADABLE
+from auditor.state_files import private
 from auditor.tables import TEXT
 
 MOST_SHOWN = 256 * 2**10

@@ -1,5 +1,6 @@
 """What a run leaves in `state_dir`: who it is, whether it ended, and the lock of full runs."""
 
+import errno
 import fcntl
 import os
 import shutil
@@ -8,12 +9,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
 from auditor.errors import InputMissing, Locked, ScopeError, StoreFailed, StoreUnwritable
 from auditor.settings import Narrow, Settings
-from auditor.state_files import refused, sync_folder
+from auditor.state_files import private, refused, sync_folder
 
 _HEADER = "run.json"
 KEPT = timedelta(days=14)
@@ -37,6 +39,7 @@ class Runs:
     """The runs of one `state_dir`."""
 
     def __init__(self, state_dir: Path) -> None:
+        self._state_dir = state_dir
         self._runs = state_dir / "runs"
         self._locks = state_dir / "locks"
 
@@ -119,14 +122,16 @@ class Runs:
         with suppress(FileNotFoundError):
             for path in sorted(self._runs.iterdir()):
                 with suppress(OSError, msgspec.DecodeError):
-                    yield msgspec.json.decode((path / _HEADER).read_bytes(), type=Header)
+                    header = msgspec.json.decode((path / _HEADER).read_bytes(), type=Header)
+                    if header.run_id == path.name:  # it becomes a path
+                        yield header
 
     def _write(self, header: Header) -> None:
         path = self.folder(header.run_id) / _HEADER
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            self._make_private(self._runs, path.parent)
             beside = path.with_suffix(".new")
-            with beside.open("wb") as file:
+            with open(beside, "wb", opener=private) as file:
                 file.write(msgspec.json.encode(header))
                 file.flush()
                 os.fsync(file.fileno())
@@ -135,6 +140,14 @@ class Runs:
             sync_folder(self._runs)
         except OSError as exc:
             raise _refused(path, exc) from exc
+
+    def _make_private(self, *folders: Path) -> None:
+        """Make folders in the state folder for this user alone; links in it are not followed."""
+        self._state_dir.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (self._state_dir, *folders):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            if folder is not self._state_dir and folder.is_symlink():
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(folder))
 
     @contextmanager
     def locked(self, tenants: Sequence[str], header: Header) -> Iterator[None]:
@@ -149,37 +162,35 @@ class Runs:
         files += [(self._locks / f"{tenant}.lock", "a run of this partner") for tenant in tenants]
         with ExitStack() as held:
             for path, what in sorted(files):
-                held.enter_context(_locked(path, what, header))
+                try:
+                    self._make_private(self._runs, self._locks, path.parent)
+                    file = held.enter_context(open(path, "a+b", opener=private))
+                except OSError as exc:
+                    raise _refused(path, exc) from exc
+                _lock(file, path, what, header)
             yield
 
 
-@contextmanager
-def _locked(path: Path, what: str, header: Header) -> Iterator[None]:
+def _lock(file: IO[bytes], path: Path, what: str, header: Header) -> None:
+    """Lock an open file for as long as it is open, and write into it who holds it."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+b")
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        holder = file.read(500).decode(errors="replace").strip()
+        raise Locked(
+            f"another process is at work on {what}: {holder}",
+            hint="wait for it, or ask for one customer with --customer",
+        ) from None
+    try:
+        file.truncate(0)
+        file.write(
+            f"run {header.run_id}, host {socket.gethostname()}, pid {os.getpid()},"
+            f" since {header.started_at:%Y-%m-%dT%H:%M:%SZ}\n".encode()
+        )
+        file.flush()
     except OSError as exc:
         raise _refused(path, exc) from exc
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read(500).decode(errors="replace").strip()
-            raise Locked(
-                f"another process is at work on {what}: {holder}",
-                hint="wait for it, or ask for one customer with --customer",
-            ) from None
-        try:
-            file.truncate(0)
-            file.write(
-                f"run {header.run_id}, host {socket.gethostname()}, pid {os.getpid()},"
-                f" since {header.started_at:%Y-%m-%dT%H:%M:%SZ}\n".encode()
-            )
-            file.flush()
-        except OSError as exc:
-            raise _refused(path, exc) from exc
-        yield
 
 
 def _refused(path: Path, exc: OSError) -> StoreUnwritable | StoreFailed:

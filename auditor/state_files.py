@@ -7,8 +7,13 @@ from pathlib import Path
 from auditor.errors import StoreFailed, StoreUnwritable
 
 _UNWRITABLE = frozenset(
-    [errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR]
+    [errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP]
 )
+
+
+def private(path: str, flags: int) -> int:
+    """Open a file that nobody else may read; a link in its place is not followed."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
 def sync_folder(folder: Path) -> None:

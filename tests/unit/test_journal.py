@@ -236,6 +236,23 @@ async def test_nobody_else_can_read_it(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.asyncio
+async def test_a_planted_link_is_not_followed(tmp_path: Path) -> None:
+    """S12."""
+    (tmp_path / "victim").write_bytes(b"precious")
+    (tmp_path / "p.journal").symlink_to(tmp_path / "victim")
+    with pytest.raises(StoreUnwritable):
+        Journal(tmp_path / "p.journal")
+    path = tmp_path / "q.journal"
+    await filled(path, OK, FAILED)
+    (tmp_path / "q.journal.kept").symlink_to(tmp_path / "victim")
+    journal = Journal(path)
+    with pytest.raises(StoreFailed):
+        journal.keep("failed", ())
+    await journal.close()
+    assert (tmp_path / "victim").read_bytes() == b"precious"
+
+
 # Faults of the disk ---------------------------------------------------------------------
 
 

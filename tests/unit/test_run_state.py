@@ -221,6 +221,52 @@ def test_what_a_run_is_survives_a_power_loss(
     assert synced == [folder / "run.new", folder, tmp_path / "state/runs"]
 
 
+@pytest.mark.parametrize("umask", [0o022, 0o000])
+def test_nobody_else_can_look_into_it(tmp_path: Path, umask: int) -> None:
+    """S12: whatever the caller's umask, for the library sets none."""
+    before = os.umask(umask)
+    try:
+        runs = Runs(tmp_path / "far" / "state")
+        header = begun(runs)
+        with runs.locked(TENANTS, header):
+            runs.finish(header)
+    finally:
+        os.umask(before)
+    below = list((tmp_path / "far").rglob("*"))
+    assert len(below) == 8
+    assert [path for path in below if path.stat().st_mode & 0o077] == []
+
+
+@pytest.mark.parametrize("place", ["locks", f"locks/{TENANTS[0]}.lock", "runs", "runs/{}/run.new"])
+def test_no_planted_link_is_followed(tmp_path: Path, place: str) -> None:
+    """S12: neither to a file, which would be cut, nor to a folder, which others could read."""
+    runs = Runs(tmp_path / "state")
+    header = runs.begin(SETTINGS, Narrow(), TENANTS, NOW, "0a0b0c")
+    link = tmp_path / "state" / place.format(header.run_id)
+    link.parent.mkdir(parents=True)
+    victim = tmp_path / "victim"
+    if link.suffix:
+        victim.write_text("precious")
+    else:
+        victim.mkdir()
+    link.symlink_to(victim)
+    with pytest.raises(StoreUnwritable, match="state_dir"), runs.locked(TENANTS, header):
+        runs.keep(header)
+    assert list(victim.iterdir()) == [] if victim.is_dir() else victim.read_text() == "precious"
+
+
+def test_a_run_that_calls_itself_something_else_is_none(runs: Runs, tmp_path: Path) -> None:
+    """S9: what a file says of itself is no path."""
+    header = begun(runs)
+    path = runs.folder(header.run_id) / "run.json"
+    lying = msgspec.structs.replace(header, run_id="../../precious")
+    path.write_bytes(msgspec.json.encode(lying))
+    assert resumed(runs) is None
+    with pytest.raises(InputMissing):
+        resumed(runs, Narrow(resume="../../precious"))
+    assert not (tmp_path / "precious").exists()
+
+
 # The lock -----------------------------------------------------------------------------------
 
 HOLD = """
