@@ -123,7 +123,11 @@ def _refuse_unless_read_only(query: str) -> None:
     statements = duckdb.extract_statements(query)
     if len(statements) != 1:
         raise UsageError(f"sql: one statement, please, not {len(statements)}")
-    match statements[0].type:
+    try:
+        kind = statements[0].type
+    except ValueError:  # one that its Python does not know yet
+        kind = duckdb.StatementType.INVALID
+    match kind:
         case duckdb.StatementType.SELECT:
             return
         case duckdb.StatementType.EXPLAIN if _EXPLAIN.match(query):

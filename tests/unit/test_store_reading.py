@@ -240,12 +240,33 @@ def test_a_statement_reads_relations_and_views(store: FolderStore) -> None:
         "SELECT getenv('HOME')",
         "SELECT * FROM query('COPY (SELECT 1) TO ''{lake}/x.csv''')",
         "SELECT * FROM local_frame",
+        "SELECT * FROM read_text('{lake}/planted.txt')",
+        "SELECT * FROM read_text('{lake}/.staging/../../outside.txt')",
+        "SELECT * FROM glob('{lake}/../*')",
+        "SELECT * FROM read_text('/proc/self/environ')",
+        "SELECT * FROM read_csv('/dev/stdin')",
+        "SELECT * FROM read_json_auto('/etc/passwd')",
+        "SELECT * FROM parquet_kv_metadata('/etc/passwd')",
+        "SELECT * FROM 's3://bucket/x.parquet'",
+        "SELECT * FROM enable_logging(storage='file', storage_path='{lake}/log')",
+        "FROM json_execute_serialized_sql(json_serialize_sql('FROM read_text(''/etc/passwd'')'))",
+        "WITH x AS (DELETE FROM snapshot RETURNING *) SELECT * FROM x",
+        "COPY (SELECT 1) TO '/dev/stdout'",
+        "COPY snapshot FROM '/etc/passwd'",
+        "IMPORT DATABASE '{lake}'",
+        "UPDATE EXTENSIONS",
+        "CREATE SECRET (TYPE s3, KEY_ID 'a', SECRET 'b')",
+        "PREPARE p AS SELECT 1",
+        "BEGIN",
     ],
 )
 def test_a_statement_can_only_read_and_only_this_store(store: FolderStore, query: str) -> None:
     """S6; and what a Python variable holds is not a table."""
     local_frame = pd.DataFrame({"a": [1]})
     (store.root.parent / "outside.txt").write_text("secret")
+    planted = store.root / "planted.txt"
+    planted.unlink(missing_ok=True)
+    planted.symlink_to(store.root.parent / "outside.txt")
     before = sorted(store.root.rglob("*"))
     with pytest.raises(UsageError) as caught:
         store.sql(query.format(lake=store.root))
