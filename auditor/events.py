@@ -21,7 +21,7 @@ _UNSAFE = frozenset(["Cc", "Cf", "Cs", "Zl", "Zp"])
 
 _TELLTALE = (
     re.compile(r"(?i)(\bbearer\s+)[A-Za-z0-9._~+/=-]{8,}"),
-    re.compile(r"()\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*"),
+    re.compile(r"()\beyJ[A-Za-z0-9_-]{8}[A-Za-z0-9._-]*"),
     re.compile(r"(://[^/\s:@]*:)[^/\s@]+(?=@)"),
     re.compile(r"(?i)((?:client_secret|refresh_token|access_token|password)=)[^&\s'\"]+"),
 )
