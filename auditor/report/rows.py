@@ -19,7 +19,7 @@ Value = Any  # what Arrow gives for one cell: text, a number, a boolean, a time,
 
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _UNSAFE = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029{_BIDI}]")
-_UNSAFE_IN_CSV = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{_BIDI}]")
+_UNSAFE_IN_CSV = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029{_BIDI}]")
 _UNSAFE_IN_JSON = re.compile(f"[\x7f-\x9f\u2028\u2029{_BIDI}]")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

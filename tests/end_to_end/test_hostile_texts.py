@@ -1,0 +1,128 @@
+"""Names and ids that would move a cursor or leave a folder, through whole commands."""
+
+import io
+import json
+import unicodedata
+from pathlib import Path
+
+import pytest
+from nightly import Night, nights
+from report_lake import two_nights
+
+from auditor.cli import main
+from auditor.sandbox import Fault, Faults
+
+MOVING = "\x1b[2J\x1b]0;title\x07\r\x08\x7f\x9b31m\x85\u2028\u202eevil\u2066\u200f\ufeff"
+CONFIG = """
+store = "./lake"
+[[partner]]
+name = "contoso-eu"
+tenant_id = "aaaaaaaa-0000-4000-8000-000000000001"
+countries = ["DE"]
+auth = "token"
+token = "env:TOKEN"
+"""
+VIEWS = ("latest_inventory", "latest_sku", "unanswered", "newly_restricted", "dim_customer")
+
+
+def told(folder: Path, *words: str) -> str:
+    """Return all that a command says."""
+    out, err = io.StringIO(), io.StringIO()
+    config = ("--config", str(folder / "auditor.toml"))
+    status = main([*words, *config], {"TOKEN": "a-token-of-tests"}, io.StringIO(), out, err)
+    assert status == 0, err.getvalue()
+    return out.getvalue() + err.getvalue()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a store in which each name moves the cursor."""
+    made = tmp_path_factory.mktemp("hostile")
+    two_nights(made, MOVING)
+    (made / "auditor.toml").write_text(CONFIG)
+    return made
+
+
+@pytest.mark.parametrize("how", ["table", "json", "csv", "markdown"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("changes",),
+        ("changes", "--by-cause"),
+        ("snapshots", "list"),
+        *(("sql", f"SELECT * FROM {view}") for view in VIEWS),
+    ],
+    ids=lambda words: words[-1].rpartition(" ")[2],
+)
+def test_no_table_moves_the_cursor(folder: Path, words: tuple[str, ...], how: str) -> None:
+    """S7: C0, C1 and what turns the line round, whichever the command and the format."""
+    said = told(folder, *words, "--format", how)
+    assert said.count("\n") > 1
+    odd = {c for c in said if unicodedata.category(c) in {"Cc", "Zl", "Zp"}} - {"\n"}
+    assert odd == set()
+    assert not {c for c in said if c in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}
+
+
+HOSTILE_IDS = ("..", "../../x", "a/b", "%2e%2e", "a\\b", "a\0b", "x" * 300, "CON", "trailing.", "-")
+
+
+def names_below(folder: Path) -> set[str]:
+    """Return the names of all files and folders."""
+    return {part for path in folder.rglob("*") for part in path.relative_to(folder).parts}
+
+
+def directly_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+def listed(items: list[dict[str, object]]) -> str:
+    return json.dumps({"totalCount": len(items), "items": items})
+
+
+async def night_of(night: Night, faults: list[Fault]) -> None:
+    night.sandbox.faults = Faults(faults)
+    night.sandbox.log.clear()
+    await night.run(1)
+
+
+@pytest.mark.asyncio
+async def test_no_id_leaves_its_folder_or_its_path(tmp_path: Path) -> None:
+    """S9: of customers, products, SKUs and subscriptions, as the server sends them."""
+    skus: list[dict[str, object]] = [
+        {
+            "id": name,
+            "productId": name,
+            "title": name,
+            "inventoryVariables": ["CustomerId"],
+            "purchasePrerequisites": ["InventoryCheck"],
+            "dynamicAttributes": {"armRegionName": name},
+        }
+        for name in HOSTILE_IDS
+    ]
+    own = tmp_path / "own"
+    own.mkdir()
+    async with nights(own, 5) as night:
+        await night.run(1)
+        customers: list[dict[str, object]] = [
+            {"id": name, "companyProfile": {"tenantId": name, "companyName": name, "domain": name}}
+            for name in HOSTILE_IDS
+        ]
+        subscriptions: list[dict[str, object]] = [
+            {"id": name, "offerId": f"{name}:{name}:{name}", "status": "active"}
+            for name in HOSTILE_IDS
+        ]
+        await night_of(
+            night,
+            [
+                Fault(endpoint="customers", count=1, body=listed(customers)),
+                Fault(endpoint="products", count=1, body=listed(skus)),
+                Fault(endpoint="skus", count=2, body=listed(skus)),
+                Fault(endpoint="subscriptions", share=0.5, body=listed(subscriptions)),
+                Fault(endpoint="entitlements", share=0.5, body=listed(subscriptions)),
+            ],
+        )
+        records = night.sandbox.log.records
+        assert {r.endpoint for r in records if r.fault} >= {"customers", "skus", "subscriptions"}
+        assert {r.path for r in records if not r.endpoint} == set(), "each is a path as documented"
+    assert names_below(tmp_path).isdisjoint(HOSTILE_IDS)
+    assert directly_in(tmp_path) == ["own"]
