@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+AUDIT  := .venv-audit
 OUT    ?= demo
 # Kept apart from the source on purpose: what is installed is what the lock files say, hash by hash.
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all:
@@ -20,6 +21,11 @@ $(VENV)/installed: requirements.lock pyproject.toml | $(BIN)/python
 
 $(VENV)/installed-dev: requirements-dev.lock $(VENV)/installed
 	$(PIP) -r requirements-dev.lock
+	@touch $@
+
+$(AUDIT)/installed: requirements-audit.lock
+	$(PYTHON) -m venv $(AUDIT)
+	$(PIP:$(VENV)/%=$(AUDIT)/%) -r requirements-audit.lock
 	@touch $@
 
 install: $(VENV)/installed  ## Set up the virtual environment with what a run needs
@@ -66,13 +72,21 @@ golden: $(VENV)/installed-dev  ## Write the golden files anew; review the differ
 bench: $(VENV)/installed-dev  ## Measure what the README quotes
 	for file in bench/*.py; do $(BIN)/python $$file || exit 1; done
 
+audit: $(AUDIT)/installed  ## Look the locked releases up among the known vulnerabilities
+	$(AUDIT)/bin/python .ci/audit.py $(AUDIT)/bin/pip-audit requirements.lock
+	$(AUDIT)/bin/python .ci/audit.py $(AUDIT)/bin/pip-audit requirements-dev.lock
+
+sbom: $(AUDIT)/installed  ## Write what a run is made of to sbom.json, in CycloneDX
+	$(AUDIT)/bin/cyclonedx-py requirements requirements.lock --of JSON -o sbom.json
+
 lock: $(BIN)/python  ## Resolve the lock files anew
 	$(BIN)/python -m pip --quiet install uv
 	$(BIN)/uv pip compile --quiet pyproject.toml --group build $(LOCK) -o requirements.lock
 	$(BIN)/uv pip compile --quiet pyproject.toml --group build --group dev $(LOCK) -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --group audit $(LOCK) -o requirements-audit.lock
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 
 clean:  ## Remove what the targets above made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
+	rm -rf $(VENV) $(AUDIT) sbom.json .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
 
-.PHONY: help install dev demo test quick soak soak-kill soak-publish soak-nights soak-replies check format golden bench lock clean
+.PHONY: help install dev demo test quick soak soak-kill soak-publish soak-nights soak-replies check format golden bench audit sbom lock clean
