@@ -2,12 +2,13 @@
 
 from typing import TypeVar
 
-from auditor.errors import Does, PartnerCenterError, UnexpectedReply
+from auditor.errors import Does, Forbidden, PartnerCenterError, Unauthorized, UnexpectedReply
 from auditor.model import Reply, Request
 from auditor.partner_center import wire
 from auditor.partner_center.error_table import NO_CODE, row_of, steps
 
 E = TypeVar("E", bound=PartnerCenterError)
+FORBIDDEN = 403
 BODY_HEAD = 200
 """How much of a body an error quotes."""
 LONGEST_CODE = 40
@@ -52,7 +53,7 @@ def _error(
     status = str(reply.status) if reply.status else f"no reply ({reply.cause})"
     said = " ".join(part for part in (status, code, what) if part)
     head = _printable(reply.body[: 4 * BODY_HEAD].decode("utf-8", "replace"))[:BODY_HEAD]
-    return kind(
+    error = kind(
         f"{request.method} {request.path}: {said}{': ' if head else ''}{head}"
         f" (request {reply.request_id}, correlation {reply.correlation_id})",
         status=reply.status,
@@ -62,6 +63,9 @@ def _error(
         correlation_id=reply.correlation_id,
         sent_at=reply.sent_at,
     )
+    if kind is Unauthorized and reply.status == FORBIDDEN:
+        error.error_code = Forbidden.code  # signed in, and not let in: consent or a role is missing
+    return error
 
 
 def _printable(text: str) -> str:

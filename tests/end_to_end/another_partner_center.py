@@ -150,11 +150,19 @@ class AnotherPartnerCenter:
     base_url: str = ""
     has_customers: bool = True
     refuses_checks: bool = False
+    forbids_everything: bool = False
     restricted: set[tuple[str, str, str]] = field(
         default_factory=lambda: {(SHOP, ANYWHERE, "0038")}
     )
     """Azure subscription, product and SKU."""
     asked: list[Asked] = field(default_factory=list)
+
+    @property
+    def app(self) -> web.Application:
+        """What is served."""
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self.answer)
+        return app
 
     async def answer(self, request: web.Request) -> web.Response:
         body = await request.json() if request.can_read_body else {}
@@ -181,6 +189,8 @@ class AnotherPartnerCenter:
     def _found(self, asked: Asked) -> Any:  # any JSON
         if asked.headers.get("authorization") != f"Bearer {TOKEN}":
             raise Refused(401, "800001", "The partner token is missing or not valid.")
+        if self.forbids_everything:
+            raise Refused(403, "2002", "The app is not consented to.")
         root, version, *parts = asked.path.split("/")
         if (root, version) != ("", "v1"):
             raise _unknown()
@@ -303,9 +313,7 @@ def _unknown() -> Refused:
 async def another_partner_center() -> AsyncIterator[AnotherPartnerCenter]:
     """Run one on this machine, in the running event loop."""
     center = AnotherPartnerCenter()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", center.answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    runner = web.AppRunner(center.app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
