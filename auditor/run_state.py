@@ -7,7 +7,7 @@ import shutil
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
 
@@ -51,7 +51,7 @@ class Runs:
         self, settings: Settings, narrow: Narrow, tenants: Sequence[str], at: datetime, entropy: str
     ) -> Header:
         """Return a new run, not yet written down; `entropy` is some hex digits of its own."""
-        stamp = f"{at:%Y%m%dT%H%M%SZ}"
+        stamp = f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
         taken = f"{int(entropy, 16) % (1 << 24):06x}"
         return Header(
             run_id=f"{stamp}-{taken}",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -194,6 +195,18 @@ def test_a_named_run_that_is_finished_is_found_finished(runs: Runs) -> None:
     found = runs.to_resume(SETTINGS, Narrow(resume=header.run_id), NOW)
     assert found is not None
     assert found.is_finished
+
+
+def test_an_hour_that_comes_twice_makes_two_runs(runs: Runs) -> None:
+    """P32: half past two in Berlin, on the night on which summer time ends."""
+    berlin = ZoneInfo("Europe/Berlin")
+    first = datetime(2026, 10, 25, 2, 30, tzinfo=berlin)
+    second = first.replace(fold=1)
+    made = [runs.begin(SETTINGS, Narrow(), TENANTS, at, "0a0b0c") for at in (first, second)]
+    assert [header.run_id for header in made] == [
+        "20261025T003000Z-0a0b0c",
+        "20261025T013000Z-0a0b0c",
+    ]
 
 
 # Writing ------------------------------------------------------------------------------------
