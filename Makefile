@@ -49,6 +49,10 @@ SOAK := PYTHONPATH=tests/faults:tests/unit:tests/end_to_end $(BIN)/python tests/
 
 soak: soak-kill soak-publish soak-nights soak-replies  ## All of them, one after the other
 
+prove: $(VENV)/installed-dev  ## Run the tests that keep one promise of docs/promises.md: make prove ID=S3
+	@tests="$$(grep '^| $(ID) |' docs/promises.md | grep -oE 'tests/[a-z_/]+\.py::[A-Za-z0-9_:]+')" \
+	&& $(BIN)/python -m pytest -q $$tests
+
 check: $(VENV)/installed-dev  ## Format, lint, types and the order of imports
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -89,4 +93,4 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url 
 clean:  ## Remove what the targets above made
 	rm -rf $(VENV) $(AUDIT) sbom.json .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
 
-.PHONY: help install dev demo test quick soak soak-kill soak-publish soak-nights soak-replies check format golden bench audit sbom lock clean
+.PHONY: help install dev demo test quick prove soak soak-kill soak-publish soak-nights soak-replies check format golden bench audit sbom lock clean

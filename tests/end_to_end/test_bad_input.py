@@ -136,6 +136,7 @@ def told(ran: Ran) -> list[tuple[str, str, str]]:
 def test_a_bad_configuration_is_told(
     auditor: Auditor, *, config: str | None, status: int, code: str, says: str, hint: str
 ) -> None:
+    """P33."""
     ran = auditor("run", config=config)
     assert ran.returncode == status
     assert ran.stdout == ""
@@ -213,6 +214,7 @@ def test_a_misspelt_variable_is_told(auditor: Auditor) -> None:
 def test_bad_words_are_told(
     auditor: Auditor, words: list[str], status: int, code: str, hint: str
 ) -> None:
+    """P33."""
     ran = auditor(*words, config=PARTNER)
     assert (ran.returncode, ran.stdout) == (status, "")
     ((found, _, hinted),) = told(ran)

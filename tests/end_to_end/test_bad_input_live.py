@@ -189,6 +189,7 @@ async def test_a_customer_named_before_any_run(
 async def test_a_folder_that_cannot_be_made(
     center: AnotherPartnerCenter, tmp_path: Path, key: str, place: str
 ) -> None:
+    """P30."""
     (tmp_path / "taken").write_text("a file", encoding="utf-8")
     configure(tmp_path, config(center.base_url), head=f'{key} = "./{place}"\n')
     ran = await auditor(tmp_path, "run", "--format", "json")
@@ -253,6 +254,7 @@ async def test_resuming_what_cannot_be_resumed(
 async def test_a_second_full_run_is_told_who_is_at_work(
     center: AnotherPartnerCenter, tmp_path: Path
 ) -> None:
+    """P14."""
     configure(tmp_path, config(center.base_url))
     holder = Header(
         run_id="20261121T020000Z-abcdef",

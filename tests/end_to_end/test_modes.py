@@ -33,7 +33,7 @@ def modes(folder: Path) -> dict[str, int]:
 @pytest.mark.asyncio
 @pytest.mark.parametrize("umask", [0o022, 0o000])
 async def test_a_run_leaves_nothing_that_others_can_read(tmp_path: Path, umask: int) -> None:
-    """S12, S14: the lake too, for Parquet knows no rows that only some may read."""
+    """S12, S14, S18: the lake too, for Parquet knows no rows that only some may read."""
     async with another_partner_center() as center:
         (tmp_path / "auditor.toml").write_text(config(center.base_url))
         center.refuses_checks = True  # a night with something to keep

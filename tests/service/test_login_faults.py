@@ -63,7 +63,7 @@ def check_hides_its_secrets(error: AuditorError) -> None:
 async def test_a_refusal_names_its_code_and_what_to_mend(
     entra: Entra, tmp_path: Path, code: int
 ) -> None:
-    """E_AUTH, 77; once: a refused credential is not tried again."""
+    """S1: E_AUTH, 77; once: a refused credential is not tried again."""
     entra.replies = [Refused(401, "invalid_client", code)]
 
     with pytest.raises(Unauthorized) as caught:

@@ -308,7 +308,7 @@ def reply_of(body: bytes, encoding: str) -> bytes:
     ids=["plain", "chunked", "gzip bomb", "gzip in many parts", "deflate bomb"],
 )
 async def test_a_body_is_read_as_far_as_it_is_decent(sent: bytes) -> None:
-    """P24, P25."""
+    """S17, P24, P25."""
     async with serving(always(sent), retries=True) as (transport, server):
         tracemalloc.start()
         reply = await transport.send(ask())

@@ -226,7 +226,7 @@ async def test_a_run_without_a_snapshot_forgets_its_failures_and_asks_them_again
 
 @pytest.mark.asyncio
 async def test_nobody_else_can_read_it(tmp_path: Path) -> None:
-    """S12: replies hold customers' data."""
+    """S18, S12: replies hold customers' data."""
     path = tmp_path / "p.journal"
     await filled(path, OK)
     assert path.stat().st_mode & 0o077 == 0
