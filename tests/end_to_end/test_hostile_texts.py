@@ -10,6 +10,7 @@ from nightly import Night, nights
 from report_lake import two_nights
 
 from auditor.cli import main
+from auditor.errors import ScopeError
 from auditor.sandbox import Fault, Faults
 
 MOVING = "\x1b[2J\x1b]0;title\x07\r\x08\x7f\x9b31m\x85\u2028\u202eevil\u2066\u200f\ufeff"
@@ -25,13 +26,19 @@ token = "env:TOKEN"
 VIEWS = ("latest_inventory", "latest_sku", "unanswered", "newly_restricted", "dim_customer")
 
 
-def told(folder: Path, *words: str) -> str:
-    """Return all that a command says."""
+def ended(folder: Path, *words: str) -> tuple[int, str]:
+    """Return a command's exit status, and all that it says."""
     out, err = io.StringIO(), io.StringIO()
     config = ("--config", str(folder / "auditor.toml"))
     status = main([*words, *config], {"TOKEN": "a-token-of-tests"}, io.StringIO(), out, err)
-    assert status == 0, err.getvalue()
-    return out.getvalue() + err.getvalue()
+    return status, out.getvalue() + err.getvalue()
+
+
+def told(folder: Path, *words: str) -> str:
+    """Return all that a command says, which ends well."""
+    status, said = ended(folder, *words)
+    assert status == 0, said
+    return said
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +68,28 @@ def test_no_table_moves_the_cursor(folder: Path, words: tuple[str, ...], how: st
     odd = {c for c in said if unicodedata.category(c) in {"Cc", "Zl", "Zp"}} - {"\n"}
     assert odd == set()
     assert not {c for c in said if c in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x' OR 'a'='a",
+        "x'; DROP VIEW sku; --",
+        'x" OR "a"="a',
+        "$customer",
+        "%",
+        "Acme' UNION SELECT 1 --",
+        "\u2019 OR 1=1",
+    ],
+    ids=range(7),
+)
+def test_a_name_is_never_a_piece_of_sql(folder: Path, name: str) -> None:
+    """S6: nobody is called so, and nothing else is found."""
+    for words in (("changes",), ("changes", "--by-cause")):
+        status, said = ended(folder, *words, "--customer", name, "--format", "json")
+        assert status == ScopeError.exit_status
+        assert "E_CUSTOMER_UNKNOWN" in said
+        assert "sub-" not in said
 
 
 HOSTILE_IDS = ("..", "../../x", "a/b", "%2e%2e", "a\\b", "a\0b", "x" * 300, "CON", "trailing.", "-")

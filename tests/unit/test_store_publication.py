@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from store_lake import (
     ACME,
@@ -263,6 +264,18 @@ def test_a_planted_staging_folder_is_not_emptied(tmp_path: Path) -> None:
     publish(store, "s1", at(1), FIRST)
     assert [path.name for path in victim.iterdir()] == ["precious"]
     assert len(store.index().entries) == 1
+
+
+def test_files_hold_values_and_nothing_for_a_library_to_run(tmp_path: Path) -> None:
+    """S11: no notes of pandas on how to rebuild its objects, and no opaque bytes."""
+    store = make(tmp_path)
+    publish(store, "s1", at(1), FIRST)
+    files = list(store.root.rglob("*.parquet"))
+    assert files
+    for path in files:
+        schema = pq.read_schema(path)
+        assert b"pandas" not in (schema.metadata or {})
+        assert not [field for field in schema if pa.types.is_binary(field.type)]
 
 
 def test_no_manifest_of_an_old_snapshot_is_opened_to_read(tmp_path: Path) -> None:
