@@ -127,7 +127,7 @@ def test_the_linter_bans_what_it_can() -> None:
         for glob, rules in lint["per-file-ignores"].items()
         if not glob.startswith(("tests/", "bench/"))
     }
-    assert own == {"auditor/sandbox/**": ["S311"]}
+    assert {glob: rules for glob, rules in own.items() if rules} == {"auditor/sandbox/**": ["S311"]}
 
 
 def test_sql_is_put_together_in_two_places_only() -> None:
