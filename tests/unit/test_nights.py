@@ -6,6 +6,7 @@ import nights
 import pytest
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.asyncio
 @pytest.mark.parametrize("seed", [1, 13, 15, 20, 22])
 async def test_forty_nights_lose_nothing_and_make_nothing_up(tmp_path: Path, seed: int) -> None:
