@@ -240,6 +240,12 @@ def test_new_reasons_and_properties_are_kept() -> None:
     }
 
 
+def test_an_escaped_backslash_before_u0000_is_no_nul() -> None:
+    body = b'{"id":"65543400-F8B0-4783-8530-6D35AB8C6801","offerName":"C:\\\\u0000"}'
+
+    assert wire.one(body, wire.Subscription).offer_name == "C:\\u0000"
+
+
 BAD = [
     b"",
     b" \r\n\t",
@@ -252,6 +258,7 @@ BAD = [
     b'{"id":"a\\ud800","productId":"b"}',
     b'{"id":"a\xed\xa0\x80","productId":"b"}',
     b'{"id":"a\\u0000","productId":"b"}',
+    b'{"id":"a\\\\\\u0000","productId":"b"}',
     b'{"id":"a\x00","productId":"b"}',
     b'{"id":"a","productId":"b"} trailing',
     b'{"id":"a","productId":"b"',
