@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from auditor.clock import never_back
 from auditor.coverage import Counts
 from auditor.discovery import Discovery, Send
 from auditor.errors import (
@@ -153,6 +154,7 @@ class _Run:
         self._narrow = narrow
         self._progress = progress
         self._world = world
+        self._now = world.now
         self._partners = [
             partner
             for partner in partners_for(settings, narrow)
@@ -169,10 +171,11 @@ class _Run:
             self._progress.event("run.finished_before", run=header.run_id)
             return RunReport(run_id=header.run_id, exit=0, seconds=0.0, snapshots=())
         store = open_store(self._settings.store, create=True)
+        self._keep_order(store)
         tenants = [partner.tenant_id for partner in self._partners]
         if header is None:
             header = runs.begin(
-                self._settings, self._narrow, tenants, self._world.now(), self._world.entropy()
+                self._settings, self._narrow, tenants, self._now(), self._world.entropy()
             )
         with ExitStack() as held:
             held.enter_context(runs.locked(tenants if self._narrow.is_full else (), header))
@@ -225,6 +228,14 @@ class _Run:
             if unknown:
                 raise self._runs[0].discovery.unknown_customers(unknown)
 
+    def _keep_order(self, store: "FolderStore") -> None:
+        """Go on after the latest snapshot, even where the clock was set back since."""
+        latest = max((entry.published_at for entry in store.index().entries), default=None)
+        self._now = never_back(self._world.now, latest)
+        if latest is not None and (now := self._world.now()) < latest:
+            behind_s = round((latest - now).total_seconds())
+            self._progress.event("clock.behind", seconds=behind_s, latest=latest.isoformat())
+
     def _exit(self, reports: list[SnapshotReport], errors: list[AuditorError]) -> int:
         if errors or any(report.status != "complete" for report in reports):
             return INCOMPLETE
@@ -236,7 +247,7 @@ class _Run:
     ) -> SnapshotReport | AuditorError:
         """Return what became of one partner: its failure is a value, the others go on."""
         job = self._job(partner, header, folder)
-        partner_run = PartnerRun(job, store, self._progress, now=self._world.now)
+        partner_run = PartnerRun(job, store, self._progress, now=self._now)
         if job.snapshot_id in store.index().by_id:
             await partner_run.clear_up()
             return _published_before(partner, store.snapshot(job.snapshot_id))
@@ -305,7 +316,7 @@ class _Run:
                 job.base_url,
                 await login.tokens(),
                 pacer,
-                now=self._world.now,
+                now=self._now,
                 patience=self._world.patience,
                 deadline=self._deadline(),
                 budget=self._budget,
