@@ -37,7 +37,7 @@ _LAKE = re.compile(
     r"|snapshot=[^/]+(/manifest\.json|/pruned\.json|/\w+|/\w+/\d+\.parquet)?"
 )
 _STATE = re.compile(
-    r"runs|locks|locks/[^/]+\.lock|runs/[^/]+|runs/[^/]+/(run\.json|lock|[0-9a-f-]+\.journal)"
+    r"runs|locks|locks/[^/]+\.lock|runs/[^/]+|runs/[^/]+/(run\.json|lock|[0-9a-f-]+\.(journal|quarantine))"
 )
 Rows = dict[str, Counter[tuple[str, ...]]]
 
