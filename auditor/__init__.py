@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from auditor.version import __version__
 
 if TYPE_CHECKING:  # at run time these load when they are first asked for: see __getattr__
-    from auditor.run import RunReport, audit
+    from auditor.run import audit
+    from auditor.run_report import RunReport
     from auditor.settings import Narrow, Settings, load
     from auditor.store import open_store
 
@@ -16,7 +17,7 @@ __all__ = ["Narrow", "RunReport", "Settings", "__version__", "audit", "load", "o
 
 _HOMES = {
     "audit": "auditor.run",
-    "RunReport": "auditor.run",
+    "RunReport": "auditor.run_report",
     "Narrow": "auditor.settings",
     "Settings": "auditor.settings",
     "load": "auditor.settings",

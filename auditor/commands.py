@@ -199,7 +199,8 @@ def _run(command: commands.Run, console: Console) -> int:
     """Run; with --format json one object is written however it ends."""
     settings = _settings(command, console, asking=command.narrow)
     from auditor.report import progress, terminal  # noqa: PLC0415 - heavy
-    from auditor.run import NothingPublished, World, audit  # noqa: PLC0415 - heavy
+    from auditor.run import World, audit  # noqa: PLC0415 - heavy
+    from auditor.run_report import NothingPublished  # noqa: PLC0415 - likewise
 
     world = World(environ=console.environ, now=console.now, hide=console.hide)
     started = time.monotonic()

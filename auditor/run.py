@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 import msgspec
 
 from auditor.clock import never_back
-from auditor.coverage import Counts
 from auditor.discovery import Discovery, Send
 from auditor.errors import (
     AuditorError,
@@ -36,6 +35,13 @@ from auditor.partner_center.transport import Transport
 from auditor.partner_run import PartnerRun
 from auditor.progress import Progress, Silent
 from auditor.quarantine import Quarantine
+from auditor.run_report import (
+    NothingPublished,
+    RunReport,
+    SnapshotReport,
+    not_published,
+    published_before,
+)
 from auditor.run_state import Header, Runs
 from auditor.secret import Secret
 from auditor.settings import Narrow, Partner, Settings, partners_for
@@ -45,66 +51,10 @@ from auditor.stopping import as_auditor_error
 from auditor.store import open_store
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from auditor.store.parquet import FolderStore
 
 INCOMPLETE = 3
 CHANGED = 10
-
-
-class SnapshotReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one partner's snapshot; its fields are a contract (`design.md` section 8)."""
-
-    partner: str
-    snapshot_id: str
-    status: str
-    published: bool
-    reason: str
-    calls: int
-    retries: int
-    throttled: int
-    checks: Counts
-    rows: dict[str, int]
-    changes: dict[str, int]
-
-
-class RunReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run came to."""
-
-    run_id: str
-    exit: int
-    seconds: float
-    snapshots: tuple[SnapshotReport, ...]
-
-    def table(self) -> "pa.Table":
-        """Return one row for each partner, for people."""
-        import pyarrow as pa  # noqa: PLC0415 - heavy
-
-        rows = [
-            {
-                "partner": s.partner,
-                "snapshot_id": s.snapshot_id,
-                "status": s.status if s.published else f"not published: {s.reason}",
-                "calls": s.calls,
-                "answered": s.checks.answered,
-                "failed": s.checks.failed,
-                "skipped": s.checks.skipped,
-                "not_eligible": s.checks.not_eligible,
-                "changes": ", ".join(f"{n} {kind}" for kind, n in s.changes.items()) or "none",
-            }
-            for s in self.snapshots
-        ]
-        return pa.Table.from_pylist(rows)
-
-
-class NothingPublished(AuditorError):
-    """No partner's snapshot was published; `report` says why, partner by partner."""
-
-    def __init__(self, cause: AuditorError, report: RunReport) -> None:
-        super().__init__(cause.message, code=cause.error_code, hint=cause.hint)
-        self.report = report
-        self.exit_status = cause.exit_status  # type: ignore[misc] # its cause's, not its class's
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,7 +147,7 @@ class _Run:
             ended = [(p, r) for p, r in ended if not isinstance(r, ScopeError)]
         errors = [result for _, result in ended if isinstance(result, AuditorError)]
         reports = [
-            _not_published(partner, header, result) if isinstance(result, AuditorError) else result
+            not_published(partner, header, result) if isinstance(result, AuditorError) else result
             for partner, result in ended
         ]
         self._check_customers()
@@ -250,7 +200,7 @@ class _Run:
         partner_run = PartnerRun(job, store, self._progress, now=self._now)
         if job.snapshot_id in store.index().by_id:
             await partner_run.clear_up()
-            return _published_before(partner, store.snapshot(job.snapshot_id))
+            return published_before(partner, store.snapshot(job.snapshot_id))
         self._runs.append(partner_run)
         try:
             async with self._sending(job) as send:
@@ -366,40 +316,3 @@ def _with_host(error: Unreachable, job: Job) -> Unreachable:
     url = urlsplit(job.base_url)
     port = url.port or (443 if url.scheme == "https" else 80)
     return Unreachable(f"{url.hostname}:{port}: {error.message}", hint=error.hint)
-
-
-def _not_published(partner: Partner, header: Header, error: AuditorError) -> SnapshotReport:
-    return SnapshotReport(
-        partner=partner.name,
-        snapshot_id=header.snapshots[partner.tenant_id],
-        status="",
-        published=False,
-        reason=error.error_code,
-        calls=0,
-        retries=0,
-        throttled=0,
-        checks=Counts(),
-        rows={"inventory": 0, "availability": 0},
-        changes={},
-    )
-
-
-def _published_before(partner: Partner, row: Mapping[str, object]) -> SnapshotReport:
-    """Return the report of a snapshot that an earlier part of this run has published."""
-    count = {name: int(str(row[name])) for name in row if name.startswith("checks_")}
-    return SnapshotReport(
-        partner=partner.name,
-        snapshot_id=str(row["snapshot_id"]),
-        status=str(row["status"]),
-        published=True,
-        reason="published before it was resumed",
-        calls=int(str(row["calls"])),
-        retries=int(str(row["retries"])),
-        throttled=int(str(row["throttled"])),
-        checks=Counts(**{name.removeprefix("checks_"): n for name, n in count.items()}),
-        rows={
-            "inventory": int(str(row["inventory_rows"])),
-            "availability": int(str(row["availability_rows"])),
-        },
-        changes={},
-    )

@@ -13,7 +13,8 @@ import msgspec
 
 from auditor.partner_center.breaker import Patience
 from auditor.progress import Progress, Silent
-from auditor.run import RunReport, World, audit
+from auditor.run import World, audit
+from auditor.run_report import RunReport
 from auditor.sandbox import Faults, Sandbox, WorldSize, config_text, environment_token
 from auditor.sandbox import World as Portfolio
 from auditor.settings import Narrow, Settings, load

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 from nightly import INVENTORY_KEY, Key, Night, Remaining, nights, ticking
 
-from auditor.run import RunReport, World, foresee
+from auditor.run import World, foresee
+from auditor.run_report import RunReport
 from auditor.sandbox import Fault, Faults, WorldSize
 from auditor.settings import Cache, Settings
 

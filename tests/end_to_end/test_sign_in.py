@@ -14,7 +14,8 @@ from entra import CLIENT, FEDERATED, REFRESH, SECRET, Authority, Entra, Refused,
 
 from auditor.errors import Unauthorized
 from auditor.login import LOGIN_URL
-from auditor.run import NothingPublished, World, audit
+from auditor.run import World, audit
+from auditor.run_report import NothingPublished
 from auditor.sandbox import Sandbox, WorldSize, config_text, environment_token
 from auditor.sandbox import World as Portfolio
 from auditor.secret import Secret
