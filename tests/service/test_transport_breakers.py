@@ -153,7 +153,7 @@ async def test_an_outage_that_heals_loses_nothing() -> None:
     """Fault matrix row 13."""
     failing = range(50, 50 + PARTNER_OPENS_AFTER + LIMITS.concurrency + 5)
 
-    async with serving(lambda _, nth: 503 if nth in failing else 200, haste=1000) as (
+    async with serving(lambda _, nth: 503 if nth in failing else 200, haste=100) as (
         transport,
         server,
     ):
