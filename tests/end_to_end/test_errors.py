@@ -172,8 +172,8 @@ async def test_availabilities_that_take_a_post_alone_are_asked_so_after_a_405(
     ("fault", "reason"),
     [
         (Fault(endpoint="customers", status=401, code="900420"), "E_AUTH"),
-        (Fault(endpoint="customers", status=403, code="900150"), "E_AUTH"),
-        (Fault(endpoint="products", status=403, code="900329"), "E_AUTH"),
+        (Fault(endpoint="customers", status=403, code="900150"), "E_FORBIDDEN"),
+        (Fault(endpoint="products", status=403, code="900329"), "E_FORBIDDEN"),
     ],
 )
 async def test_a_list_that_refuses_the_credential_takes_its_partner_out_and_no_other(

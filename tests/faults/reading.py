@@ -2,7 +2,9 @@
 
 import multiprocessing
 import queue
+import time
 from datetime import timedelta
+from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
@@ -48,22 +50,30 @@ def look(store: FolderStore) -> list[str]:
 
 
 def read_until(
-    root: str, is_over: Event, is_ready: Event, found: "multiprocessing.Queue[list[str]]"
+    root: str, is_over: Event, looks: "Synchronized[int]", found: "multiprocessing.Queue[list[str]]"
 ) -> None:
     """Look again and again, then tell what was wrong, the number of looks first."""
     problems: list[str] = []
-    looks = 0
     while True:
         was_last = is_over.is_set()
         try:
             problems += look(open_store(root))
         except Exception as exc:  # noqa: BLE001 - whatever a reader gets is the finding
             problems.append(f"crash: {type(exc).__name__}: {exc}")
-        looks += 1
-        is_ready.set()
+        looks.value += 1
         if was_last:
             break
-    found.put([str(looks), *problems])
+    found.put([str(looks.value), *problems])
+
+
+def wait_for_looks(each: "list[Synchronized[int]]", more: int) -> None:
+    """Wait until every reader has looked so many times more."""
+    wanted = [looks.value + more for looks in each]
+    give_up_at = time.monotonic() + 120
+    while any(looks.value < want for looks, want in zip(each, wanted, strict=True)):
+        if time.monotonic() > give_up_at:
+            raise TimeoutError("a reader does not look any more")
+        time.sleep(0.001)
 
 
 def publishes_and_reads(folder: Path, publishes: int, readers: int) -> tuple[int, list[str]]:
@@ -73,18 +83,19 @@ def publishes_and_reads(folder: Path, publishes: int, readers: int) -> tuple[int
     spawn = multiprocessing.get_context("spawn")
     is_over = spawn.Event()
     found: multiprocessing.Queue[list[str]] = spawn.Queue()
-    processes = []
-    for _ in range(readers):
-        is_ready = spawn.Event()
-        process = spawn.Process(
-            target=read_until, args=(str(store.root), is_over, is_ready, found), daemon=True
-        )
+    counts = [spawn.Value("q", 0) for _ in range(readers)]
+    processes = [
+        spawn.Process(target=read_until, args=(str(store.root), is_over, looks, found), daemon=True)
+        for looks in counts
+    ]
+    for process in processes:
         process.start()
-        processes.append(process)
-        is_ready.wait(60)
+    wait_for_looks(counts, 1)
     for number in range(2, publishes + 2):
         publish_one(store, number)
         if number % PRUNED_EVERY == 0:
+            # a prune keeps whole months, and so what any reader has open
+            wait_for_looks(counts, 2)
             store.prune(timedelta(days=KEPT_DAYS), at(number), apply=True)
     is_over.set()
     looks, problems = 0, []

@@ -3,13 +3,12 @@
 import multiprocessing
 import os
 import signal
-from datetime import timedelta
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
 from reading import CUSTOMERS, look, publish_one, publishes_and_reads
-from store_lake import at, make
+from store_lake import make
 
 from auditor.errors import Locked
 from auditor.store import open_store
@@ -64,8 +63,6 @@ def test_a_stopped_publisher_keeps_its_lock_and_publishes_right_when_it_goes_on(
         pytest.fail("a stopped publisher lost its lock")
     assert refusal.value.exit_status == 75
     assert [one.name for one in (store.root / ".staging").iterdir()] == ["s0009"]
-    with pytest.raises(Locked):
-        store.prune(timedelta(days=1), at(9), apply=True)
     os.kill(writer.pid, signal.SIGCONT)
     go_on.set()
     writer.join(60)

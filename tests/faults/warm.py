@@ -66,7 +66,13 @@ def become(order: Order) -> None:
     sys.argv = ["auditor", *order.words]
     while order.is_traced and "\nTracerPid:\t0\n" in Path("/proc/self/status").read_text():
         time.sleep(0.002)
-    run()
+    try:
+        run()
+    except SystemExit as end:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # a library that was forked may abort as it is torn down: that is not the run's doing
+        os._exit(end.code if isinstance(end.code, int) else 1)
 
 
 if __name__ == "__main__":
