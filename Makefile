@@ -35,6 +35,9 @@ demo: $(VENV)/installed  ## Audit two nights of a made-up portfolio and write a 
 	$(BIN)/auditor demo --out $(OUT)
 
 test: $(VENV)/installed-dev  ## Set up and run the whole test suite
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(ARGS)
+
+coverage: $(VENV)/installed-dev  ## The same, and say which branches no test takes; slower
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal --cov --cov-report=term:skip-covered $(ARGS)
 
 quick: $(VENV)/installed-dev  ## Run the tests that need nothing, in seconds
@@ -93,4 +96,4 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url 
 clean:  ## Remove what the targets above made
 	rm -rf $(VENV) $(AUDIT) sbom.json .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
 
-.PHONY: help install dev demo test quick prove soak soak-kill soak-publish soak-nights soak-replies check format golden bench audit sbom lock clean
+.PHONY: help install dev demo test coverage quick prove soak soak-kill soak-publish soak-nights soak-replies check format golden bench audit sbom lock clean
