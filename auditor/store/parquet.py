@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -111,16 +111,24 @@ class FolderStore:
 
     # What a reader asks --------------------------------------------------------------------
 
+    @contextmanager
     def connect(
         self, *, customer_id: str | None = None, asking: str | None = None
-    ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open DuckDB on the snapshots published by now, with every relation and view.
 
         It can read this store and nothing else. With `customer_id`, only the files that can hold
         rows of that customer are looked at; with `asking`, only the relations and views are there
         that this SQL stands on, which is quicker.
         """
-        return reading.connection(self.root, self.index(), self.buckets, customer_id, asking)
+        with ExitStack() as held:
+            how = self.buckets, customer_id, asking
+            try:
+                con = held.enter_context(reading.connection(self.root, self.index(), *how))
+            except reading.FileGone:  # a prune came in between
+                self._seen = None
+                con = held.enter_context(reading.connection(self.root, self.index(), *how))
+            yield con
 
     def table(
         self,
