@@ -4,11 +4,11 @@ import asyncio
 import random
 import socket
 import struct
-import threading
 from collections.abc import Callable
 from contextlib import suppress
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
+
+from background import Background
 
 HOST = "127.0.0.1"
 _RESET = struct.pack("ii", 1, 0)
@@ -33,39 +33,18 @@ Choose = Callable[[int, random.Random], Harm]
 """Says what is done to the nth connection."""
 
 
-class Proxy:
+class Proxy(Background):
     """Stands before a server, in a thread of its own."""
 
     def __init__(self, port: int, choose: Choose, seed: int = 0) -> None:
+        super().__init__("proxy")
         self._port = port
         self._choose = choose
         self._rng = random.Random(seed)  # noqa: S311 - repeatable, not secret
-        self._loop = asyncio.new_event_loop()
-        self._is_up = threading.Event()
-        self._done = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
         self._tasks: set[asyncio.Task[None]] = set()
         self.connections = 0
         self.harmed = 0
         self.base_url = ""
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._is_up.wait(30)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._loop.call_soon_threadsafe(self._done.set)
-        self._thread.join(30)
-
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._serve())
 
     async def _serve(self) -> None:
         server = await asyncio.start_server(self._on_connection, HOST, 0)

@@ -1,51 +1,29 @@
 """A sandbox in a thread of its own, for runs in other processes."""
 
-import asyncio
-import threading
 import time
 from collections import Counter
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from background import Background
 
 from auditor.sandbox import Fault, Faults, Record, Sandbox, World, WorldSize, environment_token
 
 Question = tuple[object, ...]
 
 
-class Serving:
+class Serving(Background):
     """Runs a sandbox until it is left; what the server saw is read from this side."""
 
     def __init__(self, seed: int, size: WorldSize, *, delay_s: float = 0.0, **sandbox: Any) -> None:
         """Take how long each reply is held back, so that there are always calls in flight."""
+        super().__init__("sandbox")
         faults = Faults([Fault(delay_s=delay_s)] if delay_s else [])
         self.sandbox = Sandbox(World(seed, size), faults=faults, **sandbox)
-        self._loop = asyncio.new_event_loop()
-        self._is_up = threading.Event()
-        self._done = asyncio.Event()
-        self._thread = threading.Thread(target=self._serve, name="sandbox", daemon=True)
 
-    def _serve(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._until_done())
-
-    async def _until_done(self) -> None:
+    async def _serve(self) -> None:
         async with self.sandbox:
             self._is_up.set()
             await self._done.wait()
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._is_up.wait(30)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._loop.call_soon_threadsafe(self._done.set)
-        self._thread.join(30)
 
     @property
     def environ(self) -> dict[str, str]:
