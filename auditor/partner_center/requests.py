@@ -13,7 +13,7 @@ import msgspec
 
 from auditor.errors import Rejected
 from auditor.model import ApiClass, Request
-from auditor.partner_center import wire
+from auditor.partner_center import bodies
 
 PAGE_SIZE = 500
 """Of customers: the server gives no more on a page, whatever is asked."""
@@ -164,7 +164,7 @@ def inventory_request(
         method="POST",
         path=f"/v1/extensions/product/{path}",
         params=_params([("country", _country(country)), ("resourceType", resource_type)]),
-        body=wire.inventory_check(
+        body=bodies.inventory_check(
             [(_id(product_id), sku_id and _id(sku_id)) for product_id, sku_id in items],
             customer_id=customer_id,
             azure_subscription_id=context.azure_subscription_id

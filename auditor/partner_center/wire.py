@@ -6,7 +6,6 @@ Ids stay as they were sent: GUIDs come in either letter case, even inside one re
 lower-cased by whoever turns these into the auditor's own values.
 """
 
-from collections.abc import Sequence
 from typing import Annotated, Generic, TypeVar
 
 import msgspec
@@ -409,44 +408,3 @@ def _availability(text: str) -> Availability:
         lifecycle=msgspec.json.encode(lifecycle, order="sorted").decode() if lifecycle else "",
         repeated_keys=repeated,
     )
-
-
-# Bodies out -------------------------------------------------------------------------------------
-
-
-class _TargetItem(msgspec.Struct, frozen=True, rename="pascal", omit_defaults=True):
-    product_id: str
-    sku_id: str = ""
-
-
-class _InventoryContext(_Wire, frozen=True, kw_only=True, omit_defaults=True):
-    customer_id: str = ""
-    azure_subscription_id: str = ""
-    arm_region_name: str = ""
-
-
-class _InventoryCheck(msgspec.Struct, frozen=True, rename="pascal"):
-    target_items: tuple[_TargetItem, ...]
-    inventory_context: _InventoryContext
-
-
-def inventory_check(
-    items: Sequence[tuple[str, str]],
-    *,
-    customer_id: str = "",
-    azure_subscription_id: str = "",
-    arm_region: str = "",
-) -> bytes:
-    """Write an inventory check of (product, SKU) pairs, in the letter case of the documents.
-
-    What is '' is left out: without its SKU, a product is asked about whole.
-    """
-    check = _InventoryCheck(
-        tuple(_TargetItem(product, sku) for product, sku in items),
-        _InventoryContext(
-            customer_id=customer_id,
-            azure_subscription_id=azure_subscription_id,
-            arm_region_name=arm_region,
-        ),
-    )
-    return msgspec.json.encode(check)

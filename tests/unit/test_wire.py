@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from auditor.partner_center import wire
+from auditor.partner_center import bodies, wire
 from auditor.partner_center.strict_json import MOST_COMMAS
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -35,7 +35,7 @@ def test_documented_inventory_is_read(name: str) -> None:
 
 
 def test_the_inventory_check_is_written_as_in_the_documents() -> None:
-    body = wire.inventory_check(
+    body = bodies.inventory_check(
         [("DZH318Z0BQ3P", "")],
         customer_id="d6bf25b7-e0a8-4f2d-a31b-97b55cfc774d",
         azure_subscription_id="3A231FBE-37FE-4410-93FD-730D3D5D4C75",
@@ -50,7 +50,7 @@ def test_the_inventory_check_is_written_as_in_the_documents() -> None:
 
 
 def test_what_is_not_sent_is_left_out() -> None:
-    body = wire.inventory_check([("P", "0001")], customer_id="c")
+    body = bodies.inventory_check([("P", "0001")], customer_id="c")
 
     assert json.loads(body) == {
         "TargetItems": [{"ProductId": "P", "SkuId": "0001"}],
