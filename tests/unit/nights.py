@@ -7,12 +7,14 @@ Run as a program it is the soak: `make soak-nights`.
 
 import argparse
 import asyncio
+import multiprocessing
 import random
 import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -47,6 +49,7 @@ LIES = 0.04
 MASS = 0.03
 LEAVES = 0.01
 CROSSES = 0.15
+PROCESSES = 2
 
 
 class Had(NamedTuple):
@@ -354,6 +357,19 @@ COLUMNS = (
 )
 
 
+def lived(seed: int, nights: int) -> tuple[int, Counter[str], float, str]:
+    """Live through a seed's nights; return what happened, how long it took, what was wrong."""
+    began = time.monotonic()
+    counts: Counter[str] = Counter()
+    problem = ""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            counts = asyncio.run(live(Path(folder), seed, nights))
+        except AssertionError as error:
+            problem = f"FAILED {error}\n"
+    return seed, counts, time.monotonic() - began, problem
+
+
 def main() -> int:
     asking = argparse.ArgumentParser(description=__doc__)
     asking.add_argument("--nights", type=int, default=3650, help="nights of the first seed")
@@ -367,21 +383,16 @@ def main() -> int:
     write("| seed | " + " | ".join(COLUMNS) + " | s |\n|" + "---|" * (len(COLUMNS) + 2) + "\n")
     total: Counter[str] = Counter()
     failed: list[str] = []
-    for seed, nights in plan:
-        began = time.monotonic()
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                counts = asyncio.run(live(Path(folder), seed, nights))
-            except AssertionError as error:
-                failed.append(str(error))
-                continue
-        total += counts
-        cells = [f"{counts[name]:,}" for name in COLUMNS]
-        write(f"| {seed} | {' | '.join(cells)} | {time.monotonic() - began:.0f} |\n")
-        sys.stdout.flush()
+    with ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool:
+        for done in as_completed(pool.submit(lived, *one) for one in plan):
+            seed, counts, seconds, problem = done.result()
+            total += counts
+            cells = [f"{counts[name]:,}" for name in COLUMNS]
+            write(problem or f"| {seed} | {' | '.join(cells)} | {seconds:.0f} |\n")
+            sys.stdout.flush()
+            failed += [problem] if problem else []
     write("| all | " + " | ".join(f"{total[name]:,}" for name in COLUMNS) + " | |\n")
-    for line in failed:
-        write(f"FAILED {line}\n")
+    sys.stdout.writelines(failed)
     return bool(failed)
 
 
