@@ -16,7 +16,7 @@ from auditor.diff import working
 from auditor.facts import asked_segment, settled_table
 from auditor.model import Check, CheckKind, Outcome, Question, Settled
 from auditor.plan import Plan
-from auditor.staged import ANSWERS, SUSPECTS, Body, Staged
+from auditor.staged import ANSWERS, SUSPECTS, Body, Staged, together
 from auditor.store.parquet import FolderStore
 from auditor.store.sql import statement
 from auditor.tables import AVAILABILITY_KEY, INVENTORY_KEY
@@ -92,7 +92,8 @@ class Guard:
         with working(spill=self._staged.spill) as con:
             con.register("asked_segment", asked_segment(self._plan))
             by_bucket = self._staged.by_bucket(settled)
-            for group in _together(by_bucket, self.at_once):
+            size = {bucket: len(of_bucket) for bucket, of_bucket in by_bucket.items()}
+            for group in together(sorted(by_bucket), size, self.at_once):
                 if self._flips(con, {bucket: by_bucket[bucket] for bucket in group}):
                     for bucket in group:
                         again |= self._doubt(con, bucket, by_bucket[bucket])
@@ -215,20 +216,6 @@ class _Second:
         if why.outcome is Outcome.ANSWERED:
             why = msgspec.structs.replace(why, outcome=Outcome.FAILED, reason=UNSTABLE)
         return msgspec.structs.replace(why, question=_only(why, [alone]))
-
-
-def _together(by_bucket: Mapping[int, Sequence[Settled]], at_once: int) -> Iterator[list[int]]:
-    """Yield buckets, small ones together: each statement has its price (docs/decisions/0004)."""
-    group: list[int] = []
-    questions = 0
-    for bucket, settled in sorted(by_bucket.items()):
-        if group and questions + len(settled) > at_once:
-            yield group
-            group, questions = [], 0
-        group.append(bucket)
-        questions += len(settled)
-    if group:
-        yield group
 
 
 def _sent(settled: Settled) -> Question:

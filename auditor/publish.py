@@ -19,15 +19,15 @@ from auditor.diff import STATE, Diff
 from auditor.facts import Found, Row, settled_table, table_of, tables
 from auditor.model import Cell, Settled, Sku, bucket_of
 from auditor.plan import Plan
-from auditor.staged import ANSWERS, SUSPECTS, Staged
+from auditor.staged import ANSWERS, SUSPECTS, Staged, together
 from auditor.store.parquet import FolderStore
 from auditor.tables import SCHEMAS, TEXT
 from auditor.version import __version__
 
 LOCK_WAIT_S = 600.0
 """How long a publisher waits for another one of the same store."""
-GROUP_CHECKS = 2_000
-"""Buckets are compared together up to about this many checks: see docs/decisions/0004."""
+AT_ONCE = 25_000
+"""So many keys are compared at once, more or less: see docs/decisions/0004."""
 _DESCRIBING = ("customer", "azure_subscription", "commerce_subscription", "sku")
 
 
@@ -64,6 +64,39 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     """By kind, suspect ones left out."""
 
 
+class _Part(msgspec.Struct, frozen=True):
+    """Customers that are compared at once; `""` among them is the catalog."""
+
+    buckets: Sequence[int]
+    """Where they live."""
+    settled: Mapping[str, Sequence[Settled]]
+    """What became of the checks of each."""
+    is_whole: bool
+    """Nobody else lives there."""
+
+    @property
+    def has_catalog(self) -> bool:
+        return "" in self.settled
+
+    def of(self, table: pa.Table) -> pa.Table:
+        """Return their rows of a table of these buckets; what has no customer is the catalog's."""
+        if "customer_id" not in table.column_names:
+            return table if self.has_catalog else table.slice(0, 0)
+        return table if self.is_whole else self.among(table)
+
+    def among(self, table: pa.Table) -> pa.Table:
+        """Return their rows of any table."""
+        customers = table.column("customer_id").cast(pa.string())
+        return table.filter(pc.is_in(customers, pa.array(self.settled, pa.string())))
+
+    def staged(
+        self, names: Iterable[str], read: Callable[[int], Mapping[str, pa.Table]]
+    ) -> dict[str, pa.Table]:
+        """Return their staged rows, by relation."""
+        of_buckets = [read(bucket) for bucket in self.buckets]
+        return {n: self.of(pa.concat_tables([one[n] for one in of_buckets])) for n in names}
+
+
 class Publisher:
     """Publishes one partner's snapshot; everything blocks, so it wants a thread."""
 
@@ -84,6 +117,8 @@ class Publisher:
         self._staged = staged
         self._at_start = at_start
         self._now = now
+        self._listed_now = {c.customer.customer_id: c for c in found.customers if not c.left}
+        self.at_once = AT_ONCE
 
     def publish(self, snapshot: Snapshot, settled: Sequence[Settled]) -> Published:
         """Publish what became of each check, and the staged answers.
@@ -124,8 +159,12 @@ class Publisher:
             facts = tables(self._found, self._plan, superseded)
             this = table_of(_THIS, [_this(snapshot)])
             with Diff.open({**facts, "this": this}, spill=self._staged.spill) as diff:
-                for group in self._groups(covered, settled):
-                    results = self._diffed(diff, group, covered, settled, snapshot)
+                for buckets in self._groups(covered, settled):
+                    known = self._known(buckets, snapshot.partner_tenant_id)
+                    results = _joined(
+                        self._diffed(diff, part, covered, known, snapshot)
+                        for part in self._parts(buckets, covered, known, settled)
+                    )
                     for relation, bucket, table in self._split(results):
                         publication.write(relation, bucket, table)
                         rows[relation] += table.num_rows
@@ -150,16 +189,30 @@ class Publisher:
         """
         catalog = self._bucket("")
         of = {self._bucket(c) for c in covered.column("customer_id").to_pylist()}
-        group: list[int] = []
-        checks = 0
-        for bucket in sorted(of, key=lambda b: (b == catalog, b)):
-            checks += len(settled.get(bucket, ()))
-            if group and checks > GROUP_CHECKS:
-                yield group
-                group, checks = [], len(settled.get(bucket, ()))
-            group.append(bucket)
-        if group:
-            yield group
+        size = {bucket: sum(map(self._size, settled.get(bucket, ()))) for bucket in of}
+        yield from together(sorted(of, key=lambda b: (b == catalog, b)), size, self.at_once)
+
+    def _parts(
+        self,
+        buckets: Sequence[int],
+        covered: pa.Table,
+        known: Mapping[str, pa.Table],
+        settled: Mapping[int, Sequence[Settled]],
+    ) -> Iterator[_Part]:
+        """Yield the customers of some buckets, as many as go at once; the catalog comes last."""
+        of_customer = defaultdict(list)
+        for bucket in buckets:
+            for each in settled.get(bucket, ()):
+                of_customer[each.question.checks[0].customer_id].append(each)
+        named = {c for c in covered.column("customer_id").to_pylist() if self._bucket(c) in buckets}
+        named |= set(known["inventory"].column("customer_id").unique().to_pylist())
+        customers = sorted(named, key=lambda customer: (not customer, customer))
+        size = {c: sum(map(self._size, of_customer[c])) for c in customers}
+        for some in together(customers, size, self.at_once):
+            yield _Part(buckets, {c: of_customer[c] for c in some}, len(some) == len(customers))
+
+    def _size(self, settled: Settled) -> int:
+        return max(len(settled.question.checks), self._staged.keys[settled.key])
 
     def _split(self, results: Mapping[str, pa.Table]) -> Iterator[tuple[str, int, pa.Table]]:
         """Yield the rows of each relation and bucket."""
@@ -170,52 +223,53 @@ class Publisher:
             customers = table.column("customer_id").cast(TEXT).combine_chunks()
             places = [self._bucket(name) for name in customers.dictionary.to_pylist()]
             of = pa.array(places, pa.int64()).take(customers.indices)
-            for bucket in sorted(set(places)):
+            for bucket in sorted(of.unique().to_pylist()):
                 yield relation, bucket, table.filter(pc.equal(of, bucket))
+
+    def _known(self, buckets: Sequence[int], partner: str) -> dict[str, pa.Table]:
+        return {
+            name: pa.concat_tables([self._store.known(name, b, partner) for b in buckets])
+            for name in STATE
+        }
 
     def _diffed(
         self,
         diff: Diff,
-        group: Sequence[int],
+        part: _Part,
         covered: pa.Table,
-        settled: Mapping[int, Sequence[Settled]],
+        known: Mapping[str, pa.Table],
         snapshot: Snapshot,
     ) -> dict[str, pa.Table]:
-        partner = snapshot.partner_tenant_id
-        of = [self._bucket(c) in group for c in covered.column("customer_id").to_pylist()]
-        cell = covered.filter(pa.array(of, pa.bool_()))
+        cell = part.among(covered)
         results = diff.bucket(
             cell,
-            {
-                name: pa.concat_tables([self._store.known(name, b, partner) for b in group])
-                for name in STATE
-            },
-            _joined(ANSWERS, [self._staged.answers(b) for b in group]),
-            {name: self._listed(name, group) for name in _DESCRIBING},
-            settled_table(each for bucket in group for each in settled.get(bucket, ())),
-            suspects=_joined(SUSPECTS, [self._staged.suspects(b) for b in group]),
+            {name: part.of(table) for name, table in known.items()},
+            part.staged(ANSWERS, self._staged.answers),
+            {name: self._listed(name, part) for name in _DESCRIBING},
+            settled_table(each for of_customer in part.settled.values() for each in of_customer),
+            suspects=part.staged(SUSPECTS, self._staged.suspects),
             gaps=self._store.gaps,
-            is_catalog=self._bucket("") in group and self._found.covers_catalog,
+            is_catalog=part.has_catalog and self._found.covers_catalog,
         )
         return {**results, "coverage": _coverage(cell, snapshot)}
 
-    def _listed(self, relation: str, group: Sequence[int]) -> pa.Table:
-        """Return what discovery listed of some buckets."""
+    def _listed(self, relation: str, part: _Part) -> pa.Table:
+        """Return what discovery listed of some customers."""
         schema = SCHEMAS[relation]
         names = [name for name in schema.names if name != "snapshot_id"]
         rows = [
             {**{name: getattr(noun, name) for name in names}, "snapshot_id": ""}
-            for noun in self._nouns(relation, group)
+            for noun in self._nouns(relation, part)
         ]
         return pa.Table.from_pylist(rows, schema=schema)
 
-    def _nouns(self, relation: str, group: Sequence[int]) -> Iterator[msgspec.Struct]:
+    def _nouns(self, relation: str, part: _Part) -> Iterator[msgspec.Struct]:
         if relation == "sku":
-            if self._bucket("") in group and self._found.covers_catalog:
+            if part.has_catalog and self._found.covers_catalog:
                 yield from self._catalog_skus()
             return
-        for found in self._found.customers:
-            if found.left or self._bucket(found.customer.customer_id) not in group:
+        for found in map(self._listed_now.get, part.settled):
+            if found is None:
                 continue
             match relation:
                 case "customer":
@@ -276,10 +330,12 @@ def _this(snapshot: Snapshot) -> Row:
     )
 
 
-def _joined(
-    names: Iterable[str], of_buckets: Sequence[Mapping[str, pa.Table]]
-) -> dict[str, pa.Table]:
-    return {name: pa.concat_tables([tables[name] for tables in of_buckets]) for name in names}
+def _joined(parts: Iterable[Mapping[str, pa.Table]]) -> dict[str, pa.Table]:
+    found = list(parts)
+    return {
+        name: pa.concat_tables([part[name] for part in found]).unify_dictionaries()
+        for name in found[0]
+    }
 
 
 def _believed(changes: pa.Table) -> list[str]:

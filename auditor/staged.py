@@ -2,10 +2,10 @@
 
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import pyarrow as pa
 
@@ -24,6 +24,23 @@ SUSPECTS = {
 
 Body = Callable[[bytes], bytes]
 """Gives the reply to a settled question by its key."""
+
+
+_One = TypeVar("_One", bound=Hashable)
+
+
+def together(ones: Iterable[_One], size: Mapping[_One, int], at_once: int) -> Iterator[list[_One]]:
+    """Yield them in groups of up to `at_once`, or alone; each statement has its price (0004)."""
+    group: list[_One] = []
+    held = 0
+    for one in ones:
+        if group and held + size[one] > at_once:
+            yield group
+            group, held = [], 0
+        group.append(one)
+        held += size[one]
+    if group:
+        yield group
 
 
 class Staged:

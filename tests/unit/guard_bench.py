@@ -20,7 +20,7 @@ from auditor.guard import ROUND, Guard
 from auditor.model import CustomerFound, Reply, Request
 from auditor.plan import Plan
 from auditor.progress import Silent
-from auditor.publish import Published, Publisher, Snapshot
+from auditor.publish import AT_ONCE, Published, Publisher, Snapshot
 from auditor.staged import Staged
 from auditor.store.parquet import FolderStore
 
@@ -262,7 +262,7 @@ class Run:
         """Let the guard look at the answers, and ask once more what it doubts."""
         await self.checking.doubt(self.guard, self.staged, self.body)
 
-    def publish(self) -> None:
+    def publish(self, at_once: int = AT_ONCE) -> None:
         """Publish; what the answers were staged in is gone then."""
         publisher = Publisher(
             self.partner.store,
@@ -272,6 +272,7 @@ class Run:
             at_start={cell: before.snapshot_id for cell, before in self._at_start.items()},
             now=lambda: self.partner.now,
         )
+        publisher.at_once = at_once
         with self._closing:
             self.published = publisher.publish(self._snapshot(), self.checking.settled)
 

@@ -37,6 +37,7 @@ from guard_bench import (
 )
 
 from auditor.model import Reply, Request
+from auditor.publish import AT_ONCE
 
 CUSTOMERS = ("c-a", "c-b", "c-c")
 SKUS = 24
@@ -49,6 +50,8 @@ LIES = 0.04
 MASS = 0.03
 LEAVES = 0.01
 CROSSES = 0.15
+COMPARED_AT_ONCE = (AT_ONCE, 1, 60)
+"""Keys, in turn: all, one customer, one or two."""
 PROCESSES = 2
 
 
@@ -237,7 +240,7 @@ class Nights:
         return doubted
 
     def _published(self, run: Run, heard: Heard, doubted: set[Key]) -> None:
-        run.publish()
+        run.publish(COMPARED_AT_ONCE[self.counts["nights"] % len(COMPARED_AT_ONCE)])
         expected = self.hand.publish(heard, doubted)
         if run.is_full:
             self.hand.left(set(self.partner.customers))
