@@ -5,7 +5,7 @@ import json
 import re
 import unicodedata
 import urllib.parse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TextIO
@@ -65,13 +65,12 @@ class Events:
         """Write what happened: `run.started partner=contoso-eu`."""
         if self.is_quiet:
             return
-        match self.log_format:
-            case LogFormat.JSON:
-                self._record({"event": name} | fields)
-            case LogFormat.CONSOLE:
-                words = [f"{self._now():%H:%M:%S}", clean(name)]
-                words += [f"{clean(key)}={_word(value)}" for key, value in fields.items()]
-                self._write(" ".join(words))
+        if self.log_format is LogFormat.JSON:
+            self._record({"event": name} | fields)
+            return
+        words = [f"{self._now():%H:%M:%S}", clean(name)]
+        words += [f"{clean(key)}={_word(value)}" for key, value in fields.items()]
+        self._write(" ".join(words))
 
     def warning(self, code: str, message: str, hint: str = "") -> None:
         """Write what is odd, but stops nothing."""
@@ -88,21 +87,17 @@ class Events:
             self._write(clean(text))
 
     def _problem(self, level: str, code: str, message: str, hint: str, traceback: str) -> None:
-        match self.log_format:
-            case LogFormat.JSON:
-                record: dict[str, object] = {"level": level, "code": code, "message": message}
-                record["hint"] = hint
-                if traceback:
-                    record["traceback"] = traceback
-                self._record(record)
-            case LogFormat.CONSOLE:
-                self._write(f"{level}[{code}]: {clean(message)}")
-                if hint:
-                    self._write(f"hint: {clean(hint)}")
-                for line in traceback.splitlines():
-                    self._write(clean(line))
+        if self.log_format is LogFormat.JSON:
+            record = {"level": level, "code": code, "message": message, "hint": hint}
+            self._record(record | ({"traceback": traceback} if traceback else {}))
+            return
+        self._write(f"{level}[{code}]: {clean(message)}")
+        if hint:
+            self._write(f"hint: {clean(hint)}")
+        for line in traceback.splitlines():
+            self._write(clean(line))
 
-    def _record(self, fields: dict[str, object]) -> None:
+    def _record(self, fields: Mapping[str, object]) -> None:
         time = self._now().astimezone(UTC).isoformat(timespec="milliseconds")
         record = {"time": time.replace("+00:00", "Z")}
         record |= {key: _plain(value, self._hidden) for key, value in fields.items()}  # type: ignore[misc] # plain JSON

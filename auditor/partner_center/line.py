@@ -57,8 +57,9 @@ class Customer:
 class _Refusal:
     """A customer's, and how many calls of others that started since got through."""
 
-    def __init__(self, at: float) -> None:
+    def __init__(self, at: float, rate: CustomerRate) -> None:
         self.at = at
+        self.rate = rate
         self.others_since = 0
 
 
@@ -138,7 +139,7 @@ class Line:
             self._stop_partner(now, until, started_at)
         else:
             self._watched = {n: r for n, r in self._watched.items() if now - r.at < MINUTE_S}
-            self._watched[customer.name] = _Refusal(now)
+            self._watched[customer.name] = _Refusal(now, customer.rate)
             customer.was_refused = True
             self._stop_customer(customer.rate, now, until, started_at)
             if len(self._watched) > 1:
@@ -152,9 +153,8 @@ class Line:
     def _stop_partner(self, now: float, until: float, started_at: float) -> None:
         self._paused_until = max(self._paused_until, until)
         self._rate.fall(now, until, started_at)
-        for name in self._watched:
-            if (customer := self._customers.get(name)) and customer.rate:
-                customer.rate.learned.pardon()
+        for refusal in self._watched.values():
+            refusal.rate.learned.pardon()
         self._watched = {}
 
     async def startable(self) -> None:

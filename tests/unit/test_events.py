@@ -53,6 +53,23 @@ def test_a_program_reads_json() -> None:
     ]
 
 
+def test_what_a_field_holds_stays_json_all_the_way_down() -> None:
+    writer, stream = events(LogFormat.JSON)
+    writer.hide([Secret(SECRET)])
+    writer.event("x", none=None, yes=True, deep={"a": [SECRET, {1: 2}]}, odd=float("nan"))
+    writer.event("x", many=float("inf"), few=float("-inf"))
+    first, second = (json.loads(line) for line in stream.getvalue().splitlines())
+    assert (first["none"], first["yes"], first["odd"]) == (None, True, "nan")
+    assert first["deep"] == {"a": ["***", {"1": 2}]}
+    assert (second["many"], second["few"]) == ("inf", "-inf")
+
+
+def test_a_note_is_a_line_for_a_person() -> None:
+    writer, stream = events(LogFormat.CONSOLE)
+    writer.note("look\nhere")
+    assert stream.getvalue() == "look\\nhere\n"
+
+
 def test_an_error_is_a_line_and_a_hint() -> None:
     writer, stream = events(LogFormat.CONSOLE)
     writer.error("E_LOCKED", "another\nrun", "wait\r\nfor it")

@@ -68,6 +68,28 @@ def keys(of: Plan) -> Counter[Key]:
     )
 
 
+# Plans that grow ----------------------------------------------------------------------------
+
+
+def test_customers_that_join_are_asked_too_and_the_first_plan_stays_as_it_was() -> None:
+    first = planned(found(azure()))
+    both = first.joined_by([found(azure("b"), customer_id="c-b")])
+    assert [check.customer_id for check in checks(both)] == [ACME, "c-b"]
+    assert [check.customer_id for check in checks(first)] == [ACME]
+
+
+def test_what_is_learned_of_a_product_is_learned_where_it_was_said() -> None:
+    """Beside what was learned before; of another country or scope it says nothing."""
+    german = catalog(sku("0001", variables=BOTH))
+    french = catalog(sku("0001", variables=BOTH, country="FR"), country="FR")
+    plan = planned(found(azure(), countries=("DE", "FR")), catalogs=[german, french])
+    where = ("DE", "AzurePlan", "DZH1")
+    for variable in ("Z", "A"):
+        plan = plan.learned({where: [variable], ("DE", "Azure", "DZH1"): ["X"]})
+    learned = {name: dict(found.learned) for name, found in plan.catalogs.items()}
+    assert learned == {("DE", "AzurePlan"): {"DZH1": ("A", "Z")}, ("FR", "AzurePlan"): {}}
+
+
 # Batches ------------------------------------------------------------------------------------
 
 
@@ -402,6 +424,15 @@ def test_the_plan_names_the_subscriptions_of_which_there_is_nothing_to_ask() -> 
 
 
 # Skipped ------------------------------------------------------------------------------------
+
+
+def test_where_inventory_is_not_asked_no_subscription_is_known_to_have_nothing_to_ask() -> None:
+    """Their registration was not read, so that theirs are not the last word."""
+    closed = azure("b", registration="notRegistered")
+    of = planned(found(azure(), closed))
+    assert of.not_eligible(of.customers[0]) == [closed.azure_subscription_id]
+    other = planned(found(azure(), closed), checks=(CheckKind.AVAILABILITY,))
+    assert other.not_eligible(other.customers[0]) == []
 
 
 def test_a_subscription_known_from_before_under_a_failed_listing_is_skipped_check_by_check() -> (

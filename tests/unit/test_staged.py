@@ -11,7 +11,7 @@ from auditor.facts import Found
 from auditor.model import Check, CheckKind, Outcome, Question, Settled
 from auditor.plan import Plan
 from auditor.scope.known import Known
-from auditor.staged import SUSPECTS, Staged
+from auditor.staged import SUSPECTS, Staged, together
 
 FOUND = Found(
     known=Known(partner_tenant_id=bench.P),
@@ -37,6 +37,26 @@ def test_what_a_killed_run_has_held_back_is_not_what_a_resumed_one_does(tmp_path
 
     with staged(tmp_path) as resumed:
         assert resumed.suspects(1)["inventory"].num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("at_once", "groups"),
+    [
+        (1, [[4], [0], [2], [9]]),
+        (4, [[4], [0, 2, 9]]),
+        (5, [[4, 0], [2, 9]]),
+        (10, [[4, 0, 2, 9]]),
+    ],
+)
+def test_buckets_go_together_in_their_order_while_they_are_small(
+    at_once: int, groups: list[list[int]]
+) -> None:
+    """One that is too much by itself goes by itself; of 9 there is nothing."""
+    question = Question(checks=())
+    one = Settled(question=question, outcome=Outcome.FAILED, key=b"", sent_at=AT)
+    settled = {0: [one, one], 2: [one, one], 4: [one, one, one], 7: [one]}
+    assert [*together([4, 0, 2, 9], settled, at_once)] == groups
+    assert [*together([], settled, at_once)] == []
 
 
 def test_nothing_is_left_of_it(tmp_path: Path) -> None:

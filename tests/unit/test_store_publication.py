@@ -1,6 +1,8 @@
 """P10, P12, P14, P16: a snapshot is published whole, once, by one publisher, or not at all."""
 
+import ctypes
 import errno
+import fcntl
 import json
 import multiprocessing
 import os
@@ -32,12 +34,14 @@ from auditor.errors import (
     Locked,
     StoreCorrupt,
     StoreError,
+    StoreFailed,
     StoreTooNew,
     StoreUnwritable,
     UsageError,
 )
 from auditor.model import bucket_of
 from auditor.store import disk, open_store
+from auditor.store.lock import publish_lock
 from auditor.store.parquet import FolderStore
 from auditor.tables import SCHEMAS
 
@@ -226,11 +230,33 @@ def test_rename_never_replaces(tmp_path: Path) -> None:
     assert (tmp_path / "a").is_dir()
 
 
+class OldLibrary:
+    """A C library that has no such call."""
+
+    def __init__(self, *_: object, **__: object) -> None: ...
+
+
+class OldFileSystem(OldLibrary):
+    """A file system that cannot do it."""
+
+    def renameat2(self, *_: object) -> int:
+        ctypes.set_errno(errno.EINVAL)
+        return -1
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "value"),
+    [
+        (sys, "platform", "another"),
+        (ctypes, "CDLL", OldLibrary),
+        (ctypes, "CDLL", OldFileSystem),
+    ],
+)
 def test_without_a_rename_that_refuses_a_folder_is_made_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: object, name: str, value: object
 ) -> None:
     store = make(tmp_path)
-    monkeypatch.setattr(sys, "platform", "another")
+    monkeypatch.setattr(module, name, value)
     publish(store, "s1", at(1), FIRST)
     assert verdicts(store) == [(ACME, "restricted"), (BOND, "restricted")]
     (tmp_path / "a").mkdir()
@@ -243,6 +269,53 @@ def test_of_two_makers_the_first_stays(tmp_path: Path) -> None:
     disk.put_if_absent(tmp_path / "store.json", b"first")
     disk.put_if_absent(tmp_path / "store.json", b"second")
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"first"]
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP])
+def test_where_there_are_no_links_a_store_is_made_by_a_rename(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def link(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", link)
+    disk.put_if_absent(tmp_path / "store.json", b"first")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"first"]
+
+
+def test_a_link_that_fails_otherwise_makes_no_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def link(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "link", link)
+    with pytest.raises(StoreFailed):
+        disk.put_if_absent(tmp_path / "store.json", b"first")
+    assert not (tmp_path / "store.json").exists()
+
+
+def test_whether_a_folder_can_be_written_is_tried_where_that_leaves_no_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk.try_to_write(tmp_path)
+    assert [*tmp_path.iterdir()] == []
+    disk.try_to_write(Path("/proc"))  # knows no files without a name
+    with pytest.raises(StoreUnwritable):
+        disk.try_to_write(tmp_path / "nothing")
+    monkeypatch.delattr(os, "O_TMPFILE")
+    disk.try_to_write(tmp_path / "nothing")
+
+
+def test_a_full_disk_that_tells_nothing_of_itself_has_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def disk_usage(_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(shutil, "disk_usage", disk_usage)
+    with pytest.raises(StoreFailed, match=r"\(have 0\)"), disk.guarded(tmp_path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_a_planted_link_is_not_followed(tmp_path: Path) -> None:
@@ -331,6 +404,49 @@ def test_a_second_publisher_waits_a_bounded_time_and_a_killed_one_frees_the_lock
         assert publication.sequence == 1
 
 
+def test_a_lock_file_that_is_taken_away_while_it_is_locked_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two publishers would each hold one of them. Another maker's may be in its place already."""
+    path = tmp_path / "lock"
+    real = fcntl.flock
+
+    def replaced() -> None:
+        path.rename(tmp_path / "old")
+        path.touch()
+
+    left = [path.unlink, replaced]
+
+    def flock(handle: int, how: int) -> None:
+        if left:
+            left.pop()()
+        real(handle, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    pauses: list[float] = []
+    with publish_lock(path, 1.0, lambda: 0.0, pauses.append), path.open() as beside:
+        assert len(pauses) == 2
+        with pytest.raises(BlockingIOError):
+            real(beside, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_disk_without_locks_is_told_and_leaves_nothing_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handles: list[int] = []
+
+    def flock(handle: int, _: int) -> None:
+        handles.append(handle)
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(StoreFailed, match="lock"), publish_lock(tmp_path / "lock", 1.0):
+        pytest.fail("locked")
+    [handle] = handles
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(handle)
+
+
 def test_a_taken_away_lock_file_locks_nothing(tmp_path: Path) -> None:
     store = make(tmp_path)
     with store.publishing(0.0):
@@ -388,6 +504,32 @@ def test_a_snapshot_row_without_a_column_is_a_bug(tmp_path: Path) -> None:
         publication.stage("s1")
         with pytest.raises(Bug, match="run_id"):
             publication.commit(row, "c")
+
+
+def test_what_is_written_or_published_is_staged_first_and_once(tmp_path: Path) -> None:
+    store = make(tmp_path)
+    table = rows_table("coverage", FIRST["coverage"][:1], "s1")
+    bucket = bucket_of(ACME, store.buckets)
+    with store.publishing(0.0) as publication:
+        with pytest.raises(Bug, match="write before stage"):
+            publication.write("coverage", bucket, table)
+        with pytest.raises(Bug, match="commit before stage"):
+            publication.commit(snapshot_row("s1", at(1)), "c")
+        publication.stage("s1")
+        publication.write("coverage", bucket, table)
+        with pytest.raises(Bug, match="twice"):
+            publication.write("coverage", bucket, table)
+
+
+def test_a_file_in_the_staging_folder_goes_too(tmp_path: Path) -> None:
+    store = make(tmp_path)
+    staging = store.root / ".staging"
+    (staging / "file").write_text("x")
+    (staging / "link").symlink_to(tmp_path)
+    (staging / "folder").mkdir()
+    with store.publishing(0.0):
+        assert [*staging.iterdir()] == []
+    assert store.root.is_dir()
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "../x", "a\0b", "x" * 300, ".hidden"])
