@@ -17,7 +17,9 @@ from auditor.secret import Secret
 JWT = "eyJhbGciOiJub25lIn0." + "Y2FuYXJ5LWNhbmFyeS1jYW5hcnk" * 12 + ".c2lnbmF0dXJl"
 OPAQUE = "0.AXc/canary+canary/9f3b+0ac1d2e4f5a6b7c8=="
 SHORT = "canary-55aa17"
-TOKENS = (JWT, OPAQUE, SHORT)
+ODD = "canary~~~canary~~0123~~~"
+"""Its base64 is another one in URLs."""
+TOKENS = (JWT, OPAQUE, SHORT, ODD)
 
 
 def wrapped(text: str, width: int, end: str) -> str:
@@ -38,6 +40,7 @@ FORMS: dict[str, Callable[[str], str]] = {
     "base64 for URLs": lambda t: base64.urlsafe_b64encode(f"ab{t}".encode()).decode(),
     "lines": lambda t: wrapped(t, 9, "\r\n  "),
     "lines in json": lambda t: json.dumps(wrapped(t, 20, "\n")),
+    "short lines in json": lambda t: json.dumps(wrapped(t, 5, "\r\n\t")),
     "lines of base64": lambda t: base64.encodebytes(f"xy{t}".encode()).decode(),
     "quoted-printable": lambda t: wrapped(t, 30, "=\n"),
     "twice": lambda t: f"{t} and {t}",
@@ -54,12 +57,17 @@ def pieces(token: str) -> list[bytes]:
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("token", TOKENS, ids=["jwt", "opaque", "short"])
+@pytest.mark.parametrize("token", TOKENS, ids=["jwt", "opaque", "short", "odd"])
 def test_a_token_is_hidden_in_every_form(form: str, token: str) -> None:
     """S1."""
     said = f"<html>before {FORMS[form](token)} after</html>".encode()
     left = Echo(Secret(token)).without(said)
-    packed = left.translate(None, b" \r\n=").replace(rb"\n", b"")
+    packed = (
+        left.translate(None, b" \r\n=")
+        .replace(rb"\n", b"")
+        .replace(rb"\r", b"")
+        .replace(rb"\t", b"")
+    )
     assert HIDDEN in left
     assert not [piece for piece in pieces(token) if piece in packed]
     assert left.startswith(b"<html>before ")
@@ -70,6 +78,33 @@ def test_the_beginning_of_a_token_is_hidden_too() -> None:
     """S1: a page that cuts what it shows."""
     said = f'{{"code": "{JWT[:40]}", "more": "{OPAQUE}"}}'.encode()
     assert Echo(Secret(JWT)).without(said) == f'{{"code": "***", "more": "{OPAQUE}"}}'.encode()
+
+
+@pytest.mark.parametrize("before", range(3))
+@pytest.mark.parametrize("length", [30, 31, 32])
+def test_of_base64_only_what_tells_of_the_token_is_hidden(before: int, length: int) -> None:
+    """Six bits a letter: those that are the neighbours' in part stay."""
+    said = base64.b64encode(b"\0" * before + JWT[:length].encode() + b"\0" * 3)
+    first, last = -(-8 * before // 6), 8 * (before + length) // 6
+    left = Echo(Secret(JWT[:length])).without(b"<" + said + b">")
+    assert left == b"<" + said[:first] + HIDDEN + said[last:] + b">"
+
+
+@pytest.mark.parametrize("escaped", ["+", "/"])
+def test_of_json_nothing_but_the_token_is_hidden(escaped: str) -> None:
+    other = {"+": r"\u002B", "/": r"\/"}[escaped]
+    said = json.dumps({"token": OPAQUE, "id": 1}).replace(escaped, other)
+    left = Echo(Secret(OPAQUE)).without(said.encode())
+    assert left in (b'{"token": "***", "id": 1}', b'{"token": "***==", "id": 1}')
+
+
+def test_sixteen_letters_of_a_token_are_the_token_and_eight_are_all_of_a_short_one() -> None:
+    echo = Echo(Secret(JWT))
+    assert echo.token == Secret(JWT)
+    assert echo.without(f"<{JWT[:16]}>".encode()) == b"<***>"
+    assert echo.without(f"<{JWT[:15]}>".encode()) == f"<{JWT[:15]}>".encode()
+    assert Echo(Secret("canary-8")).without(b"<canary-8>") == b"<***>"
+    assert Echo(Secret("canary7")).without(b"<canary7>") == b"<canary7>"
 
 
 @given(st.binary(max_size=200) | st.text(max_size=50).map(str.encode))

@@ -187,6 +187,18 @@ async def test_buckets_that_are_too_much_together_are_looked_at_in_turn(tmp_path
     assert {one.customer_id for one in run.guard.doubted} == set(customers)
 
 
+async def test_the_catalog_of_a_scope_that_is_not_looked_at_is_carried(tmp_path: Path) -> None:
+    partner = Partner(tmp_path, many(A, 3))
+    partner.catalog = {"scope": ""}
+    await night(partner, 1, rules={"reservation_scopes": ("",)}, scope="")
+    partner.catalog = {}
+    await night(partner, 2)
+    scopes = partner.store.sql(
+        "SELECT reservation_scope AS s, count(*) AS n FROM current_sku GROUP BY ALL ORDER BY s"
+    )
+    assert scopes.to_pylist() == [{"s": "", "n": 3}, {"s": "AzurePlan", "n": 3}]
+
+
 async def test_a_run_that_asks_nothing_doubts_nothing(tmp_path: Path) -> None:
     partner = await known(tmp_path, many(A, 30))
     partner.night(2)

@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 21, 2, 0, 0, tzinfo=UTC)
         ("Sat, 21 Nov 2026 02:01:30", 90),
         ("Sat, 21 Nov 2026 01:00:00 GMT", 0),
         ("Fri, 31 Dec 9999 23:59:59 GMT", retry.LONGEST_WAIT_S + 1),
-        ("86400", retry.LONGEST_WAIT_S + 1),
+        ("86400", 601),
         ("inf", retry.LONGEST_WAIT_S + 1),
         (None, None),
         ("", None),
@@ -46,6 +46,23 @@ def test_no_header_makes_an_error_or_a_senseless_wait(header: str) -> None:
 @given(st.integers(1, 60), st.floats(0, 1))
 def test_a_backoff_is_bounded(attempt: int, chance: float) -> None:
     assert 0 <= retry.backoff_s(attempt, lambda: chance) <= retry.LONGEST_BACKOFF_S
+
+
+def test_a_backoff_doubles_up_to_the_longest() -> None:
+    longest = [retry.backoff_s(attempt, lambda: 1.0) for attempt in range(1, 9)]
+    assert longest == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 20.0, 20.0]
+    assert retry.backoff_s(2, lambda: 0.25) == 0.25
+
+
+@pytest.mark.parametrize(("calls", "retries"), [(0, 100), (9, 100), (10, 101), (1000, 200)])
+def test_a_budget_is_a_tenth_of_the_calls_and_a_hundred(calls: int, retries: int) -> None:
+    """P18: one that has to be is counted too."""
+    budget = retry.RetryBudget()
+    for _ in range(calls):
+        budget.first()
+    budget.spend()
+    allowed = [budget.allows() for _ in range(retries)]
+    assert allowed == [True] * (retries - 1) + [False]
 
 
 @given(st.lists(st.booleans(), max_size=2000))

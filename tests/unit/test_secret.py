@@ -43,6 +43,7 @@ def test_secrets_compare_by_value() -> None:
     assert Secret("a") == Secret("a")
     assert Secret("a") != Secret("b")
     assert Secret("a") != "a"
+    assert (Secret("a") == "a") is False
     assert Secret("ü") == Secret("ü")
     assert not Secret("")
     with pytest.raises(TypeError):

@@ -48,15 +48,13 @@ def test_what_a_killed_run_has_held_back_is_not_what_a_resumed_one_does(tmp_path
         (10, [[4, 0, 2, 9]]),
     ],
 )
-def test_buckets_go_together_in_their_order_while_they_are_small(
+def test_what_is_small_goes_together_in_its_order(
     at_once: int, groups: list[list[int]]
 ) -> None:
-    """One that is too much by itself goes by itself; of 9 there is nothing."""
-    question = Question(checks=())
-    one = Settled(question=question, outcome=Outcome.FAILED, key=b"", sent_at=AT)
-    settled = {0: [one, one], 2: [one, one], 4: [one, one, one], 7: [one]}
-    assert [*together([4, 0, 2, 9], settled, at_once)] == groups
-    assert [*together([], settled, at_once)] == []
+    """One that is too much by itself goes by itself."""
+    size = {0: 2, 2: 2, 4: 3, 9: 0}
+    assert [*together([4, 0, 2, 9], size, at_once)] == groups
+    assert [*together([], size, at_once)] == []
 
 
 def test_nothing_is_left_of_it(tmp_path: Path) -> None:
