@@ -149,3 +149,29 @@ async def test_calls_go_on_when_the_database_is_gone(redis: str) -> None:
         await quota.take()
 
     await quota.close()
+
+
+@pytest.mark.asyncio
+async def test_what_no_minute_counts_any_more_is_swept_away_once_a_minute(redis: str) -> None:
+    """Or a database that many share would fill with calls of long ago."""
+
+    async def cli(*words: str) -> str:
+        command = ["redis-cli", "-u", redis, *words]
+        ran = await asyncio.to_thread(
+            subprocess.run, command, check=True, capture_output=True, text=True
+        )
+        return ran.stdout.strip()
+
+    now = [0.0]
+    quota = BucketQuota(redis, "old", 6000, clock=lambda: now[0])
+    await quota.open()
+    await quota.take()
+    key = await cli("keys", "auditor_quota_*")
+    await cli("zadd", key, "1", "of long ago")
+    left = []
+    for now[0] in (60.0, 62.0):
+        await quota.take()
+        left.append(await cli("zscore", key, "of long ago"))
+    await quota.close()
+
+    assert left == ["1", ""]

@@ -115,6 +115,16 @@ async def test_a_call_whose_turn_comes_after_the_breaker_opened_is_not_sent() ->
 
 
 @pytest.mark.asyncio
+async def test_nor_is_one_that_waited_while_everything_came_to_nothing() -> None:
+    hand = Hand()
+    await hand.answered("a")
+    assert hand.breakers.still_holds(GO, "check_inventory", "c")
+    await hand.fails(PARTNER_OPENS_AFTER, "a", "b", "d")
+    assert not hand.breakers.still_holds(GO, "check_inventory", "c")
+    assert hand.breakers.still_holds(PROBE, "check_inventory", "c")
+
+
+@pytest.mark.asyncio
 async def test_who_waited_in_vain_for_as_long_as_one_may_is_not_asked_again() -> None:
     hand = Hand()
     await hand.answered("throttled for ever")
