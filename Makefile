@@ -56,6 +56,9 @@ prove: $(VENV)/installed-dev  ## Run the tests that keep one promise of docs/pro
 	@tests="$$(grep '^| $(ID) |' docs/promises.md | grep -oE 'tests/[a-z_/]+\.py::[A-Za-z0-9_:]+')" \
 	&& $(BIN)/python -m pytest -q $$tests
 
+mutate: $(VENV)/installed-dev  ## Break a module (MODULE=guard) in many places: which does no test notice?
+	$(BIN)/python tests/mutation/run.py $(MODULE) $(ARGS)
+
 check: $(VENV)/installed-dev  ## Format, lint, types and the order of imports
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -96,4 +99,4 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url 
 clean:  ## Remove what the targets above made
 	rm -rf $(VENV) $(AUDIT) sbom.json .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
 
-.PHONY: help install dev demo test coverage quick prove soak soak-kill soak-publish soak-nights soak-replies check format golden bench audit sbom lock clean
+.PHONY: help install dev demo test coverage quick prove mutate soak soak-kill soak-publish soak-nights soak-replies check format golden bench audit sbom lock clean

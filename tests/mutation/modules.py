@@ -1,0 +1,53 @@
+"""Which tests are to notice what breaks in a module."""
+
+
+def _unit(*names: str) -> tuple[str, ...]:
+    return tuple(f"tests/unit/test_{name}.py" for name in names)
+
+
+def _partner_center(name: str) -> tuple[str, ...]:
+    return (f"auditor/partner_center/{name}.py",)
+
+
+_STORE = _unit("store_publication", "store_reading", "store_upkeep")
+
+MODULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "availability_plan": (("auditor/availability_plan.py",), _unit("plan_calls", "plan")),
+    "breaker": (_partner_center("breaker"), _unit("breaker")),
+    "bucket_quota": (
+        _partner_center("bucket_quota"),
+        ("tests/service/test_bucket_quota.py", *_unit("sharing")),
+    ),
+    "diff": (
+        ("auditor/diff.py", "sql/diff/*.sql"),
+        _unit(
+            "diff_kinds",
+            "diff_state",
+            "diff_news",
+            "diff_catalog",
+            "diff_availability",
+            "diff_events",
+            "diff_oracle",
+        ),
+    ),
+    "disk": (("auditor/store/disk.py",), _STORE),
+    "echo": (_partner_center("echo"), _unit("echo")),
+    "events": (("auditor/events.py",), _unit("events")),
+    "guard": (
+        ("auditor/guard.py",),
+        _unit("guard_counting", "guard", "guard_availability", "guard_runs"),
+    ),
+    "guard_sql": (("sql/guard/*.sql",), _unit("guard_counting")),
+    "index": (("auditor/store/index.py",), _STORE),
+    "line": (_partner_center("line"), _unit("pacing", "hidden_limits")),
+    "lock": (("auditor/store/lock.py",), _STORE),
+    "manifest": (("auditor/store/manifest.py",), _STORE),
+    "pacing": (_partner_center("pacing"), _unit("pacing")),
+    "plan": (("auditor/plan.py",), _unit("plan", "plan_calls")),
+    "publication": (("auditor/store/publication.py",), _STORE),
+    "publish": (("auditor/publish.py",), _unit("guard", "guard_runs", "nights")),
+    "quota": (_partner_center("quota"), _unit("quota")),
+    "rates": (_partner_center("rates"), _unit("rates", "pacing", "hidden_limits")),
+    "retry": (_partner_center("retry"), _unit("retry")),
+    "secret": (("auditor/secret.py",), _unit("secret")),
+}
