@@ -8,7 +8,6 @@ import asyncio
 import fcntl
 import hashlib
 import os
-import stat
 import struct
 import time
 from collections.abc import Awaitable, Callable
@@ -110,8 +109,7 @@ def own_folder(path: Path) -> Path:
             found = os.fstat(handle)
             if found.st_uid != os.geteuid():
                 raise Unshareable(f"{path} belongs to another user")
-            if stat.S_IMODE(found.st_mode) & 0o077:
-                os.fchmod(handle, 0o700)
+            os.fchmod(handle, 0o700)
         finally:
             os.close(handle)
     except Unshareable:

@@ -198,6 +198,19 @@ async def test_a_process_that_was_stopped_with_the_lock_stops_nobody(tmp_path: P
     assert hand.now < 105
 
 
+@pytest.mark.asyncio
+async def test_a_process_that_holds_the_lock_is_waited_for_half_a_second(tmp_path: Path) -> None:
+    hand = Hand()
+    await hand.quota(tmp_path, per_minute=6000).take()
+    path = only_file(tmp_path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    with path.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        await hand.quota(tmp_path, per_minute=6000).take()
+
+    assert hand.now == pytest.approx(100.5)
+
+
 PROCESS = """
 import asyncio, sys, time
 from pathlib import Path
