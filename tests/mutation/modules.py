@@ -48,6 +48,9 @@ MODULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "publish": (("auditor/publish.py",), _unit("guard", "guard_runs", "nights")),
     "quota": (_partner_center("quota"), _unit("quota")),
     "rates": (_partner_center("rates"), _unit("rates", "pacing", "hidden_limits")),
-    "retry": (_partner_center("retry"), _unit("retry")),
+    "retry": (
+        _partner_center("retry"),
+        (*_unit("retry"), "tests/service/test_transport_retries.py"),
+    ),
     "secret": (("auditor/secret.py",), _unit("secret")),
 }

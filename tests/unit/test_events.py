@@ -64,6 +64,22 @@ def test_what_a_field_holds_stays_json_all_the_way_down() -> None:
     assert (second["many"], second["few"]) == ("inf", "-inf")
 
 
+def test_a_traceback_is_a_field_or_lines_of_its_own() -> None:
+    for log_format, said in (
+        (LogFormat.JSON, '"hint": "h", "traceback": "a\\nb"}\n'),
+        (LogFormat.CONSOLE, "error[E_X]: m\nhint: h\na\nb\n"),
+    ):
+        writer, stream = events(log_format)
+        writer.error("E_X", "m", "h", "a\nb")
+        assert stream.getvalue().endswith(said)
+
+
+def test_a_word_with_quotes_is_quoted() -> None:
+    writer, stream = events(LogFormat.CONSOLE)
+    writer.event("x", key='"')
+    assert stream.getvalue() == '12:03:04 x key="\\""\n'
+
+
 def test_a_note_is_a_line_for_a_person() -> None:
     writer, stream = events(LogFormat.CONSOLE)
     writer.note("look\nhere")

@@ -71,6 +71,28 @@ def keys(of: Plan) -> Counter[Key]:
 # Plans that grow ----------------------------------------------------------------------------
 
 
+def test_of_a_product_that_is_asked_whole_the_skus_are_those_that_are_listed() -> None:
+    of = planned(found(azure()))
+    [whole] = checks(of)
+    assert (whole.sku_id, tuple(of.skus_of(whole))) == ("", ("0001", "0002"))
+    assert of.skus_of(msgspec.structs.replace(whole, sku_id="0003")) == ("0003",)
+    assert of.skus_of(msgspec.structs.replace(whole, product_id="P")) == ()
+
+
+def test_a_subscription_whose_plan_is_not_listed_is_asked_as_an_azure_plans() -> None:
+    [check] = checks(planned(found(azure(plan_id="nowhere"))))
+    assert check.reservation_scope == "AzurePlan"
+
+
+def test_a_customer_whose_country_is_not_known_is_skipped_in_none() -> None:
+    of = planned(found(failed=Reason.LISTING_FAILED, countries=()))
+    told = [q.check for q in of.questions() if isinstance(q, Unasked)]
+    assert [(check.kind, check.country) for check in told] == [
+        (CheckKind.INVENTORY, ""),
+        (CheckKind.AVAILABILITY, ""),
+    ]
+
+
 def test_customers_that_join_are_asked_too_and_the_first_plan_stays_as_it_was() -> None:
     first = planned(found(azure()))
     both = first.joined_by([found(azure("b"), customer_id="c-b")])
