@@ -84,11 +84,13 @@ def test_a_subscription_whose_plan_is_not_listed_is_asked_as_an_azure_plans() ->
     assert check.reservation_scope == "AzurePlan"
 
 
-def test_a_customer_whose_country_is_not_known_is_skipped_in_none() -> None:
-    of = planned(found(failed=Reason.LISTING_FAILED, countries=()))
+@pytest.mark.parametrize("country", ["", "DE"])
+def test_a_failed_customer_is_skipped_in_its_country_as_far_as_that_is_known(country: str) -> None:
+    countries = (country,) if country else ()
+    of = planned(found(failed=Reason.LISTING_FAILED, countries=countries))
     told = [q.check for q in of.questions() if isinstance(q, Unasked)]
     assert [(check.kind, check.country) for check in told] == [
-        (CheckKind.INVENTORY, ""),
+        (CheckKind.INVENTORY, country),
         (CheckKind.AVAILABILITY, ""),
     ]
 
