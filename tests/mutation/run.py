@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from py_compile import PycInvalidationMode
 
@@ -97,14 +98,16 @@ def _status(tree: Path, tests: Sequence[str], timeout_s: float) -> int | None:
         finally:
             os._exit(70)
     deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            return status
-        time.sleep(0.05)
-    os.killpg(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return None
+    try:
+        while time.monotonic() < deadline:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                return status
+            time.sleep(0.05)
+        return None
+    finally:
+        with suppress(ProcessLookupError):  # what its tests have started goes too
+            os.killpg(child, signal.SIGKILL)
 
 
 def _tested(tree: Path, tests: Sequence[str]) -> int:
