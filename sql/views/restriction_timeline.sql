@@ -70,7 +70,9 @@ placed AS (
             PARTITION BY
                 o.partner_tenant_id, o.customer_id, o.country, o.azure_subscription_id,
                 o.arm_region, o.reservation_scope, o.product_id, o.sku_id, o.valid_from
-            ORDER BY o.trust, o.told_at
+            ORDER BY
+                o.trust, o.told_at, o.snapshot_id DESC, o.verdict, o.reason_codes,
+                o.restriction_values
         ) AS place
     FROM observed AS o
 ),
