@@ -11,6 +11,8 @@ def run() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         # before there is anything to stop with care, and after it: end, but without a traceback
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # pyarrow's own allocators keep what is freed: a tenth of a run's memory
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     from auditor.cli import main  # noqa: PLC0415 - this may be interrupted
 
     for stream in (sys.stdout, sys.stderr):
