@@ -1,55 +1,22 @@
 """A quota that several machines share, in a real Postgres and a real Redis."""
 
 import asyncio
-import os
 import shutil
-import socket
 import subprocess
 from collections import deque
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
+from throwaway import free_port
 
 from auditor.partner_center.bucket_quota import WINDOW_S, BucketQuota, Unreachable
 
 PER_MINUTE = 120
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    """Start a server of the test's own; it refuses to run as root."""
-    if not shutil.which("initdb") or not shutil.which("pg_ctl"):
-        pytest.skip("no PostgreSQL server is installed")
-    folder = Path(f"/tmp/auditor-{os.getpid()}-{free_port()}")  # noqa: S108 - short, and nobody's
-    folder.mkdir(mode=0o700)
-    user: dict[str, object] = {}
-    if os.geteuid() == 0:
-        shutil.chown(folder, "nobody")
-        user = {"user": "nobody"}
-    port = free_port()
-    data = str(folder / "data")
-
-    def run(*command: str) -> None:
-        subprocess.run(command, check=True, capture_output=True, cwd=folder, timeout=60, **user)  # type: ignore[call-overload] # either an empty map or a user
-
-    try:
-        run("initdb", "-D", data, "-U", "auditor", "-A", "trust", "--no-sync")
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -F"
-        run("pg_ctl", "-D", data, "-l", str(folder / "log"), "-w", "-o", options, "start")
-        try:
-            yield f"postgresql://auditor@127.0.0.1:{port}/postgres"
-        finally:
-            run("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
-    finally:
-        shutil.rmtree(folder)
+@pytest.fixture
+def postgres(new_database: Callable[[], str]) -> str:
+    return new_database()
 
 
 @pytest.fixture
