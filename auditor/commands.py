@@ -83,6 +83,8 @@ def perform(command: Asked, console: Console) -> int:  # noqa: C901, PLR0911, PL
             return _prune(command, console)
         case commands.Sql():
             return _sql(command, console)
+        case commands.DbUpgrade():
+            return _upgrade(command, console)
         case commands.Report():
             return _report(command, console)
         case _:
@@ -332,6 +334,23 @@ def _prune(command: commands.SnapshotsPrune, console: Console) -> int:
 def _sql(command: commands.Sql, console: Console) -> int:
     query = console.stdin.read() if command.query == "-" else command.query
     return _write(_store(command, console).sql(query), command.format, console)
+
+
+def _upgrade(command: commands.DbUpgrade, console: Console) -> int:
+    from auditor.store import schema  # noqa: PLC0415 - heavy
+    from auditor.store.database import Database  # noqa: PLC0415 - likewise
+
+    settings = _settings(command, console)
+    if not settings.store.startswith("postgresql"):
+        raise UsageError(
+            f"db upgrade: the store {settings.shown_store()} is a folder",
+            hint="a folder needs no schema; a database is named postgresql://…",
+        )
+    applied = schema.upgrade(Database(settings.store))
+    for name in applied:
+        console.events.note(f"applied {name}")
+    console.events.note(f"{settings.shown_store()} has schema {schema.NEWEST}")
+    return 0
 
 
 def _report(command: commands.Report, console: Console) -> int:

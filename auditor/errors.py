@@ -18,6 +18,10 @@ AuditorError
 ├── StoreError               stop; nothing is published
 │   ├── StoreCorrupt         a published file is not what its manifest says (65)
 │   ├── StoreUnwritable      cannot create output (73)
+│   ├── StoreTooNew          written by a newer version of this program (76)
+│   ├── StoreTooOld          its schema, or its server, is older than this version can use (76)
+│   ├── StoreUnreachable     the database does not answer (75)
+│   ├── StoreRefused         the database does not let us (77)
 │   └── StoreFailed          disk full, I/O error (74)
 ├── Locked                   another run, or another publisher, is at work (75)
 ├── QuotaUnreachable         the database that shares the quota is down (75)
@@ -244,10 +248,31 @@ class StoreUnwritable(StoreError):
 
 
 class StoreTooNew(StoreError):
-    """The store was written by a newer version (or an older one that needs an upgrade)."""
+    """The store was written by a newer version."""
 
     code = "E_SCHEMA_NEW"
     exit_status = 76
+
+
+class StoreTooOld(StoreError):
+    """The database has an older schema, or is an older server, than this version can use."""
+
+    code = "E_SCHEMA_OLD"
+    exit_status = 76
+
+
+class StoreUnreachable(StoreError):
+    """The database does not answer, or stopped answering; what it was doing is not done."""
+
+    code = "E_DATABASE"
+    exit_status = 75
+
+
+class StoreRefused(StoreError):
+    """The database refuses this role, or what it wants to do."""
+
+    code = "E_DATABASE_REFUSED"
+    exit_status = 77
 
 
 class Locked(AuditorError):

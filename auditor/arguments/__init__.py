@@ -57,7 +57,9 @@ def _page(words: list[str]) -> tuple[Page, list[str]]:
     action = words[1] if len(words) > 1 and not words[1].startswith("-") else ""
     if not action:
         is_help = any(word in {"-h", "--help"} for word in words[1:])
-        return (COMMANDS[name] if is_help else below["list"]), words[1:]
+        if is_help or "list" in below:
+            return (COMMANDS[name] if is_help else below["list"]), words[1:]
+        raise UsageError(f"{name} what?", hint=_nearest("", below))
     if action not in below:
         raise UsageError(f"there is no command '{name} {action}'", hint=_nearest(action, below))
     return below[action], words[2:]
@@ -185,6 +187,8 @@ _COMMANDS: dict[str, tuple[Callable[[_Parser], None], Callable[[_Found], Parsed]
         lambda f: commands.SnapshotsPrune(keep_days=f.keep, apply=f.apply, **_shared(f)),
     ),
     "sql": (options.sql, lambda f: commands.Sql(query=f.query, **_shared(f))),
+    "db": (options.nothing, lambda f: commands.DbUpgrade(**_shared(f))),
+    "db upgrade": (options.nothing, lambda f: commands.DbUpgrade(**_shared(f))),
     "report": (
         options.report,
         lambda f: commands.Report(snapshot=f.snapshot, out=f.out, mask=f.mask, **_shared(f)),

@@ -129,6 +129,10 @@ class Sql(Configured, frozen=True, kw_only=True):
     format: Format = Format.TABLE
 
 
+class DbUpgrade(Configured, frozen=True, kw_only=True):
+    """`auditor db upgrade`."""
+
+
 class Report(Configured, frozen=True, kw_only=True):
     """`auditor report`."""
 
@@ -158,6 +162,7 @@ Asked = (
     | SnapshotsVerify
     | SnapshotsPrune
     | Sql
+    | DbUpgrade
     | Report
 )
 

@@ -140,6 +140,16 @@ _PAGES = {
             "auditor sql - --format csv < query.sql",
         ),
     ),
+    "look after a database": (
+        Page(
+            name="db",
+            line="make or upgrade the schema of a PostgreSQL store",
+            usage="db upgrade [options]",
+            text="Looks after the database that `store` names, where it is one.\n\n"
+            "  upgrade         apply what is missing of the schema; run it as the owner",
+            example="auditor db upgrade",
+        ),
+    ),
 }
 
 _BELOW_SNAPSHOTS = (
@@ -176,14 +186,26 @@ _BELOW_SNAPSHOTS = (
     ),
 )
 
+_BELOW_DB = (
+    Page(
+        name="db upgrade",
+        line="",
+        usage="db upgrade [options]",
+        text="Applies what is missing of the schema, all of it or nothing, and makes the views\n"
+        "anew. It takes the rights of the owner; a run needs none of them.",
+        example="auditor db upgrade",
+        more="exit status\n    0   the schema is that of this version\n"
+        "    76  it is that of a newer one, or the server is too old",
+    ),
+)
+
 COMMANDS = {page.name: page for pages in _PAGES.values() for page in pages}
 
 
 def pages_below(name: str) -> dict[str, Page]:
     """Return the commands below a command, by their second word."""
-    if name != "snapshots":
-        return {}
-    return {page.name.partition(" ")[2]: page for page in _BELOW_SNAPSHOTS}
+    below = {"snapshots": _BELOW_SNAPSHOTS, "db": _BELOW_DB}.get(name, ())
+    return {page.name.partition(" ")[2]: page for page in below}
 
 
 def overview() -> str:

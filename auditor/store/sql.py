@@ -56,6 +56,21 @@ VIEWS = (
 """What stands above them, once for every engine, in an order in which they can be made."""
 
 
+BESIDE_POSTGRES = (
+    "held_cell",
+    "known_inventory",
+    "known_restriction",
+    "known_availability",
+    "known_sku",
+    "known_customer",
+    "known_azure_subscription",
+    "known_commerce_subscription",
+    "known_remembered",
+)
+"""What PostgreSQL makes before the base views, which stand on it."""
+TABLES = ("snapshot", "coverage", "check_outcome", "change")
+"""Base views that are tables of their own there."""
+
 _WORD = re.compile(r"[a-z_]+")
 _COMMENT = re.compile(r"--.*")
 
@@ -95,6 +110,20 @@ def _needed_by(name: str) -> frozenset[str]:
     text = statement(f"duckdb/{name}" if name in BASE else f"views/{name}")
     own = set(_WORD.findall(_COMMENT.sub("", text))).intersection((*BASE, *VIEWS)) - {name}
     return frozenset(own).union(*(_needed_by(one) for one in own))
+
+
+@cache
+def postgres_views() -> dict[str, str]:
+    """Return the statement of every view of PostgreSQL by its name, in an order to make them in."""
+    base = (*BESIDE_POSTGRES, *(name for name in BASE if name not in TABLES))
+    return {name: statement(f"postgres/{name}") for name in base} | {
+        name: statement(f"views/{name}") for name in VIEWS
+    }
+
+
+def schema_steps() -> tuple[tuple[int, str], ...]:
+    """Return number and name of each file of `sql/schema/`, in their order."""
+    return tuple((int(name.partition("_")[0]), name) for name in names("schema"))
 
 
 def definitions(only: frozenset[str] | None = None) -> tuple[str, ...]:

@@ -1,0 +1,71 @@
+"""Connections to PostgreSQL, by SQLAlchemy and by Arrow, and what goes wrong with them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import adbc_driver_manager
+import psycopg
+from adbc_driver_postgresql import dbapi
+from sqlalchemy import Engine, NullPool, create_engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from auditor.errors import (
+    AuditorError,
+    SettingsError,
+    StoreFailed,
+    StoreRefused,
+    StoreUnreachable,
+)
+
+_CONNECT_TIMEOUT_S = "10"
+_REFUSED = ("28000", "28P01", "42501")  # unknown role, wrong password, a right that is missing
+_GONE = ("08", "57P", "53")  # connection lost, server shut down, out of connections or memory
+
+
+class Database:
+    """Where the store is. Nothing is open between two uses: see docs/decisions/0014."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            parsed = make_url(url).set(drivername="postgresql")
+        except (ArgumentError, ValueError):
+            raise SettingsError("store: the URL cannot be read") from None
+        query = {"connect_timeout": _CONNECT_TIMEOUT_S, "application_name": "auditor"}
+        parsed = parsed.set(query={**query, **parsed.query})
+        self._uri = parsed.render_as_string(hide_password=False)
+        self.shown = make_url(url).render_as_string(hide_password=True)
+        self.engine: Engine = create_engine(
+            parsed.set(drivername="postgresql+psycopg"), poolclass=NullPool
+        )
+
+    @contextmanager
+    def arrow(self) -> Iterator[dbapi.Connection]:
+        """Open a connection that reads and writes Arrow tables, each statement for itself."""
+        with self.telling(), dbapi.connect(self._uri, autocommit=True) as con:
+            yield con
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Raise what the drivers raise as ours."""
+        try:
+            yield
+        except DBAPIError as error:
+            raise self._told(error.orig or error) from error
+        except (adbc_driver_manager.Error, psycopg.Error) as error:
+            raise self._told(error) from error
+
+    def _told(self, error: BaseException) -> AuditorError:
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        state = getattr(error, "sqlstate", None) or ""
+        if state in _REFUSED or "authentication failed" in said or _names_a_role(said):
+            return StoreRefused(f"{self.shown}: {said}", hint="see the roles: auditor db upgrade")
+        if 'database "' in said and "does not exist" in said:
+            return SettingsError(f"store: {self.shown}: {said}", hint="create the database first")
+        if not state or state.startswith(_GONE):
+            hint = "try again with --resume when it is back: what was asked is journaled"
+            return StoreUnreachable(f"{self.shown}: {said}", hint=hint)
+        return StoreFailed(f"{self.shown}: {said}")
+
+
+def _names_a_role(said: str) -> bool:
+    return 'role "' in said and "does not exist" in said

@@ -1,0 +1,13 @@
+-- Since when what a change ended had been so.
+-- Grain:  one change whose detail says it.
+CREATE VIEW change_since AS
+WITH said AS (
+    SELECT
+        event_id,
+        CASE WHEN detail LIKE '{%' THEN CAST(detail AS json) ->> 'verdict_since_at' END
+            AS since
+    FROM change
+)
+SELECT event_id, CAST(since AS timestamptz) AS verdict_since_at
+FROM said
+WHERE since IS NOT NULL;

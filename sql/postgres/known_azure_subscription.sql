@@ -1,0 +1,13 @@
+-- The Azure subscriptions of each customer, as it is known now.
+-- With the bucket it lives in: what a publisher reads.
+-- Grain:  one Azure subscription.
+CREATE VIEW known_azure_subscription AS
+SELECT
+    i.bucket, l.snapshot_id, i.partner_tenant_id, i.customer_id, i.azure_subscription_id,
+    i.plan_id, i.friendly_name, i.status, i.registration_status, i.reseller_id
+FROM azure_subscription_interval AS i
+INNER JOIN latest AS l
+    ON l.partner_tenant_id = i.partner_tenant_id
+    AND l.customer_id = i.customer_id
+    AND l.country = ''
+WHERE i.valid_to IS NULL;

@@ -1,0 +1,15 @@
+-- What each customer holds, as it is known now.
+-- With the bucket it lives in: what a publisher reads.
+-- Grain:  one commerce subscription.
+CREATE VIEW known_commerce_subscription AS
+SELECT
+    i.bucket, l.snapshot_id, i.partner_tenant_id, i.customer_id, i.commerce_subscription_id,
+    i.product_id, i.sku_id, i.offer_id, i.offer_name, i.quantity, i.status, i.term_duration,
+    i.billing_cycle, i.term_ends_at, i.end_action, i.next_product_id, i.next_sku_id,
+    i.next_term_duration, i.reseller_id
+FROM commerce_subscription_interval AS i
+INNER JOIN latest AS l
+    ON l.partner_tenant_id = i.partner_tenant_id
+    AND l.customer_id = i.customer_id
+    AND l.country = ''
+WHERE i.valid_to IS NULL;

@@ -1,0 +1,13 @@
+-- The customers of each partner, as it is known now.
+-- With the bucket it lives in: what a publisher reads.
+-- Grain:  one customer.
+CREATE VIEW known_customer AS
+SELECT
+    i.bucket, l.snapshot_id, i.partner_tenant_id, i.customer_id, i.company_name, i.domain,
+    i.country, i.relationship, i.reseller_id, i.qualifications
+FROM customer_interval AS i
+INNER JOIN latest AS l
+    ON l.partner_tenant_id = i.partner_tenant_id
+    AND l.customer_id = i.customer_id
+    AND l.country = ''
+WHERE i.valid_to IS NULL;

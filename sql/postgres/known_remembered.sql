@@ -1,0 +1,14 @@
+-- What is remembered of things that have no row of their own, as it is known now.
+-- With the bucket it lives in: what a publisher reads.
+-- Grain:  one key and what is remembered of it.
+CREATE VIEW known_remembered AS
+SELECT
+    i.bucket, l.snapshot_id, i.partner_tenant_id, i.customer_id, i.country,
+    i.azure_subscription_id, i.arm_region, i.reservation_scope, i.product_id, i.sku_id, i.what,
+    i.detail, i.since_at
+FROM remembered_interval AS i
+INNER JOIN latest AS l
+    ON l.partner_tenant_id = i.partner_tenant_id
+    AND l.customer_id = i.customer_id
+    AND l.country = i.country
+WHERE i.valid_to IS NULL;

@@ -1,0 +1,14 @@
+-- The restrictions of every inventory row, as it is known now.
+-- With the bucket it lives in: what a publisher reads.
+-- Grain:  one inventory key and ordinal.
+CREATE VIEW known_restriction AS
+SELECT
+    i.bucket, l.snapshot_id, i.partner_tenant_id, i.customer_id, i.country,
+    i.azure_subscription_id, i.arm_region, i.reservation_scope, i.product_id, i.sku_id,
+    i.ordinal, i.reason_code, i.description, i.type, i.value, i.properties
+FROM restriction_interval AS i
+INNER JOIN latest AS l
+    ON l.partner_tenant_id = i.partner_tenant_id
+    AND l.customer_id = i.customer_id
+    AND l.country = i.country
+WHERE i.valid_to IS NULL;

@@ -1,0 +1,153 @@
+-- What was published, and where the store stands.
+-- Text is compared byte by byte (COLLATE "C"), as every other engine of ours does: a change of the
+-- system's collations can then neither reorder rows nor spoil an index.
+
+-- Which numbered files of this folder were applied.
+-- Grain:  one file.
+CREATE TABLE schema_step (
+    step integer PRIMARY KEY,
+    name text COLLATE "C" NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- What was settled when the store was made, and the fencing token: who takes the publish lock makes
+-- it one higher, and publishes only while it is still its own.
+-- Grain:  one row.
+CREATE TABLE store (
+    is_the_only_row boolean PRIMARY KEY DEFAULT true CHECK (is_the_only_row),
+    buckets smallint NOT NULL CHECK (buckets > 0),
+    epoch bigint NOT NULL DEFAULT 0
+);
+INSERT INTO store (buckets) VALUES (16);
+
+-- Grain:  one published snapshot.
+CREATE TABLE snapshot (
+    snapshot_id text COLLATE "C" NOT NULL,
+    sequence bigint NOT NULL,
+    run_id text COLLATE "C",
+    partner_tenant_id text COLLATE "C" NOT NULL,
+    partner_name text COLLATE "C",
+    started_at timestamptz,
+    published_at timestamptz,
+    business_date date,
+    kind text COLLATE "C",
+    status text COLLATE "C",
+    trigger text COLLATE "C",
+    scope text COLLATE "C",
+    scope_hash text COLLATE "C",
+    calls bigint,
+    retries bigint,
+    throttled bigint,
+    checks_answered bigint,
+    checks_failed bigint,
+    checks_skipped bigint,
+    checks_not_eligible bigint,
+    inventory_rows bigint,
+    availability_rows bigint,
+    changes bigint,
+    auditor_version text COLLATE "C",
+    schema_version bigint,
+    PRIMARY KEY (snapshot_id),
+    UNIQUE (sequence)
+);
+
+-- What the store alone needs to know of a snapshot. One that was pruned has no bulky rows any more.
+-- Grain:  one published snapshot.
+CREATE TABLE publication (
+    snapshot_id text COLLATE "C" PRIMARY KEY REFERENCES snapshot,
+    config_hash text COLLATE "C" NOT NULL,
+    pruned_at timestamptz
+);
+
+-- Grain:  one snapshot and cell.
+CREATE TABLE coverage (
+    snapshot_id text COLLATE "C" NOT NULL,
+    partner_tenant_id text COLLATE "C" NOT NULL,
+    customer_id text COLLATE "C" NOT NULL,
+    country text COLLATE "C" NOT NULL,
+    status text COLLATE "C",
+    scope text COLLATE "C",
+    checks_answered bigint,
+    checks_failed bigint,
+    checks_skipped bigint,
+    checks_not_eligible bigint,
+    previous_snapshot_id text COLLATE "C",
+    PRIMARY KEY (snapshot_id, partner_tenant_id, customer_id, country),
+    FOREIGN KEY (snapshot_id) REFERENCES snapshot
+);
+
+-- The newest snapshot of each cell: what is known now is found through it.
+-- Grain:  one cell.
+CREATE TABLE latest (
+    partner_tenant_id text COLLATE "C" NOT NULL,
+    customer_id text COLLATE "C" NOT NULL,
+    country text COLLATE "C" NOT NULL,
+    snapshot_id text COLLATE "C" NOT NULL,
+    sequence bigint NOT NULL,
+    status text COLLATE "C",
+    PRIMARY KEY (partner_tenant_id, customer_id, country),
+    FOREIGN KEY (snapshot_id) REFERENCES snapshot
+);
+
+-- Grain:  one snapshot and check.
+CREATE TABLE check_outcome (
+    snapshot_id text COLLATE "C" NOT NULL,
+    check_id text COLLATE "C" NOT NULL,
+    kind text COLLATE "C",
+    partner_tenant_id text COLLATE "C" NOT NULL,
+    customer_id text COLLATE "C",
+    country text COLLATE "C",
+    azure_subscription_id text COLLATE "C",
+    arm_region text COLLATE "C",
+    reservation_scope text COLLATE "C",
+    product_id text COLLATE "C",
+    sku_id text COLLATE "C",
+    outcome text COLLATE "C",
+    reason text COLLATE "C",
+    http_status bigint,
+    error_code text COLLATE "C",
+    request_id text COLLATE "C",
+    correlation_id text COLLATE "C",
+    attempts bigint,
+    checked_at timestamptz,
+    PRIMARY KEY (snapshot_id, check_id),
+    FOREIGN KEY (snapshot_id) REFERENCES snapshot
+);
+
+-- Grain:  one change.
+CREATE TABLE change (
+    event_id text COLLATE "C" NOT NULL,
+    snapshot_id text COLLATE "C" NOT NULL,
+    business_date date,
+    subject text COLLATE "C",
+    kind text COLLATE "C",
+    partner_tenant_id text COLLATE "C" NOT NULL,
+    customer_id text COLLATE "C",
+    country text COLLATE "C",
+    azure_subscription_id text COLLATE "C",
+    arm_region text COLLATE "C",
+    reservation_scope text COLLATE "C",
+    product_id text COLLATE "C",
+    sku_id text COLLATE "C",
+    segment text COLLATE "C",
+    term_duration text COLLATE "C",
+    billing_cycle text COLLATE "C",
+    ordinal bigint,
+    verdict_before text COLLATE "C",
+    verdict_after text COLLATE "C",
+    reason_codes_before text COLLATE "C",
+    reason_codes_after text COLLATE "C",
+    restriction_values_before text COLLATE "C",
+    restriction_values_after text COLLATE "C",
+    detail text COLLATE "C",
+    before_snapshot_id text COLLATE "C",
+    before_at timestamptz,
+    after_at timestamptz,
+    gap_snapshots bigint,
+    suspect boolean,
+    affected_customers bigint,
+    PRIMARY KEY (event_id),
+    FOREIGN KEY (snapshot_id) REFERENCES snapshot
+);
+
+CREATE INDEX change_snapshot ON change (snapshot_id);

@@ -1,0 +1,129 @@
+"""The schema of a PostgreSQL store: how it is made, and what a version of ours can use."""
+
+import threading
+from collections.abc import Callable
+
+import pyarrow as pa
+import pytest
+from sqlalchemy import text
+
+from auditor.errors import AuditorError, StoreTooNew, StoreTooOld
+from auditor.store import schema, sql
+from auditor.store.database import Database
+from auditor.tables import SCHEMAS
+
+ALL = tuple(name for _, name in sql.schema_steps())
+
+
+@pytest.fixture
+def database(new_database: Callable[[], str]) -> Database:
+    return Database(new_database())
+
+
+def described(database: Database) -> list[tuple[object, ...]]:
+    """Return everything that a schema is made of: columns, constraints, indexes, views."""
+    queries = (
+        (
+            "SELECT table_name, column_name, ordinal_position, data_type, is_nullable,"
+            " collation_name, column_default FROM information_schema.columns WHERE table_schema = 'public'"
+        ),
+        (
+            "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
+            " WHERE connamespace = 'public'::regnamespace"
+        ),
+        "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+        (
+            "SELECT relname, relkind, relpersistence FROM pg_class"
+            " WHERE relnamespace = 'public'::regnamespace"
+        ),
+        "SELECT viewname, definition FROM pg_views WHERE schemaname = 'public'",
+        "SELECT step, name FROM schema_step",
+    )
+    with database.engine.connect() as con:
+        return sorted((tuple(row) for q in queries for row in con.execute(text(q))), key=str)
+
+
+def test_the_steps_are_numbered_without_a_hole() -> None:
+    assert [step for step, _ in sql.schema_steps()] == list(range(1, schema.NEWEST + 1))
+
+
+def test_step_by_step_comes_to_the_same_as_at_once(new_database: Callable[[], str]) -> None:
+    one, other = Database(new_database()), Database(new_database())
+    for step in range(1, schema.NEWEST + 1):
+        assert schema.upgrade(one, until=step) == (ALL[step - 1],)
+    assert schema.upgrade(other) == ALL
+
+    assert described(one) == described(other)
+
+
+def test_upgrading_again_changes_nothing(database: Database) -> None:
+    schema.upgrade(database)
+    before = described(database)
+
+    assert schema.upgrade(database) == ()
+    assert described(database) == before
+
+
+def test_two_who_upgrade_at_once_do_it_once(database: Database) -> None:
+    applied: list[tuple[str, ...]] = []
+    threads = [
+        threading.Thread(target=lambda: applied.append(schema.upgrade(database))) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(applied) == [(), (), (), ALL]
+
+
+def test_the_relations_have_the_columns_of_the_contract(database: Database) -> None:
+    """The tables that are loaded, and the views over them, are those of `tables.py`."""
+    schema.upgrade(database)
+    with database.arrow() as con, con.cursor() as cursor:
+        for relation, expected in SCHEMAS.items():
+            view = "current_remembered" if relation == "remembered" else relation
+            cursor.execute(f"SELECT * FROM {view}")
+            found = cursor.fetch_arrow_table().schema
+
+            assert found.names == expected.names, relation
+            assert [one.type for one in found] == [_plain(one.type) for one in expected], relation
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return pa.string() if pa.types.is_dictionary(kind) else kind
+
+
+@pytest.mark.parametrize(
+    ("step", "error", "code"),
+    [(0, StoreTooOld, "E_SCHEMA_OLD"), (schema.NEWEST + 1, StoreTooNew, "E_SCHEMA_NEW")],
+)
+def test_a_schema_that_will_not_do_is_told_with_what_to_run(
+    database: Database, step: int, error: type[AuditorError], code: str
+) -> None:
+    if step:
+        schema.upgrade(database)
+        with database.engine.begin() as con:
+            con.execute(text("INSERT INTO schema_step VALUES (:step, 'later')"), {"step": step})
+
+    with pytest.raises(error) as told, database.engine.connect() as con:
+        schema.check(con)
+    assert (told.value.exit_status, told.value.error_code) == (76, code)
+    assert told.value.hint
+
+
+def test_a_newer_schema_is_never_taken_back(database: Database) -> None:
+    schema.upgrade(database)
+    with database.engine.begin() as con:
+        con.execute(text("INSERT INTO schema_step VALUES (99, 'later')"))
+    before = described(database)
+
+    with pytest.raises(StoreTooNew):
+        schema.upgrade(database)
+    assert described(database) == before
+
+
+def test_what_this_version_is_built_for_will_do(database: Database) -> None:
+    schema.upgrade(database)
+    with database.engine.connect() as con:
+        schema.check(con)
