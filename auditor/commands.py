@@ -28,7 +28,7 @@ from auditor.stopping import Stopper, exit_status_of
 if TYPE_CHECKING:  # both load Arrow, which most commands never need
     import pyarrow as pa
 
-    from auditor.store.parquet import FolderStore
+    from auditor.store.protocol import Store
 
 
 class Console:
@@ -105,7 +105,7 @@ def _settings(command: Configured, console: Console, asking: Narrow | None = Non
     return settings
 
 
-def _store(command: Configured, console: Console) -> "FolderStore":
+def _store(command: Configured, console: Console) -> "Store":
     from auditor.store import open_store  # noqa: PLC0415 - heavy
 
     return open_store(_settings(command, console).store)

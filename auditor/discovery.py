@@ -27,7 +27,7 @@ from auditor.scope.buyers import Buyers
 from auditor.scope.catalog import CatalogDiscovery
 from auditor.scope.customers import CustomerDiscovery, list_customers, match_customers
 from auditor.scope.known import Known
-from auditor.store.parquet import FolderStore
+from auditor.store.protocol import Store
 
 Send = Callable[[Request], Awaitable[Reply]]
 FEW = 20
@@ -53,9 +53,7 @@ class Discovered(msgspec.Struct, frozen=True, kw_only=True):
 class Discovery:
     """Finds out about one partner. On leaving its context, what is under way is given up."""
 
-    def __init__(
-        self, job: Job, store: FolderStore | None, progress: Progress, refuse: Refuse
-    ) -> None:
+    def __init__(self, job: Job, store: Store | None, progress: Progress, refuse: Refuse) -> None:
         """Take the store, or None where nothing is known, and what hears of unusable replies."""
         self._job = job
         self._store = store

@@ -17,7 +17,7 @@ from auditor.facts import asked_segment, settled_table
 from auditor.model import Check, CheckKind, Outcome, Question, Settled
 from auditor.plan import Plan
 from auditor.staged import ANSWERS, SUSPECTS, Body, Staged, together
-from auditor.store.parquet import FolderStore
+from auditor.store.protocol import Store
 from auditor.store.sql import statement
 from auditor.tables import AVAILABILITY_KEY, INVENTORY_KEY
 
@@ -72,7 +72,7 @@ class Guard:
 
     def __init__(
         self,
-        store: FolderStore,
+        store: Store,
         staged: Staged,
         plan: Plan,
     ) -> None:

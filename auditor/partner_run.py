@@ -24,7 +24,7 @@ from auditor.progress import Progress
 from auditor.publish import Published, Publisher
 from auditor.quarantine import Quarantine
 from auditor.staged import Staged
-from auditor.store.parquet import FolderStore
+from auditor.store.protocol import Store
 from auditor.threads import to_its_end
 
 WAITING = 16
@@ -38,7 +38,7 @@ class PartnerRun:
     def __init__(
         self,
         job: Job,
-        store: FolderStore,
+        store: Store,
         progress: Progress,
         *,
         now: Callable[[], datetime],

@@ -20,7 +20,7 @@ from auditor.facts import Found, Row, settled_table, table_of, tables
 from auditor.model import Cell, Settled, Sku, bucket_of
 from auditor.plan import Plan
 from auditor.staged import ANSWERS, SUSPECTS, Staged, together
-from auditor.store.parquet import FolderStore
+from auditor.store.protocol import Store
 from auditor.tables import SCHEMAS, TEXT
 from auditor.version import __version__
 
@@ -102,7 +102,7 @@ class Publisher:
 
     def __init__(
         self,
-        store: FolderStore,
+        store: Store,
         found: Found,
         plan: Plan,
         staged: Staged,

@@ -9,7 +9,7 @@ import msgspec
 from auditor.coverage import Previous
 from auditor.model import AzureSubscription, Cell, CommerceSubscription, Customer, Listed, Sku
 from auditor.scope.known import Known
-from auditor.store.parquet import FolderStore
+from auditor.store.protocol import Store
 
 Noun = TypeVar("Noun", bound=msgspec.Struct)
 # One row of a relation by column name, as Arrow hands it over.
@@ -19,7 +19,7 @@ _LISTING = ("customer_id", "country", "reservation_scope", "product_id", "sku_id
 _NOTHING = Listed()
 
 
-def published(store: FolderStore, partner_tenant_id: str) -> dict[Cell, Previous]:
+def published(store: Store, partner_tenant_id: str) -> dict[Cell, Previous]:
     """Return what is published of each cell of a partner by now."""
     return {
         Cell(
@@ -31,7 +31,7 @@ def published(store: FolderStore, partner_tenant_id: str) -> dict[Cell, Previous
     }
 
 
-def recall(store: FolderStore, partner_tenant_id: str, cells: Mapping[Cell, Previous]) -> Known:
+def recall(store: Store, partner_tenant_id: str, cells: Mapping[Cell, Previous]) -> Known:
     """Return everything that discovery compares its listings with, and what is not due yet."""
     rows = _Rows(store, partner_tenant_id)
     remembered = list(rows.plain("remembered"))
@@ -74,7 +74,7 @@ def _in_its_case(sku: Sku, said: Mapping[tuple[str, ...], Listed]) -> Sku:
 
 
 class _Rows:
-    def __init__(self, store: FolderStore, partner_tenant_id: str) -> None:
+    def __init__(self, store: Store, partner_tenant_id: str) -> None:
         self._store = store
         self._partner_tenant_id = partner_tenant_id
 

@@ -51,7 +51,7 @@ from auditor.stopping import as_auditor_error
 from auditor.store import open_store
 
 if TYPE_CHECKING:
-    from auditor.store.parquet import FolderStore
+    from auditor.store.protocol import Store
 
 INCOMPLETE = 3
 CHANGED = 10
@@ -178,9 +178,9 @@ class _Run:
             if unknown:
                 raise self._runs[0].discovery.unknown_customers(unknown)
 
-    def _keep_order(self, store: "FolderStore") -> None:
+    def _keep_order(self, store: "Store") -> None:
         """Go on after the latest snapshot, even where the clock was set back since."""
-        latest = max((entry.published_at for entry in store.index().entries), default=None)
+        latest = store.last_published_at()
         self._now = never_back(self._world.now, latest)
         if latest is not None and (now := self._world.now()) < latest:
             behind_s = round((latest - now).total_seconds())
@@ -193,12 +193,12 @@ class _Run:
         return CHANGED if kinds & {kind.value for kind in self._narrow.fail_on} else 0
 
     async def _partner(
-        self, partner: Partner, header: Header, store: "FolderStore", folder: Path
+        self, partner: Partner, header: Header, store: "Store", folder: Path
     ) -> SnapshotReport | AuditorError:
         """Return what became of one partner: its failure is a value, the others go on."""
         job = self._job(partner, header, folder)
         partner_run = PartnerRun(job, store, self._progress, now=self._now)
-        if job.snapshot_id in store.index().by_id:
+        if job.snapshot_id in store.published():
             await partner_run.clear_up()
             return published_before(partner, store.snapshot(job.snapshot_id))
         self._runs.append(partner_run)

@@ -11,6 +11,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from auditor.store import schema
+from auditor.store.database import Database
+from auditor.store.postgres import PostgresStore
+
 _KEEPER = Path(__file__).parent / "postgres" / "throwaway.py"
 _numbers = itertools.count()
 
@@ -51,3 +55,17 @@ def new_database(postgres_server: str) -> Callable[[], str]:
         return f"{postgres_server.rpartition('/')[0]}/{name}"
 
     return make
+
+
+@pytest.fixture
+def store_url(new_database: Callable[[], str]) -> str:
+    """Return the URL of a PostgreSQL store that is empty and ready."""
+    url = new_database()
+    schema.upgrade(Database(url))
+    return url
+
+
+@pytest.fixture
+def postgres_store(store_url: str) -> PostgresStore:
+    """Return an empty PostgreSQL store."""
+    return PostgresStore.open(store_url)

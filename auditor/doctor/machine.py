@@ -39,7 +39,7 @@ def _store(settings: Settings) -> Finding:
     if "://" not in settings.store and not Path(settings.store).exists():
         return Finding(check="store", said=f"{settings.store} is not there: the first run makes it")
     try:
-        count = len(open_store(settings.store).index().entries)
+        count = len(open_store(settings.store).published())
     except AuditorError as error:
         return Finding.fault("store", error)
     return Finding(check="store", said=f"{settings.shown_store()} opens: {count} snapshot(s)")

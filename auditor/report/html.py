@@ -15,7 +15,7 @@ from auditor.report.changed import outlook, severity
 from auditor.report.values import Family, Listed, Summary, total
 
 if TYPE_CHECKING:
-    from auditor.store.parquet import FolderStore
+    from auditor.store.protocol import Store
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ _FULL_SHARE = 0.25
 """The share of restricted SKUs that gets the strongest shade."""
 
 
-def report(store: "FolderStore", snapshot: str | None = None, *, mask: bool = False) -> str:
+def report(store: "Store", snapshot: str | None = None, *, mask: bool = False) -> str:
     """Return the page; of one snapshot, or of what is known now and new with the last night.
 
     With `mask`, nothing in it tells who a customer is.

@@ -28,7 +28,7 @@ from auditor.store import history, reading, sql
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from auditor.store.parquet import FolderStore
+    from auditor.store.protocol import Store
 
 V = TypeVar("V", bound=Value)
 
@@ -61,7 +61,7 @@ _STATEMENTS = (
 
 
 def read(
-    store: "FolderStore",
+    store: "Store",
     snapshots: Iterable[str] = (),
     *,
     mask: bool = False,

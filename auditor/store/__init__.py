@@ -5,30 +5,27 @@ from typing import TYPE_CHECKING
 from auditor.errors import SettingsError
 
 if TYPE_CHECKING:  # Arrow and DuckDB load when a store is opened, not with the command line
-    from auditor.store.parquet import FolderStore
+    from auditor.store.protocol import Store
 
 
-def open_store(url: str, *, create: bool = False) -> "FolderStore":
-    """Return the store at `url`, made there first where `create` says so.
+def open_store(url: str, *, create: bool = False) -> "Store":
+    """Return the store at `url`; a folder is made there first where `create` says so.
 
-    Raises SettingsError for a URL of a kind this version has no store for.
+    Raises SettingsError for a URL of a kind there is no store for.
     """
-    from auditor.store.parquet import FolderStore  # noqa: PLC0415 - loads Arrow
+    if url.partition("://")[0].partition("+")[0] == "postgresql":
+        from auditor.store.postgres import PostgresStore  # noqa: PLC0415 - loads Arrow
+
+        return PostgresStore.open(url)
+    from auditor.store.parquet import FolderStore  # noqa: PLC0415 - likewise
 
     return FolderStore.open(_folder(url), create=create)
 
 
 def _folder(url: str) -> str:
-    if url.startswith("file://"):
-        return url.removeprefix("file://")
-    if "://" not in url:
-        return url
-    from sqlalchemy.engine import make_url  # noqa: PLC0415 - only to read a URL
-    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415 - likewise
-
-    hint = 'this version has the folder store only: store = "./lake"'
-    try:
-        masked = make_url(url).render_as_string(hide_password=True)
-    except (ArgumentError, ValueError):
-        raise SettingsError("store: the URL cannot be read", hint=hint) from None
-    raise SettingsError(f"store: {masked} is not a folder", hint=hint)
+    if "://" in url and not url.startswith("file://"):
+        raise SettingsError(
+            f"store: there is none for {url.partition('://')[0]}://",
+            hint='as in "./lake" or "postgresql://auditor@db/audit"',
+        )
+    return url.removeprefix("file://")

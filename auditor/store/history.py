@@ -83,3 +83,12 @@ def gaps(root: Path, index: Index, entries: Sequence[Entry], asked: pa.Table) ->
         reading.name_files(con, "coverage", reading.files(root, "coverage", entries))
         con.execute(sql.statement("duckdb/coverage"))
         return con.sql(sql.statement("duckdb/query/gap")).to_arrow_table()
+
+
+def counted(asked: pa.Table, published: pa.Table, coverage: pa.Table) -> pa.Table:
+    """Return the same from tables: `published` (snapshot_id, sequence) and rows of `coverage`."""
+    with duckdb.connect(":memory:", config={"python_enable_replacements": False}) as con:
+        con.register("asked", asked)
+        con.register("published", published)
+        con.register("coverage", coverage)
+        return con.sql(sql.statement("duckdb/query/gap")).to_arrow_table()

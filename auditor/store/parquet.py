@@ -5,25 +5,24 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import pandas as pd
 import pyarrow as pa
 
-from auditor.errors import InputMissing, StoreError, UsageError
+from auditor.errors import InputMissing, StoreError
 from auditor.store import creation, current, history, manifest, reading, upkeep
 from auditor.store.index import Index, folder_of, published_ids, read_index
 from auditor.store.lock import publish_lock
+from auditor.store.protocol import Store
 from auditor.store.publication import Publication
 from auditor.tables import SCHEMAS
 
 BUCKETS = 16
 
 
-class FolderStore:
+class FolderStore(Store):
     """A folder of snapshots. Reading never writes; publishing holds the publish lock."""
 
     def __init__(self, root: Path, buckets: int) -> None:
@@ -47,6 +46,14 @@ class FolderStore:
         if self._seen is None or self._seen[0] != mark:
             self._seen = (mark, read_index(self.root))
         return self._seen[1]
+
+    def published(self) -> tuple[str, ...]:
+        """Return the ids of all snapshots, in the order of publication."""
+        return tuple(self.index().by_id)
+
+    def last_published_at(self) -> datetime | None:
+        """Return the latest time at which a snapshot was published; None before the first."""
+        return max((entry.published_at for entry in self.index().entries), default=None)
 
     # What a publisher asks -----------------------------------------------------------------
 
@@ -130,50 +137,11 @@ class FolderStore:
                 con = held.enter_context(reading.connection(self.root, self.index(), *how))
             yield con
 
-    def table(
-        self,
-        name: str,
-        *,
-        customer: str | None = None,
-        product: str | None = None,
-        sku: str | None = None,
-        partner: str | None = None,
-        **columns: object,
-    ) -> pd.DataFrame:
-        """Return the rows of a relation or view as a DataFrame; see `arrow`."""
-        found = self.arrow(
-            name, customer=customer, product=product, sku=sku, partner=partner, **columns
-        )
-        frame: pd.DataFrame = found.to_pandas()
-        return frame
-
-    def arrow(
-        self,
-        name: str,
-        *,
-        customer: str | None = None,
-        product: str | None = None,
-        sku: str | None = None,
-        partner: str | None = None,
-        **columns: object,
-    ) -> pa.Table:
-        """Return the rows of a relation or view, in a stable order.
-
-        `customer` is an id, a domain or an exact company name, `partner` a tenant id or name,
-        `product` a product id, `sku` a SKU id or PRODUCT:SKU; any other keyword (`country`,
-        `arm_region`, `verdict`, …) names a column. None asks nothing.
-        """
-        reading.check_name(name)
-        customer_id = None if customer is None else self.find_customer(customer)
-        wanted = reading.wanted(customer_id, product, sku, partner, columns)
-        asking = f"{name} snapshot"
-        return self._again(lambda con: reading.rows(con, name, wanted), customer_id, asking)
-
     def sql(self, query: str) -> pa.Table:
         """Return the rows of one read-only statement; UsageError says what DuckDB said."""
-        return self._again(lambda con: reading.answer(con, query))
+        return self._read(lambda con: reading.answer(con, query))
 
-    def _again(
+    def _read(
         self,
         read: Callable[[duckdb.DuckDBPyConnection], pa.Table],
         customer_id: str | None = None,
@@ -188,60 +156,10 @@ class FolderStore:
             with self.connect(customer_id=customer_id, asking=asking) as con:
                 return read(con)
 
-    def find_customer(self, customer: str) -> str:
-        """Return the id of a customer named by id, domain or exact company name."""
-        with self.connect(asking="current_customer") as con:
-            return reading.find_customer(con, customer)
-
-    def snapshots(self) -> pa.Table:
-        """Return the relation `snapshot`, oldest first."""
-        return self.arrow("snapshot").sort_by("sequence")
-
-    def snapshot_id(self, name: str) -> str:
-        """Return the id that an id, an unambiguous beginning of one, or `latest` names."""
-        index = self.index()
-        if name == "latest" and index.entries:
-            return index.entries[-1].snapshot_id
-        found = [name] if name in index.by_id else [i for i in index.by_id if i.startswith(name)]
-        if len(found) == 1 and name:
-            return found[0]
-        if name and found:
-            raise UsageError(f"snapshot {name}: {len(found)} begin so", hint=", ".join(found[:5]))
-        raise InputMissing(f"no snapshot {name!r}", hint="see: auditor snapshots list")
-
     def snapshot(self, name: str) -> dict[str, Any]:
         """Return the row of one snapshot."""
         folder = folder_of(self.root, self.snapshot_id(name))
         return manifest.snapshot_row(manifest.read_manifest(folder))
-
-    def changes(
-        self,
-        snapshot: str | None = None,
-        between: tuple[str, str] | None = None,
-        kinds: Sequence[str] = (),
-        customer: str | None = None,
-    ) -> pa.Table:
-        """Return changes with the names of things: of each partner's newest snapshot by default."""
-        asked = history.Asked(
-            snapshot=self.snapshot_id(snapshot) if snapshot else None,
-            between=(self.snapshot_id(between[0]), self.snapshot_id(between[1]))
-            if between
-            else None,
-            kinds=tuple(kinds),
-            customer=self.find_customer(customer) if customer else None,
-        )
-        read = partial(history.changes, asked=asked)
-        return self._again(read, asked.customer, history.asking(asked))
-
-    def causes(
-        self,
-        snapshot: str | None = None,
-        between: tuple[str, str] | None = None,
-        kinds: Sequence[str] = (),
-        customer: str | None = None,
-    ) -> pa.Table:
-        """Return the same changes gathered by what they have in common."""
-        return history.causes(self.changes(snapshot, between, kinds, customer))
 
     # Upkeep --------------------------------------------------------------------------------
 

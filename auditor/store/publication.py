@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from auditor.errors import Bug, StoreError, UsageError
-from auditor.model import Cell, bucket_of
+from auditor.model import bucket_of
 from auditor.store import conform, disk, manifest
+from auditor.store.covering import Covering
 from auditor.store.index import Index, folder_of, published_ids
-from auditor.tables import SCHEMA_VERSION, STATE
+from auditor.tables import SCHEMA_VERSION
 
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 _ROW_GROUP = 1_000_000
@@ -34,8 +35,7 @@ class Publication:
     def _start(self, snapshot_id: str) -> None:
         self._snapshot_id = snapshot_id
         self._files: dict[tuple[str, int], manifest.File] = {}
-        self._cells: dict[Cell, str] = {}
-        self._state_cells: dict[Cell, str] = {}
+        self._covering = Covering()
 
     @property
     def sequence(self) -> int:
@@ -66,7 +66,7 @@ class Publication:
         if not table.num_rows:
             return
         conform.check_bucket(relation, table, bucket, self._buckets)
-        self._note_cells(relation, table)
+        self._covering.note(relation, table)
         folder = self._staging / self._snapshot_id / relation
         with disk.guarded(folder):
             folder.mkdir(exist_ok=True)
@@ -80,14 +80,6 @@ class Publication:
         )
         path = self._staging / self._snapshot_id / manifest.file_path(relation, bucket)
         disk.write_new(path, data)
-
-    def _note_cells(self, relation: str, table: pa.Table) -> None:
-        if relation == "coverage":
-            for row in table.select([*conform.cell_columns(relation), "status"]).to_pylist():
-                self._cells[Cell(**{k: v for k, v in row.items() if k != "status"})] = row["status"]
-        elif relation in STATE:
-            cells, _ = conform.cells_of(relation, table)
-            self._state_cells.update(dict.fromkeys(cells, relation))
 
     def commit(self, snapshot_row: Mapping[str, object], config_hash: str) -> bool:
         """Publish what was staged and return whether it is new.
@@ -104,7 +96,7 @@ class Publication:
             if manifest.read_manifest(target).config_hash != config_hash:
                 raise StoreError(f"{snapshot_id} is published with another configuration")
             return False
-        self._check_cells()
+        self._covering.check()
         row = self._complete(snapshot_row)
         self.write("snapshot", bucket_of("", self._buckets), manifest.snapshot_table(row))
         staged = self._staging / snapshot_id
@@ -120,11 +112,6 @@ class Publication:
         self._start("")
         self._rewrite_latest()
         return True
-
-    def _check_cells(self) -> None:
-        for cell, relation in self._state_cells.items():
-            if self._cells.get(cell, "left") == "left":
-                raise Bug(f"{relation}: rows in {cell}, which is not covered or has left")
 
     def _complete(self, given: Mapping[str, object]) -> dict[str, object]:
         counts = self._counts()

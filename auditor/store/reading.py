@@ -62,6 +62,23 @@ def connection(
         con.close()
 
 
+@contextmanager
+def in_memory(
+    tables: Mapping[str, pa.Table], only: frozenset[str] | None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open DuckDB with tables as its base views, and above them every view, or `only` these."""
+    with duckdb.connect(":memory:", config=_CONFIG) as con:
+        con.execute("SET TimeZone = 'UTC'")
+        for name, table in tables.items():
+            con.register(name, table)
+        for name in sql.VIEWS:
+            if only is None or name in only:
+                con.execute(sql.statement(f"views/{name}"))
+        con.execute("SET enable_external_access = false")
+        con.execute("SET lock_configuration = true")
+        yield con
+
+
 def _buckets_of(customer_id: str | None, buckets: int) -> frozenset[int] | None:
     """Return the buckets that can hold rows for a customer: its own and the catalog's."""
     if customer_id is None:

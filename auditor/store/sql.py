@@ -97,6 +97,11 @@ def names(folder: str) -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (_folder() / folder).glob("*.sql")))
 
 
+def uncommented(text: str) -> str:
+    """Return a statement without the comments that go to the end of a line."""
+    return _COMMENT.sub("", text)
+
+
 @cache
 def needed(text: str) -> frozenset[str]:
     """Return the base views and views that a statement names, and those that they stand on."""

@@ -19,7 +19,7 @@ from auditor.sandbox import Faults, Sandbox, WorldSize, config_text, environment
 from auditor.sandbox import World as Portfolio
 from auditor.settings import Narrow, Settings, load
 from auditor.store import open_store
-from auditor.store.parquet import FolderStore
+from auditor.store.protocol import Store
 
 SMALL = WorldSize(customers=24, products=4, regions=3, sizes_per_product=2, licence_products=6)
 INVENTORY_KEY = (
@@ -86,7 +86,7 @@ class Night:
         return await audit(settings or self.settings, Narrow(**narrow), progress, world=world)
 
     @property
-    def store(self) -> FolderStore:
+    def store(self) -> Store:
         return open_store(self.settings.store)
 
     def rows(self, query: str) -> list[dict[str, Any]]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from auditor.journal import Journal
-from auditor.store import open_store
 from auditor.store.index import read_file
 from auditor.store.parquet import FolderStore
 from auditor.tables import KEYS, SCHEMAS
@@ -47,7 +46,7 @@ def told(lake: Path) -> Rows:
 
     The place is that among the snapshots of one partner: which partner publishes first is chance.
     """
-    store = open_store(str(lake))
+    store = FolderStore.open(str(lake))
     places: dict[str, str] = {}
     count: Counter[str] = Counter()
     for entry in store.index().entries:
@@ -89,7 +88,7 @@ def differences(found: Rows, golden: Rows) -> list[str]:
 
 def duplicates(lake: Path) -> list[str]:
     """Return the keys that a relation has twice."""
-    store = open_store(str(lake))
+    store = FolderStore.open(str(lake))
     problems = []
     for relation, key in KEYS.items():
         twice = Counter(tuple(str(r[name]) for name in key) for r in _rows(store, relation))

@@ -8,7 +8,6 @@ from killing import Prepared, odd
 from nightly import availability_of, inventory_of
 
 from auditor.sandbox import World
-from auditor.store import open_store
 from auditor.store.parquet import FolderStore
 
 NIGHT = 2
@@ -36,7 +35,7 @@ def crowd(case: Prepared, seed: int, folder: Path, runs: int) -> list[str]:
         statuses.append(ended.status)
     if not any(status == 0 and not words for status, words in zip(statuses, asked, strict=True)):
         problems.append("lost: neither of two full runs was done")
-    store = open_store(str(folder / "lake"))
+    store = FolderStore.open(str(folder / "lake"))
     problems += comparing.partials(store)
     problems += comparing.duplicates(folder / "lake")
     problems += case.harmed(folder)

@@ -15,7 +15,7 @@ from driving import Ended, Started, Warm, until
 from serving import Serving
 
 from auditor.sandbox import WorldSize, config_text, environment_token
-from auditor.store import open_store
+from auditor.store.parquet import FolderStore
 
 SMALL = WorldSize(
     partners=2, customers=10, products=3, regions=2, sizes_per_product=2, licence_products=4
@@ -75,7 +75,7 @@ class Prepared:
         """Return everything that a folder in which the second night was resumed must not be."""
         lake = folder / "lake"
         self.serving.settle()
-        wrong = comparing.partials(open_store(str(lake)))
+        wrong = comparing.partials(FolderStore.open(str(lake)))
         if not wrong:  # else there is nothing to be compared
             rows = comparing.differences(comparing.told(lake), self.rows)
             wrong = [*rows, *comparing.duplicates(lake)]
@@ -152,7 +152,7 @@ def kill_and_resume(case: Prepared, seed: int, folder: Path) -> list[str]:
     """Kill the second night once or more, resume it, and return what is wrong with the outcome."""
     rng = random.Random(seed)  # noqa: S311 - repeatable, not secret
     case.fresh(folder)
-    store = open_store(str(folder / "lake"))
+    store = FolderStore.open(str(folder / "lake"))
     kills = rng.choices([1, 2, 3, 4], [12, 4, 2, 1])[0]
     problems = []
     moments = []
@@ -189,7 +189,7 @@ def signal_and_resume(case: Prepared, seed: int, folder: Path) -> list[str]:
     seconds = time.monotonic() - began
     problems = odd(ended, statuses)
     problems += [f"crash: stopping took {seconds:.1f} s"] if seconds > STOPS_WITHIN_S else []
-    problems += comparing.partials(open_store(str(folder / "lake")))
+    problems += comparing.partials(FolderStore.open(str(folder / "lake")))
     problems += odd(case.warm.run(folder, *words(case, folder, rng), "--format", "json"), {0})
     problems += case.problems(folder, kills=1)
     names = " and ".join(one.name for one in signals)

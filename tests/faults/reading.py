@@ -11,7 +11,7 @@ from pathlib import Path
 from store_lake import at, cover, make, publish, stock
 
 from auditor.store import open_store
-from auditor.store.parquet import FolderStore
+from auditor.store.protocol import Store
 
 CUSTOMERS = [f"11111111-0000-0000-0000-00000000000{number}" for number in range(6)]
 KEPT_DAYS = 5
@@ -23,7 +23,7 @@ FROM inventory AS i JOIN snapshot AS s USING (snapshot_id) GROUP BY i.snapshot_i
 _LATEST = "SELECT count(*), min(sku_id), max(sku_id) FROM latest_inventory"
 
 
-def publish_one(store: FolderStore, number: int) -> None:
+def publish_one(store: Store, number: int) -> None:
     """Publish a snapshot in which every customer has the one SKU of that number."""
     rows = {
         "coverage": [cover(customer, "DE") for customer in CUSTOMERS],
@@ -34,7 +34,7 @@ def publish_one(store: FolderStore, number: int) -> None:
     assert publish(store, f"s{number:04}", at(number), rows)
 
 
-def look(store: FolderStore) -> list[str]:
+def look(store: Store) -> list[str]:
     """Return what is not whole of what is seen now, or does not stay as it was opened."""
     problems = []
     for row in store.sql(_WHOLE).to_pylist():

@@ -18,7 +18,7 @@ from driving import Ended, until
 from killing import Prepared, odd
 
 from auditor.sandbox import WorldSize
-from auditor.store import open_store
+from auditor.store.parquet import FolderStore
 
 CHANGING = (
     "write,pwrite64,writev,fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat"
@@ -119,7 +119,7 @@ class Publishing:
         _, ended = self._traced(["-P", point.path, "-e", f"trace={point.call}", "-e", inject])
         is_kill = how.startswith("signal")
         problems = odd(ended, {0, -signal.SIGKILL} if is_kill else {0, 73, 74})
-        problems += comparing.partials(open_store(str(self.folder / "lake")))
+        problems += comparing.partials(FolderStore.open(str(self.folder / "lake")))
         if ended.status != 0:
             run_id, _ = self._case.newest_run(self.folder) or ("", False)
             again = self._case.warm.run(self.folder, "run", "--resume", run_id, "--format", "json")

@@ -15,7 +15,7 @@ import comparing
 import pytest
 from killing import Prepared, odd, signal_and_resume, words
 
-from auditor.store import open_store
+from auditor.store.parquet import FolderStore
 
 RUN = ("run", "--format", "json")
 
@@ -57,7 +57,7 @@ def test_a_full_disk_is_74_and_what_it_held_is_whole(
         assert odd(ended, {74}) == []
         assert re.search(r"error\[E_IO\]: .*No space left on device", ended.err)
         assert case.harmed(folder) == []
-        assert comparing.partials(open_store(str(folder / "lake"))) == []
+        assert comparing.partials(FolderStore.open(str(folder / "lake"))) == []
         fill.unlink()
         again = case.warm.run(folder, *words(case, folder, random.Random(room)), *RUN[1:])  # noqa: S311
         assert odd(again, {0}) == []
@@ -117,7 +117,7 @@ def test_a_run_killed_for_its_memory_is_resumed(case: Prepared, tmp_path: Path) 
     ended = started.wait()
     assert ended.status != 0
     assert "Traceback" not in ended.err
-    assert comparing.partials(open_store(str(folder / "lake"))) == []
+    assert comparing.partials(FolderStore.open(str(folder / "lake"))) == []
     again = case.warm.run(folder, *words(case, folder, random.Random(1)), *RUN[1:])  # noqa: S311
     assert odd(again, {0}) == []
     assert case.problems(folder, kills=1) == []

@@ -25,7 +25,8 @@ def described(database: Database) -> list[tuple[object, ...]]:
     queries = (
         (
             "SELECT table_name, column_name, ordinal_position, data_type, is_nullable,"
-            " collation_name, column_default FROM information_schema.columns WHERE table_schema = 'public'"
+            " collation_name, column_default FROM information_schema.columns"
+            " WHERE table_schema = 'public'"
         ),
         (
             "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from auditor.model import bucket_of
 from auditor.store.parquet import FolderStore
+from auditor.store.protocol import Store
 from auditor.tables import KEYS, SCHEMAS
 
 P = "aaaaaaaa-0000-0000-0000-000000000001"
@@ -68,7 +69,7 @@ def snapshot_row(snapshot_id: str, started_at: datetime, **given: object) -> Row
 
 
 def publish(
-    store: FolderStore,
+    store: Store,
     snapshot_id: str,
     started_at: datetime,
     relations: dict[str, list[Row]],

@@ -43,6 +43,7 @@ from auditor.model import bucket_of
 from auditor.store import disk, open_store
 from auditor.store.lock import publish_lock
 from auditor.store.parquet import FolderStore
+from auditor.store.protocol import Store
 from auditor.tables import SCHEMAS
 
 FIRST = {
@@ -59,7 +60,7 @@ SECOND = {
 }
 
 
-def verdicts(store: FolderStore) -> list[tuple[str, str]]:
+def verdicts(store: Store) -> list[tuple[str, str]]:
     rows = store.arrow("current_inventory").to_pylist()
     return sorted((row["customer_id"], row["verdict"]) for row in rows)
 
@@ -198,7 +199,7 @@ def test_the_rename_alone_publishes(tmp_path: Path, damage: str) -> None:
         latest.write_bytes(b"PAR1" + newer[4:100] + b"x" + newer[101:])
     elif damage == "cut":
         latest.write_bytes(newer[:50])
-    again = open_store(str(store.root))
+    again = FolderStore.open(str(store.root))
     assert verdicts(again) == [(ACME, "unrestricted"), (BOND, "restricted")]
     again.recover()
     assert not again.index().is_stale

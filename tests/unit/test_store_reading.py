@@ -295,13 +295,12 @@ def test_a_relative_folder_is_found_after_a_change_of_directory(
     lake = open_store("./lake")
     monkeypatch.chdir("/")
     assert lake.table("snapshot").empty
-    assert open_store(f"file://{tmp_path}/lake").root == lake.root
+    assert open_store(f"file://{tmp_path}/lake").table("snapshot").empty
 
 
-@pytest.mark.parametrize("url", ["postgresql://auditor:hunter2@db/audit", "s3://bucket/lake"])
-def test_another_kind_of_store_is_a_settings_error(url: str) -> None:
-    with pytest.raises(SettingsError, match="is not a folder") as caught:
-        open_store(url)
+def test_another_kind_of_store_is_a_settings_error() -> None:
+    with pytest.raises(SettingsError, match="there is none for s3") as caught:
+        open_store("s3://key:hunter2@bucket/lake")
     assert "hunter2" not in caught.value.message
     assert caught.value.exit_status == 78
 

@@ -1,0 +1,247 @@
+"""One snapshot on its way into PostgreSQL: staged by COPY, published by one transaction."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+
+import pyarrow as pa
+from sqlalchemy import BigInteger, Connection, Text, delete, func, insert, literal, select, update
+from sqlalchemy.dialects import postgresql
+
+from auditor.errors import Bug, Locked, StoreError, StoreFailed, StoreUnreachable, UsageError
+from auditor.store import conform, manifest, places
+from auditor.store.covering import Covering
+from auditor.store.database import Database
+from auditor.store.intervals import News
+from auditor.tables import SCHEMA_VERSION, STATE
+
+_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
+Known = Callable[[str, int, str], pa.Table]
+"""Gives what is known of a relation in a bucket of a partner, `snapshot_id` included."""
+
+
+class Loading:
+    """Writes snapshots while the publish lock is held; `PostgresStore.publishing` makes it.
+
+    `epoch` is the fencing token: whoever has taken the lock since has a higher one, and the
+    publishing transaction finds out. See docs/decisions/0014.
+    """
+
+    def __init__(self, database: Database, buckets: int, epoch: int, known: Known) -> None:
+        self._database = database
+        self._buckets = buckets
+        self._epoch = epoch
+        self._known = known
+        self._start("")
+
+    def _start(self, snapshot_id: str) -> None:
+        self._snapshot_id = snapshot_id
+        self._written: set[tuple[str, int]] = set()
+        self._rows: Counter[str] = Counter()
+        self._staged: Counter[str] = Counter()
+        self._covering = Covering()
+
+    @property
+    def sequence(self) -> int:
+        """The place of the snapshot in the order of publication."""
+        with self._database.telling(), self._database.engine.connect() as con:
+            return _next_sequence(con)
+
+    def stage(self, snapshot_id: str) -> bool:
+        """Begin a snapshot, and return whether it is still to be published.
+
+        One that is published already may be staged again: `commit` then changes nothing.
+        """
+        if not _ID.fullmatch(snapshot_id):
+            raise UsageError(f"{snapshot_id!r} is not a snapshot id")
+        self._start(snapshot_id)
+        self.clear()
+        return self._published() is None
+
+    def clear(self) -> None:
+        """Remove what is staged: whoever holds the lock is the only one who stages."""
+        with self._database.telling(), self._database.engine.begin() as con:
+            for staged in places.STAGED.values():
+                con.execute(delete(staged))
+
+    def write(self, relation: str, bucket: int, table: pa.Table) -> None:
+        """Stage what is new in the rows of one bucket of a relation; all of them are given."""
+        if not self._snapshot_id:
+            raise Bug("write before stage")
+        if (relation, bucket) in self._written:
+            raise Bug(f"{relation}: bucket {bucket} is written twice")
+        table = conform.conformed(relation, table, self._snapshot_id)
+        if not table.num_rows:
+            return
+        conform.check_bucket(relation, table, bucket, self._buckets)
+        self._written.add((relation, bucket))
+        self._rows[relation] += table.num_rows
+        self._covering.note(relation, table)
+        if relation not in STATE:
+            self._copy([(relation, table)])
+            return
+        partners = table.column("partner_tenant_id").unique().to_pylist()
+        known = pa.concat_tables([self._known(relation, bucket, one) for one in partners])
+        with News.between(relation, known, table) as news:
+            self._copy((name, _in_bucket(found, bucket)) for name, found in news.tables())
+
+    def _copy(self, tables: Iterable[tuple[str, pa.Table]]) -> None:
+        with self._database.arrow() as con, con.cursor() as cursor:
+            for name, table in tables:
+                if table.num_rows:
+                    epoch = pa.repeat(pa.scalar(self._epoch, pa.int64()), table.num_rows)
+                    whole = places.plain(table).append_column("epoch", epoch)
+                    cursor.adbc_ingest(places.STAGED[name].name, whole, mode="append")
+                    self._staged[name] += table.num_rows
+
+    def commit(self, snapshot_row: Mapping[str, object], config_hash: str) -> bool:
+        """Publish what was staged and return whether it is new.
+
+        The same snapshot published before with the same configuration is left as it is. `sequence`,
+        `schema_version` and the row counts are filled in where `snapshot_row` has none.
+        """
+        if not self._snapshot_id:
+            raise Bug("commit before stage")
+        published = self._published()
+        if published is not None:
+            self.clear()
+            if published != config_hash:
+                raise StoreError(f"{self._snapshot_id} is published with another configuration")
+            return False
+        self._covering.check()
+        try:
+            with self._database.telling(), self._database.engine.begin() as con:
+                self._publish(con, snapshot_row, config_hash)
+        except StoreUnreachable:
+            if not self._is_committed():
+                raise
+        self._start("")
+        return True
+
+    def _is_committed(self) -> bool:
+        """Ask whether a transaction took place whose reply never came.
+
+        It holds the row of the token until it ends, so the answer is the last word.
+        """
+        with self._database.telling(), self._database.engine.begin() as con:
+            con.execute(select(places.STORE.c.epoch).with_for_update())
+            return _config_hash(con, self._snapshot_id) is not None
+
+    def _published(self) -> str | None:
+        with self._database.telling(), self._database.engine.connect() as con:
+            return _config_hash(con, self._snapshot_id)
+
+    def _publish(self, con: Connection, given: Mapping[str, object], config_hash: str) -> None:
+        mine = places.STORE.c.epoch == self._epoch
+        held = con.execute(update(places.STORE).where(mine).values(epoch=self._epoch))
+        if held.rowcount != 1:
+            raise Locked(
+                "another publisher has taken the publish lock since: nothing is published",
+                hint="try again with --resume",
+            )
+        self._check_staged(con)
+        sequence = _next_sequence(con)
+        row = {
+            "inventory_rows": self._rows["inventory"],
+            "availability_rows": self._rows["availability"],
+            "changes": self._rows["change"],
+            "schema_version": SCHEMA_VERSION,
+            **given,
+            "snapshot_id": self._snapshot_id,
+            "sequence": sequence,
+        }
+        manifest.snapshot_table(row)  # raises Bug unless every column is given
+        con.execute(insert(places.TABLES["snapshot"]).values(row))
+        noted = {"snapshot_id": self._snapshot_id, "config_hash": config_hash}
+        con.execute(insert(places.PUBLICATION).values(noted))
+        for name, staged in places.STAGED.items():
+            if name in STATE:
+                self._close(con, name, sequence)
+            self._move(con, name, sequence)
+            con.execute(delete(staged).where(staged.c.epoch == self._epoch))
+
+    def _check_staged(self, con: Connection) -> None:
+        """Raise unless everything that was staged is there: a crash of the server empties it."""
+        for name, staged in places.STAGED.items():
+            mine = select(func.count()).where(staged.c.epoch == self._epoch)
+            found = con.execute(mine).scalar_one()
+            if found != self._staged[name]:
+                raise StoreFailed(
+                    f"{staged.name}: {self._staged[name]} rows were staged, {found} are there",
+                    hint="the server may have restarted: try again with --resume",
+                )
+
+    def _close(self, con: Connection, relation: str, sequence: int) -> None:
+        """End the intervals of what changed, went, or lies in a cell that holds nothing more."""
+        intervals, staged = places.TABLES[relation], places.STAGED[relation]
+        is_open = intervals.c.valid_to.is_(None)
+        key = [intervals.c[name] == staged.c[name] for name in places.key(relation)]
+        ours = [staged.c.epoch == self._epoch, staged.c.is_over]
+        over = con.execute(
+            update(intervals).where(is_open, *ours, *key).values(valid_to=sequence)
+        ).rowcount
+        said = con.execute(select(func.count()).where(*ours)).scalar_one()
+        if over != said:
+            raise StoreFailed(f"{intervals.name}: {said} rows should end, {over} do")
+        columns = conform.cell_columns(relation)
+        empty = [
+            cell
+            for cell in self._covering.without_rows(relation)
+            if ("customer_id" in columns or not cell.customer_id)
+            and ("country" in columns or not cell.country)
+        ]
+        if empty:
+            texts = postgresql.ARRAY(Text)
+            cells = select(
+                *(
+                    func.unnest(literal([getattr(cell, name) for cell in empty], texts)).label(name)
+                    for name in columns
+                )
+            ).subquery()
+            inside = [intervals.c[name] == cells.c[name] for name in columns]
+            con.execute(update(intervals).where(is_open, *inside).values(valid_to=sequence))
+
+    def _move(self, con: Connection, name: str, sequence: int) -> None:
+        table, staged = places.TABLES[name], places.STAGED[name]
+        ours = staged.c.epoch == self._epoch
+        columns = [column.name for column in table.c if column.name in staged.c]
+        if name in STATE:
+            opened = select(*(staged.c[n] for n in columns), literal(sequence, BigInteger))
+            rows = opened.where(ours, staged.c.is_over.is_(False))
+            con.execute(insert(table).from_select([*columns, "valid_from"], rows))
+            return
+        statement = postgresql.insert(table).from_select(
+            columns, select(*(staged.c[n] for n in columns)).where(ours)
+        )
+        if name == "change":
+            statement = statement.on_conflict_do_nothing(index_elements=["event_id"])
+        con.execute(statement)
+        if name == "coverage":
+            self._move_latest(con, sequence)
+
+    def _move_latest(self, con: Connection, sequence: int) -> None:
+        latest, staged = places.LATEST, places.STAGED["coverage"]
+        names = ["partner_tenant_id", "customer_id", "country", "snapshot_id", "status"]
+        rows = select(*(staged.c[n] for n in names), literal(sequence, BigInteger))
+        statement = postgresql.insert(latest).from_select(
+            [*names, "sequence"], rows.where(staged.c.epoch == self._epoch)
+        )
+        newer = {n: statement.excluded[n] for n in ("snapshot_id", "status", "sequence")}
+        con.execute(statement.on_conflict_do_update(index_elements=names[:3], set_=newer))
+
+
+def _in_bucket(table: pa.Table, bucket: int) -> pa.Table:
+    return table.append_column("bucket", pa.repeat(pa.scalar(bucket, pa.int16()), table.num_rows))
+
+
+def _next_sequence(con: Connection) -> int:
+    sequence = places.TABLES["snapshot"].c.sequence
+    return int(con.execute(select(func.coalesce(func.max(sequence), 0))).scalar_one()) + 1
+
+
+def _config_hash(con: Connection, snapshot_id: str) -> str | None:
+    hashes = select(places.PUBLICATION.c.config_hash)
+    found: str | None = con.execute(
+        hashes.where(places.PUBLICATION.c.snapshot_id == snapshot_id)
+    ).scalar()
+    return found

@@ -1,0 +1,123 @@
+"""The tables of a PostgreSQL store as SQLAlchemy names them; `sql/schema/` makes them."""
+
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import BigInteger, Boolean, Column, Date, MetaData, SmallInteger, Table, Text
+from sqlalchemy.types import DateTime, Float, TypeEngine
+
+from auditor.tables import AVAILABILITY_KEY, CELL, INVENTORY_KEY, KEYS, PER_SNAPSHOT, SCHEMAS, STATE
+
+CHECKED = ("checked_at", "checked_snapshot_id")
+"""What changes every night, and is kept once for all keys of a check."""
+CHECKS = {
+    "inventory": INVENTORY_KEY[:-1],
+    "availability": (*CELL, "product_id", "sku_id", "reservation_scope"),
+}
+"""What a check is, of the relations that have answers; keys asked at another time stand apart."""
+_KEYS = {"inventory": INVENTORY_KEY, "availability": AVAILABILITY_KEY}
+_META = MetaData()
+
+
+def key(relation: str) -> tuple[str, ...]:
+    """Return the key of what is known now: that of the relation without the snapshot."""
+    return tuple(name for name in KEYS[relation] if name != "snapshot_id")
+
+
+def of_interval(relation: str) -> tuple[str, ...]:
+    """Return what a row of a relation says that is not kept elsewhere."""
+    apart = ("snapshot_id", *(CHECKED if relation in CHECKS else ()))
+    return tuple(name for name in SCHEMAS[relation].names if name not in apart)
+
+
+def plain(table: pa.Table) -> pa.Table:
+    """Return a table without dictionaries: COPY knows none."""
+    schema = pa.schema([pa.field(f.name, _plain(f.type)) for f in table.schema])
+    return table.cast(schema)
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+_TYPES: dict[pa.DataType, type[TypeEngine[Any]]] = {  # of whatever Python has for it
+    pa.int64(): BigInteger,
+    pa.int16(): SmallInteger,
+    pa.bool_(): Boolean,
+    pa.float64(): Float,
+    pa.date32(): Date,
+}
+
+
+def _column(relation: str, name: str) -> Column[object]:
+    kind = SCHEMAS[relation].field(name).type
+    if pa.types.is_timestamp(kind):
+        return Column(name, DateTime(timezone=True))
+    return Column(name, _TYPES.get(kind, Text))
+
+
+def _columns(relation: str) -> dict[str, tuple[str, ...]]:
+    """Return the tables of a relation, and what each has of its columns."""
+    if relation in PER_SNAPSHOT:
+        return {relation: tuple(SCHEMAS[relation].names)}
+    tables = {relation: of_interval(relation)}
+    if relation in CHECKS:
+        tables[f"{relation}_checked"] = ("snapshot_id", *CHECKS[relation], *CHECKED)
+        tables[f"{relation}_checked_apart"] = ("snapshot_id", *_KEYS[relation], *CHECKED)
+    return tables
+
+
+def _table(name: str, relation: str, columns: tuple[str, ...], *, is_staged: bool) -> Table:
+    table_name = f"{name}_interval" if name in STATE else name
+    own: list[Column[object]] = []
+    if is_staged:
+        own.append(Column("epoch", BigInteger))
+    if relation in STATE:
+        own.append(Column("bucket", SmallInteger))
+    if name in STATE:
+        own += (
+            [Column("is_over", Boolean)]
+            if is_staged
+            else [Column("valid_from", BigInteger), Column("valid_to", BigInteger)]
+        )
+    table_name = f"staged_{table_name}" if is_staged else table_name
+    return Table(table_name, _META, *own, *(_column(relation, c) for c in columns))
+
+
+TABLES = {
+    name: _table(name, relation, columns, is_staged=False)
+    for relation in SCHEMAS
+    for name, columns in _columns(relation).items()
+}
+"""Where rows stay: those of a run, what is known as intervals, and when it was asked."""
+STAGED = {
+    name: _table(name, relation, columns, is_staged=True)
+    for relation in SCHEMAS
+    if relation != "snapshot"
+    for name, columns in _columns(relation).items()
+}
+"""Where the rows of the snapshot that is being published wait."""
+STORE = Table("store", _META, Column("buckets", SmallInteger), Column("epoch", BigInteger))
+PUBLICATION = Table(
+    "publication",
+    _META,
+    Column("snapshot_id", Text),
+    Column("config_hash", Text),
+    Column("pruned_at", DateTime(timezone=True)),
+)
+LATEST = Table(
+    "latest",
+    _META,
+    *(Column(name, Text) for name in (*CELL, "snapshot_id", "status")),
+    Column("sequence", BigInteger),
+)
+KNOWN = {
+    relation: Table(
+        f"known_{relation}",
+        _META,
+        Column("bucket", SmallInteger),
+        *(_column(relation, name) for name in SCHEMAS[relation].names),
+    )
+    for relation in STATE
+}
+"""Views of what is known now, for a publisher."""

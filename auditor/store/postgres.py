@@ -1,0 +1,229 @@
+"""The PostgreSQL store: what is known as intervals, so that a night writes what changed."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from adbc_driver_postgresql import dbapi
+from sqlalchemy import Connection, Select, Text, column, false, func, literal, select, table, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import OperationalError
+
+from auditor.errors import Locked, StoreError, UsageError
+from auditor.store import history, places, reading, schema, sql
+from auditor.store.database import Database
+from auditor.store.loading import Loading
+from auditor.store.protocol import Store
+from auditor.tables import CELL, SCHEMAS
+
+_PUBLISH_LOCK = 0x5CA1_AB1F
+_ASKS = ("SELECT", "WITH", "VALUES", "TABLE")
+_WHOLE = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+"""What several statements read is of one moment: a snapshot is seen whole or not at all."""
+
+
+class PostgresStore(Store):
+    """A database whose schema `auditor db upgrade` has made. Reading writes nothing."""
+
+    def __init__(self, database: Database, buckets: int) -> None:
+        self._database = database
+        self.buckets = buckets
+
+    @classmethod
+    def open(cls, url: str) -> "PostgresStore":
+        """Return the store at a URL; StoreTooOld or StoreTooNew where its schema will not do."""
+        database = Database(url)
+        with database.telling(), database.engine.connect() as con:
+            schema.check(con)
+            buckets = con.execute(select(places.STORE.c.buckets)).scalar_one()
+        return cls(database, int(buckets))
+
+    def published(self) -> tuple[str, ...]:
+        """Return the ids of all snapshots, in the order of publication."""
+        snapshot = places.TABLES["snapshot"]
+        with self._database.telling(), self._database.engine.connect() as con:
+            rows = con.execute(select(snapshot.c.snapshot_id).order_by(snapshot.c.sequence))
+            return tuple(rows.scalars())
+
+    def last_published_at(self) -> datetime | None:
+        """Return the latest time at which a snapshot was published; None before the first."""
+        snapshot = places.TABLES["snapshot"]
+        with self._database.telling(), self._database.engine.connect() as con:
+            found = con.execute(select(func.max(snapshot.c.published_at))).scalar()
+        return None if found is None else found.astimezone(UTC)
+
+    # What a publisher asks -----------------------------------------------------------------
+
+    @contextmanager
+    def publishing(self, timeout_s: float) -> Iterator[Loading]:
+        """Hold the publish lock (Locked after `timeout_s`) and clear up after killed publishers.
+
+        The lock belongs to a session and is lost with it, while this process may live on: what
+        keeps two from publishing is the token that comes with it.
+        """
+        with self._database.telling(), self._database.engine.connect() as con:
+            session = con.execution_options(isolation_level="AUTOCOMMIT")
+            self._lock(session, timeout_s)
+            taken = places.STORE.update().values(epoch=places.STORE.c.epoch + 1)
+            epoch = session.execute(taken.returning(places.STORE.c.epoch)).scalar_one()
+            loading = Loading(self._database, self.buckets, epoch, self._known)
+            loading.clear()
+            yield loading
+
+    def _lock(self, session: Connection, timeout_s: float) -> None:
+        try:
+            if timeout_s > 0:
+                wait_ms = literal(f"{timeout_s * 1000:.0f}")
+                session.execute(select(func.set_config("lock_timeout", wait_ms, false())))
+                session.execute(select(func.pg_advisory_lock(_PUBLISH_LOCK)))
+                session.execute(select(func.set_config("lock_timeout", "0", false())))
+            if (
+                timeout_s > 0
+                or session.execute(select(func.pg_try_advisory_lock(_PUBLISH_LOCK))).scalar()
+            ):
+                return
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", "") != "55P03":  # lock_not_available
+                raise
+        raise Locked(
+            f"another publisher holds the lock of {self._database.shown} (waited {timeout_s:g} s)",
+            hint="try again when it has finished, with --resume",
+        )
+
+    def recover(self, timeout_s: float = 0.0) -> None:
+        """Remove what killed publishers have staged."""
+        with self.publishing(timeout_s):
+            pass
+
+    def known(
+        self, relation: str, bucket: int, partner_tenant_id: str, *, columns: Sequence[str] = ()
+    ) -> pa.Table:
+        """Return what is known of a partner's cells in one bucket, without `snapshot_id`."""
+        wanted = columns or [name for name in SCHEMAS[relation].names if name != "snapshot_id"]
+        return self._known(relation, bucket, partner_tenant_id, wanted)
+
+    def _known(
+        self, relation: str, bucket: int, partner_tenant_id: str, columns: Sequence[str] = ()
+    ) -> pa.Table:
+        names = columns or SCHEMAS[relation].names
+        of = places.KNOWN[relation].c
+        mine = (of.partner_tenant_id == partner_tenant_id, of.bucket == bucket)
+        found = self._rows(select(*(of[name] for name in names)).where(*mine))
+        return found.cast(pa.schema([SCHEMAS[relation].field(name) for name in names]))
+
+    def latest_cells(self, partner_tenant_id: str) -> pa.Table:
+        """Return each cell of a partner: snapshot_id, sequence, status and scope of its newest."""
+        latest, coverage = places.LATEST, places.TABLES["coverage"]
+        same = [latest.c[name] == coverage.c[name] for name in (*CELL, "snapshot_id")]
+        columns = [*(latest.c[name] for name in (*CELL, "snapshot_id", "status"))]
+        query = select(*columns, coverage.c.scope, latest.c.sequence).where(*same)
+        return self._rows(query.where(latest.c.partner_tenant_id == partner_tenant_id))
+
+    def gaps(self, cells_and_before: pa.Table) -> pa.Table:
+        """Return the distinct rows with `gap_snapshots`: how often the cell was covered since.
+
+        Takes partner_tenant_id, customer_id, country, before_snapshot_id.
+        """
+        snapshot, coverage = places.TABLES["snapshot"], places.TABLES["coverage"]
+        partners = cells_and_before.column("partner_tenant_id").unique().to_pylist()
+        published = self._rows(select(snapshot.c.snapshot_id, snapshot.c.sequence))
+        before = set(cells_and_before.column("before_snapshot_id").unique().to_pylist())
+        rows = zip(*(published.column(n).to_pylist() for n in published.column_names), strict=True)
+        sequences = {name: sequence for name, sequence in rows if name in before}
+        oldest = min(sequences.values()) if len(sequences) == len(before) else 0
+        covered = self._rows(
+            select(*(coverage.c[name] for name in (*CELL, "snapshot_id")))
+            .join(snapshot, snapshot.c.snapshot_id == coverage.c.snapshot_id)
+            .where(snapshot.c.sequence > oldest, coverage.c.partner_tenant_id.in_(partners))
+        )
+        return history.counted(cells_and_before, published, covered)
+
+    # What a reader asks --------------------------------------------------------------------
+
+    def connect(
+        self, *, customer_id: str | None = None, asking: str | None = None
+    ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """Open DuckDB on the snapshots published by now, with every relation and view.
+
+        It reads all that `asking` stands on into memory: what is asked of everything is better
+        asked with `sql`, or of the views in the database.
+        """
+        return self._connect(customer_id, None if asking is None else sql.needed(asking))
+
+    @contextmanager
+    def _connect(
+        self, customer_id: str | None, only: frozenset[str] | None
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        tables = {}
+        with self._database.arrow() as con, con.cursor() as cursor:
+            cursor.execute(_WHOLE)
+            for name in sql.BASE:
+                if only is None or name in only:
+                    tables[name] = _fetched(cursor, _of(name, customer_id))
+            cursor.execute("COMMIT")
+        with reading.in_memory(tables, only) as opened:
+            yield opened
+
+    def sql(self, query: str) -> pa.Table:
+        """Return the rows of one read-only statement; UsageError says what PostgreSQL said."""
+        words = sql.uncommented(query).split(maxsplit=1)
+        if not words or words[0].upper().lstrip("(") not in _ASKS:
+            raise UsageError("sql: the store is read-only", hint="ask with SELECT")
+        with self._database.telling(), self._database.arrow() as con, con.cursor() as cursor:
+            cursor.execute("BEGIN READ ONLY")
+            try:
+                cursor.execute(query)
+                return cursor.fetch_arrow_table()
+            except dbapi.ProgrammingError as error:
+                said = str(error).strip().splitlines()[0]
+                hint = "see design section 4 for relations and views"
+                raise UsageError(f"sql: {said}", hint=hint) from error
+
+    def snapshot(self, name: str) -> dict[str, Any]:
+        """Return the row of one snapshot."""
+        found = self.arrow("snapshot", snapshot_id=self.snapshot_id(name)).to_pylist()
+        row: dict[str, Any] = found[0]
+        return row
+
+    # Upkeep --------------------------------------------------------------------------------
+
+    def verify(self, name: str) -> list[StoreError]:
+        """Refuse: nothing is held beside a snapshot yet that its rows could be compared with."""
+        raise UsageError(f"snapshots verify {name}: a database cannot be verified yet")
+
+    def prune(self, keep: timedelta, now: datetime, *, apply: bool) -> pa.Table:
+        """Refuse: nothing is dropped from a database yet."""
+        raise UsageError(
+            f"snapshots prune (older than {now - keep}{', --apply' * apply}): "
+            "a database cannot be pruned yet"
+        )
+
+    def _rows(self, query: Select[Any]) -> pa.Table:
+        with self._database.arrow() as con, con.cursor() as cursor:
+            return _fetched(cursor, query)
+
+
+def _of(name: str, customer_id: str | None) -> Select[Any]:
+    """Return the rows of a base view; of one customer, with those of the catalog."""
+    query = select(text("*")).select_from(table(name))
+    has = SCHEMAS.get(name.removeprefix("current_"))
+    if customer_id is None or has is None or "customer_id" not in has.names:
+        return query
+    return query.where(column("customer_id", Text).in_((customer_id, "")))
+
+
+_NUMBERED = postgresql.dialect(  # type: ignore[no-untyped-call] # SQLAlchemy gives it none
+    paramstyle="numeric_dollar"
+)
+
+
+def _fetched(cursor: Any, query: Select[Any]) -> pa.Table:  # the driver has no types
+    """Return what a statement answers; its values are bound, never part of its text."""
+    compiled = query.compile(dialect=_NUMBERED, compile_kwargs={"render_postcompile": True})
+    names = compiled.positiontup or ()
+    values = [compiled.params[name] for name in names]
+    cursor.execute(str(compiled), parameters=values or None)
+    return cursor.fetch_arrow_table()

@@ -1,0 +1,203 @@
+"""What a store is to those who publish and read, however it keeps its rows.
+
+What readers ask is answered through DuckDB, by names that people use.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Protocol
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from auditor.errors import InputMissing, StoreError, UsageError
+from auditor.store import history, reading
+
+
+class Publication(Protocol):
+    """One snapshot at a time on its way into a store, while its publish lock is held."""
+
+    @property
+    def sequence(self) -> int:
+        """The place of the snapshot in the order of publication."""
+
+    def stage(self, snapshot_id: str) -> bool:
+        """Begin a snapshot, and return whether it is still to be published."""
+
+    def write(self, relation: str, bucket: int, table: pa.Table) -> None:
+        """Stage all rows of one bucket of a relation."""
+
+    def commit(self, snapshot_row: Mapping[str, object], config_hash: str) -> bool:
+        """Publish what was staged, whole or not at all, and return whether it is new."""
+
+
+class Store(ABC):
+    """Where snapshots live."""
+
+    buckets: int
+    """How many a customer's rows are spread over: fixed when the store is made."""
+
+    @abstractmethod
+    def publishing(self, timeout_s: float) -> AbstractContextManager[Publication]:
+        """Hold the publish lock (Locked after `timeout_s`) and clear up after killed publishers."""
+
+    @abstractmethod
+    def recover(self, timeout_s: float = 0.0) -> None:
+        """Clear up after killed publishers."""
+
+    @abstractmethod
+    def known(
+        self, relation: str, bucket: int, partner_tenant_id: str, *, columns: Sequence[str] = ()
+    ) -> pa.Table:
+        """Return what is known of a partner's cells in one bucket, without `snapshot_id`.
+
+        It is quicker for some `columns` only; those that name the cell have to be among them.
+        """
+
+    @abstractmethod
+    def latest_cells(self, partner_tenant_id: str) -> pa.Table:
+        """Return each cell of a partner: snapshot_id, sequence, status and scope of its newest."""
+
+    @abstractmethod
+    def gaps(self, cells_and_before: pa.Table) -> pa.Table:
+        """Return the distinct rows with `gap_snapshots`: how often the cell was covered since.
+
+        Takes partner_tenant_id, customer_id, country, before_snapshot_id. Reads the coverage of
+        every snapshot since the oldest of these, so ask for many at once.
+        """
+
+    @abstractmethod
+    def published(self) -> Sequence[str]:
+        """Return the ids of all snapshots, in the order of publication."""
+
+    @abstractmethod
+    def last_published_at(self) -> datetime | None:
+        """Return the latest time at which a snapshot was published; None before the first."""
+
+    @abstractmethod
+    def connect(
+        self, *, customer_id: str | None = None, asking: str | None = None
+    ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """Open DuckDB on what is published by now, with every relation and view.
+
+        It can read this store and nothing else. With `customer_id` it may leave out rows of other
+        customers; with `asking`, relations and views that this SQL does not stand on.
+        """
+
+    @abstractmethod
+    def sql(self, query: str) -> pa.Table:
+        """Return the rows of one read-only statement; UsageError says what the engine said."""
+
+    @abstractmethod
+    def snapshot(self, name: str) -> dict[str, Any]:
+        """Return the row of one snapshot."""
+
+    @abstractmethod
+    def verify(self, name: str) -> list[StoreError]:
+        """Return what is wrong with a published snapshot."""
+
+    @abstractmethod
+    def prune(self, keep: timedelta, now: datetime, *, apply: bool) -> pa.Table:
+        """Return what is dropped (or would be) of snapshots older than `keep`, one row for each."""
+
+    def _read(
+        self,
+        read: Callable[[duckdb.DuckDBPyConnection], pa.Table],
+        customer_id: str | None = None,
+        asking: str | None = None,
+    ) -> pa.Table:
+        with self.connect(customer_id=customer_id, asking=asking) as con:
+            return read(con)
+
+    def table(
+        self,
+        name: str,
+        *,
+        customer: str | None = None,
+        product: str | None = None,
+        sku: str | None = None,
+        partner: str | None = None,
+        **columns: object,
+    ) -> pd.DataFrame:
+        """Return the rows of a relation or view as a DataFrame; see `arrow`."""
+        found = self.arrow(
+            name, customer=customer, product=product, sku=sku, partner=partner, **columns
+        )
+        frame: pd.DataFrame = found.to_pandas()
+        return frame
+
+    def arrow(
+        self,
+        name: str,
+        *,
+        customer: str | None = None,
+        product: str | None = None,
+        sku: str | None = None,
+        partner: str | None = None,
+        **columns: object,
+    ) -> pa.Table:
+        """Return the rows of a relation or view, in a stable order.
+
+        `customer` is an id, a domain or an exact company name, `partner` a tenant id or name,
+        `product` a product id, `sku` a SKU id or PRODUCT:SKU; any other keyword (`country`,
+        `arm_region`, `verdict`, …) names a column. None asks nothing.
+        """
+        reading.check_name(name)
+        customer_id = None if customer is None else self.find_customer(customer)
+        wanted = reading.wanted(customer_id, product, sku, partner, columns)
+        asking = f"{name} snapshot"
+        return self._read(lambda con: reading.rows(con, name, wanted), customer_id, asking)
+
+    def find_customer(self, customer: str) -> str:
+        """Return the id of a customer named by id, domain or exact company name."""
+        with self.connect(asking="current_customer") as con:
+            return reading.find_customer(con, customer)
+
+    def snapshots(self) -> pa.Table:
+        """Return the relation `snapshot`, oldest first."""
+        return self.arrow("snapshot").sort_by("sequence")
+
+    def snapshot_id(self, name: str) -> str:
+        """Return the id that an id, an unambiguous beginning of one, or `latest` names."""
+        ids = self.published()
+        if name == "latest" and ids:
+            return ids[-1]
+        found = [name] if name in ids else [i for i in ids if i.startswith(name)]
+        if len(found) == 1 and name:
+            return found[0]
+        if name and found:
+            raise UsageError(f"snapshot {name}: {len(found)} begin so", hint=", ".join(found[:5]))
+        raise InputMissing(f"no snapshot {name!r}", hint="see: auditor snapshots list")
+
+    def changes(
+        self,
+        snapshot: str | None = None,
+        between: tuple[str, str] | None = None,
+        kinds: Sequence[str] = (),
+        customer: str | None = None,
+    ) -> pa.Table:
+        """Return changes with the names of things: of each partner's newest snapshot by default."""
+        asked = history.Asked(
+            snapshot=self.snapshot_id(snapshot) if snapshot else None,
+            between=(self.snapshot_id(between[0]), self.snapshot_id(between[1]))
+            if between
+            else None,
+            kinds=tuple(kinds),
+            customer=self.find_customer(customer) if customer else None,
+        )
+        read = partial(history.changes, asked=asked)
+        return self._read(read, asked.customer, history.asking(asked))
+
+    def causes(
+        self,
+        snapshot: str | None = None,
+        between: tuple[str, str] | None = None,
+        kinds: Sequence[str] = (),
+        customer: str | None = None,
+    ) -> pa.Table:
+        """Return the same changes gathered by what they have in common."""
+        return history.causes(self.changes(snapshot, between, kinds, customer))

@@ -1,0 +1,113 @@
+"""What was published into both stores reads the same from both, in every relation and view."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import report_lake
+import test_views_latest
+from store_lake import ACME
+
+from auditor.errors import UsageError
+from auditor.model import bucket_of
+from auditor.store import open_store, sql
+from auditor.store.index import read_file
+from auditor.store.parquet import FolderStore
+from auditor.store.postgres import PostgresStore
+from auditor.tables import KEYS
+
+LAKES = [report_lake.two_nights, test_views_latest.two_nights]
+
+
+def copied(lake: FolderStore, store: PostgresStore) -> None:
+    """Publish every snapshot of a folder into a database."""
+    for entry in lake.index().entries:
+        with store.publishing(0.0) as loading:
+            loading.stage(entry.snapshot_id)
+            for relation in [name for name in KEYS if name != "snapshot"]:
+                tables = [read_file(Path(p)) for p in entry.paths(lake.root, relation)]
+                if tables:
+                    for bucket, part in split(pa.concat_tables(tables), store.buckets):
+                        loading.write(relation, bucket, part)
+            loading.commit(lake.snapshot(entry.snapshot_id), "c")
+
+
+def split(table: pa.Table, buckets: int) -> list[tuple[int, pa.Table]]:
+    """Return the rows of each bucket."""
+    named = "customer_id" in table.column_names
+    customers = table.column("customer_id").to_pylist() if named else [""] * table.num_rows
+    of = [bucket_of(customer_id, buckets) for customer_id in customers]
+    return [
+        (bucket, table.filter(pa.array([one == bucket for one in of], pa.bool_())))
+        for bucket in sorted(set(of))
+    ]
+
+
+def rows(found: pa.Table) -> list[Any]:  # of any columns
+    return sorted((sorted(row.items()) for row in found.to_pylist()), key=repr)
+
+
+@pytest.mark.parametrize("make", LAKES)
+def test_every_relation_and_view_has_the_same_rows(
+    make: Callable[[Path], FolderStore], tmp_path: Path, postgres_store: PostgresStore
+) -> None:
+    lake = make(tmp_path)
+    copied(lake, postgres_store)
+
+    for name in (*sql.BASE, *sql.VIEWS):
+        expected = lake.arrow(name)
+        assert rows(postgres_store.arrow(name)) == rows(expected), name
+        in_sql = postgres_store.sql(f"SELECT * FROM {name}")
+        assert in_sql.column_names == expected.column_names, name
+        assert rows(in_sql) == rows(expected), name
+
+
+@pytest.mark.parametrize("make", LAKES)
+def test_every_question_has_the_same_answer(
+    make: Callable[[Path], FolderStore], tmp_path: Path, postgres_store: PostgresStore
+) -> None:
+    lake = make(tmp_path)
+    copied(lake, postgres_store)
+
+    ids = lake.published()
+    for store in (lake, postgres_store):
+        assert store.published() == ids
+        assert store.last_published_at() == lake.last_published_at()
+        assert store.snapshot("latest") == lake.snapshot("latest")
+        assert store.find_customer("acme.example") == ACME
+    assert postgres_store.arrow("latest_inventory", customer="Acme") == lake.arrow(
+        "latest_inventory", customer="Acme"
+    )
+    for asked in ({}, {"between": (ids[0], ids[-1])}, {"snapshot": ids[1], "customer": "Acme"}):
+        assert rows(postgres_store.changes(**asked)) == rows(lake.changes(**asked))
+        assert rows(postgres_store.causes(**asked)) == rows(lake.causes(**asked))
+    cells = lake.arrow("coverage").select(["partner_tenant_id", "customer_id", "country"])
+    for before in (ids[0], "unknown"):
+        asking = cells.append_column("before_snapshot_id", pa.repeat(before, cells.num_rows))
+        assert rows(postgres_store.gaps(asking)) == rows(lake.gaps(asking))
+    for partner in lake.arrow("dim_partner").column("partner_tenant_id").to_pylist():
+        assert rows(postgres_store.latest_cells(partner)) == rows(lake.latest_cells(partner))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "DELETE FROM change",
+        "WITH gone AS (DELETE FROM change RETURNING 1) SELECT * FROM gone",
+        "SELECT 1; DELETE FROM change",
+        "-- SELECT\nDROP TABLE change CASCADE",
+        "SELECT nonsense",
+        "SELECT nextval('x')",
+        "",
+    ],
+)
+def test_a_statement_can_only_read(query: str, postgres_store: PostgresStore) -> None:
+    with pytest.raises(UsageError):
+        postgres_store.sql(query)
+    assert postgres_store.sql("SELECT count(*) AS n FROM change").to_pylist() == [{"n": 0}]
+
+
+def test_a_url_opens_a_database(store_url: str) -> None:
+    assert isinstance(open_store(store_url), PostgresStore)
