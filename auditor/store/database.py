@@ -1,7 +1,8 @@
 """Connections to PostgreSQL, by SQLAlchemy and by Arrow, and what goes wrong with them."""
 
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import adbc_driver_manager
 import psycopg
@@ -23,7 +24,11 @@ _GONE = ("08", "57P", "53")  # connection lost, server shut down, out of connect
 
 
 class Database:
-    """Where the store is. Nothing is open between two uses: see docs/decisions/0014."""
+    """Where the store is.
+
+    Connections that read or write Arrow are used again: the driver reads the whole catalog of types
+    whenever it opens one, which takes longer than what most buckets hold.
+    """
 
     def __init__(self, url: str) -> None:
         try:
@@ -37,12 +42,28 @@ class Database:
         self.engine: Engine = create_engine(
             parsed.set(drivername="postgresql+psycopg"), poolclass=NullPool
         )
+        self._idle: list[dbapi.Connection] = []
+        weakref.finalize(self, _close, self._idle)
 
     @contextmanager
     def arrow(self) -> Iterator[dbapi.Connection]:
-        """Open a connection that reads and writes Arrow tables, each statement for itself."""
-        with self.telling(), dbapi.connect(self._uri, autocommit=True) as con:
-            yield con
+        """Give a connection that reads and writes Arrow tables, each statement for itself.
+
+        One on which something went wrong is not used again, nor are those that stood idle by then:
+        the server may have ended them all.
+        """
+        with self.telling():
+            try:
+                con = self._idle.pop()
+            except IndexError:
+                con = dbapi.connect(self._uri, autocommit=True)
+            try:
+                yield con
+            except BaseException:
+                _close([con])
+                _close(self._idle)
+                raise
+            self._idle.append(con)
 
     @contextmanager
     def telling(self) -> Iterator[None]:
@@ -65,6 +86,12 @@ class Database:
             hint = "try again with --resume when it is back: what was asked is journaled"
             return StoreUnreachable(f"{self.shown}: {said}", hint=hint)
         return StoreFailed(f"{self.shown}: {said}")
+
+
+def _close(connections: list[dbapi.Connection]) -> None:
+    while connections:
+        with suppress(adbc_driver_manager.Error):
+            connections.pop().close()
 
 
 def _names_a_role(said: str) -> bool:

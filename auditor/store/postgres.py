@@ -176,11 +176,13 @@ class PostgresStore(Store):
             cursor.execute("BEGIN READ ONLY")
             try:
                 cursor.execute(query)
-                return cursor.fetch_arrow_table()
+                found: pa.Table = cursor.fetch_arrow_table()
+                cursor.execute("ROLLBACK")  # what it may have set is not there for the next
             except dbapi.ProgrammingError as error:
                 said = str(error).strip().splitlines()[0]
                 hint = "see design section 4 for relations and views"
                 raise UsageError(f"sql: {said}", hint=hint) from error
+        return found
 
     def snapshot(self, name: str) -> dict[str, Any]:
         """Return the row of one snapshot."""

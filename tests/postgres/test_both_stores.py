@@ -111,3 +111,11 @@ def test_a_statement_can_only_read(query: str, postgres_store: PostgresStore) ->
 
 def test_a_url_opens_a_database(store_url: str) -> None:
     assert isinstance(open_store(store_url), PostgresStore)
+
+
+def test_what_a_statement_sets_is_not_there_for_the_next(postgres_store: PostgresStore) -> None:
+    shown = "SELECT current_setting('statement_timeout') AS now"
+    before = postgres_store.sql(shown).to_pylist()
+
+    postgres_store.sql("SELECT set_config('statement_timeout', '12345', false)")
+    assert postgres_store.sql(shown).to_pylist() == before

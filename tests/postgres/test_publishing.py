@@ -227,3 +227,20 @@ def test_known_and_published_are_typed_alike_where_nothing_is_there(store: Postg
     assert store.latest_cells("nobody").num_rows == 0
     assert store.last_published_at() is None
     assert isinstance(store.arrow("latest_inventory"), pa.Table)
+
+
+def test_a_store_goes_on_after_its_connections_were_ended(
+    store: PostgresStore, store_url: str
+) -> None:
+    """P31: whoever was at work is told, and the next one connects anew."""
+    publish(store, FIRST, at(1), night(1, "restricted"))
+    with psycopg.connect(store_url) as con:
+        con.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    with pytest.raises(StoreUnreachable) as told:
+        store.arrow("snapshot")
+
+    assert told.value.exit_status == 75
+    assert store.arrow("snapshot").num_rows == 1
