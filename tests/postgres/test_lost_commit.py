@@ -1,0 +1,93 @@
+"""A connection that is cut around COMMIT: what became of it is asked, not guessed."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import psycopg
+import pytest
+from sqlalchemy import make_url
+from store_lake import ACME, at, rows_table, snapshot_row
+from test_publishing import FIRST, night
+
+from auditor.errors import StoreUnreachable
+from auditor.model import bucket_of
+from auditor.store.postgres import PostgresStore
+
+
+class Cutter:
+    """Passes everything on to a server, but for one COMMIT once it is told to cut."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        self.cuts = ""
+        """`before` the server hears of it, or `after` it has replied."""
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        threading.Thread(target=self._accept, daemon=True).start()
+        try:
+            yield
+        finally:
+            self._listening.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client = self._listening.accept()[0]
+                server = socket.create_connection(("127.0.0.1", self._port))
+                silenced = threading.Event()
+                for one, other in ((client, server), (server, client)):
+                    threading.Thread(
+                        target=self._pass, args=(one, other, one is client, silenced), daemon=True
+                    ).start()
+
+    def _pass(
+        self, one: socket.socket, other: socket.socket, is_asking: bool, silenced: threading.Event
+    ) -> None:
+        with suppress(OSError):
+            while data := one.recv(65536):
+                if is_asking and self.cuts and b"COMMIT\0" in data:
+                    is_before, self.cuts = self.cuts == "before", ""
+                    if is_before:
+                        break
+                    silenced.set()
+                elif silenced.is_set():
+                    break
+                other.sendall(data)
+        for each in (one, other):
+            with suppress(OSError):  # a thread that still reads would keep it open
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+
+@pytest.mark.parametrize(("cuts", "is_published"), [("after", True), ("before", False)])
+def test_a_lost_reply_to_commit_is_settled_by_asking(
+    cuts: str, is_published: bool, store_url: str
+) -> None:
+    """P13."""
+    url = make_url(store_url)
+    assert url.port
+    cutter = Cutter(url.port)
+    with cutter.serving():
+        store = PostgresStore.open(url.set(port=cutter.port).render_as_string(hide_password=False))
+        with store.publishing(0.0) as loading:
+            loading.stage(FIRST)
+            for relation, rows in night(1, "restricted").items():
+                bucket = bucket_of(ACME, store.buckets)
+                loading.write(relation, bucket, rows_table(relation, rows, FIRST))
+            cutter.cuts = cuts
+            if is_published:
+                assert loading.commit(snapshot_row(FIRST, at(1)), "c")
+            else:
+                with pytest.raises(StoreUnreachable) as told:
+                    loading.commit(snapshot_row(FIRST, at(1)), "c")
+                assert told.value.exit_status == 75
+        assert not cutter.cuts
+        assert store.published() == ((FIRST,) if is_published else ())
+    with psycopg.connect(store_url) as con:
+        found = con.execute("SELECT count(*) FROM inventory_interval").fetchone()
+    assert found == (int(is_published),)
