@@ -143,7 +143,7 @@ _PAGES = {
     "look after a database": (
         Page(
             name="db",
-            line="make or upgrade the schema of a PostgreSQL store",
+            line="create or upgrade the schema of a PostgreSQL store",
             usage="db upgrade [options]",
             text="Looks after the database that `store` names, where it is one.\n\n"
             "  upgrade         apply what is missing of the schema; run it as the owner",
