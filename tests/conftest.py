@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -44,25 +45,35 @@ def _started(session: int) -> str:
         return keeper.stdout.readline().strip()
 
 
+def _database(server: str, name: str, template: str = "template1") -> str:
+    """Make a database and return its URL."""
+    with psycopg.connect(server, autocommit=True) as con:
+        con.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+    return f"{server.rpartition('/')[0]}/{name}"
+
+
 @pytest.fixture
 def new_database(postgres_server: str) -> Callable[[], str]:
     """Return what makes an empty database and gives its URL."""
+    return lambda: _database(postgres_server, f"of_{os.getpid()}_{next(_numbers)}")
 
-    def make() -> str:
-        name = f"of_{os.getpid()}_{next(_numbers)}"
-        with psycopg.connect(postgres_server, autocommit=True) as con:
-            con.execute(f"CREATE DATABASE {name}".encode())
-        return f"{postgres_server.rpartition('/')[0]}/{name}"
 
-    return make
+@pytest.fixture(scope="session")
+def made_once(postgres_server: str) -> str:
+    """Return the name of a database with an empty store, for others to be copied from."""
+    name = f"made_by_{os.getpid()}"
+    url = _database(postgres_server, name)
+    schema.upgrade(Database(url))
+    with psycopg.connect(url, autocommit=True) as con, suppress(psycopg.Error):  # of all tests
+        con.execute("CREATE ROLE night LOGIN IN ROLE auditor_writer")
+    return name
 
 
 @pytest.fixture
-def store_url(new_database: Callable[[], str]) -> str:
-    """Return the URL of a PostgreSQL store that is empty and ready."""
-    url = new_database()
-    schema.upgrade(Database(url))
-    return url
+def store_url(postgres_server: str, made_once: str) -> str:
+    """Return the URL of a PostgreSQL store that is empty and ready, for its writer."""
+    url = _database(postgres_server, f"of_{os.getpid()}_{next(_numbers)}", made_once)
+    return url.replace("auditor@", "night@")
 
 
 @pytest.fixture

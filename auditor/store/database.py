@@ -17,6 +17,7 @@ from auditor.errors import (
     StoreRefused,
     StoreUnreachable,
 )
+from auditor.store.places import ALLOW_SUPERUSER
 
 _CONNECT_TIMEOUT_S = "10"
 _REFUSED = ("28000", "28P01", "42501")  # unknown role, wrong password, a right that is missing
@@ -35,6 +36,8 @@ class Database:
             parsed = make_url(url).set(drivername="postgresql")
         except (ArgumentError, ValueError):
             raise SettingsError("store: the URL cannot be read") from None
+        self.allows_superuser = parsed.query.get(ALLOW_SUPERUSER) == "yes"
+        parsed = parsed.difference_update_query([ALLOW_SUPERUSER])
         query = {"connect_timeout": _CONNECT_TIMEOUT_S, "application_name": "auditor"}
         parsed = parsed.set(query={**query, **parsed.query})
         self._uri = parsed.render_as_string(hide_password=False)

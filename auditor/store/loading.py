@@ -91,7 +91,8 @@ class Loading:
                 if table.num_rows:
                     epoch = pa.repeat(pa.scalar(self._epoch, pa.int64()), table.num_rows)
                     whole = places.plain(table).append_column("epoch", epoch)
-                    cursor.adbc_ingest(places.STAGED[name].name, whole, mode="append")
+                    staged = places.STAGED[name].name
+                    cursor.adbc_ingest(staged, whole, mode="append", db_schema_name=places.SCHEMA)
                     self._staged[name] += table.num_rows
 
     def commit(self, snapshot_row: Mapping[str, object], config_hash: str) -> bool:

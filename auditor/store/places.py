@@ -3,7 +3,17 @@
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import BigInteger, Boolean, Column, Date, MetaData, SmallInteger, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    MetaData,
+    Numeric,
+    SmallInteger,
+    Table,
+    Text,
+)
 from sqlalchemy.types import DateTime, Float, TypeEngine
 
 from auditor.tables import AVAILABILITY_KEY, CELL, INVENTORY_KEY, KEYS, PER_SNAPSHOT, SCHEMAS, STATE
@@ -16,7 +26,11 @@ CHECKS = {
 }
 """What a check is, of the relations that have answers; keys asked at another time stand apart."""
 _KEYS = {"inventory": INVENTORY_KEY, "availability": AVAILABILITY_KEY}
-_META = MetaData()
+SCHEMA = "auditor_tables"
+"""Where the tables lie: who only reads cannot look into it, and asks the views."""
+ALLOW_SUPERUSER = "allow_superuser"
+"""What the URL of a store has to say before a superuser may use it."""
+_META = MetaData(schema=SCHEMA)
 
 
 def key(relation: str) -> tuple[str, ...]:
@@ -105,6 +119,14 @@ PUBLICATION = Table(
     Column("config_hash", Text),
     Column("pruned_at", DateTime(timezone=True)),
 )
+DIGEST = Table(
+    "publication_digest",
+    _META,
+    Column("snapshot_id", Text),
+    Column("relation", Text),
+    Column("row_count", BigInteger),
+    Column("digest", Numeric),
+)
 LATEST = Table(
     "latest",
     _META,
@@ -121,3 +143,9 @@ KNOWN = {
     for relation in STATE
 }
 """Views of what is known now, for a publisher."""
+_VIEWS = MetaData()
+STORE_INFO = Table(
+    "store_info", _VIEWS, Column("buckets", SmallInteger), Column("schema_step", SmallInteger)
+)
+PUBLISHED = Table("snapshot", _VIEWS, *(_column("snapshot", n) for n in SCHEMAS["snapshot"].names))
+"""Views that every reader has."""

@@ -38,19 +38,21 @@ class PostgresStore(Store):
         database = Database(url)
         with database.telling(), database.engine.connect() as con:
             schema.check(con)
-            buckets = con.execute(select(places.STORE.c.buckets)).scalar_one()
+            if not database.allows_superuser:
+                schema.check_role(con)
+            buckets = con.execute(select(places.STORE_INFO.c.buckets)).scalar_one()
         return cls(database, int(buckets))
 
     def published(self) -> tuple[str, ...]:
         """Return the ids of all snapshots, in the order of publication."""
-        snapshot = places.TABLES["snapshot"]
+        snapshot = places.PUBLISHED
         with self._database.telling(), self._database.engine.connect() as con:
             rows = con.execute(select(snapshot.c.snapshot_id).order_by(snapshot.c.sequence))
             return tuple(rows.scalars())
 
     def last_published_at(self) -> datetime | None:
         """Return the latest time at which a snapshot was published; None before the first."""
-        snapshot = places.TABLES["snapshot"]
+        snapshot = places.PUBLISHED
         with self._database.telling(), self._database.engine.connect() as con:
             found = con.execute(select(func.max(snapshot.c.published_at))).scalar()
         return None if found is None else found.astimezone(UTC)
@@ -72,6 +74,8 @@ class PostgresStore(Store):
             loading = Loading(self._database, self.buckets, epoch, self._known)
             loading.clear()
             yield loading
+            # a server frees the lock of a session that is gone when it gets round to it
+            session.execute(select(func.pg_advisory_unlock(_PUBLISH_LOCK)))
 
     def _lock(self, session: Connection, timeout_s: float) -> None:
         try:

@@ -1,53 +1,65 @@
 """The schema of a PostgreSQL store: what is there, whether it will do, and how it is made.
 
-Only `upgrade` makes or changes tables; it is the owner's. See docs/decisions/0014.
+Only `upgrade` makes or changes tables; it is the owner's. See docs/decisions/0015 and 0016.
 """
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, func, select, text, true
 
-from auditor.errors import StoreTooNew, StoreTooOld
-from auditor.store import sql
+from auditor.errors import SettingsError, StoreTooNew, StoreTooOld
+from auditor.store import places, sql
 from auditor.store.database import Database
 
-NEWEST = 3
+NEWEST = 4
 """The last file of `sql/schema/`: what this version is built for."""
-FIRST_RELEASED = 3
+FIRST_RELEASED = 4
 """No version wrote into anything older."""
 _OLDEST_SERVER = 150000
 _LOCK = 0x5CA1_AB1E
 """Of `pg_advisory_lock`: who upgrades holds it until its transaction ends."""
 
 
-def check(con: Connection) -> None:
-    """Raise StoreTooOld or StoreTooNew unless a writer or reader of this version can use it."""
-    _check_server(con)
+def check(con: Connection, *, newest: int = NEWEST, oldest_server: int = _OLDEST_SERVER) -> None:
+    """Raise StoreTooOld or StoreTooNew unless a version built for `newest` can use it."""
+    _check_server(con, oldest_server)
     have = version(con)
-    if have > NEWEST:
+    if have > newest:
         raise StoreTooNew(
-            f"the database has schema {have}, this auditor knows {NEWEST}",
+            f"the database has schema {have}, this auditor knows {newest}",
             hint="use a newer auditor",
         )
-    if have < max(FIRST_RELEASED, NEWEST - 1):
+    if have < max(FIRST_RELEASED, newest - 1):
         raise StoreTooOld(
-            f"the database has schema {have or 'none'}, this auditor needs {NEWEST}",
+            f"the database has schema {have or 'none'}, this auditor needs {newest}",
             hint="run `auditor db upgrade` as the owner of the database",
         )
 
 
-def _check_server(con: Connection) -> None:
+def check_role(con: Connection) -> None:
+    """Refuse a role that no policy holds for: S15."""
+    mighty = "SELECT rolname FROM pg_roles WHERE rolname = current_user"
+    role = con.execute(text(f"{mighty} AND (rolsuper OR rolbypassrls)")).scalar()
+    if role is not None:
+        raise SettingsError(
+            f"store: {role} is a superuser or bypasses row security: any row could be read or lost",
+            hint="connect as a member of auditor_writer or auditor_reader, "
+            f"or say {places.ALLOW_SUPERUSER}=yes in the URL",
+        )
+
+
+def _check_server(con: Connection, oldest: int) -> None:
     number = int(con.execute(text("SHOW server_version_num")).scalar_one())
-    if number < _OLDEST_SERVER:
+    if number < oldest:
         raise StoreTooOld(
-            f"PostgreSQL {number // 10000} is too old, 15 is the oldest that will do",
+            f"PostgreSQL {number // 10000} is too old, {oldest // 10000} is the oldest to do",
             hint="upgrade the server",
         )
 
 
 def version(con: Connection) -> int:
-    """Return the last step that was applied; 0 where there is none."""
-    if con.execute(text("SELECT to_regclass('schema_step')")).scalar() is None:
+    """Return the last step that was applied, as a reader sees it; 0 where there is none."""
+    if con.execute(text("SELECT to_regclass('store_info')")).scalar() is None:
         return 0
-    found = con.execute(text("SELECT max(step) FROM schema_step")).scalar()
+    found = con.execute(select(places.STORE_INFO.c.schema_step)).scalar()
     return 0 if found is None else int(found)
 
 
@@ -58,25 +70,54 @@ def upgrade(database: Database, *, until: int = NEWEST) -> tuple[str, ...]:
     """
     with database.telling(), database.engine.begin() as con:
         con.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        _check_server(con)
-        have = version(con)
-        if have > NEWEST:
+        _check_server(con, _OLDEST_SERVER)
+        if version(con) > NEWEST:
             check(con)
-        _drop_views(con)
+        views = con.execute(select(func.current_schema())).scalar_one()
+        _run(con, sql.statement("roles/roles"))
+        con.execute(text("SET LOCAL ROLE auditor_owner"))
+        _look_into(con, places.SCHEMA)
+        have = _applied(con)
+        _drop_views(con, views)
         missing = [(step, name) for step, name in sql.schema_steps() if have < step <= until]
         for step, name in missing:
             _run(con, sql.statement(f"schema/{name}"))
             record = text("INSERT INTO schema_step (step, name) VALUES (:step, :name)")
             con.execute(record, {"step": step, "name": name})
         if until == NEWEST:
-            for definition in sql.postgres_views().values():
-                _run(con, definition)
+            _make_views(con, views)
     return tuple(name for _, name in missing)
 
 
-def _drop_views(con: Connection) -> None:
-    for name in reversed(sql.postgres_views()):
-        _run(con, f"DROP VIEW IF EXISTS {name}")
+def _applied(con: Connection) -> int:
+    """Return the last step, as the owner sees it: the views may be gone."""
+    if con.execute(text("SELECT to_regclass('schema_step')")).scalar() is None:
+        return 0
+    found = con.execute(text("SELECT max(step) FROM schema_step")).scalar()
+    return 0 if found is None else int(found)
+
+
+def _look_into(con: Connection, *schemas: str) -> None:
+    """Let names without a schema mean what lies in these; what is made is made in the first."""
+    quote = con.dialect.identifier_preparer.quote
+    path = ", ".join(quote(name) for name in schemas)
+    con.execute(select(func.set_config("search_path", path, true())))
+
+
+def _make_views(con: Connection, views: str) -> None:
+    for definition in sql.beside_postgres().values():
+        _run(con, definition)
+    _look_into(con, views, places.SCHEMA)
+    for definition in sql.postgres_views().values():
+        _run(con, definition)
+    _run(con, sql.statement("roles/view"))
+
+
+def _drop_views(con: Connection, views: str) -> None:
+    quote = con.dialect.identifier_preparer.quote
+    for schema, names in ((views, sql.postgres_views()), (places.SCHEMA, sql.beside_postgres())):
+        for name in reversed(names):
+            _run(con, f"DROP VIEW IF EXISTS {quote(schema)}.{name}")
 
 
 def _run(con: Connection, statements: str) -> None:

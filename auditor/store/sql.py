@@ -58,6 +58,7 @@ VIEWS = (
 
 BESIDE_POSTGRES = (
     "held_cell",
+    "held_remembered",
     "known_inventory",
     "known_restriction",
     "known_availability",
@@ -67,9 +68,7 @@ BESIDE_POSTGRES = (
     "known_commerce_subscription",
     "known_remembered",
 )
-"""What PostgreSQL makes before the base views, which stand on it."""
-TABLES = ("snapshot", "coverage", "check_outcome", "change")
-"""Base views that are tables of their own there."""
+"""What PostgreSQL makes beside its tables, for a publisher; base views stand on it."""
 
 _WORD = re.compile(r"[a-z_]+")
 _COMMENT = re.compile(r"--.*")
@@ -118,9 +117,15 @@ def _needed_by(name: str) -> frozenset[str]:
 
 
 @cache
+def beside_postgres() -> dict[str, str]:
+    """Return the statement of each view that PostgreSQL makes beside its tables, by its name."""
+    return {name: statement(f"postgres/{name}") for name in BESIDE_POSTGRES}
+
+
+@cache
 def postgres_views() -> dict[str, str]:
-    """Return the statement of every view of PostgreSQL by its name, in an order to make them in."""
-    base = (*BESIDE_POSTGRES, *(name for name in BASE if name not in TABLES))
+    """Return the statement of each view that readers ask by its name, in an order to make them."""
+    base = ("store_info", *BASE)
     return {name: statement(f"postgres/{name}") for name in base} | {
         name: statement(f"views/{name}") for name in VIEWS
     }

@@ -1,4 +1,5 @@
 -- What was published, and where the store stands.
+-- These tables lie in the schema auditor_tables, which a reader cannot look into: it asks the views.
 -- Text is compared byte by byte (COLLATE "C"), as every other engine of ours does: a change of the
 -- system's collations can then neither reorder rows nor spoil an index.
 
@@ -59,6 +60,17 @@ CREATE TABLE publication (
     pruned_at timestamptz
 );
 
+-- What a relation of a snapshot came to when it was published: P15. Digests of rows are added up, so
+-- that their order does not count.
+-- Grain:  one snapshot and relation.
+CREATE TABLE publication_digest (
+    snapshot_id text COLLATE "C" NOT NULL REFERENCES snapshot,
+    relation text COLLATE "C" NOT NULL,
+    row_count bigint NOT NULL,
+    digest numeric NOT NULL,
+    PRIMARY KEY (snapshot_id, relation)
+);
+
 -- Grain:  one snapshot and cell.
 CREATE TABLE coverage (
     snapshot_id text COLLATE "C" NOT NULL,
@@ -75,6 +87,8 @@ CREATE TABLE coverage (
     PRIMARY KEY (snapshot_id, partner_tenant_id, customer_id, country),
     FOREIGN KEY (snapshot_id) REFERENCES snapshot
 );
+
+CREATE INDEX coverage_cell ON coverage (partner_tenant_id, customer_id, country);
 
 -- The newest snapshot of each cell: what is known now is found through it.
 -- Grain:  one cell.

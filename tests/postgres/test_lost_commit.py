@@ -5,8 +5,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-import psycopg
 import pytest
+from owning import as_superuser
 from sqlalchemy import make_url
 from store_lake import ACME, at, rows_table, snapshot_row
 from test_publishing import FIRST, night
@@ -88,6 +88,6 @@ def test_a_lost_reply_to_commit_is_settled_by_asking(
                 assert told.value.exit_status == 75
         assert not cutter.cuts
         assert store.published() == ((FIRST,) if is_published else ())
-    with psycopg.connect(store_url) as con:
+    with as_superuser(store_url) as con:
         found = con.execute("SELECT count(*) FROM inventory_interval").fetchone()
     assert found == (int(is_published),)

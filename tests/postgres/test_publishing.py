@@ -4,9 +4,9 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-import psycopg
 import pyarrow as pa
 import pytest
+from owning import as_superuser
 from store_lake import (
     ACME,
     BOND,
@@ -43,7 +43,7 @@ def night(day: int, *verdicts: str, customer_id: str = ACME, **apart: Row) -> di
 
 
 def intervals(url: str, customer_id: str = ACME) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url) as con:
+    with as_superuser(url) as con:
         return con.execute(
             "SELECT sku_id, verdict, valid_from, valid_to FROM inventory_interval"
             " WHERE customer_id = %s ORDER BY sku_id, valid_from",
@@ -52,7 +52,7 @@ def intervals(url: str, customer_id: str = ACME) -> list[tuple[Any, ...]]:
 
 
 def count(url: str, table: str) -> int:
-    with psycopg.connect(url) as con:
+    with as_superuser(url) as con:
         row = con.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()
     assert row
     return int(row[0])
@@ -167,7 +167,7 @@ def stage(loading: Loading, store: PostgresStore, snapshot_id: str, verdict: str
 
 
 def end_lock_holder(url: str) -> None:
-    with psycopg.connect(url) as con:
+    with as_superuser(url) as con:
         con.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_locks"
             " WHERE locktype = 'advisory' AND granted AND database ="
@@ -203,7 +203,7 @@ def test_who_lost_the_lock_to_another_publishes_nothing(
 def test_staged_rows_that_a_crash_emptied_are_missed(store: PostgresStore, store_url: str) -> None:
     """P10: their tables are not logged."""
     with ready(store, FIRST, "restricted") as loading:
-        with psycopg.connect(store_url) as con:
+        with as_superuser(store_url) as con:
             con.execute("TRUNCATE staged_inventory_interval")
         with pytest.raises(StoreFailed, match="rows were staged"):
             loading.commit(snapshot_row(FIRST, at(1)), "c")
@@ -234,7 +234,7 @@ def test_a_store_goes_on_after_its_connections_were_ended(
 ) -> None:
     """P31: whoever was at work is told, and the next one connects anew."""
     publish(store, FIRST, at(1), night(1, "restricted"))
-    with psycopg.connect(store_url) as con:
+    with as_superuser(store_url) as con:
         con.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import msgspec
-import psycopg
 import pytest
 from nightly import kinds_of, nights
+from owning import as_superuser
 from test_both_stores import copied, rows
 
 from auditor.sandbox import WorldSize
@@ -55,7 +55,7 @@ async def test_nights_in_a_database_come_to_what_they_come_to_in_a_folder(
 
         again = await night.run(2, settings=database, customers=(a_customer(store),))
         assert again.exit == 0
-    with psycopg.connect(store_url) as con:
+    with as_superuser(store_url) as con:
         same = con.execute(_SAID_TWICE).fetchall()
     assert same == []
 

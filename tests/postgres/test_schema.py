@@ -7,9 +7,10 @@ import pyarrow as pa
 import pytest
 from sqlalchemy import text
 
-from auditor.errors import AuditorError, StoreTooNew, StoreTooOld
-from auditor.store import schema, sql
+from auditor.errors import AuditorError, SettingsError, StoreTooNew, StoreTooOld
+from auditor.store import open_store, schema, sql
 from auditor.store.database import Database
+from auditor.store.places import ALLOW_SUPERUSER
 from auditor.tables import SCHEMAS
 
 ALL = tuple(name for _, name in sql.schema_steps())
@@ -21,24 +22,32 @@ def database(new_database: Callable[[], str]) -> Database:
 
 
 def described(database: Database) -> list[tuple[object, ...]]:
-    """Return everything that a schema is made of: columns, constraints, indexes, views."""
+    """Return all that a schema is made of: columns, constraints, indexes, views, who may what."""
+    ours = "IN ('public'::regnamespace, 'auditor_tables'::regnamespace)"
     queries = (
         (
-            "SELECT table_name, column_name, ordinal_position, data_type, is_nullable,"
-            " collation_name, column_default FROM information_schema.columns"
-            " WHERE table_schema = 'public'"
+            "SELECT table_schema, table_name, column_name, ordinal_position, data_type,"
+            " is_nullable, collation_name, column_default FROM information_schema.columns"
+            " WHERE table_schema IN ('public', 'auditor_tables')"
         ),
         (
             "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
-            " WHERE connamespace = 'public'::regnamespace"
+            f" WHERE connamespace {ours}"
         ),
-        "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+        "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'auditor_tables'",
         (
-            "SELECT relname, relkind, relpersistence FROM pg_class"
-            " WHERE relnamespace = 'public'::regnamespace"
+            "SELECT relname, relkind, relpersistence, relrowsecurity, relforcerowsecurity,"
+            " reloptions, relacl::text, relowner::regrole::text FROM pg_class"
+            f" WHERE relnamespace {ours}"
         ),
-        "SELECT viewname, definition FROM pg_views WHERE schemaname = 'public'",
-        "SELECT step, name FROM schema_step",
+        f"SELECT proname, prosrc, prosecdef, proconfig FROM pg_proc WHERE pronamespace {ours}",
+        "SELECT tablename, policyname, roles, cmd, qual, with_check FROM pg_policies",
+        "SELECT schemaname, viewname, definition FROM pg_views WHERE schemaname = 'public'",
+        (
+            "SELECT attrelid::regclass::text, attname, attacl::text FROM pg_attribute"
+            " WHERE attacl IS NOT NULL AND attrelid::regclass::text LIKE 'auditor_tables.%'"
+        ),
+        "SELECT step, name FROM auditor_tables.schema_step",
     )
     with database.engine.connect() as con:
         return sorted((tuple(row) for q in queries for row in con.execute(text(q))), key=str)
@@ -105,7 +114,10 @@ def test_a_schema_that_will_not_do_is_told_with_what_to_run(
     if step:
         schema.upgrade(database)
         with database.engine.begin() as con:
-            con.execute(text("INSERT INTO schema_step VALUES (:step, 'later')"), {"step": step})
+            con.execute(
+                text("INSERT INTO auditor_tables.schema_step VALUES (:step, 'later')"),
+                {"step": step},
+            )
 
     with pytest.raises(error) as told, database.engine.connect() as con:
         schema.check(con)
@@ -116,7 +128,7 @@ def test_a_schema_that_will_not_do_is_told_with_what_to_run(
 def test_a_newer_schema_is_never_taken_back(database: Database) -> None:
     schema.upgrade(database)
     with database.engine.begin() as con:
-        con.execute(text("INSERT INTO schema_step VALUES (99, 'later')"))
+        con.execute(text("INSERT INTO auditor_tables.schema_step VALUES (99, 'later')"))
     before = described(database)
 
     with pytest.raises(StoreTooNew):
@@ -124,7 +136,33 @@ def test_a_newer_schema_is_never_taken_back(database: Database) -> None:
     assert described(database) == before
 
 
-def test_what_this_version_is_built_for_will_do(database: Database) -> None:
+@pytest.mark.parametrize("newer", [0, 1])
+def test_a_version_will_do_with_its_schema_and_the_one_before(
+    database: Database, newer: int
+) -> None:
+    """So that a database can be upgraded before the programs are, or after."""
     schema.upgrade(database)
     with database.engine.connect() as con:
-        schema.check(con)
+        schema.check(con, newest=schema.NEWEST + newer)
+        with pytest.raises(StoreTooOld, match=f"has schema {schema.NEWEST}, .* needs"):
+            schema.check(con, newest=schema.NEWEST + 2)
+
+
+def test_a_server_that_is_too_old_is_told(database: Database) -> None:
+    with pytest.raises(StoreTooOld, match="too old") as told, database.engine.connect() as con:
+        schema.check(con, oldest_server=990000)
+    assert (told.value.exit_status, told.value.hint) == (76, "upgrade the server")
+
+
+def test_a_superuser_is_refused_until_the_url_allows_it(database: Database) -> None:
+    """S15: no policy and no missing right holds for one."""
+    schema.upgrade(database)
+    url = database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with pytest.raises(SettingsError, match="is a superuser") as told:
+        open_store(url)
+    assert told.value.exit_status == 78
+    assert "auditor_writer" in told.value.hint
+    allowed = f"{url}{'&' if '?' in url else '?'}{ALLOW_SUPERUSER}="
+    assert open_store(f"{allowed}yes").published() == ()
+    with pytest.raises(SettingsError, match="is a superuser"):
+        open_store(f"{allowed}no")

@@ -1,0 +1,14 @@
+-- What was published. A scope may name customers, so who reads some of a partner's is not shown it.
+-- Grain:  one published snapshot.
+CREATE VIEW snapshot AS
+SELECT
+    snapshot_id, sequence, run_id, partner_tenant_id, partner_name, started_at, published_at,
+    business_date, kind, status, trigger,
+    CASE
+        WHEN partner_tenant_id
+            = ANY ((SELECT auditor_tables.readable_partners(current_user))::text [])
+            THEN scope
+    END AS scope,
+    scope_hash, calls, retries, throttled, checks_answered, checks_failed, checks_skipped,
+    checks_not_eligible, inventory_rows, availability_rows, changes, auditor_version, schema_version
+FROM auditor_tables.snapshot;

@@ -1,0 +1,7 @@
+-- What anyone has to know of the store before asking it anything.
+-- Grain:  one row.
+CREATE VIEW store_info AS
+SELECT
+    s.buckets,
+    (SELECT MAX(step) FROM auditor_tables.schema_step) AS schema_step
+FROM auditor_tables.store AS s;

@@ -1,0 +1,15 @@
+-- Who asks a view sees what the tables below show to them, not what they show to its owner.
+DO $$
+DECLARE
+    view regclass;
+BEGIN
+    FOR view IN
+        SELECT c.oid
+        FROM pg_class AS c
+        WHERE c.relkind = 'v' AND c.relowner = to_regrole('auditor_owner')
+    LOOP
+        EXECUTE format('ALTER VIEW %s SET (security_invoker = true)', view);
+        EXECUTE format('GRANT SELECT ON %s TO auditor_writer, auditor_reader', view);
+    END LOOP;
+END
+$$;
