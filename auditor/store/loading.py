@@ -2,9 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import reduce
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import BigInteger, Connection, Text, delete, func, insert, literal, select, update
 from sqlalchemy.dialects import postgresql
 
@@ -12,8 +15,9 @@ from auditor.errors import Bug, Locked, StoreError, StoreFailed, StoreUnreachabl
 from auditor.store import conform, manifest, places
 from auditor.store.covering import Covering
 from auditor.store.database import Database
+from auditor.store.digest import added, digest
 from auditor.store.intervals import News
-from auditor.tables import SCHEMA_VERSION, STATE
+from auditor.tables import SCHEMA_VERSION, SCHEMAS, STATE
 
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 Known = Callable[[str, int, str], pa.Table]
@@ -38,6 +42,8 @@ class Loading:
         self._snapshot_id = snapshot_id
         self._written: set[tuple[str, int]] = set()
         self._rows: Counter[str] = Counter()
+        self._digest: dict[str, int] = {}
+        self._changes: list[pa.Table] = []
         self._staged: Counter[str] = Counter()
         self._covering = Covering()
 
@@ -77,6 +83,10 @@ class Loading:
         self._written.add((relation, bucket))
         self._rows[relation] += table.num_rows
         self._covering.note(relation, table)
+        if relation == "change":
+            self._changes.append(table)
+        else:
+            self._digest[relation] = added(self._digest.get(relation, 0), digest(table))
         if relation not in STATE:
             self._copy([(relation, table)])
             return
@@ -111,7 +121,7 @@ class Loading:
             return False
         self._covering.check()
         try:
-            with self._database.telling(), self._database.engine.begin() as con:
+            with self.fenced() as con:
                 self._publish(con, snapshot_row, config_hash)
         except StoreUnreachable:
             if not self._is_committed():
@@ -132,14 +142,20 @@ class Loading:
         with self._database.telling(), self._database.engine.connect() as con:
             return _config_hash(con, self._snapshot_id)
 
+    @contextmanager
+    def fenced(self) -> Iterator[Connection]:
+        """Give a transaction that nobody who took the lock since can be behind; else Locked."""
+        with self._database.telling(), self._database.engine.begin() as con:
+            mine = places.STORE.c.epoch == self._epoch
+            held = con.execute(update(places.STORE).where(mine).values(epoch=self._epoch))
+            if held.rowcount != 1:
+                raise Locked(
+                    "another publisher has taken the publish lock since: nothing is published",
+                    hint="try again with --resume",
+                )
+            yield con
+
     def _publish(self, con: Connection, given: Mapping[str, object], config_hash: str) -> None:
-        mine = places.STORE.c.epoch == self._epoch
-        held = con.execute(update(places.STORE).where(mine).values(epoch=self._epoch))
-        if held.rowcount != 1:
-            raise Locked(
-                "another publisher has taken the publish lock since: nothing is published",
-                hint="try again with --resume",
-            )
         self._check_staged(con)
         sequence = _next_sequence(con)
         row = {
@@ -160,6 +176,32 @@ class Loading:
                 self._close(con, name, sequence)
             self._move(con, name, sequence)
             con.execute(delete(staged).where(staged.c.epoch == self._epoch))
+        self._keep_digests(con, row)
+
+    def _keep_digests(self, con: Connection, row: Mapping[str, object]) -> None:
+        """Write what each relation comes to: changes are those that were not there before."""
+        change = places.TABLES["change"].c
+        mine = con.execute(select(change.event_id).where(change.snapshot_id == self._snapshot_id))
+        new = pa.array(mine.scalars().all(), pa.string())
+        kept = [table.filter(pc.is_in(table["event_id"], new)) for table in self._changes]
+        digests = {
+            **self._digest,
+            "snapshot": digest(manifest.snapshot_table(row)),
+            "change": reduce(added, map(digest, kept), 0),
+        }
+        counts = {**self._rows, "snapshot": 1, "change": len(new)}
+        con.execute(
+            insert(places.DIGEST),
+            [
+                {
+                    "snapshot_id": self._snapshot_id,
+                    "relation": relation,
+                    "row_count": counts.get(relation, 0),
+                    "digest": digests.get(relation, 0),
+                }
+                for relation in SCHEMAS
+            ],
+        )
 
     def _check_staged(self, con: Connection) -> None:
         """Raise unless everything that was staged is there: a crash of the server empties it."""

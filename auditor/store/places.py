@@ -143,9 +143,25 @@ KNOWN = {
     for relation in STATE
 }
 """Views of what is known now, for a publisher."""
+HELD_CELL = Table(
+    "held_cell",
+    _META,
+    *(Column(name, Text) for name in ("snapshot_id", *CELL)),
+    Column("sequence", BigInteger),
+)
+"""A view of the cells of each snapshot that is not pruned."""
 _VIEWS = MetaData()
 STORE_INFO = Table(
     "store_info", _VIEWS, Column("buckets", SmallInteger), Column("schema_step", SmallInteger)
 )
 PUBLISHED = Table("snapshot", _VIEWS, *(_column("snapshot", n) for n in SCHEMAS["snapshot"].names))
 """Views that every reader has."""
+HELD = {
+    relation: Table(
+        "held_remembered" if relation == "remembered" else relation,
+        _META if relation == "remembered" else MetaData(),
+        *(_column(relation, name) for name in SCHEMAS[relation].names),
+    )
+    for relation in SCHEMAS
+}
+"""Views of the rows of every snapshot that is not pruned."""

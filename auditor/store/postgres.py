@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import OperationalError
 
 from auditor.errors import Locked, StoreError, UsageError
-from auditor.store import history, places, reading, schema, sql
+from auditor.store import history, keeping, places, reading, schema, sql
 from auditor.store.database import Database
 from auditor.store.loading import Loading
 from auditor.store.protocol import Store
@@ -197,15 +197,25 @@ class PostgresStore(Store):
     # Upkeep --------------------------------------------------------------------------------
 
     def verify(self, name: str) -> list[StoreError]:
-        """Refuse: nothing is held beside a snapshot yet that its rows could be compared with."""
-        raise UsageError(f"snapshots verify {name}: a database cannot be verified yet")
+        """Return one StoreCorrupt for each relation that is not what was published."""
+        snapshot_id = self.snapshot_id(name)
+        with self._database.telling(), self._database.engine.connect() as con:
+            said = keeping.said(con, snapshot_id)
+        faults = (
+            keeping.fault(
+                snapshot_id, relation, expected, self._rows(keeping.rows_of(relation, snapshot_id))
+            )
+            for relation, expected in said.items()
+        )
+        return [fault for fault in faults if fault is not None]
 
     def prune(self, keep: timedelta, now: datetime, *, apply: bool) -> pa.Table:
-        """Refuse: nothing is dropped from a database yet."""
-        raise UsageError(
-            f"snapshots prune (older than {now - keep}{', --apply' * apply}): "
-            "a database cannot be pruned yet"
-        )
+        """Return what is dropped (or would be) of snapshots older than `keep`, one row for each."""
+        if not apply:
+            with self._database.telling(), self._database.engine.connect() as con:
+                return keeping.plan(con, now - keep)
+        with self.publishing(timeout_s=60.0) as loading, loading.fenced() as con:
+            return keeping.prune(con, now - keep, now)
 
     def _rows(self, query: Select[Any]) -> pa.Table:
         with self._database.arrow() as con, con.cursor() as cursor:
