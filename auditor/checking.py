@@ -12,6 +12,7 @@ from auditor.conservation import Ledger
 from auditor.fetch import Fetch
 from auditor.guard import Guard
 from auditor.model import CustomerFound, Outcome, Question, Settled, Unasked
+from auditor.outage import Outage
 from auditor.progress import Progress
 from auditor.staged import Body, Staged
 from auditor.threads import to_its_end
@@ -22,10 +23,11 @@ Latecomers = Callable[[], Awaitable[Sequence[CustomerFound]]]
 class Checking:
     """Asks one partner's checks, and knows what became of each."""
 
-    def __init__(self, fetch: Fetch, progress: Progress, partner: str) -> None:
+    def __init__(self, fetch: Fetch, progress: Progress, partner: str, outage: Outage) -> None:
         self._fetch = fetch
         self._progress = progress
         self._partner = partner
+        self._outage = outage
         self._ledger = Ledger(partner)
         self.settled: list[Settled] = []
         """What became of each check."""
@@ -49,7 +51,7 @@ class Checking:
         """
         await to_its_end(staged.stage, self.settled, body)
         await self._close(self._ledger, self.settled, staged)
-        questions = await to_its_end(guard.questions, self.settled)
+        questions = await self._outage.outlasted_by(guard.questions, self.settled)
         if not questions:
             return
         for one in guard.doubted:

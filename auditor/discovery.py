@@ -3,7 +3,6 @@
 Wave 2 need not wait for the last few customers: one that hangs would hold up all others.
 """
 
-import asyncio
 import difflib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
@@ -19,6 +18,7 @@ from auditor.errors import ScopeError
 from auditor.facts import Found
 from auditor.job import Job
 from auditor.model import CatalogFound, Cell, CustomerFound, Question, Reply, Request
+from auditor.outage import Outage
 from auditor.partner_center.client import PartnerCenter, Refuse
 from auditor.plan import Plan
 from auditor.progress import Progress
@@ -59,6 +59,7 @@ class Discovery:
         self._store = store
         self._progress = progress
         self._refuse = refuse
+        self.outage = Outage(job.database_s, job.partner.name, progress)
         self._calls: Counter[str] = Counter()
         self._under_way = AsyncExitStack()
         self._arrivals: Arrivals | None = None
@@ -92,7 +93,7 @@ class Discovery:
         """
         job, scope = self._job, self._job.settings.scope
         api = PartnerCenter(self._counting(send), job.base_url, self._refuse)
-        at_start, known = await asyncio.to_thread(self._recall)
+        at_start, known = await self.outage.outlasted_by(self._recall)
         self._progress.phase(job.partner.name, "discovering")
         arrivals = await self._customers(api, known)
         customers = arrivals.found

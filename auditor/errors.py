@@ -24,6 +24,7 @@ AuditorError
 │   ├── StoreRefused         the database does not let us (77)
 │   └── StoreFailed          disk full, I/O error (74)
 ├── Locked                   another run, or another publisher, is at work (75)
+│   └── LockLost             the publish lock went with its session, and another has it (75)
 ├── QuotaUnreachable         the database that shares the quota is down (75)
 └── Bug                      a promise of ours is broken (70)
 """
@@ -280,6 +281,10 @@ class Locked(AuditorError):
 
     code = "E_LOCKED"
     exit_status = 75
+
+
+class LockLost(Locked):
+    """The publish lock went with its session and another took it: nothing is published."""
 
 
 class QuotaUnreachable(AuditorError):

@@ -88,6 +88,7 @@ class Guard:
 
     def questions(self, settled: Sequence[Settled]) -> list[Question]:
         """Return what is to be asked once more: only the checks with such keys."""
+        self.doubted, self._counted = [], {}
         again: set[str] = set()
         with working(spill=self._staged.spill) as con:
             con.register("asked_segment", asked_segment(self._plan))

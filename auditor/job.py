@@ -36,6 +36,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime
     folder: Path
     """Where the journal is kept and answers are staged."""
+    database_s: float = 300.0
+    """How long a database that went away is waited for, in all."""
 
     @property
     def countries(self) -> tuple[str, ...]:

@@ -76,7 +76,7 @@ class PartnerRun:
 
             discovered = await self.discovery.most(recorded)
             fetch = self._fetching(discovered.plan, recorded)
-            checking = Checking(fetch, self._progress, name)
+            checking = Checking(fetch, self._progress, name, self.discovery.outage)
             await checking.ask(self.discovery.rest)
             discovered = discovered.completed(fetch.plan)
             with self._staged(discovered.found, fetch.plan) as staged:
@@ -89,7 +89,7 @@ class PartnerRun:
                 asked = Asked(
                     calls=recorded.calls, retries=recorded.retries, throttled=recorded.throttled
                 )
-                published = await to_its_end(
+                published = await self.discovery.outage.outlasted_by(
                     self._publish, discovered, settled, asked, staged, journal
                 )
         return published, asked

@@ -148,7 +148,9 @@ class Publisher:
         kinds: Counter[str] = Counter()
         rows: Counter[str] = Counter()
         with self._store.publishing(LOCK_WAIT_S) as publication:
-            publication.stage(snapshot.snapshot_id)
+            if not publication.stage(snapshot.snapshot_id):
+                publication.commit(self._row(snapshot, "", total), snapshot.config_hash)
+                return self._published_before(snapshot.snapshot_id, total)
             previous = recall.published(self._store, snapshot.partner_tenant_id)
             covered = cells(self._found, counts, previous, self._at_start, snapshot.cell_scope)
             superseded = {
@@ -177,6 +179,18 @@ class Publisher:
             status=status,
             checks=total,
             rows={name: rows[name] for name in ("inventory", "availability")},
+            changes=dict(sorted(kinds.items())),
+        )
+
+    def _published_before(self, snapshot_id: str, total: Counts) -> Published:
+        """Return what stands there: the reply to an earlier try was lost."""
+        row = self._store.snapshot(snapshot_id)
+        kinds = Counter(_believed(self._store.arrow("change", snapshot_id=snapshot_id)))
+        return Published(
+            snapshot_id=snapshot_id,
+            status=row["status"],
+            checks=total,
+            rows={name: row[f"{name}_rows"] for name in ("inventory", "availability")},
             changes=dict(sorted(kinds.items())),
         )
 

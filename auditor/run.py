@@ -67,6 +67,8 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     hide: Callable[[Secret], None] = lambda _: None
     """Is told each secret and each token, so that no log shows it."""
     patience: Patience = Patience()
+    database_s: float = 300.0
+    """How long each partner waits for a database that went away."""
 
 
 async def audit(
@@ -246,6 +248,7 @@ class _Run:
             snapshot_id=header.snapshots[partner.tenant_id],
             started_at=header.started_at,
             folder=folder,
+            database_s=self._world.database_s,
         )
 
     @asynccontextmanager

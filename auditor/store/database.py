@@ -22,6 +22,8 @@ from auditor.store.places import ALLOW_SUPERUSER
 _CONNECT_TIMEOUT_S = "10"
 _REFUSED = ("28000", "28P01", "42501")  # unknown role, wrong password, a right that is missing
 _GONE = ("08", "57P", "53")  # connection lost, server shut down, out of connections or memory
+_AGAIN = ("40001", "40P01", "55P03")  # crossed by somebody, in a deadlock, waited for a lock
+_LOCK_TIMEOUT_MS = 30_000
 
 
 class Database:
@@ -38,9 +40,14 @@ class Database:
             raise SettingsError("store: the URL cannot be read") from None
         self.allows_superuser = parsed.query.get(ALLOW_SUPERUSER) == "yes"
         parsed = parsed.difference_update_query([ALLOW_SUPERUSER])
-        query = {"connect_timeout": _CONNECT_TIMEOUT_S, "application_name": "auditor"}
+        query = {
+            "connect_timeout": _CONNECT_TIMEOUT_S,
+            "application_name": "auditor",
+            "options": f"-clock_timeout={_LOCK_TIMEOUT_MS}",
+        }
         parsed = parsed.set(query={**query, **parsed.query})
-        self._uri = parsed.render_as_string(hide_password=False)
+        # libpq takes a plus sign for one
+        self._uri = parsed.render_as_string(hide_password=False).replace("+", "%20")
         self.shown = make_url(url).render_as_string(hide_password=True)
         self.engine: Engine = create_engine(
             parsed.set(drivername="postgresql+psycopg"), poolclass=NullPool
@@ -85,7 +92,7 @@ class Database:
             return StoreRefused(f"{self.shown}: {said}", hint="see the roles: auditor db upgrade")
         if 'database "' in said and "does not exist" in said:
             return SettingsError(f"store: {self.shown}: {said}", hint="create the database first")
-        if not state or state.startswith(_GONE):
+        if not state or state.startswith(_GONE) or state in _AGAIN:
             hint = "try again with --resume when it is back: what was asked is journaled"
             return StoreUnreachable(f"{self.shown}: {said}", hint=hint)
         return StoreFailed(f"{self.shown}: {said}")

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from sqlalchemy import BigInteger, Connection, Text, delete, func, insert, literal, select, update
 from sqlalchemy.dialects import postgresql
 
-from auditor.errors import Bug, Locked, StoreError, StoreFailed, StoreUnreachable, UsageError
+from auditor.errors import Bug, LockLost, StoreError, StoreFailed, StoreUnreachable, UsageError
 from auditor.store import conform, manifest, places
 from auditor.store.covering import Covering
 from auditor.store.database import Database
@@ -149,7 +149,7 @@ class Loading:
             mine = places.STORE.c.epoch == self._epoch
             held = con.execute(update(places.STORE).where(mine).values(epoch=self._epoch))
             if held.rowcount != 1:
-                raise Locked(
+                raise LockLost(
                     "another publisher has taken the publish lock since: nothing is published",
                     hint="try again with --resume",
                 )

@@ -1,7 +1,7 @@
 """The PostgreSQL store: what is known as intervals, so that a night writes what changed."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -75,7 +75,8 @@ class PostgresStore(Store):
             loading.clear()
             yield loading
             # a server frees the lock of a session that is gone when it gets round to it
-            session.execute(select(func.pg_advisory_unlock(_PUBLISH_LOCK)))
+            with suppress(OperationalError):
+                session.execute(select(func.pg_advisory_unlock(_PUBLISH_LOCK)))
 
     def _lock(self, session: Connection, timeout_s: float) -> None:
         try:
@@ -83,7 +84,6 @@ class PostgresStore(Store):
                 wait_ms = literal(f"{timeout_s * 1000:.0f}")
                 session.execute(select(func.set_config("lock_timeout", wait_ms, false())))
                 session.execute(select(func.pg_advisory_lock(_PUBLISH_LOCK)))
-                session.execute(select(func.set_config("lock_timeout", "0", false())))
             if (
                 timeout_s > 0
                 or session.execute(select(func.pg_try_advisory_lock(_PUBLISH_LOCK))).scalar()

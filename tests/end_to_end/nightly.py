@@ -74,13 +74,14 @@ class Night:
         settings: Settings | None = None,
         progress: Progress | None = None,
         began: datetime | None = None,
+        database_s: float = 60.0,
         **narrow: Any,
     ) -> RunReport:
         """Run on one night (the present one, if none is named), now or from a given time on."""
         if night is not None:
             self.world.night = night
         # these servers fail for ever or not at all: there is nothing to wait for
-        world = World(environ=self.environ, patience=Patience(outage_s=0))
+        world = World(environ=self.environ, patience=Patience(outage_s=0), database_s=database_s)
         if began is not None:
             world = msgspec.structs.replace(world, now=ticking(began))
         return await audit(settings or self.settings, Narrow(**narrow), progress, world=world)
@@ -145,11 +146,15 @@ async def nights(
     *,
     size: WorldSize = SMALL,
     faults: Faults | None = None,
+    store: str = "",
     **sandbox: Any,
 ) -> AsyncIterator[Night]:
-    """Open a sandbox world and a configuration for it."""
+    """Open a sandbox world and a configuration for it; its store is a folder if no other is."""
     async with Sandbox(Portfolio(seed, size), faults=faults, **sandbox) as running:
-        yield Night(running, folder)
+        night = Night(running, folder)
+        if store:
+            night.settings = msgspec.structs.replace(night.settings, store=store)
+        yield night
 
 
 def inventory_of(rows: Iterable[Row]) -> dict[Key, tuple[str, str, str]]:

@@ -5,7 +5,7 @@ import base64
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,22 +47,30 @@ def told(lake: Path) -> Rows:
     The place is that among the snapshots of one partner: which partner publishes first is chance.
     """
     store = FolderStore.open(str(lake))
+    published = [(entry.snapshot_id, entry.partner_tenant_id) for entry in store.index().entries]
+    return named(published, {relation: _rows(store, relation) for relation in SCHEMAS})
+
+
+def named(
+    published: Iterable[tuple[str, str]],
+    rows: Mapping[str, list[dict[str, Any]]],  # Any: cells of a table
+) -> Rows:
+    """Return rows in the form to compare, given each snapshot and its partner in their order."""
     places: dict[str, str] = {}
     count: Counter[str] = Counter()
-    for entry in store.index().entries:
-        partner = entry.partner_tenant_id
+    for snapshot_id, partner in published:
         count[partner] += 1
-        places[entry.snapshot_id] = f"#{count[partner]} of {partner}"
+        places[snapshot_id] = f"#{count[partner]} of {partner}"
 
-    def named(value: object) -> str:
+    def text(value: object) -> str:
         return _SNAPSHOT.sub(lambda found: places.get(found[0], found[0]), str(value))
 
     return {
         relation: Counter(
-            tuple(named(value) for name, value in row.items() if name not in IGNORED)
-            for row in _rows(store, relation)
+            tuple(text(value) for name, value in row.items() if name not in IGNORED)
+            for row in of_relation
         )
-        for relation in SCHEMAS
+        for relation, of_relation in rows.items()
     }
 
 

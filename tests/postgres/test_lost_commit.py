@@ -25,6 +25,8 @@ class Cutter:
         self.port: int = self._listening.getsockname()[1]
         self.cuts = ""
         """`before` the server hears of it, or `after` it has replied."""
+        self.at = b"COMMIT\0"
+        """What it cuts."""
 
     @contextmanager
     def serving(self) -> Iterator[None]:
@@ -50,7 +52,7 @@ class Cutter:
     ) -> None:
         with suppress(OSError):
             while data := one.recv(65536):
-                if is_asking and self.cuts and b"COMMIT\0" in data:
+                if is_asking and self.cuts and self.at in data:
                     is_before, self.cuts = self.cuts == "before", ""
                     if is_before:
                         break

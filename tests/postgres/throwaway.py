@@ -59,6 +59,10 @@ class Server:
         )
         self._run("pg_ctl", "-l", str(self.folder / "log"), "-w", "-o", options, "start")
 
+    def restart(self, mode: str) -> None:
+        """End it in a mode of `pg_ctl`, and return when it takes connections again."""
+        self._run("pg_ctl", "-m", mode, "-w", "-l", str(self.folder / "log"), "restart")
+
     def stop(self) -> None:
         """End it at once and remove everything."""
         self._run("pg_ctl", "-m", "immediate", "-w", "stop")

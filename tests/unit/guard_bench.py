@@ -18,11 +18,13 @@ from auditor.facts import Found
 from auditor.fetch import Fetch
 from auditor.guard import ROUND, Guard
 from auditor.model import CustomerFound, Reply, Request
+from auditor.outage import Outage
 from auditor.plan import Plan
 from auditor.progress import Silent
 from auditor.publish import AT_ONCE, Published, Publisher, Snapshot
 from auditor.staged import Staged
 from auditor.store.parquet import FolderStore
+from auditor.store.protocol import Store
 
 SECOND = ROUND
 A, B = "c-a", "c-b"
@@ -79,6 +81,8 @@ class Partner:
         self.faulty: Faulty = honest
         self.asked: list[Request] = []
         self.store = FolderStore.open(str(folder / "lake"), create=True, buckets=2)
+        self.others: list[Store] = []
+        """Stores that everything is published into as well."""
         self.folder = folder
 
     def night(self, number: int) -> None:
@@ -225,7 +229,9 @@ class Run:
         staged = Staged(folder, self.found, plan, buckets=partner.store.buckets)
         self.staged = self._closing.enter_context(staged)
         self.guard = guard(partner.store, staged, plan)
-        self.checking = Checking(self._fetch, Silent(), "contoso-eu")
+        self.checking = Checking(
+            self._fetch, Silent(), "contoso-eu", Outage(0.0, "contoso-eu", Silent())
+        )
         self.published: Published | None = None
 
     def _customer(self, name: str) -> CustomerFound:
@@ -264,17 +270,18 @@ class Run:
 
     def publish(self, at_once: int = AT_ONCE) -> None:
         """Publish; what the answers were staged in is gone then."""
-        publisher = Publisher(
-            self.partner.store,
-            self.found,
-            self._fetch.plan,
-            self.staged,
-            at_start={cell: before.snapshot_id for cell, before in self._at_start.items()},
-            now=lambda: self.partner.now,
-        )
-        publisher.at_once = at_once
         with self._closing:
-            self.published = publisher.publish(self._snapshot(), self.checking.settled)
+            for store in (*self.partner.others, self.partner.store):
+                publisher = Publisher(
+                    store,
+                    self.found,
+                    self._fetch.plan,
+                    self.staged,
+                    at_start={cell: before.snapshot_id for cell, before in self._at_start.items()},
+                    now=lambda: self.partner.now,
+                )
+                publisher.at_once = at_once
+                self.published = publisher.publish(self._snapshot(), self.checking.settled)
 
     def abandon(self) -> None:
         """End without a word, as a run that fails does."""

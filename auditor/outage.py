@@ -1,0 +1,45 @@
+"""A database that is away for a while is waited for, within bounds: P31."""
+
+import asyncio
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from auditor.errors import LockLost, StoreUnreachable
+from auditor.progress import Progress
+from auditor.threads import to_its_end
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_FIRST_S = 0.5
+_LONGEST_S = 15.0
+
+
+class Outage:
+    """How long a run waits, in all, for the database that it stores into."""
+
+    def __init__(self, limit_s: float, partner: str, progress: Progress) -> None:
+        self._left_s = limit_s
+        self._partner = partner
+        self._progress = progress
+
+    async def outlasted_by(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do work in a thread, and anew where the database went away; it is whole or not at all.
+
+        Raises:
+            StoreUnreachable: it stayed away.
+            LockLost: the publish lock was lost with a connection, again and again.
+        """
+        wait_s = _FIRST_S
+        while True:
+            try:
+                return await to_its_end(work, *args, **kwargs)
+            except (StoreUnreachable, LockLost) as error:
+                if self._left_s <= 0:
+                    raise
+                self._progress.event(
+                    "database.waited_for", partner=self._partner, reason=error.message
+                )
+            pause_s = min(wait_s, self._left_s)
+            await asyncio.sleep(pause_s)
+            self._left_s -= pause_s
+            wait_s = min(2 * wait_s, _LONGEST_S)

