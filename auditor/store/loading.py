@@ -21,7 +21,7 @@ from auditor.tables import SCHEMA_VERSION, SCHEMAS, STATE
 
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 Known = Callable[[str, int, str], pa.Table]
-"""Gives what is known of a relation in a bucket of a partner, `snapshot_id` included."""
+"""Gives what is known of a relation in a bucket of a partner: at least what intervals hold."""
 
 
 class Loading:

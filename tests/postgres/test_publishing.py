@@ -169,7 +169,7 @@ def stage(loading: Loading, store: PostgresStore, snapshot_id: str, verdict: str
 def end_lock_holder(url: str) -> None:
     with as_superuser(url) as con:
         con.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_locks"
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks"
             " WHERE locktype = 'advisory' AND granted AND database ="
             " (SELECT oid FROM pg_database WHERE datname = current_database())"
         )
