@@ -13,6 +13,10 @@ from auditor.sandbox.calls import ENDPOINT_NAMES
 from auditor.settings import Settings
 
 SEEDS = range(1, 11)
+IN_BOTH = [
+    *((seed, "folder") for seed in SEEDS),
+    pytest.param(1, "database", marks=pytest.mark.timeout(400)),
+]
 NIGHTS = (1, 2, 3, 4)
 AFTER_THE_LIST = tuple(ENDPOINT_NAMES - {"customers"})
 CHECKS = ("check_inventory", "customer_availabilities")
@@ -22,6 +26,13 @@ TRANSITIONS = {
     ("purchasable", "not_purchasable"): "no_longer_purchasable",
     ("not_purchasable", "purchasable"): "purchasable_again",
 }
+
+
+@pytest.fixture
+def where(request: pytest.FixtureRequest) -> str:
+    """Return the URL of the store: that of a database, or none for the folder."""
+    url: str = request.getfixturevalue("store_url") if request.param == "database" else ""
+    return url
 
 
 def transition(before: tuple[str, ...], after: tuple[str, ...]) -> str | None:
@@ -146,11 +157,11 @@ def published_changes(night: Night, snapshots: list[str], subject: str) -> set[t
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(("seed", "where"), IN_BOTH, indirect=["where"])
 async def test_latest_and_changes_equal_the_truth_over_four_nights(
-    seed: int, tmp_path: Path
+    seed: int, where: str, tmp_path: Path
 ) -> None:
-    async with nights(tmp_path, seed) as night:
+    async with nights(tmp_path, seed, store=where) as night:
         await four_nights_of_truth(night)
 
 
@@ -193,9 +204,9 @@ def expected_catalog_changes(night: Night, when: int) -> set[tuple[str, ...]]:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(("seed", "where"), IN_BOTH, indirect=["where"])
 async def test_with_a_third_of_the_checks_failing_each_change_comes_once_with_its_first_answer(
-    seed: int, tmp_path: Path
+    seed: int, where: str, tmp_path: Path
 ) -> None:
     """P2, P3: unknown is silent, and the baseline is the last known state."""
     faults = Faults(
@@ -207,7 +218,7 @@ async def test_with_a_third_of_the_checks_failing_each_change_comes_once_with_it
         ),
         seed=seed,
     )
-    async with nights(tmp_path, seed, faults=faults) as night:
+    async with nights(tmp_path, seed, faults=faults, store=where) as night:
         oracle = Oracle(night)
         for when in NIGHTS:
             report = await night.run(when)
@@ -309,9 +320,9 @@ def assert_found_is_true(found: dict[Key, Any], truth: dict[Key, Any]) -> None:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(("seed", "where"), IN_BOTH, indirect=["where"])
 async def test_an_on_demand_run_published_in_the_middle_of_a_nightly_one_is_not_lost(
-    seed: int, tmp_path: Path
+    seed: int, where: str, tmp_path: Path
 ) -> None:
     """P5, P9: per key the answer whose request was sent later wins."""
     released = asyncio.Event()
@@ -319,7 +330,7 @@ async def test_an_on_demand_run_published_in_the_middle_of_a_nightly_one_is_not_
     async def hold(_: float) -> None:
         await released.wait()
 
-    async with nights(tmp_path, seed, sleep=hold) as night:
+    async with nights(tmp_path, seed, sleep=hold, store=where) as night:
         await night.run(1)
         customers = sorted({key[1] for key in night.inventory_truth(2)})
         chosen = next(
