@@ -48,9 +48,7 @@ def test_what_a_killed_run_has_held_back_is_not_what_a_resumed_one_does(tmp_path
         (10, [[4, 0, 2, 9]]),
     ],
 )
-def test_what_is_small_goes_together_in_its_order(
-    at_once: int, groups: list[list[int]]
-) -> None:
+def test_what_is_small_goes_together_in_its_order(at_once: int, groups: list[list[int]]) -> None:
     """One that is too much by itself goes by itself."""
     size = {0: 2, 2: 2, 4: 3, 9: 0}
     assert [*together([4, 0, 2, 9], size, at_once)] == groups
