@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from auditor.store import disk, manifest
+from auditor.store import comments, disk, manifest
 from auditor.tables import SCHEMA_VERSION, SCHEMAS
 
 
@@ -22,7 +22,8 @@ def make(root: Path, buckets: int) -> None:
         return
     for relation, schema in SCHEMAS.items():
         stream = pa.BufferOutputStream()
-        pq.write_table(schema.empty_table(), stream, compression="zstd")
+        said = comments.described(relation, schema)
+        pq.write_table(said.empty_table(), stream, compression="zstd")
         disk.replace(root / "_schema" / f"{relation}.parquet", memoryview(stream.getvalue()))
     info = manifest.StoreInfo(schema_version=SCHEMA_VERSION, buckets=buckets)
     disk.put_if_absent(root / "store.json", manifest.encode(info))

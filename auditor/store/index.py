@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from auditor.errors import StoreCorrupt, StoreError
 from auditor.model import Cell, bucket_of
-from auditor.store import manifest
+from auditor.store import comments, manifest
 from auditor.store.conform import ranks
 from auditor.store.disk import guarded
 from auditor.tables import CELL, TEXT
@@ -104,8 +104,9 @@ class Index:
         """Return `latest.parquet`."""
         meta = {_META: msgspec.json.encode(self.entries)}
         stream = io.BytesIO()
+        schema = comments.described("latest_cell", self.latest.schema).with_metadata(meta)
         pq.write_table(
-            self.latest.replace_schema_metadata(meta),
+            self.latest.cast(schema),
             stream,
             compression="zstd",
             write_page_checksum=True,

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from auditor.errors import Bug, StoreError, UsageError
 from auditor.model import bucket_of
-from auditor.store import conform, disk, manifest
+from auditor.store import comments, conform, disk, manifest
 from auditor.store.covering import Covering
 from auditor.store.index import Index, folder_of, published_ids
 from auditor.tables import SCHEMA_VERSION
@@ -70,7 +70,7 @@ class Publication:
         folder = self._staging / self._snapshot_id / relation
         with disk.guarded(folder):
             folder.mkdir(exist_ok=True)
-        data = _parquet(table)
+        data = _parquet(table.cast(comments.described(relation, table.schema)))
         self._files[relation, bucket] = manifest.File(
             relation=relation,
             bucket=bucket,

@@ -6,7 +6,7 @@ Only `upgrade` makes or changes tables; it is the owner's. See docs/decisions/00
 from sqlalchemy import Connection, func, select, text, true
 
 from auditor.errors import SettingsError, StoreTooNew, StoreTooOld
-from auditor.store import places, sql
+from auditor.store import comments, places, sql
 from auditor.store.database import Database
 
 NEWEST = 4
@@ -111,6 +111,8 @@ def _make_views(con: Connection, views: str) -> None:
     for definition in sql.postgres_views().values():
         _run(con, definition)
     _run(con, sql.statement("roles/view"))
+    columns = con.execute(text(sql.statement("roles/column")), {"views": views})
+    _run(con, ";".join(comments.statement(*each) for each in columns))
 
 
 def _drop_views(con: Connection, views: str) -> None:

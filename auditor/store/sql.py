@@ -90,6 +90,11 @@ def statement(name: str) -> str:
         raise Bug(f"no statement {name!r}: {path} is missing") from error
 
 
+def columns() -> str:
+    """Return `sql/columns.toml`: what each column means."""
+    return (_folder() / "columns.toml").read_text(encoding="utf-8")
+
+
 @cache
 def names(folder: str) -> tuple[str, ...]:
     """Return the names of the statements directly in one folder of `sql/`, sorted."""

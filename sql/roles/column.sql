@@ -1,0 +1,11 @@
+-- What can be commented: the columns of the views that readers ask.
+-- Grain:  one column of a view of ours.      Binds:  views, the schema they lie in.
+SELECT c.relname, a.attname
+FROM pg_class AS c
+INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
+INNER JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
+WHERE
+    c.relkind = 'v'
+    AND n.nspname = :views
+    AND c.relowner = CAST('auditor_owner' AS regrole)
+ORDER BY c.relname, a.attnum;

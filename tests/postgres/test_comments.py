@@ -1,0 +1,47 @@
+"""Whoever looks at the database with another tool sees what each column means."""
+
+from collections.abc import Callable
+
+import psycopg
+import pytest
+from owning import as_superuser
+from readers import reader
+
+from auditor.store import comments, schema, sql
+from auditor.store.database import Database
+
+_ASKED = """
+    SELECT c.relname, a.attname, col_description(c.oid, a.attnum)
+    FROM pg_class AS c
+    INNER JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
+    WHERE c.relkind = 'v' AND c.relnamespace = 'public'::regnamespace
+"""
+
+
+def test_every_column_of_every_view_says_what_it_means(store_url: str) -> None:
+    """To a reader, who sees the views alone."""
+    with psycopg.connect(reader(store_url)) as con:
+        found = con.execute(_ASKED).fetchall()
+
+    assert {view for view, _, _ in found} == {"store_info", *sql.BASE, *sql.VIEWS}
+    for view, column, said in found:
+        assert said == comments.comment(view, column), (view, column)
+
+
+@pytest.mark.parametrize("views", ["public", "of Ours"])
+def test_only_what_is_ours_is_commented(new_database: Callable[[], str], views: str) -> None:
+    """Beside a view of somebody else's, and in a schema with a name of its own."""
+    url = new_database()
+    with as_superuser(url) as con:
+        con.execute(f'CREATE SCHEMA IF NOT EXISTS "{views}"'.encode())
+        con.execute(f'CREATE VIEW "{views}".theirs AS SELECT 1 AS verdict'.encode())
+        name = con.info.dbname
+        con.execute(f'ALTER DATABASE {name} SET search_path = "{views}"'.encode())
+    schema.upgrade(Database(url))
+
+    with as_superuser(url) as con:
+        said = "SELECT col_description(%s::regclass, 1)"
+        theirs = con.execute(said, (f'"{views}".theirs',)).fetchone()
+        ours = con.execute(said, (f'"{views}".store_info',)).fetchone()
+    assert theirs == (None,)
+    assert ours == (comments.comment("store_info", "buckets"),)
