@@ -1,0 +1,74 @@
+"""The ready queries answer the same on both stores, and the numbers are those of the rows."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import report_lake
+import test_views_latest
+from nightly import nights
+from readers import reader
+from test_both_stores import copied
+from test_sandbox_nights import TINY
+
+from auditor.store import sql
+from auditor.store.parquet import FolderStore
+from auditor.store.postgres import PostgresStore
+
+QUERIES = (
+    "customers_hit_most",
+    "newly_restricted_this_week",
+    "not_known",
+    "renewals_at_risk",
+    "resellers_hit_most",
+    "restricted_now",
+    "restriction_length",
+)
+
+
+def test_there_is_a_query_for_each_question() -> None:
+    assert sql.names("dashboards") == QUERIES
+
+
+@pytest.mark.parametrize("make", [report_lake.two_nights, test_views_latest.two_nights])
+def test_each_query_has_the_same_rows_on_both_stores(
+    make: Callable[[Path], FolderStore], tmp_path: Path, postgres_store: PostgresStore
+) -> None:
+    lake = make(tmp_path)
+    copied(lake, postgres_store)
+
+    for name in QUERIES:
+        query = sql.statement(f"dashboards/{name}")
+        expected = lake.sql(query)
+        found = postgres_store.sql(query)
+        assert found.column_names == expected.column_names, name
+        assert found.to_pylist() == expected.to_pylist(), name
+
+
+@pytest.mark.asyncio
+async def test_three_nights_are_told_alike_to_a_reader(tmp_path: Path, store_url: str) -> None:
+    """A reader that sees everything; the last night some customers could not be asked."""
+    async with nights(tmp_path, 5, size=TINY) as night:
+        for when in (1, 2, 3):
+            await night.run(when)
+        lake = night.store
+    assert isinstance(lake, FolderStore)
+    copied(lake, PostgresStore.open(store_url))
+    seen = PostgresStore.open(reader(store_url, ("everything", "")))
+
+    found = {}
+    for name in QUERIES:
+        query = sql.statement(f"dashboards/{name}")
+        found[name] = lake.sql(query).to_pylist()
+        assert seen.sql(query).to_pylist() == found[name], name
+
+    inventory = lake.arrow("latest_inventory").to_pylist()
+    restricted = sum(r["verdict"] == "restricted" and not r["is_stale"] for r in inventory)
+    for name in ("restricted_now", "customers_hit_most", "resellers_hit_most"):
+        assert sum(row["restricted"] for row in found[name]) == restricted > 0, name
+    lasting = sum(row["lasting"] for row in found["restriction_length"])
+    assert lasting == sum(r["verdict"] == "restricted" for r in inventory)
+    news = lake.sql("SELECT event_id FROM change WHERE kind = 'newly_restricted' AND NOT suspect")
+    told = [row["event_id"] for row in found["newly_restricted_this_week"]]
+    assert sorted(told) == sorted(news.column("event_id").to_pylist())
+    assert len(found["renewals_at_risk"]) == lake.arrow("renewal_at_risk").num_rows
