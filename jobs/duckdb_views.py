@@ -1,0 +1,49 @@
+"""Writes a DuckDB file with every relation and view over a folder store, for tools that open one.
+
+`python jobs/duckdb_views.py ./lake views.duckdb`, once. The file holds no rows: who opens it reads
+the folder as it is then, whatever was published since. It is written again after an upgrade of the
+auditor, and when a relation has its first rows.
+"""
+
+import sys
+from pathlib import Path
+
+import duckdb
+
+from auditor.store import comments, reading, sql
+from auditor.store.parquet import FolderStore
+from auditor.tables import KEYS
+
+
+def write(lake: Path, file: Path) -> None:
+    """Write the file anew; at no time is there half of it."""
+    root = FolderStore.open(str(lake)).root
+    pattern = reading.files(root, "snapshot", ())[0].removesuffix("/_schema/snapshot.parquet")
+    unfinished = file.with_name(f".{file.name}.new")
+    unfinished.unlink(missing_ok=True)
+    with duckdb.connect(str(unfinished)) as con:
+        for definition in (sql.statement("duckdb/query/latest_map"), *sql.definitions()):
+            con.execute(_with_files(definition, root, pattern))
+        comments.tell(con)
+    unfinished.replace(file)
+
+
+def _with_files(definition: str, root: Path, pattern: str) -> str:
+    """Return a view's statement with patterns of files in place of the variables that name them."""
+    latest = _list([f"{pattern}/latest.parquet"])
+    definition = definition.replace("getvariable('latest_map_files')", latest)
+    for relation in KEYS:
+        paths = [f"{pattern}/_schema/{relation}.parquet"]
+        if any(root.glob(f"snapshot=*/{relation}/*.parquet")):
+            paths.append(f"{pattern}/snapshot=*/{relation}/*.parquet")
+        for name in (relation, f"current_{relation}"):
+            definition = definition.replace(f"getvariable('{name}_files')", _list(paths))
+    return definition
+
+
+def _list(paths: list[str]) -> str:
+    return "[" + ", ".join("'" + path.replace("'", "''") + "'" for path in paths) + "]"
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]), Path(sys.argv[2]))
