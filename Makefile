@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 AUDIT  := .venv-audit
+BI     := .venv-bi
 OUT    ?= demo
 # Kept apart from the source on purpose: what is installed is what the lock files say, hash by hash.
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all:
@@ -26,6 +27,12 @@ $(VENV)/installed-dev: requirements-dev.lock $(VENV)/installed
 $(AUDIT)/installed: requirements-audit.lock
 	$(PYTHON) -m venv $(AUDIT)
 	$(PIP:$(VENV)/%=$(AUDIT)/%) -r requirements-audit.lock
+	@touch $@
+
+# Two of its packages come as source alone: their hashes are checked too, not those of what builds them.
+$(BI)/installed: requirements-bi.lock
+	$(PYTHON) -m venv $(BI)
+	$(PIP:$(VENV)/%=$(BI)/%) --no-binary odfpy,wtforms-json -r requirements-bi.lock
 	@touch $@
 
 install: $(VENV)/installed  ## Set up the virtual environment with what a run needs
@@ -86,6 +93,9 @@ audit: $(AUDIT)/installed  ## Look the locked releases up among the known vulner
 	$(AUDIT)/bin/python .ci/audit.py $(AUDIT)/bin/pip-audit requirements.lock
 	$(AUDIT)/bin/python .ci/audit.py $(AUDIT)/bin/pip-audit requirements-dev.lock
 
+bi: $(BI)/installed $(VENV)/installed-dev  ## Hold the dashboard in a Superset of its own against the store
+	PYTHONPATH=tests/bi:tests/postgres:tests/end_to_end:tests/unit:jobs $(BIN)/python -u tests/bi/proof.py $(ARGS)
+
 sbom: $(AUDIT)/installed  ## Write what a run is made of to sbom.json, in CycloneDX
 	$(AUDIT)/bin/cyclonedx-py requirements requirements.lock --of JSON -o sbom.json
 
@@ -94,9 +104,10 @@ lock: $(BIN)/python  ## Resolve the lock files anew
 	$(BIN)/uv pip compile --quiet pyproject.toml --group build $(LOCK) -o requirements.lock
 	$(BIN)/uv pip compile --quiet pyproject.toml --group build --group dev $(LOCK) -o requirements-dev.lock
 	$(BIN)/uv pip compile --quiet --group audit $(LOCK) -o requirements-audit.lock
+	$(BIN)/uv pip compile --quiet --group bi $(LOCK) -o requirements-bi.lock
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 
 clean:  ## Remove what the targets above made
-	rm -rf $(VENV) $(AUDIT) sbom.json .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
+	rm -rf $(VENV) $(AUDIT) $(BI) sbom.json .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
 
-.PHONY: help install dev demo test coverage quick prove mutate soak soak-kill soak-publish soak-nights soak-replies check format golden bench audit sbom lock clean
+.PHONY: help install dev demo test coverage quick prove mutate soak soak-kill soak-publish soak-nights soak-replies check format golden bench audit bi sbom lock clean
