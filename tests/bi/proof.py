@@ -97,7 +97,7 @@ def prove(customers: int, *, is_shown: bool) -> int:
                 views = folder / "views.duckdb"
                 write(lake.root, views)
                 (database,) = bi.ids("database").values()
-                other = {"sqlalchemy_uri": f"duckdb:///{views}"}
+                other = {"sqlalchemy_uri": f"duckdb:///{views}?access_mode=READ_ONLY"}
                 bi.ask("PUT", f"database/{database}", json=other)
                 return wrong + compare(bi, lake, "the folder")
         finally:
