@@ -147,9 +147,9 @@ class Publication:
         if index.is_stale:
             write_latest(self._root, index)
 
-    def recover(self) -> tuple[str, ...]:
+    def recover(self) -> None:
         """Remove what killed publishers left behind and bring the latest map up to date."""
-        left = self._discard()
+        self._discard()
         for snapshot_id in published_ids(self._root):
             folder = folder_of(self._root, snapshot_id)
             with disk.guarded(folder):
@@ -159,21 +159,18 @@ class Publication:
             for unfinished in self._root.glob(f".{_LATEST}.*"):
                 unfinished.unlink()
         self._rewrite_latest()
-        return left
 
-    def _discard(self) -> tuple[str, ...]:
+    def _discard(self) -> None:
         """Empty the staging folder: whoever holds the lock is the only one who stages."""
         with disk.guarded(self._staging):
             if self._staging.is_symlink():  # planted: what is behind it is not ours to remove
                 self._staging.unlink()
             self._staging.mkdir(exist_ok=True)
-            left = sorted(self._staging.iterdir())
-            for folder in left:
+            for folder in sorted(self._staging.iterdir()):
                 if folder.is_dir() and not folder.is_symlink():
                     shutil.rmtree(folder)
                 else:
                     folder.unlink()
-        return tuple(folder.name for folder in left)
 
 
 def write_latest(root: Path, index: Index) -> None:
