@@ -133,7 +133,7 @@ def _uneven_reply(
     return None
 
 
-def _checks(question: Question | Unasked) -> tuple[Check, ...]:
+def _checks(question: Question | Unasked) -> Sequence[Check]:
     return question.checks if isinstance(question, Question) else (question.check,)
 
 

@@ -234,7 +234,7 @@ def _halves(question: Question) -> tuple[Question, Question]:
     return _part(question, question.checks[:middle]), _part(question, question.checks[middle:])
 
 
-def _part(question: Question, checks: tuple[Check, ...]) -> Question:
+def _part(question: Question, checks: Sequence[Check]) -> Question:
     return msgspec.structs.replace(question, checks=checks)
 
 

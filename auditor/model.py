@@ -1,7 +1,7 @@
 """The nouns of the auditor: values that travel from scope to report. See `design.md` section 3."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -239,7 +239,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """One call of wave 2 and the checks it settles: a batch of them shares country and context."""
 
-    checks: tuple[Check, ...]
+    checks: Sequence[Check]
     variables: tuple[str, ...] = ()
     """The inventory variables that are sent."""
     arm_region_name: str = ""

@@ -25,6 +25,7 @@ from auditor.offers import AZURE_PLAN_SCOPE, is_active, scope_of
 from auditor.targets import (
     CUSTOMER,
     SUBSCRIPTION,
+    Checks,
     Rules,
     Target,
     by_context,
@@ -59,8 +60,15 @@ class Plan:
         for name, catalog in self.catalogs.items():
             self.targets[name], self.without_region[name] = targets(catalog, rules)
         self._availability = AvailabilityPlan(rules, self.catalogs)
-        self._contexts = {name: by_context(found, rules) for name, found in self.targets.items()}
-
+        self._batches = {
+            name: {
+                context: [
+                    same[n : n + rules.batch_size] for n in range(0, len(same), rules.batch_size)
+                ]
+                for context, same in by_context(found, rules).items()
+            }
+            for name, found in self.targets.items()
+        }
         self._whole = {
             (country, scope, t.product_id, t.region): t.skus
             for (country, scope), found in self.targets.items()
@@ -271,30 +279,21 @@ class Plan:
             return
         azure_subscription_id = subscription.azure_subscription_id if subscription else ""
         level = (bool(customer_id), subscription is not None)
-        for (variables, _region, type_), found in self._contexts.get(catalog, {}).items():
+        shared = self._check(
+            CheckKind.INVENTORY, customer_id, country, azure_subscription_id=azure_subscription_id
+        )
+        for (variables, _region, type_), batches in self._batches.get(catalog, {}).items():
             if _level(variables) != level:
                 continue
-            checks = [
-                self._check(
-                    CheckKind.INVENTORY,
-                    customer_id,
-                    country,
-                    azure_subscription_id=azure_subscription_id,
-                    arm_region=target.region,
-                    reservation_scope=target.reservation_scope,
-                    product_id=target.product_id,
-                    sku_id=target.sku_id,
-                )
-                for target in found
-            ]
-            if type_ is None:
-                yield from map(_untyped, checks)
-                continue
-            for start in range(0, len(checks), self.rules.batch_size):
+            for batch in batches:
+                checks = Checks(shared, batch)
+                if type_ is None:
+                    yield from map(_untyped, checks)
+                    continue
                 yield Question(
-                    checks=tuple(checks[start : start + self.rules.batch_size]),
+                    checks=checks,
                     variables=variables,
-                    arm_region_name=found[0].region_name,
+                    arm_region_name=batch[0].region_name,
                     resource_type=type_,
                 )
         for sku in self.without_region.get(catalog, ()):

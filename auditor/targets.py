@@ -6,10 +6,11 @@ context, and a product whose SKUs all do is asked whole.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import overload
 
 import msgspec
 
-from auditor.model import CatalogFound, Sku
+from auditor.model import CatalogFound, Check, Sku
 from auditor.offers import is_reservation
 
 CUSTOMER = "CustomerId"
@@ -66,6 +67,49 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """As it is sent."""
     view: str
     why: str
+
+
+class Checks(Sequence[Check]):
+    """The checks of one batch: made as they are looked at, for a run has millions of them."""
+
+    __slots__ = ("_shared", "_targets")
+
+    def __init__(self, shared: Check, targets: Sequence[Target]) -> None:
+        """Take what the checks share, and what each is about."""
+        self._shared = shared
+        self._targets = targets
+
+    def __len__(self) -> int:
+        return len(self._targets)
+
+    @overload
+    def __getitem__(self, which: int) -> Check: ...
+    @overload
+    def __getitem__(self, which: slice) -> "Checks": ...
+    def __getitem__(self, which: int | slice) -> "Check | Checks":
+        if isinstance(which, slice):
+            return Checks(self._shared, self._targets[which])
+        shared, target = self._shared, self._targets[which]
+        return Check(
+            kind=shared.kind,
+            partner_tenant_id=shared.partner_tenant_id,
+            customer_id=shared.customer_id,
+            country=shared.country,
+            azure_subscription_id=shared.azure_subscription_id,
+            arm_region=target.region,
+            reservation_scope=target.reservation_scope,
+            product_id=target.product_id,
+            sku_id=target.sku_id,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
 
 
 def targets(catalog: CatalogFound, rules: Rules) -> tuple[list[Target], list[Sku]]:
