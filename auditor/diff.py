@@ -11,6 +11,7 @@ from typing import Self
 import duckdb
 import pyarrow as pa
 
+from auditor.store.duck import connect
 from auditor.store.sql import statement
 from auditor.tables import SCHEMAS
 
@@ -38,18 +39,14 @@ _GAPS = {
 @contextmanager
 def working(*, spill: Path, memory: str = "1GB") -> Iterator[duckdb.DuckDBPyConnection]:
     """Open DuckDB with our macros in it; it spills to a folder rather than grow."""
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": memory,
-        "threads": 1,
-        "temp_directory": str(spill),
+    with connect(
+        memory_limit=memory,
+        threads=1,
+        temp_directory=str(spill),
         # what one part needed is given back before the next: a fifth of a publisher's memory
-        "allocator_flush_threshold": "1MB",
-        "allocator_bulk_deallocation_flush_threshold": "1MB",
-        "autoinstall_known_extensions": "false",
-        "autoload_known_extensions": "false",
-    }
-    with duckdb.connect(":memory:", config=config) as con:
-        con.execute("SET TimeZone = 'UTC'")
+        allocator_flush_threshold="1MB",
+        allocator_bulk_deallocation_flush_threshold="1MB",
+    ) as con:
         for name in MACROS:
             con.execute(statement(f"diff/{name}"))
         yield con

@@ -8,6 +8,7 @@ import msgspec
 import pyarrow as pa
 
 from auditor.store import reading, sql
+from auditor.store.duck import connect
 from auditor.store.index import Entry, Index
 
 
@@ -63,7 +64,7 @@ def _between(con: duckdb.DuckDBPyConnection, before: str, after: str) -> pa.Tabl
 
 def causes(rows: pa.Table) -> pa.Table:
     """Return changes gathered by subject, kind, product, region and reason."""
-    with duckdb.connect(":memory:", config={"python_enable_replacements": False}) as con:
+    with connect() as con:
         con.register("change_row", rows)
         return con.sql(sql.statement("duckdb/query/cause")).to_arrow_table()
 
@@ -77,7 +78,7 @@ def gaps(root: Path, index: Index, entries: Sequence[Entry], asked: pa.Table) ->
             "sequence": pa.array(sequences.values(), pa.int64()),
         }
     )
-    with duckdb.connect(":memory:", config={"python_enable_replacements": False}) as con:
+    with connect() as con:
         con.register("asked", asked)
         con.register("published", published)
         reading.name_files(con, "coverage", reading.files(root, "coverage", entries))
@@ -87,7 +88,7 @@ def gaps(root: Path, index: Index, entries: Sequence[Entry], asked: pa.Table) ->
 
 def counted(asked: pa.Table, published: pa.Table, coverage: pa.Table) -> pa.Table:
     """Return the same from tables: `published` (snapshot_id, sequence) and rows of `coverage`."""
-    with duckdb.connect(":memory:", config={"python_enable_replacements": False}) as con:
+    with connect() as con:
         con.register("asked", asked)
         con.register("published", published)
         con.register("coverage", coverage)

@@ -8,6 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from auditor.store import conform, places
+from auditor.store.duck import connect
 from auditor.store.sql import statement
 
 
@@ -23,8 +24,7 @@ class News:
     def between(cls, relation: str, known: pa.Table, stated: pa.Table) -> Iterator[Self]:
         """Compare; cells without a row in `stated` are left out."""
         columns = list(places.of_interval(relation))
-        with duckdb.connect(":memory:", config={"python_enable_replacements": False}) as con:
-            con.execute("SET TimeZone = 'UTC'")
+        with connect() as con:
             con.register("stated", stated)
             con.register("said", stated.select(columns))
             con.register("known", _in_cells(relation, known, stated).select(columns))

@@ -15,15 +15,10 @@ import pyarrow as pa
 from auditor.errors import AuditorError, ScopeError, StoreCorrupt, StoreFailed, UsageError
 from auditor.model import bucket_of
 from auditor.store import comments, sql
+from auditor.store.duck import connect
 from auditor.store.index import Entry, Index
 from auditor.tables import KEYS
 
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-    "allow_persistent_secrets": False,
-    "python_enable_replacements": False,
-}
 _EXPLAIN = re.compile(r"\s*EXPLAIN(\s+ANALYZE)?\s", re.IGNORECASE)
 _CATALOG = re.compile(r"\bduckdb_columns\b", re.IGNORECASE)
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -45,10 +40,9 @@ def connection(
 
     With `asking`, only with those that this statement stands on: making all takes a while.
     """
-    con = duckdb.connect(":memory:", config=_CONFIG)
+    con = connect()
     try:
         try:
-            con.execute("SET TimeZone = 'UTC'")
             spill = f"{tempfile.gettempdir()}/auditor-{uuid.uuid4()}"
             con.execute("SET temp_directory = $1", [spill])
             only = None if asking is None else sql.needed(asking)
@@ -68,8 +62,7 @@ def in_memory(
     tables: Mapping[str, pa.Table], only: frozenset[str] | None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open DuckDB with tables as its base views, and above them every view, or `only` these."""
-    with duckdb.connect(":memory:", config=_CONFIG) as con:
-        con.execute("SET TimeZone = 'UTC'")
+    with connect() as con:
         for name, table in tables.items():
             con.register(name, table)
         for name in sql.VIEWS:
