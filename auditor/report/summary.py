@@ -71,7 +71,7 @@ def read(
     """Return what is known now and what is new, or what these snapshots knew and changed.
 
     Of `snapshots` there is one for each partner at most. `brief` leaves out how things stand,
-    which takes the longest to read.
+    which takes the longest to read, and is sparing: a run that told it so ends small.
     With `mask`, customers have pseudonyms: the same one for the same customer in every report.
     """
     wanted = [store.snapshot_id(name) for name in snapshots]
@@ -79,7 +79,7 @@ def read(
     asking += sql.statement("duckdb/query/change_named")
     asking += " unanswered current_check_outcome current_inventory current_availability"
     asking += " inventory availability check_outcome"
-    with store.connect(asking=asking) as con, _explained():
+    with store.connect(asking=asking, is_sparing=brief) as con, _explained():
         return _Reader(con, wanted, longest=longest, is_masked=mask).summary(brief=brief)
 
 

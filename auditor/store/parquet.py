@@ -120,21 +120,31 @@ class FolderStore(Store):
 
     @contextmanager
     def connect(
-        self, *, customer_id: str | None = None, asking: str | None = None
+        self,
+        *,
+        customer_id: str | None = None,
+        asking: str | None = None,
+        is_sparing: bool = False,
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open DuckDB on the snapshots published by now, with every relation and view.
 
         It can read this store and nothing else. With `customer_id`, only the files that can hold
         rows of that customer are looked at; with `asking`, only the relations and views are there
-        that this SQL stands on, which is quicker.
+        that this SQL stands on, which is quicker. With `is_sparing` it is slower and takes little
+        memory.
         """
         with ExitStack() as held:
-            how = self.buckets, customer_id, asking
+
+            def opened() -> duckdb.DuckDBPyConnection:
+                how = self.buckets, customer_id, asking
+                found = reading.connection(self.root, self.index(), *how, is_sparing=is_sparing)
+                return held.enter_context(found)
+
             try:
-                con = held.enter_context(reading.connection(self.root, self.index(), *how))
+                con = opened()
             except reading.FileGone:  # a prune came in between
                 self._seen = None
-                con = held.enter_context(reading.connection(self.root, self.index(), *how))
+                con = opened()
             yield con
 
     def sql(self, query: str) -> pa.Table:

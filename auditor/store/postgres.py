@@ -171,18 +171,23 @@ class PostgresStore(Store):
     # What a reader asks --------------------------------------------------------------------
 
     def connect(
-        self, *, customer_id: str | None = None, asking: str | None = None
+        self,
+        *,
+        customer_id: str | None = None,
+        asking: str | None = None,
+        is_sparing: bool = False,
     ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """Open DuckDB on the snapshots published by now, with every relation and view.
 
         It reads all that `asking` stands on into memory: what is asked of everything is better
         asked with `sql`, or of the views in the database.
         """
-        return self._connect(customer_id, None if asking is None else sql.needed(asking))
+        only = None if asking is None else sql.needed(asking)
+        return self._connect(customer_id, only, is_sparing=is_sparing)
 
     @contextmanager
     def _connect(
-        self, customer_id: str | None, only: frozenset[str] | None
+        self, customer_id: str | None, only: frozenset[str] | None, *, is_sparing: bool
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         tables = {}
         with self._database.arrow() as con, con.cursor() as cursor:
@@ -191,7 +196,7 @@ class PostgresStore(Store):
                 if only is None or name in only:
                     tables[name] = _fetched(cursor, _of(name, customer_id))
             cursor.execute("COMMIT")
-        with reading.in_memory(tables, only) as opened:
+        with reading.in_memory(tables, only, is_sparing=is_sparing) as opened:
             yield opened
 
     def sql(self, query: str) -> pa.Table:

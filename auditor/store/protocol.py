@@ -80,12 +80,17 @@ class Store(ABC):
 
     @abstractmethod
     def connect(
-        self, *, customer_id: str | None = None, asking: str | None = None
+        self,
+        *,
+        customer_id: str | None = None,
+        asking: str | None = None,
+        is_sparing: bool = False,
     ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """Open DuckDB on what is published by now, with every relation and view.
 
         It can read this store and nothing else. With `customer_id` it may leave out rows of other
-        customers; with `asking`, relations and views that this SQL does not stand on.
+        customers; with `asking`, relations and views that this SQL does not stand on. With
+        `is_sparing` it is slower and takes little memory.
         """
 
     @abstractmethod

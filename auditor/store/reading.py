@@ -19,6 +19,7 @@ from auditor.store.duck import connect
 from auditor.store.index import Entry, Index
 from auditor.tables import KEYS
 
+SPARING = "256MB"
 _EXPLAIN = re.compile(r"\s*EXPLAIN(\s+ANALYZE)?\s", re.IGNORECASE)
 _CATALOG = re.compile(r"\bduckdb_columns\b", re.IGNORECASE)
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -28,6 +29,10 @@ class FileGone(StoreFailed):
     """A file that was there when the connection was made is not there any more."""
 
 
+def _opened(*, is_sparing: bool) -> duckdb.DuckDBPyConnection:
+    return connect(threads=1, memory_limit=SPARING) if is_sparing else connect()
+
+
 @contextmanager
 def connection(
     root: Path,
@@ -35,12 +40,14 @@ def connection(
     buckets: int,
     customer_id: str | None = None,
     asking: str | None = None,
+    *,
+    is_sparing: bool = False,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open DuckDB in memory with every relation and view over the snapshots in `index`.
 
     With `asking`, only with those that this statement stands on: making all takes a while.
     """
-    con = connect()
+    con = _opened(is_sparing=is_sparing)
     try:
         try:
             spill = f"{tempfile.gettempdir()}/auditor-{uuid.uuid4()}"
@@ -59,10 +66,10 @@ def connection(
 
 @contextmanager
 def in_memory(
-    tables: Mapping[str, pa.Table], only: frozenset[str] | None
+    tables: Mapping[str, pa.Table], only: frozenset[str] | None, *, is_sparing: bool = False
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open DuckDB with tables as its base views, and above them every view, or `only` these."""
-    with connect() as con:
+    with _opened(is_sparing=is_sparing) as con:
         for name, table in tables.items():
             con.register(name, table)
         for name in sql.VIEWS:
