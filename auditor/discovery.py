@@ -216,11 +216,15 @@ class Discovery:
         return tuple(ids)
 
     def _check_scope(self, found: Found, plan: Plan) -> None:
-        """Refuse a scope without SKUs: everything known would look as if it had left."""
+        """Refuse a scope without SKUs: everything known would look as if it had left.
+
+        Of customers that are named, that there is nothing to ask about them is an answer.
+        """
         for catalog in found.catalogs:
             if catalog.skus or catalog.carried or catalog.failed or catalog.gone:
                 return
-        if not any(isinstance(each, Question) for each in plan.questions()):
+        is_named = not found.covers_catalog
+        if not any(is_named or isinstance(each, Question) for each in plan.questions()):
             raise ScopeError(
                 f"{self._job.partner.name}: {len(found.customers)} customers and 0 SKUs to ask"
                 " about; nothing is published",

@@ -144,9 +144,9 @@ class _Run:
                 ]
             results = [task.result() for task in tasks]
         ended = list(zip(self._partners, results, strict=True))
-        if self._narrow.customers and not all(isinstance(r, ScopeError) for r in results):
+        if self._narrow.customers:
             # a customer belongs to one partner: it is no failure that the others do not know it
-            ended = [(p, r) for p, r in ended if not isinstance(r, ScopeError)]
+            ended = [(p, r) for p, r in ended if not isinstance(r, ScopeError)] or ended
         errors = [result for _, result in ended if isinstance(result, AuditorError)]
         reports = [
             not_published(partner, header, result) if isinstance(result, AuditorError) else result

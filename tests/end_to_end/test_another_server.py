@@ -16,6 +16,7 @@ from another_partner_center import (
     RELECLOUD,
     SHOP,
     TENANT,
+    TOKEN,
     AnotherPartnerCenter,
     another_partner_center,
     auditor,
@@ -194,3 +195,23 @@ def assert_requests(center: AnotherPartnerCenter) -> None:
         (name, region) for name in (SHOP, LAB) for region in (None, "KoreaSouth", "westus2")
     ]
     assert contexts == Counter(expected)
+
+
+@pytest.mark.asyncio
+async def test_a_customer_about_whom_there_is_nothing_to_ask_is_published_as_such(
+    tmp_path: Path,
+) -> None:
+    """Named, it is not told to be unknown: another partner that does not know it says nothing."""
+    async with another_partner_center() as center, another_partner_center() as other:
+        partners = config(center.base_url), config(other.base_url, "fabrikam", TENANT[:-1] + "0")
+        other.has_customers = False
+        (tmp_path / "auditor.toml").write_text("".join(reversed(partners)), encoding="utf-8")
+        words = ("run", "--customer", "adatum.example", "--format", "json")
+        ran = await auditor(tmp_path, *words, FABRIKAM_TOKEN=TOKEN)
+    assert ran.status == 0, ran.stderr
+    assert [one["partner"] for one in ran.report["snapshots"]] == ["contoso"]
+    outcomes = await rows(tmp_path, "SELECT kind, outcome, reason FROM check_outcome ORDER BY 1")
+    assert [tuple(row.values()) for row in outcomes] == [
+        ("availability", "not_eligible", "relationship_not_reseller"),
+        ("inventory", "not_eligible", "relationship_not_reseller"),
+    ]
