@@ -1,6 +1,6 @@
 """Makes a table fit its relation: columns, types, order, unique keys, one bucket, whole cells."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,8 @@ from auditor.model import Cell, bucket_of
 from auditor.tables import CELL, KEYS, SCHEMAS
 
 _ROOM = 2**62
+Codes = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 _WITHOUT_COUNTRY = ("customer", "azure_subscription", "commerce_subscription")
 
@@ -25,7 +27,7 @@ def cell_columns(relation: str) -> tuple[str, ...]:
     return CELL
 
 
-def cells_of(relation: str, table: pa.Table) -> tuple[list[Cell], npt.NDArray[np.int64]]:
+def cells_of(relation: str, table: pa.Table) -> tuple[list[Cell], Codes]:
     """Return the cells in a table and, for each row, the index of its cell among them."""
     columns = cell_columns(relation)
     _, first, which = np.unique(ranks(table, columns), return_index=True, return_inverse=True)
@@ -34,13 +36,26 @@ def cells_of(relation: str, table: pa.Table) -> tuple[list[Cell], npt.NDArray[np
     return cells, which
 
 
-def ranks(table: pa.Table, columns: Sequence[str]) -> npt.NDArray[np.int64]:
+def ranks(table: pa.Table, columns: Sequence[str]) -> Codes:
     """Return one number per row that sorts and compares as the columns do together."""
-    folded: npt.NDArray[np.int64] = np.zeros(table.num_rows, dtype=np.int64)
+    return _folded(table.num_rows, (_codes(table.column(name)) for name in columns))
+
+
+def numbers(table: pa.Table) -> Codes:
+    """Return one number per row, below the count of rows: the same for rows that are alike.
+
+    Nulls are alike too. It takes no sorting of texts, and says nothing of the order of rows.
+    """
+    return _dense(_folded(table.num_rows, map(_alike, table.columns)))
+
+
+def _folded(rows: int, columns: Iterable[Codes]) -> Codes:
+    folded: Codes = np.zeros(rows, dtype=np.int64)
     top = 1
-    for column in columns:
-        codes = _codes(table.column(column))
+    for codes in columns:
         size = int(codes.max(initial=0)) + 1
+        if size == 1:
+            continue
         if top * size >= _ROOM:
             folded = _dense(folded)
             top = int(folded.max(initial=0)) + 1
@@ -49,17 +64,27 @@ def ranks(table: pa.Table, columns: Sequence[str]) -> npt.NDArray[np.int64]:
     return folded
 
 
-def _dense(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    dense: npt.NDArray[np.int64] = np.unique(numbers, return_inverse=True)[1]
+def _alike(column: pa.ChunkedArray) -> Codes:
+    if not len(column):
+        return np.zeros(0, dtype=np.int64)
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    whole = pa.concat_arrays(column.unify_dictionaries().chunks)
+    codes: Codes = whole.indices.cast(pa.int64()).fill_null(-1).to_numpy() + 1
+    return codes
+
+
+def _dense(codes: Codes) -> Codes:
+    dense: Codes = np.unique(codes, return_inverse=True)[1]
     return dense
 
 
-def _codes(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+def _codes(column: pa.ChunkedArray) -> Codes:
     if not len(column):
         return np.zeros(0, dtype=np.int64)
     if pa.types.is_integer(column.type) or pa.types.is_timestamp(column.type):
         return _dense(column.cast(pa.int64()).to_numpy())
-    codes: npt.NDArray[np.int64] = _tidied(column).indices.to_numpy().astype(np.int64)
+    codes: Codes = _tidied(column).indices.to_numpy().astype(np.int64)
     return codes
 
 

@@ -3,11 +3,14 @@
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import adbc_driver_manager
 import psycopg
+import pyarrow as pa
 from adbc_driver_postgresql import dbapi
-from sqlalchemy import Engine, NullPool, create_engine, make_url
+from sqlalchemy import Engine, NullPool, Select, create_engine, make_url
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from auditor.errors import (
@@ -24,6 +27,8 @@ _REFUSED = ("28000", "28P01", "42501")  # unknown role, wrong password, a right 
 _GONE = ("08", "57P", "53")  # connection lost, server shut down, out of connections or memory
 _AGAIN = ("40001", "40P01", "55P03")  # crossed by somebody, in a deadlock, waited for a lock
 _LOCK_TIMEOUT_MS = 30_000
+WHOLE = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+"""What several statements read is of one moment: a snapshot is seen whole or not at all."""
 
 
 class Database:
@@ -96,6 +101,21 @@ class Database:
             hint = "try again with --resume when it is back: what was asked is journaled"
             return StoreUnreachable(f"{self.shown}: {said}", hint=hint)
         return StoreFailed(f"{self.shown}: {said}")
+
+
+_NUMBERED = postgresql.dialect(  # type: ignore[no-untyped-call] # SQLAlchemy gives it none
+    paramstyle="numeric_dollar"
+)
+
+
+def fetched(cursor: Any, query: Select[Any]) -> pa.Table:  # the driver has no types
+    """Return what a statement answers; its values are bound, never part of its text."""
+    compiled = query.compile(dialect=_NUMBERED, compile_kwargs={"render_postcompile": True})
+    names = compiled.positiontup or ()
+    values = [compiled.params[name] for name in names]
+    cursor.execute(str(compiled), parameters=values or None)
+    found: pa.Table = cursor.fetch_arrow_table()
+    return found
 
 
 def _close(connections: list[dbapi.Connection]) -> None:

@@ -1,10 +1,8 @@
 """What a snapshot says of a bucket that the night before did not: only that is written."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Self
 
-import duckdb
+import numpy as np
 import pyarrow as pa
 
 from auditor.store import conform, places
@@ -12,45 +10,52 @@ from auditor.store.duck import connect
 from auditor.store.sql import statement
 
 
-class News:
-    """The rows of one relation and bucket, compared with what is known of the same cells."""
+def news(relation: str, known: pa.Table, stated: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """Yield what is to be staged of a relation in a bucket, by the name of its table.
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, relation: str) -> None:
-        self._con = con
-        self._relation = relation
+    Cells without a row in `stated` are left out of what is known.
+    """
+    columns = list(places.of_interval(relation))
+    said = stated.select(columns)
+    over, begun = _apart(_in_cells(relation, known, stated).select(columns), said)
+    yield relation, _marked(over, is_over=True)
+    yield relation, _marked(begun, is_over=False)
+    if relation in places.CHECKS:
+        yield from _times(relation, stated)
 
-    @classmethod
-    @contextmanager
-    def between(cls, relation: str, known: pa.Table, stated: pa.Table) -> Iterator[Self]:
-        """Compare; cells without a row in `stated` are left out."""
-        columns = list(places.of_interval(relation))
-        with connect() as con:
-            con.register("stated", stated)
-            con.register("said", stated.select(columns))
-            con.register("known", _in_cells(relation, known, stated).select(columns))
-            yield cls(con, relation)
 
-    def tables(self) -> Iterator[tuple[str, pa.Table]]:
-        """Yield what is to be staged, by the name of its table."""
-        over = self._rows("FROM known EXCEPT FROM said")
-        begun = self._rows("FROM said EXCEPT FROM known")
-        yield self._relation, _marked(over, is_over=True)
-        yield self._relation, _marked(begun, is_over=False)
-        if self._relation in places.CHECKS:
-            checked = f"{self._relation}_checked"
-            self._con.execute(statement(f"publish/{checked}"))
-            yield checked, self._con.table(checked).to_arrow_table()
-            yield f"{checked}_apart", self._rows(statement(f"publish/{checked}_apart"))
+def _apart(one: pa.Table, other: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Return the rows of each table that the other has not."""
+    if not one.num_rows:
+        return one, other
+    in_one, in_other = _shared(one, other)
+    return one.filter(pa.array(~in_one)), other.filter(pa.array(~in_other))
 
-    def _rows(self, query: str) -> pa.Table:
-        return self._con.sql(query).to_arrow_table()
+
+def _shared(one: pa.Table, other: pa.Table) -> tuple[conform.Flags, conform.Flags]:
+    """Return of the rows of each table whether the other has them too."""
+    numbers = conform.numbers(pa.concat_tables([one, other]))
+    of_one, of_other = np.split(numbers, [one.num_rows])
+    is_in_one, is_in_other = np.zeros((2, len(numbers)), dtype=bool)
+    is_in_one[of_one] = True
+    is_in_other[of_other] = True
+    return is_in_other[of_one], is_in_one[of_other]
 
 
 def _in_cells(relation: str, known: pa.Table, stated: pa.Table) -> pa.Table:
-    wanted = set(conform.cells_of(relation, stated)[0])
-    found, which = conform.cells_of(relation, known)
-    keep = pa.array([cell in wanted for cell in found], pa.bool_())
-    return known.filter(keep.take(pa.array(which))) if found else known
+    cell = conform.cell_columns(relation)
+    is_stated, _ = _shared(known.select(cell), stated.select(cell))
+    return known if is_stated.all() else known.filter(pa.array(is_stated))
+
+
+def _times(relation: str, stated: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """Yield when each check was asked, and the keys that were asked at another time."""
+    checked = f"{relation}_checked"
+    with connect() as con:
+        con.register("stated", stated)
+        con.execute(statement(f"publish/{checked}"))
+        yield checked, con.table(checked).to_arrow_table()
+        yield f"{checked}_apart", con.sql(statement(f"publish/{checked}_apart")).to_arrow_table()
 
 
 def _marked(table: pa.Table, *, is_over: bool) -> pa.Table:

@@ -8,7 +8,18 @@ from functools import reduce
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import BigInteger, Connection, Text, delete, func, insert, literal, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Text,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects import postgresql
 
 from auditor.errors import Bug, LockLost, StoreError, StoreFailed, StoreUnreachable, UsageError
@@ -16,10 +27,12 @@ from auditor.store import conform, manifest, places
 from auditor.store.covering import Covering
 from auditor.store.database import Database
 from auditor.store.digest import added, digest
-from auditor.store.intervals import News
+from auditor.store.intervals import news
 from auditor.tables import SCHEMA_VERSION, SCHEMAS, STATE
 
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
+_WHOLE = ("hashjoin", "mergejoin")
+"""Ways to join that read a table from end to end."""
 Known = Callable[[str, int, str], pa.Table]
 """Gives what is known of a relation in a bucket of a partner: at least what intervals hold."""
 
@@ -92,8 +105,8 @@ class Loading:
             return
         partners = table.column("partner_tenant_id").unique().to_pylist()
         known = pa.concat_tables([self._known(relation, bucket, one) for one in partners])
-        with News.between(relation, known, table) as news:
-            self._copy((name, _in_bucket(found, bucket)) for name, found in news.tables())
+        staged = news(relation, known, table)
+        self._copy((name, _in_bucket(found, bucket)) for name, found in staged)
 
     def _copy(self, tables: Iterable[tuple[str, pa.Table]]) -> None:
         with self._database.arrow() as con, con.cursor() as cursor:
@@ -171,6 +184,8 @@ class Loading:
         con.execute(insert(places.TABLES["snapshot"]).values(row))
         noted = {"snapshot_id": self._snapshot_id, "config_hash": config_hash}
         con.execute(insert(places.PUBLICATION).values(noted))
+        # few of very many rows end: a planner without counts would read and hash all of them
+        con.execute(select(*(func.set_config(f"enable_{way}", "off", true()) for way in _WHOLE)))
         for name, staged in places.STAGED.items():
             if name in STATE:
                 self._close(con, name, sequence)

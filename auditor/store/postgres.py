@@ -10,20 +10,17 @@ import duckdb
 import pyarrow as pa
 from adbc_driver_postgresql import dbapi
 from sqlalchemy import Connection, Select, Text, column, false, func, literal, select, table, text
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import OperationalError
 
 from auditor.errors import Locked, StoreError, UsageError
-from auditor.store import history, keeping, places, reading, schema, sql
-from auditor.store.database import Database
+from auditor.store import history, keeping, open_rows, places, reading, schema, sql
+from auditor.store.database import WHOLE, Database, fetched
 from auditor.store.loading import Loading
 from auditor.store.protocol import Store
 from auditor.tables import CELL, SCHEMAS
 
 _PUBLISH_LOCK = 0x5CA1_AB1F
 _ASKS = ("SELECT", "WITH", "VALUES", "TABLE")
-_WHOLE = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-"""What several statements read is of one moment: a snapshot is seen whole or not at all."""
 
 
 class PostgresStore(Store):
@@ -131,15 +128,7 @@ class PostgresStore(Store):
     def _known(
         self, relation: str, bucket: int, partner_tenant_id: str, names: Sequence[str]
     ) -> pa.Table:
-        """Read a whole bucket: never by one look-up a row, as a planner without counts would."""
-        of = places.KNOWN[relation].c
-        mine = (of.partner_tenant_id == partner_tenant_id, of.bucket == bucket)
-        with self._database.arrow() as con, con.cursor() as cursor:
-            cursor.execute("BEGIN READ ONLY")
-            cursor.execute("SET LOCAL enable_nestloop = off")
-            found = _fetched(cursor, select(*(of[name] for name in names)).where(*mine))
-            cursor.execute("COMMIT")
-        return found.cast(pa.schema([SCHEMAS[relation].field(name) for name in names]))
+        return open_rows.read(self._database, relation, bucket, partner_tenant_id, names)
 
     def latest_cells(self, partner_tenant_id: str) -> pa.Table:
         """Return each cell of a partner: snapshot_id, sequence, status and scope of its newest."""
@@ -191,10 +180,10 @@ class PostgresStore(Store):
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         tables = {}
         with self._database.arrow() as con, con.cursor() as cursor:
-            cursor.execute(_WHOLE)
+            cursor.execute(WHOLE)
             for name in sql.BASE:
                 if only is None or name in only:
-                    tables[name] = _fetched(cursor, _of(name, customer_id))
+                    tables[name] = fetched(cursor, _of(name, customer_id))
             cursor.execute("COMMIT")
         with reading.in_memory(tables, only, is_sparing=is_sparing) as opened:
             yield opened
@@ -247,7 +236,7 @@ class PostgresStore(Store):
 
     def _rows(self, query: Select[Any]) -> pa.Table:
         with self._database.arrow() as con, con.cursor() as cursor:
-            return _fetched(cursor, query)
+            return fetched(cursor, query)
 
 
 def _of(name: str, customer_id: str | None) -> Select[Any]:
@@ -257,17 +246,3 @@ def _of(name: str, customer_id: str | None) -> Select[Any]:
     if customer_id is None or has is None or "customer_id" not in has.names:
         return query
     return query.where(column("customer_id", Text).in_((customer_id, "")))
-
-
-_NUMBERED = postgresql.dialect(  # type: ignore[no-untyped-call] # SQLAlchemy gives it none
-    paramstyle="numeric_dollar"
-)
-
-
-def _fetched(cursor: Any, query: Select[Any]) -> pa.Table:  # the driver has no types
-    """Return what a statement answers; its values are bound, never part of its text."""
-    compiled = query.compile(dialect=_NUMBERED, compile_kwargs={"render_postcompile": True})
-    names = compiled.positiontup or ()
-    values = [compiled.params[name] for name in names]
-    cursor.execute(str(compiled), parameters=values or None)
-    return cursor.fetch_arrow_table()

@@ -1,0 +1,81 @@
+"""What is known of one bucket, read as it lies there.
+
+Rows and when they were asked are joined here: a server would hash and spill all of a night's rows,
+as it has no counts of what a night has just written.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from sqlalchemy import Select, any_, func, select
+
+from auditor.store import conform, places
+from auditor.store.database import WHOLE, Database, fetched
+from auditor.tables import CELL, SCHEMAS
+
+_WHEN = ("checked", "checked_apart")
+
+
+def read(
+    database: Database, relation: str, bucket: int, partner_tenant_id: str, names: Sequence[str]
+) -> pa.Table:
+    """Return some columns of what is known of a partner's cells in one bucket."""
+    has_times = relation in places.CHECKS and not set(places.CHECKED).isdisjoint(names)
+    needed = [name for name in names if not has_times or name not in places.CHECKED]
+    needed += [name for name in places.key(relation) if has_times and name not in needed]
+    bucket_of_partner = (bucket, partner_tenant_id)
+    with database.arrow() as con, con.cursor() as cursor:
+        cursor.execute(WHOLE)
+        cursor.execute("SET LOCAL enable_nestloop = off")  # never by one look-up a row
+        rows = _typed(relation, fetched(cursor, _open(relation, needed, *bucket_of_partner)))
+        if has_times:
+            asked = (_asked(f"{relation}_{when}", *bucket_of_partner) for when in _WHEN)
+            checked, apart = (_typed(relation, fetched(cursor, query)) for query in asked)
+            rows = _with_times(relation, rows, checked, apart)
+        cursor.execute("COMMIT")
+    return rows.select(names)
+
+
+def _open(relation: str, names: Sequence[str], bucket: int, partner_tenant_id: str) -> Select[Any]:
+    of = places.TABLES[relation].c
+    mine = (of.partner_tenant_id == partner_tenant_id, of.bucket == bucket)
+    return select(*(of[name] for name in names)).where(*mine, of.valid_to.is_(None))
+
+
+def _asked(name: str, bucket: int, partner_tenant_id: str) -> Select[Any]:
+    """Return when something was asked, as the newest snapshot of each cell says it."""
+    of, latest = places.TABLES[name].c, places.LATEST.c
+    mine = (of.partner_tenant_id == partner_tenant_id, of.bucket == bucket)
+    newest = select(latest.snapshot_id).where(latest.partner_tenant_id == partner_tenant_id)
+    cell = [latest[column] == of[column] for column in (*CELL, "snapshot_id")]
+    said = [column for column in of if column.name not in ("snapshot_id", "bucket")]
+    ids = func.array(newest.distinct().scalar_subquery())
+    return select(*said).where(*mine, of.snapshot_id == any_(ids), *cell)
+
+
+def _typed(relation: str, table: pa.Table) -> pa.Table:
+    return table.cast(pa.schema([SCHEMAS[relation].field(name) for name in table.column_names]))
+
+
+def _with_times(relation: str, rows: pa.Table, checked: pa.Table, apart: pa.Table) -> pa.Table:
+    """Add when each row was asked: with its check, unless it stands apart."""
+    of_check = _places(rows, checked, places.CHECKS[relation])
+    of_key = _places(rows, apart, places.key(relation))
+    which = np.where(of_key < 0, of_check, of_key + checked.num_rows)
+    times = pa.concat_tables([checked.select(places.CHECKED), apart.select(places.CHECKED)])
+    found = times.take(pa.array(which, mask=which < 0))
+    for name in places.CHECKED:
+        rows = rows.append_column(found.field(name), found.column(name))
+    return rows
+
+
+def _places(rows: pa.Table, among: pa.Table, columns: Sequence[str]) -> conform.Codes:
+    """Return, for each row, which one of `among` is the same in some columns; -1 for none."""
+    numbers = conform.numbers(pa.concat_tables([rows.select(columns), among.select(columns)]))
+    of_rows, of_among = np.split(numbers, [rows.num_rows])
+    place = np.full(len(numbers), -1, dtype=np.int64)
+    place[of_among] = np.arange(among.num_rows)
+    found: conform.Codes = place[of_rows]
+    return found
