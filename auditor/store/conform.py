@@ -12,6 +12,7 @@ from auditor.model import Cell, bucket_of
 from auditor.tables import CELL, KEYS, SCHEMAS
 
 _ROOM = 2**62
+_BEFORE_ALL = -(2**63)
 Codes = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
@@ -37,7 +38,10 @@ def cells_of(relation: str, table: pa.Table) -> tuple[list[Cell], Codes]:
 
 
 def ranks(table: pa.Table, columns: Sequence[str]) -> Codes:
-    """Return one number per row that sorts and compares as the columns do together."""
+    """Return one number per row that sorts and compares as the columns do together.
+
+    Nulls come first.
+    """
     return _folded(table.num_rows, (_codes(table.column(name)) for name in columns))
 
 
@@ -70,8 +74,13 @@ def _alike(column: pa.ChunkedArray) -> Codes:
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     whole = pa.concat_arrays(column.unify_dictionaries().chunks)
-    codes: Codes = whole.indices.cast(pa.int64()).fill_null(-1).to_numpy() + 1
-    return codes
+    return _from_zero(whole.indices)
+
+
+def _from_zero(indices: pa.Array) -> Codes:
+    """Return the indices; where some are null, these are 0 and the others one higher."""
+    codes: Codes = indices.cast(pa.int64()).fill_null(-1).to_numpy()
+    return codes + 1 if indices.null_count else codes
 
 
 def _dense(codes: Codes) -> Codes:
@@ -83,9 +92,8 @@ def _codes(column: pa.ChunkedArray) -> Codes:
     if not len(column):
         return np.zeros(0, dtype=np.int64)
     if pa.types.is_integer(column.type) or pa.types.is_timestamp(column.type):
-        return _dense(column.cast(pa.int64()).to_numpy())
-    codes: Codes = _tidied(column).indices.to_numpy().astype(np.int64)
-    return codes
+        return _dense(column.cast(pa.int64()).fill_null(_BEFORE_ALL).to_numpy())
+    return _from_zero(_tidied(column).indices)
 
 
 def _tidied(column: pa.ChunkedArray) -> pa.DictionaryArray:

@@ -6,8 +6,6 @@ import numpy as np
 import pyarrow as pa
 
 from auditor.store import conform, places
-from auditor.store.duck import connect
-from auditor.store.sql import statement
 
 
 def news(relation: str, known: pa.Table, stated: pa.Table) -> Iterator[tuple[str, pa.Table]]:
@@ -50,12 +48,27 @@ def _in_cells(relation: str, known: pa.Table, stated: pa.Table) -> pa.Table:
 
 def _times(relation: str, stated: pa.Table) -> Iterator[tuple[str, pa.Table]]:
     """Yield when each check was asked, and the keys that were asked at another time."""
-    checked = f"{relation}_checked"
-    with connect() as con:
-        con.register("stated", stated)
-        con.execute(statement(f"publish/{checked}"))
-        yield checked, con.table(checked).to_arrow_table()
-        yield f"{checked}_apart", con.sql(statement(f"publish/{checked}_apart")).to_arrow_table()
+    check = conform.numbers(stated.select(places.CHECKS[relation]))
+    asked = conform.ranks(stated, places.CHECKED)
+    is_usual = _usual(check, asked) == asked
+    usual = np.flatnonzero(is_usual)
+    _, first = np.unique(check[usual], return_index=True)
+    checked = ("snapshot_id", *places.CHECKS[relation], *places.CHECKED)
+    yield f"{relation}_checked", stated.select(checked).take(pa.array(usual[first]))
+    apart = ("snapshot_id", *places.key(relation), *places.CHECKED)
+    yield f"{relation}_checked_apart", stated.select(apart).filter(pa.array(~is_usual))
+
+
+def _usual(group: conform.Codes, value: conform.Codes) -> conform.Codes:
+    """Return, for each row, the value that most rows of its group have; of several, the highest."""
+    values, value = np.unique(value, return_inverse=True)
+    pairs, count = np.unique(group * len(values) + value, return_counts=True)
+    groups, of_group = np.divmod(pairs, len(values))
+    order = np.lexsort((of_group, count, groups))
+    most = np.zeros(len(group), dtype=np.int64)
+    most[groups[order]] = of_group[order]  # the last one stays
+    found: conform.Codes = values[most[group]]
+    return found
 
 
 def _marked(table: pa.Table, *, is_over: bool) -> pa.Table:

@@ -5,11 +5,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import reduce
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     Text,
     delete,
@@ -57,7 +59,8 @@ class Loading:
         self._rows: Counter[str] = Counter()
         self._digest: dict[str, int] = {}
         self._changes: list[pa.Table] = []
-        self._staged: Counter[str] = Counter()
+        self._staged: Counter[tuple[str, bool]] = Counter()
+        """By table, and whether they are over."""
         self._covering = Covering()
 
     @property
@@ -116,7 +119,12 @@ class Loading:
                     whole = places.plain(table).append_column("epoch", epoch)
                     staged = places.STAGED[name].name
                     cursor.adbc_ingest(staged, whole, mode="append", db_schema_name=places.SCHEMA)
-                    self._staged[name] += table.num_rows
+                    self._count(name, table)
+
+    def _count(self, name: str, table: pa.Table) -> None:
+        over = pc.sum(table["is_over"]).as_py() if "is_over" in table.column_names else 0
+        self._staged[name, True] += over
+        self._staged[name, False] += table.num_rows - over
 
     def commit(self, snapshot_row: Mapping[str, object], config_hash: str) -> bool:
         """Publish what was staged and return whether it is new.
@@ -169,7 +177,6 @@ class Loading:
             yield con
 
     def _publish(self, con: Connection, given: Mapping[str, object], config_hash: str) -> None:
-        self._check_staged(con)
         sequence = _next_sequence(con)
         row = {
             "inventory_rows": self._rows["inventory"],
@@ -189,7 +196,8 @@ class Loading:
         for name, staged in places.STAGED.items():
             if name in STATE:
                 self._close(con, name, sequence)
-            self._move(con, name, sequence)
+            if self._staged[name, False]:
+                self._move(con, name, sequence)
             con.execute(delete(staged).where(staged.c.epoch == self._epoch))
         self._keep_digests(con, row)
 
@@ -218,29 +226,24 @@ class Loading:
             ],
         )
 
-    def _check_staged(self, con: Connection) -> None:
-        """Raise unless everything that was staged is there: a crash of the server empties it."""
-        for name, staged in places.STAGED.items():
-            mine = select(func.count()).where(staged.c.epoch == self._epoch)
-            found = con.execute(mine).scalar_one()
-            if found != self._staged[name]:
-                raise StoreFailed(
-                    f"{staged.name}: {self._staged[name]} rows were staged, {found} are there",
-                    hint="the server may have restarted: try again with --resume",
-                )
+    def _check(self, name: str, *, is_over: bool, found: int) -> None:
+        """Raise unless all that was staged was there: a crash of the server empties it."""
+        expected = self._staged[name, is_over]
+        if found != expected:
+            raise StoreFailed(
+                f"{places.STAGED[name].name}: {expected} rows were staged, {found} are there",
+                hint="the server may have restarted: try again with --resume",
+            )
 
     def _close(self, con: Connection, relation: str, sequence: int) -> None:
         """End the intervals of what changed, went, or lies in a cell that holds nothing more."""
         intervals, staged = places.TABLES[relation], places.STAGED[relation]
         is_open = intervals.c.valid_to.is_(None)
-        key = [intervals.c[name] == staged.c[name] for name in places.key(relation)]
-        ours = [staged.c.epoch == self._epoch, staged.c.is_over]
-        over = con.execute(
-            update(intervals).where(is_open, *ours, *key).values(valid_to=sequence)
-        ).rowcount
-        said = con.execute(select(func.count()).where(*ours)).scalar_one()
-        if over != said:
-            raise StoreFailed(f"{intervals.name}: {said} rows should end, {over} do")
+        if self._staged[relation, True]:
+            key = [intervals.c[name] == staged.c[name] for name in places.key(relation)]
+            ours = [staged.c.epoch == self._epoch, staged.c.is_over]
+            ends = update(intervals).where(is_open, *ours, *key).values(valid_to=sequence)
+            self._check(relation, is_over=True, found=con.execute(ends).rowcount)
         columns = conform.cell_columns(relation)
         empty = [
             cell
@@ -261,19 +264,21 @@ class Loading:
 
     def _move(self, con: Connection, name: str, sequence: int) -> None:
         table, staged = places.TABLES[name], places.STAGED[name]
-        ours = staged.c.epoch == self._epoch
-        columns = [column.name for column in table.c if column.name in staged.c]
+        ours = [staged.c.epoch == self._epoch]
+        shared = [column.name for column in table.c if column.name in staged.c]
+        columns: dict[str, ColumnElement[Any]] = {one: staged.c[one] for one in shared}
         if name in STATE:
-            opened = select(*(staged.c[n] for n in columns), literal(sequence, BigInteger))
-            rows = opened.where(ours, staged.c.is_over.is_(False))
-            con.execute(insert(table).from_select([*columns, "valid_from"], rows))
-            return
-        statement = postgresql.insert(table).from_select(
-            columns, select(*(staged.c[n] for n in columns)).where(ours)
-        )
+            columns["valid_from"] = literal(sequence, BigInteger)
+            ours.append(staged.c.is_over.is_(False))
+        rows = select(*columns.values()).where(*ours)
+        begun = postgresql.insert(table).from_select([*columns], rows)
+        begun = begun.execution_options(preserve_rowcount=True)
         if name == "change":
-            statement = statement.on_conflict_do_nothing(index_elements=["event_id"])
-        con.execute(statement)
+            found = con.execute(select(func.count()).where(*ours)).scalar_one()
+            con.execute(begun.on_conflict_do_nothing(index_elements=["event_id"]))
+        else:
+            found = con.execute(begun).rowcount
+        self._check(name, is_over=False, found=found)
         if name == "coverage":
             self._move_latest(con, sequence)
 
