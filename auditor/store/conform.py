@@ -13,6 +13,7 @@ from auditor.tables import CELL, KEYS, SCHEMAS
 
 _ROOM = 2**62
 _BEFORE_ALL = -(2**63)
+_SPARSE = 8
 Codes = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
@@ -46,11 +47,12 @@ def ranks(table: pa.Table, columns: Sequence[str]) -> Codes:
 
 
 def numbers(table: pa.Table) -> Codes:
-    """Return one number per row, below the count of rows: the same for rows that are alike.
+    """Return one number per row, the same for rows that are alike; nulls are alike too.
 
-    Nulls are alike too. It takes no sorting of texts, and says nothing of the order of rows.
+    They begin at 0 and end soon enough to be places of an array; they say nothing of an order.
     """
-    return _dense(_folded(table.num_rows, map(_alike, table.columns)))
+    folded = _folded(table.num_rows, map(_alike, table.columns))
+    return _dense(folded) if folded.max(initial=0) > _SPARSE * len(folded) else folded
 
 
 def _folded(rows: int, columns: Iterable[Codes]) -> Codes:
@@ -101,16 +103,23 @@ def _tidied(column: pa.ChunkedArray) -> pa.DictionaryArray:
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     whole = pa.concat_arrays(column.unify_dictionaries().chunks)
-    is_null = whole.indices.is_null().to_numpy(zero_copy_only=False).astype(bool)
-    old = whole.indices.fill_null(0).to_numpy()
     is_used = np.zeros(len(whole.dictionary), dtype=bool)
-    is_used[old[~is_null]] = True
+    is_used[whole.indices.drop_null().to_numpy()] = True
+    is_tidy = is_used.all() and whole.indices.type == pa.int32()
+    if is_tidy and _is_ascending(whole.dictionary):
+        return whole
     values = whole.dictionary.filter(pa.array(is_used))
     new = np.zeros(len(is_used), dtype=np.int32)
     new[is_used] = pc.rank(values, tiebreaker="dense").to_numpy() - 1
+    is_null = whole.indices.is_null().to_numpy(zero_copy_only=False).astype(bool)
+    old = whole.indices.fill_null(0).to_numpy()
     codes = new[old] if len(new) else np.zeros(len(old), dtype=np.int32)
     ordered = values.take(pc.sort_indices(values)).unique()
     return pa.DictionaryArray.from_arrays(pa.array(codes, mask=is_null), ordered)
+
+
+def _is_ascending(values: pa.Array) -> bool:
+    return bool(pc.all(pc.less(values[:-1], values[1:]), skip_nulls=False, min_count=0).as_py())
 
 
 def conformed(relation: str, table: pa.Table, snapshot_id: str) -> pa.Table:

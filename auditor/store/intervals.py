@@ -34,7 +34,7 @@ def _shared(one: pa.Table, other: pa.Table) -> tuple[conform.Flags, conform.Flag
     """Return of the rows of each table whether the other has them too."""
     numbers = conform.numbers(pa.concat_tables([one, other]))
     of_one, of_other = np.split(numbers, [one.num_rows])
-    is_in_one, is_in_other = np.zeros((2, len(numbers)), dtype=bool)
+    is_in_one, is_in_other = np.zeros((2, numbers.max(initial=0) + 1), dtype=bool)
     is_in_one[of_one] = True
     is_in_other[of_other] = True
     return is_in_other[of_one], is_in_one[of_other]
@@ -65,7 +65,7 @@ def _usual(group: conform.Codes, value: conform.Codes) -> conform.Codes:
     pairs, count = np.unique(group * len(values) + value, return_counts=True)
     groups, of_group = np.divmod(pairs, len(values))
     order = np.lexsort((of_group, count, groups))
-    most = np.zeros(len(group), dtype=np.int64)
+    most = np.zeros(group.max(initial=0) + 1, dtype=np.int64)
     most[groups[order]] = of_group[order]  # the last one stays
     found: conform.Codes = values[most[group]]
     return found

@@ -73,9 +73,11 @@ def _with_times(relation: str, rows: pa.Table, checked: pa.Table, apart: pa.Tabl
 
 def _places(rows: pa.Table, among: pa.Table, columns: Sequence[str]) -> conform.Codes:
     """Return, for each row, which one of `among` is the same in some columns; -1 for none."""
+    if not among.num_rows:
+        return np.full(rows.num_rows, -1, dtype=np.int64)
     numbers = conform.numbers(pa.concat_tables([rows.select(columns), among.select(columns)]))
     of_rows, of_among = np.split(numbers, [rows.num_rows])
-    place = np.full(len(numbers), -1, dtype=np.int64)
+    place = np.full(numbers.max(initial=0) + 1, -1, dtype=np.int64)
     place[of_among] = np.arange(among.num_rows)
     found: conform.Codes = place[of_rows]
     return found
