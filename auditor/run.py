@@ -27,6 +27,7 @@ from auditor.errors import (
 from auditor.forecast import Forecast, forecast
 from auditor.job import Job
 from auditor.login import Login
+from auditor.outage import Outage
 from auditor.partner_center.breaker import Patience
 from auditor.partner_center.pacing import Pacer
 from auditor.partner_center.rates import Limits
@@ -122,8 +123,9 @@ class _Run:
         if header is not None and header.is_finished:
             self._progress.event("run.finished_before", run=header.run_id)
             return RunReport(run_id=header.run_id, exit=0, seconds=0.0, snapshots=())
-        store = open_store(self._settings.store, create=True)
-        self._keep_order(store)
+        outage = Outage(self._world.database_s, "", self._progress)
+        store = await outage.outlasted_by(open_store, self._settings.store, create=True)
+        self._keep_order(await outage.outlasted_by(store.last_published_at))
         tenants = [partner.tenant_id for partner in self._partners]
         if header is None:
             header = runs.begin(
@@ -180,9 +182,8 @@ class _Run:
             if unknown:
                 raise self._runs[0].discovery.unknown_customers(unknown)
 
-    def _keep_order(self, store: "Store") -> None:
+    def _keep_order(self, latest: datetime | None) -> None:
         """Go on after the latest snapshot, even where the clock was set back since."""
-        latest = store.last_published_at()
         self._now = never_back(self._world.now, latest)
         if latest is not None and (now := self._world.now()) < latest:
             behind_s = round((latest - now).total_seconds())
@@ -200,11 +201,13 @@ class _Run:
         """Return what became of one partner: its failure is a value, the others go on."""
         job = self._job(partner, header, folder)
         partner_run = PartnerRun(job, store, self._progress, now=self._now)
-        if job.snapshot_id in store.published():
-            await partner_run.clear_up()
-            return published_before(partner, store.snapshot(job.snapshot_id))
-        self._runs.append(partner_run)
+        outage = partner_run.discovery.outage
         try:
+            if job.snapshot_id in await outage.outlasted_by(store.published):
+                await partner_run.clear_up()
+                row = await outage.outlasted_by(store.snapshot, job.snapshot_id)
+                return published_before(partner, row)
+            self._runs.append(partner_run)
             async with self._sending(job) as send:
                 published, asked = await partner_run.run(send)
         except (AuditorError, OSError) as failure:

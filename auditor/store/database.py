@@ -110,12 +110,16 @@ _NUMBERED = postgresql.dialect(  # type: ignore[no-untyped-call] # SQLAlchemy gi
 
 def fetched(cursor: Any, query: Select[Any]) -> pa.Table:  # the driver has no types
     """Return what a statement answers; its values are bound, never part of its text."""
+    return streamed(cursor, query).read_all()
+
+
+def streamed(cursor: Any, query: Select[Any]) -> pa.RecordBatchReader:  # likewise
+    """Give what a statement answers a batch at a time: to be read before the next is asked."""
     compiled = query.compile(dialect=_NUMBERED, compile_kwargs={"render_postcompile": True})
     names = compiled.positiontup or ()
     values = [compiled.params[name] for name in names]
     cursor.execute(str(compiled), parameters=values or None)
-    found: pa.Table = cursor.fetch_arrow_table()
-    return found
+    return cursor.fetch_record_batch()
 
 
 def _close(connections: list[dbapi.Connection]) -> None:

@@ -1,7 +1,7 @@
 """The PostgreSQL store: what is known as intervals, so that a night writes what changed."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from threading import get_ident
 from typing import Any
@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from auditor.errors import Locked, StoreError, UsageError
 from auditor.store import history, keeping, open_rows, places, reading, schema, sql
-from auditor.store.database import WHOLE, Database, fetched
+from auditor.store.database import WHOLE, Database, fetched, streamed
 from auditor.store.loading import Loading
 from auditor.store.protocol import Store
 from auditor.tables import CELL, SCHEMAS
@@ -168,8 +168,8 @@ class PostgresStore(Store):
     ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """Open DuckDB on the snapshots published by now, with every relation and view.
 
-        It reads all that `asking` stands on into memory: what is asked of everything is better
-        asked with `sql`, or of the views in the database.
+        It copies all that `asking` stands on, to disk where memory does not hold it: what is asked
+        of everything is better asked with `sql`, or of the views in the database.
         """
         only = None if asking is None else sql.needed(asking)
         return self._connect(customer_id, only, is_sparing=is_sparing)
@@ -178,14 +178,16 @@ class PostgresStore(Store):
     def _connect(
         self, customer_id: str | None, only: frozenset[str] | None, *, is_sparing: bool
     ) -> Iterator[duckdb.DuckDBPyConnection]:
-        tables = {}
-        with self._database.arrow() as con, con.cursor() as cursor:
-            cursor.execute(WHOLE)
-            for name in sql.BASE:
-                if only is None or name in only:
-                    tables[name] = fetched(cursor, _of(name, customer_id))
-            cursor.execute("COMMIT")
-        with reading.in_memory(tables, only, is_sparing=is_sparing) as opened:
+        with ExitStack() as stack:
+            with self._database.arrow() as con, con.cursor() as cursor:
+                cursor.execute(WHOLE)
+                relations = (
+                    (name, streamed(cursor, _of(name, customer_id)))
+                    for name in sql.BASE
+                    if only is None or name in only
+                )
+                opened = stack.enter_context(reading.filled(relations, only, is_sparing=is_sparing))
+                cursor.execute("COMMIT")
             yield opened
 
     def sql(self, query: str) -> pa.Table:

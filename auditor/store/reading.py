@@ -50,8 +50,7 @@ def connection(
     con = _opened(is_sparing=is_sparing)
     try:
         try:
-            spill = f"{tempfile.gettempdir()}/auditor-{uuid.uuid4()}"
-            con.execute("SET temp_directory = $1", [spill])
+            con.execute("SET temp_directory = $1", [_spill()])
             only = None if asking is None else sql.needed(asking)
             _name_all_files(con, root, index, _buckets_of(customer_id, buckets), only)
             for definition in sql.definitions(only):
@@ -65,19 +64,43 @@ def connection(
 
 
 @contextmanager
-def in_memory(
-    tables: Mapping[str, pa.Table], only: frozenset[str] | None, *, is_sparing: bool = False
+def filled(
+    relations: Iterable[tuple[str, pa.RecordBatchReader]],
+    only: frozenset[str] | None,
+    *,
+    is_sparing: bool = False,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open DuckDB with tables as its base views, and above them every view, or `only` these."""
-    with _opened(is_sparing=is_sparing) as con:
-        for name, table in tables.items():
-            con.register(name, table)
+    """Open DuckDB on copies of base views, and above them every view, or `only` these.
+
+    The copies are made before it is given, a batch at a time; what memory does not hold is spilled.
+    """
+    con = _opened(is_sparing=is_sparing)
+    try:
+        con.execute("SET temp_directory = $1", [_spill()])
+        for name, batches in relations:
+            _fill(con, name, batches)
         for name in sql.VIEWS:
             if only is None or name in only:
                 con.execute(sql.statement(f"views/{name}"))
         con.execute("SET enable_external_access = false")
         con.execute("SET lock_configuration = true")
         yield con
+    finally:
+        con.close()
+
+
+def _fill(con: duckdb.DuckDBPyConnection, name: str, batches: pa.RecordBatchReader) -> None:
+    con.register("_batch", batches.schema.empty_table())
+    con.execute(f"CREATE TABLE {name} AS FROM _batch")
+    for batch in batches:  # by us, so that what goes wrong is the driver's and not DuckDB's
+        con.register("_batch", pa.Table.from_batches([batch]))
+        con.execute(f"INSERT INTO {name} FROM _batch")
+    con.unregister("_batch")
+
+
+def _spill() -> str:
+    """Return a folder that DuckDB makes if it needs one, and removes."""
+    return f"{tempfile.gettempdir()}/auditor-{uuid.uuid4()}"
 
 
 def _buckets_of(customer_id: str | None, buckets: int) -> frozenset[int] | None:
