@@ -9,7 +9,7 @@ import adbc_driver_manager
 import psycopg
 import pyarrow as pa
 from adbc_driver_postgresql import dbapi
-from sqlalchemy import Engine, NullPool, Select, create_engine, make_url
+from sqlalchemy import Engine, NullPool, Select, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
@@ -21,12 +21,20 @@ from auditor.errors import (
     StoreUnreachable,
 )
 from auditor.store.places import ALLOW_SUPERUSER
+from auditor.store.watching import Watch
 
-_CONNECT_TIMEOUT_S = "10"
+_CONNECT_TIMEOUT_S = 10
 _REFUSED = ("28000", "28P01", "42501")  # unknown role, wrong password, a right that is missing
 _GONE = ("08", "57P", "53")  # connection lost, server shut down, out of connections or memory
 _AGAIN = ("40001", "40P01", "55P03")  # crossed by somebody, in a deadlock, waited for a lock
 _LOCK_TIMEOUT_MS = 30_000
+_KEEPALIVES = {
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+}
+"""Within a minute it is known that a machine is gone."""
 WHOLE = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 """What several statements read is of one moment: a snapshot is seen whole or not at all."""
 
@@ -46,8 +54,9 @@ class Database:
         self.allows_superuser = parsed.query.get(ALLOW_SUPERUSER) == "yes"
         parsed = parsed.difference_update_query([ALLOW_SUPERUSER])
         query = {
-            "connect_timeout": _CONNECT_TIMEOUT_S,
+            "connect_timeout": str(_CONNECT_TIMEOUT_S),
             "application_name": "auditor",
+            **_KEEPALIVES,
             "options": f"-clock_timeout={_LOCK_TIMEOUT_MS}",
         }
         parsed = parsed.set(query={**query, **parsed.query})
@@ -57,6 +66,10 @@ class Database:
         self.engine: Engine = create_engine(
             parsed.set(drivername="postgresql+psycopg"), poolclass=NullPool
         )
+        said = str(parsed.query["connect_timeout"])  # 0 is for ever
+        timeout_s = int(said) if said.isdecimal() else 0
+        self._watch = Watch(self._uri, timeout_s or _CONNECT_TIMEOUT_S)
+        event.listen(self.engine, "connect", self._connected)
         self._idle: list[dbapi.Connection] = []
         weakref.finalize(self, _close, self._idle)
 
@@ -82,13 +95,17 @@ class Database:
 
     @contextmanager
     def telling(self) -> Iterator[None]:
-        """Raise what the drivers raise as ours."""
+        """Raise what the drivers raise as ours, and that a server no longer answers."""
         try:
-            yield
+            with self._watch.over():
+                yield
         except DBAPIError as error:
             raise self._told(error.orig or error) from error
         except (adbc_driver_manager.Error, psycopg.Error) as error:
             raise self._told(error) from error
+
+    def _connected(self, connection: psycopg.Connection[Any], _: object) -> None:
+        self._watch.connected(connection.fileno())
 
     def _told(self, error: BaseException) -> AuditorError:
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -63,6 +63,13 @@ class Server:
         """End it in a mode of `pg_ctl`, and return when it takes connections again."""
         self._run("pg_ctl", "-m", mode, "-w", "-l", str(self.folder / "log"), "restart")
 
+    def signal(self, number: int) -> None:
+        """Send a signal to each of its processes."""
+        first = int((self.folder / "data/postmaster.pid").read_text().splitlines()[0])
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        for pid in (first, *map(int, children)):
+            os.kill(pid, number)
+
     def stop(self) -> None:
         """End it at once and remove everything."""
         self._run("pg_ctl", "-m", "immediate", "-w", "stop")
