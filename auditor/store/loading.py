@@ -2,8 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager, suppress
 from functools import reduce
 from typing import Any
 
@@ -24,7 +25,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 
-from auditor.errors import Bug, LockLost, StoreError, StoreFailed, StoreUnreachable, UsageError
+from auditor.errors import (
+    AuditorError,
+    Bug,
+    LockLost,
+    StoreError,
+    StoreFailed,
+    StoreUnreachable,
+    UsageError,
+)
 from auditor.store import conform, manifest, places
 from auditor.store.covering import Covering
 from auditor.store.database import Database
@@ -46,9 +55,14 @@ class Loading:
     publishing transaction finds out. See docs/decisions/0014.
     """
 
-    def __init__(self, database: Database, buckets: int, epoch: int, known: Known) -> None:
+    def __init__(
+        self, database: Database, buckets: int, epoch: int, known: Known, pool: Executor
+    ) -> None:
+        """Take where rows are copied while the next ones are compared."""
         self._database = database
         self._buckets = buckets
+        self._pool = pool
+        self._under_way: Future[None] | None = None
         self._epoch = epoch
         self._known = known
         self._start("")
@@ -76,12 +90,14 @@ class Loading:
         """
         if not _ID.fullmatch(snapshot_id):
             raise UsageError(f"{snapshot_id!r} is not a snapshot id")
-        self._start(snapshot_id)
         self.clear()
+        self._start(snapshot_id)
         return self._published() is None
 
     def clear(self) -> None:
         """Remove what is staged: whoever holds the lock is the only one who stages."""
+        with suppress(AuditorError):  # what becomes of it does not matter any more
+            self._wait()
         with self._database.telling(), self._database.engine.begin() as con:
             for staged in places.STAGED.values():
                 con.execute(delete(staged))
@@ -109,9 +125,19 @@ class Loading:
         partners = table.column("partner_tenant_id").unique().to_pylist()
         known = pa.concat_tables([self._known(relation, bucket, one) for one in partners])
         staged = news(relation, known, table)
-        self._copy((name, _in_bucket(found, bucket)) for name, found in staged)
+        self._copy([(name, _in_bucket(found, bucket)) for name, found in staged])
 
-    def _copy(self, tables: Iterable[tuple[str, pa.Table]]) -> None:
+    def _copy(self, tables: Sequence[tuple[str, pa.Table]]) -> None:
+        """Begin to copy, one batch of tables at a time; what went wrong before is raised now."""
+        self._wait()
+        self._under_way = self._pool.submit(self._copied, tables)
+
+    def _wait(self) -> None:
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            under_way.result()
+
+    def _copied(self, tables: Sequence[tuple[str, pa.Table]]) -> None:
         with self._database.arrow() as con, con.cursor() as cursor:
             for name, table in tables:
                 if table.num_rows:
@@ -141,6 +167,7 @@ class Loading:
                 raise StoreError(f"{self._snapshot_id} is published with another configuration")
             return False
         self._covering.check()
+        self._wait()
         try:
             with self.fenced() as con:
                 self._publish(con, snapshot_row, config_hash)

@@ -1,6 +1,7 @@
 """The PostgreSQL store: what is known as intervals, so that a night writes what changed."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from threading import get_ident
@@ -68,12 +69,16 @@ class PostgresStore(Store):
         The lock belongs to a session and is lost with it, while this process may live on: what
         keeps two from publishing is the token that comes with it.
         """
-        with self._database.telling(), self._database.engine.connect() as con:
+        with (
+            self._database.telling(),
+            self._database.engine.connect() as con,
+            ThreadPoolExecutor(1, "staging") as pool,
+        ):
             session = con.execution_options(isolation_level="AUTOCOMMIT")
             self._lock(session, timeout_s)
             taken = places.STORE.update().values(epoch=places.STORE.c.epoch + 1)
             epoch = session.execute(taken.returning(places.STORE.c.epoch)).scalar_one()
-            loading = Loading(self._database, self.buckets, epoch, self._known_to_publisher)
+            loading = Loading(self._database, self.buckets, epoch, self._known_to_publisher, pool)
             loading.clear()
             self._publisher = get_ident()
             try:
