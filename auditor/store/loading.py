@@ -44,6 +44,8 @@ from auditor.tables import SCHEMA_VERSION, SCHEMAS, STATE
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 _WHOLE = ("hashjoin", "mergejoin")
 """Ways to join that read a table from end to end."""
+_MANY = 20_000
+"""As many look-ups take longer than reading a large table once may."""
 Known = Callable[[str, int, str], pa.Table]
 """Gives what is known of a relation in a bucket of a partner: at least what intervals hold."""
 
@@ -218,8 +220,6 @@ class Loading:
         con.execute(insert(places.TABLES["snapshot"]).values(row))
         noted = {"snapshot_id": self._snapshot_id, "config_hash": config_hash}
         con.execute(insert(places.PUBLICATION).values(noted))
-        # few of very many rows end: a planner without counts would read and hash all of them
-        con.execute(select(*(func.set_config(f"enable_{way}", "off", true()) for way in _WHOLE)))
         for name, staged in places.STAGED.items():
             if name in STATE:
                 self._close(con, name, sequence)
@@ -266,6 +266,10 @@ class Loading:
         """End the intervals of what changed, went, or lies in a cell that holds nothing more."""
         intervals, staged = places.TABLES[relation], places.STAGED[relation]
         is_open = intervals.c.valid_to.is_(None)
+        # few of very many rows end: a planner without counts would read and hash all of them
+        allowed = "off" if self._staged[relation, True] < _MANY else "on"
+        ways = [func.set_config(f"enable_{way}", allowed, true()) for way in _WHOLE]
+        con.execute(select(*ways))
         if self._staged[relation, True]:
             key = [intervals.c[name] == staged.c[name] for name in places.key(relation)]
             ours = [staged.c.epoch == self._epoch, staged.c.is_over]
