@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from store_lake import ACME, BOND, Row, at, rows_table, stock
 
@@ -44,6 +44,7 @@ def staged(before: Keys, after: Keys) -> dict[str, list[pa.Table]]:
     return found
 
 
+@settings(deadline=None)
 @given(NIGHTS, NIGHTS)
 def test_what_ended_and_began_is_what_brute_force_finds(before: Keys, after: Keys) -> None:
     """Of the cells that hold a row still: others are ended whole."""
@@ -65,6 +66,7 @@ def test_what_ended_and_began_is_what_brute_force_finds(before: Keys, after: Key
     assert set(begun["is_over"].to_pylist()) <= {False}
 
 
+@settings(deadline=None)
 @given(NIGHTS)
 def test_a_check_is_said_once_and_keys_asked_at_another_time_apart(after: Keys) -> None:
     """Nothing is lost, and the time of most keys is that of the check."""
