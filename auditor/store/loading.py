@@ -92,7 +92,8 @@ class Loading:
         """
         if not _ID.fullmatch(snapshot_id):
             raise UsageError(f"{snapshot_id!r} is not a snapshot id")
-        self.clear()
+        if self._snapshot_id:  # who took the lock has cleared up
+            self.clear()
         self._start(snapshot_id)
         return self._published() is None
 

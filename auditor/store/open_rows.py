@@ -15,6 +15,8 @@ from auditor.store import conform, places
 from auditor.store.database import WHOLE, Database, fetched
 from auditor.tables import CELL, SCHEMAS
 
+_PARTNER = "partner_tenant_id"
+"""Is the same in all of them, and so not asked."""
 _WHEN = ("checked", "checked_apart")
 
 
@@ -25,11 +27,14 @@ def read(
     has_times = relation in places.CHECKS and not set(places.CHECKED).isdisjoint(names)
     needed = [name for name in names if not has_times or name not in places.CHECKED]
     needed += [name for name in places.key(relation) if has_times and name not in needed]
+    needed = [name for name in needed if name != _PARTNER]
     bucket_of_partner = (bucket, partner_tenant_id)
     with database.arrow() as con, con.cursor() as cursor:
         cursor.execute(WHOLE)
         cursor.execute("SET LOCAL enable_nestloop = off")  # never by one look-up a row
-        rows = _typed(relation, fetched(cursor, _open(relation, needed, *bucket_of_partner)))
+        rows = fetched(cursor, _open(relation, needed, *bucket_of_partner))
+        partner = pa.repeat(pa.scalar(partner_tenant_id), rows.num_rows)
+        rows = _typed(relation, rows.append_column(_PARTNER, partner))
         if has_times:
             asked = (_asked(f"{relation}_{when}", *bucket_of_partner) for when in _WHEN)
             checked, apart = (_typed(relation, fetched(cursor, query)) for query in asked)
