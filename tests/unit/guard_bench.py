@@ -69,7 +69,7 @@ def honest(_: Request) -> None:
 class Partner:
     """What is true of a partner's customers; replies to their checks, and keeps what it said."""
 
-    def __init__(self, folder: Path, truth: Mapping[Key, State]) -> None:
+    def __init__(self, folder: Path, truth: Mapping[Key, State], *, buckets: int = 2) -> None:
         self.truth = dict(truth)
         self.customers = sorted({key.customer for key in truth} - {""})
         self.now = FIRST
@@ -80,7 +80,7 @@ class Partner:
         """What each SKU says of itself."""
         self.faulty: Faulty = honest
         self.asked: list[Request] = []
-        self.store = FolderStore.open(str(folder / "lake"), create=True, buckets=2)
+        self.store = FolderStore.open(str(folder / "lake"), create=True, buckets=buckets)
         self.others: list[Store] = []
         """Stores that everything is published into as well."""
         self.folder = folder
@@ -353,13 +353,12 @@ def published(run: Run) -> Published:
     return run.published
 
 
-def kinds(partner: Partner, run: Run) -> dict[tuple[str, bool], int]:
+def kinds(run: Run) -> dict[tuple[str, bool], int]:
     """Count what a run published by kind and whether it is suspect."""
     found: dict[tuple[str, bool], int] = {}
-    for row in partner.changes():
-        if row["snapshot_id"] == run.snapshot_id:
-            name = (row["kind"], row["suspect"])
-            found[name] = found.get(name, 0) + 1
+    for row in run.changes:
+        name = (row["kind"], row["suspect"])
+        found[name] = found.get(name, 0) + 1
     return found
 
 

@@ -36,15 +36,17 @@ def test_zero_hours_is_every_run(in_slices: bool) -> None:
 
 
 def test_without_slices_only_the_age_counts() -> None:
-    assert not any(due(71.9).is_due(name, AT) for name in NAMES)
-    assert all(due(72).is_due(name, AT) for name in NAMES)
+    early, late = due(71.9), due(72)
+    assert not any(early.is_due(name, AT) for name in NAMES)
+    assert all(late.is_due(name, AT) for name in NAMES)
 
 
 @pytest.mark.parametrize(
     ("later", "share"), [(1, 1 / 72), (24, 1 / 3), (25, 25 / 72), (71, 71 / 72)]
 )
 def test_in_slices_a_run_asks_the_share_of_its_time(later: float, share: float) -> None:
-    asked = sum(due(later, in_slices=True).is_due(name, AT) for name in NAMES) / len(NAMES)
+    then = due(later, in_slices=True)
+    asked = sum(then.is_due(name, AT) for name in NAMES) / len(NAMES)
     assert asked == pytest.approx(share, abs=1 / len(NAMES))
 
 

@@ -62,7 +62,7 @@ async def test_more_than_20_keys_and_more_than_a_fifth_are_asked_once_more(
     turned(partner, SHUT, flips)
     run = await night(partner, 2)
     assert (SECOND in rounds(partner)) is is_doubted
-    assert kinds(partner, run) == {("newly_restricted", is_doubted): flips}
+    assert kinds(run) == {("newly_restricted", is_doubted): flips}
     doubt = Doubted(subject="inventory", customer_id=A, country="DE", flips=flips, keys=of)
     assert run.guard.doubted == ([doubt] if is_doubted else [])
 
@@ -78,7 +78,7 @@ async def test_other_reasons_for_a_restriction_are_no_flips(tmp_path: Path) -> N
     turned(partner, ("restricted", "QuotaId", "westeurope"))
     run = await night(partner, 2)
     assert set(rounds(partner)) == {0}
-    assert kinds(partner, run) == {("restriction_changed", False): 30}
+    assert kinds(run) == {("restriction_changed", False): 30}
 
 
 async def test_coming_back_into_the_catalog_is_no_flip(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ async def test_coming_back_into_the_catalog_is_no_flip(tmp_path: Path) -> None:
     turned(partner, SHUT)
     run = await night(partner, 2)
     assert set(rounds(partner)) == {0}
-    assert kinds(partner, run) == {("entered_catalog", False): 30}
+    assert kinds(run) == {("entered_catalog", False): 30}
 
 
 async def test_each_customer_is_counted_by_itself(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ async def test_each_customer_is_counted_by_itself(tmp_path: Path) -> None:
     turned(partner, SHUT, 15, A)
     turned(partner, SHUT, 15, B)
     run = await night(partner, 2)
-    assert kinds(partner, run) == {("newly_restricted", False): 30}
+    assert kinds(run) == {("newly_restricted", False): 30}
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ async def test_a_customer_beside_a_doubted_one_is_believed(
     turned(partner, state, 5, beside)
     run = await night(partner, 2)
     assert {r.customer_id for r in partner.asked if r.round == SECOND} == {B}
-    assert kinds(partner, run) == {(kind, True): 30, (kind, False): 5}
+    assert kinds(run) == {(kind, True): 30, (kind, False): 5}
 
 
 async def test_a_country_beside_a_doubted_one_is_believed(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ async def test_a_country_beside_a_doubted_one_is_believed(tmp_path: Path) -> Non
 
     partner.faulty = faulty
     run = await night(partner, 2)
-    assert kinds(partner, run) == {("newly_restricted", True): 30, ("newly_restricted", False): 5}
+    assert kinds(run) == {("newly_restricted", True): 30, ("newly_restricted", False): 5}
 
 
 async def test_inventory_and_availability_are_counted_apart(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ async def test_only_checks_with_such_keys_are_asked_once_more(tmp_path: Path) ->
     run = await night(partner, 2)
     [again] = [request for request in partner.asked if request.round == SECOND]
     assert {(key.customer, key.product) for key in targets(again, partner.truth)} == {(A, "DZH1")}
-    assert kinds(partner, run) == {("newly_restricted", True): 30}
+    assert kinds(run) == {("newly_restricted", True): 30}
 
 
 async def test_skus_that_the_catalog_itself_says_are_gone_are_not_counted(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ async def test_skus_that_the_catalog_itself_says_are_gone_are_not_counted(tmp_pa
     partner.truth = dict([*partner.truth.items()][:1])
     run = await night(partner, 2, gone=tuple(gone))
     assert set(rounds(partner)) == {0}
-    assert kinds(partner, run) == {("left_catalog", False): 29}
+    assert kinds(run) == {("left_catalog", False): 29}
     assert {row["subject"] for row in partner.changes()} == {"catalog"}
 
 
@@ -179,7 +179,7 @@ async def test_told_twice_it_is_suspect_and_the_last_verdict_stands(tmp_path: Pa
     before = partner.standing()
     turned(partner, OPEN)
     run = await night(partner, 2)
-    assert kinds(partner, run) == {("restriction_lifted", True): 30}
+    assert kinds(run) == {("restriction_lifted", True): 30}
     assert published(run).changes == {}
     for key, row in partner.standing().items():
         assert state_of(row) == SHUT
@@ -206,7 +206,7 @@ async def test_the_next_night_that_says_the_same_makes_the_change(tmp_path: Path
     partner.asked.clear()
     run = await night(partner, 3)
     assert set(rounds(partner)) == {0}
-    assert kinds(partner, run) == {("restriction_lifted", False): 30}
+    assert kinds(run) == {("restriction_lifted", False): 30}
     assert published(run).changes == {"restriction_lifted": 30}
     rows = [row for row in partner.changes() if row["snapshot_id"] == run.snapshot_id]
     assert {row["gap_snapshots"] for row in rows} == {1}
@@ -214,7 +214,7 @@ async def test_the_next_night_that_says_the_same_makes_the_change(tmp_path: Path
     ids = [row["event_id"] for row in partner.changes()]
     assert len(set(ids)) == len(ids) == 60
     calm = await night(partner, 4)
-    assert kinds(partner, calm) == {}
+    assert kinds(calm) == {}
 
 
 async def test_the_old_answer_again_drops_what_waited(tmp_path: Path) -> None:
@@ -223,11 +223,11 @@ async def test_the_old_answer_again_drops_what_waited(tmp_path: Path) -> None:
     await night(partner, 2)
     turned(partner, SHUT)
     run = await night(partner, 3)
-    assert kinds(partner, run) == {}
+    assert kinds(run) == {}
     assert pending_of(partner) == {""}
     turned(partner, OPEN)
     again = await night(partner, 4)
-    assert kinds(partner, again) == {("restriction_lifted", True): 30}
+    assert kinds(again) == {("restriction_lifted", True): 30}
 
 
 async def test_a_third_answer_is_doubted_like_any_other(tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ async def test_a_third_answer_is_doubted_like_any_other(tmp_path: Path) -> None:
     await night(partner, 2)
     turned(partner, SHUT)
     run = await night(partner, 3)
-    assert kinds(partner, run) == {("newly_restricted", True): 30}
+    assert kinds(run) == {("newly_restricted", True): 30}
     assert pending_of(partner) == {"restricted"}
 
 
@@ -251,10 +251,10 @@ async def test_the_same_verdict_for_another_reason_is_another_answer(
     turned(partner, ("restricted", *said))
     run = await night(partner, 3)
     assert SECOND in rounds(partner)
-    assert kinds(partner, run) == {("newly_restricted", True): 30}
+    assert kinds(run) == {("newly_restricted", True): 30}
     turned(partner, ("restricted", said[0].lower(), said[1].upper()))
     last = await night(partner, 4)
-    assert kinds(partner, last) == {("newly_restricted", False): 30}
+    assert kinds(last) == {("newly_restricted", False): 30}
 
 
 async def test_what_is_not_answered_goes_on_waiting(tmp_path: Path) -> None:
@@ -262,18 +262,18 @@ async def test_what_is_not_answered_goes_on_waiting(tmp_path: Path) -> None:
     turned(partner, OPEN)
     second = await night(partner, 2)
     partner.faulty = lambda _: Reply(status=503, sent_at=partner.now)
-    assert kinds(partner, await night(partner, 3)) == {}
+    assert kinds(await night(partner, 3)) == {}
     waiting = partner.store.sql("SELECT DISTINCT pending_snapshot_id AS s FROM current_inventory")
     assert waiting.column("s").to_pylist() == [second.snapshot_id]
     partner.faulty = lambda _: None
-    assert kinds(partner, await night(partner, 4)) == {("restriction_lifted", False): 30}
+    assert kinds(await night(partner, 4)) == {("restriction_lifted", False): 30}
 
 
 async def test_told_differently_nothing_is_believed(tmp_path: Path) -> None:
     partner = await known(tmp_path, many(A, 30))
     partner.faulty = lambda request: None if request.round == SECOND else b"[]"
     run = await night(partner, 2)
-    assert kinds(partner, run) == {}
+    assert kinds(run) == {}
     assert pending_of(partner) == {""}
     assert {row["checked_snapshot_id"] for row in partner.standing().values()} != {run.snapshot_id}
     checks = partner.store.sql(
@@ -299,7 +299,7 @@ async def test_of_a_product_only_the_skus_told_differently_fail(tmp_path: Path) 
 
     partner.faulty = faulty
     run = await night(partner, 2)
-    assert kinds(partner, run) == {("restriction_lifted", True): 24}
+    assert kinds(run) == {("restriction_lifted", True): 24}
     checks = partner.store.sql(
         "SELECT sku_id, outcome, reason FROM current_check_outcome WHERE kind = 'inventory'"
         " ORDER BY sku_id"
@@ -334,7 +334,7 @@ async def test_a_second_question_that_fails_leaves_what_was_known(tmp_path: Path
     failed = Reply(status=503, cause="", sent_at=partner.now)
     partner.faulty = lambda request: failed if request.round == SECOND else None
     run = await night(partner, 2)
-    assert kinds(partner, run) == {}
+    assert kinds(run) == {}
     assert {state_of(row) for row in partner.standing().values()} == {SHUT}
     [check] = partner.store.sql(
         "SELECT outcome, reason, http_status FROM current_check_outcome WHERE kind = 'inventory'"
@@ -352,7 +352,7 @@ async def test_where_the_second_reply_leaves_some_untold_they_fail_for_that(tmp_
     body = json.dumps(spoiled).encode()
     partner.faulty = lambda request: body if request.round == SECOND else None
     run = await night(partner, 2)
-    assert kinds(partner, run) == {("restriction_lifted", True): 29}
+    assert kinds(run) == {("restriction_lifted", True): 29}
     checks = partner.store.sql(
         "SELECT sku_id, reason FROM current_check_outcome WHERE outcome = 'failed'"
     ).to_pylist()
@@ -365,9 +365,9 @@ async def test_an_empty_body_lifts_nothing_in_one_night(tmp_path: Path, body: by
     partner = await known(tmp_path, many(A, 30) | many(B, 30))
     partner.faulty = lambda _: body
     run = await night(partner, 2)
-    assert not [kind for kind, suspect in kinds(partner, run) if not suspect]
+    assert not [kind for kind, suspect in kinds(run) if not suspect]
     assert {state_of(row) for row in partner.standing().values()} == {SHUT}
     partner.faulty = lambda _: None
     run = await night(partner, 3)
-    assert kinds(partner, run) == {}
+    assert kinds(run) == {}
     assert pending_of(partner) == {""}

@@ -44,16 +44,16 @@ async def test_terms_are_held_and_confirmed_likewise(
     partner = await known(tmp_path, terms(A, 30))
     turned(partner, state)
     run = await night(partner, 2)
-    assert kinds(partner, run) == {(kind, True): 30}
+    assert kinds(run) == {(kind, True): 30}
     assert {state_of(row)[0] for row in partner.standing().values()} == {"purchasable"}
     assert pending_of(partner) == {state[0]}
     partner.faulty = lambda _: Reply(status=503, sent_at=partner.now)
-    assert kinds(partner, await night(partner, 3)) == {}
+    assert kinds(await night(partner, 3)) == {}
     partner.faulty = lambda _: None
     partner.asked.clear()
     run = await night(partner, 4)
     assert set(rounds(partner)) == {0}
-    assert kinds(partner, run) == {(kind, False): 30}
+    assert kinds(run) == {(kind, False): 30}
     assert {state_of(row)[0] for row in partner.standing().values()} == {state[0]}
     assert pending_of(partner) == {""}
 
@@ -63,7 +63,7 @@ async def test_terms_as_they_were_drop_what_waited(tmp_path: Path) -> None:
     turned(partner, GONE)
     await night(partner, 2)
     turned(partner, OFFERED)
-    assert kinds(partner, await night(partner, 3)) == {}
+    assert kinds(await night(partner, 3)) == {}
     assert pending_of(partner) == {""}
 
 
@@ -72,7 +72,7 @@ async def test_a_404_that_is_told_twice_is_suspect(tmp_path: Path) -> None:
     gone = Reply(status=404, body=b'{"code":400013,"description":"no"}', sent_at=partner.now)
     partner.faulty = lambda request: None if "inventory" in request.endpoint else gone
     run = await night(partner, 2)
-    assert kinds(partner, run) == {("left_catalog", True): 30}
+    assert kinds(run) == {("left_catalog", True): 30}
 
 
 @pytest.mark.parametrize("state", [GONE, WITHHELD])
@@ -83,7 +83,7 @@ async def test_a_second_question_that_fails_confirms_no_term(tmp_path: Path, sta
     failed = Reply(status=503, sent_at=partner.now)
     partner.faulty = lambda request: failed if request.round == SECOND else None
     run = await night(partner, 2)
-    assert kinds(partner, run) == {}
+    assert kinds(run) == {}
     assert pending_of(partner) == {""}
     assert published(run).checks.failed == 6
 
@@ -99,7 +99,7 @@ async def test_one_term_told_differently_fails_its_whole_check(tmp_path: Path) -
 
     partner.faulty = faulty
     run = await night(partner, 2)
-    assert kinds(partner, run) == {("left_catalog", True): 25}
+    assert kinds(run) == {("left_catalog", True): 25}
     [check] = partner.store.sql(
         "SELECT sku_id, reason FROM current_check_outcome WHERE outcome = 'failed'"
     ).to_pylist()
@@ -131,7 +131,7 @@ async def test_each_part_of_a_terms_key_tells_it_from_others(tmp_path: Path) -> 
         ("c-a", 27, 32),
         ("c-b", 27, 32),
     ]
-    assert kinds(partner, run) == {("no_longer_purchasable", True): 2 * 27 - 3}
+    assert kinds(run) == {("no_longer_purchasable", True): 2 * 27 - 3}
     failed = partner.store.sql(
         "SELECT customer_id, product_id, sku_id FROM current_check_outcome WHERE outcome = 'failed'"
     ).to_pylist()
@@ -161,11 +161,11 @@ async def by_country(folder: Path) -> Partner:
 async def test_a_country_is_a_cell_of_its_own(tmp_path: Path) -> None:
     partner = await by_country(tmp_path)
     run = await night(partner, 2, rules=SHOWN)
-    assert kinds(partner, run) == {("no_longer_purchasable", True): 30}
+    assert kinds(run) == {("no_longer_purchasable", True): 30}
     [doubt] = run.guard.doubted
     assert (doubt.subject, doubt.customer_id, doubt.country) == ("availability", "", "DE")
     run = await night(partner, 3, rules=SHOWN)
-    assert kinds(partner, run) == {("no_longer_purchasable", False): 30}
+    assert kinds(run) == {("no_longer_purchasable", False): 30}
 
 
 async def test_what_turns_in_one_country_turns_in_no_other(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ async def test_what_turns_in_one_country_turns_in_no_other(tmp_path: Path) -> No
     run = await night(partner, 2, rules=SHOWN)
     [doubt] = run.guard.doubted
     assert (doubt.country, doubt.flips, doubt.keys) == ("DE", 30, 30)
-    assert kinds(partner, run) == {("no_longer_purchasable", True): 30}
+    assert kinds(run) == {("no_longer_purchasable", True): 30}
 
 
 class EitherWay(Guard):
@@ -208,7 +208,7 @@ async def test_of_two_segments_of_a_check_one_that_fails_fails_it(
 
     partner.faulty = faulty
     run = await night(partner, 2, rules={**SHOWN, "segments": segments}, guard=EitherWay)
-    assert kinds(partner, run) == {("no_longer_purchasable", True): 29}
+    assert kinds(run) == {("no_longer_purchasable", True): 29}
     outcomes = partner.store.sql(
         "SELECT DISTINCT sku_id, outcome, reason FROM current_check_outcome"
         " WHERE customer_id = '' AND outcome <> 'answered'"

@@ -58,8 +58,8 @@ async def test_what_another_run_published_meanwhile_confirms_or_is_confirmed(
     await nightly.check()
     on_demand.publish()
     nightly.publish()
-    assert kinds(partner, on_demand) == {("restriction_lifted", True): 30}
-    assert kinds(partner, nightly) == {("restriction_lifted", False): 30}
+    assert kinds(on_demand) == {("restriction_lifted", True): 30}
+    assert kinds(nightly) == {("restriction_lifted", False): 30}
 
 
 async def test_an_answer_asked_for_before_what_waits_does_not_drop_it(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ async def test_an_answer_asked_for_before_what_waits_does_not_drop_it(tmp_path: 
         on_demand.publish()
         nightly.publish()
         assert pending_of(partner) == {"not_in_catalog"}
-        assert kinds(partner, await night(partner, 3)) == {("left_catalog", False): 30}
+        assert kinds(await night(partner, 3)) == {("left_catalog", False): 30}
 
 
 async def test_a_doubted_answer_older_than_what_is_known_by_then_is_dropped(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ async def test_a_doubted_answer_older_than_what_is_known_by_then_is_dropped(tmp_
         await on_demand.check()
         on_demand.publish()
         nightly.publish()
-        assert kinds(partner, nightly) == {}
+        assert kinds(nightly) == {}
         assert pending_of(partner) == {""}
 
 
@@ -127,7 +127,7 @@ async def test_an_answer_asked_for_before_what_is_known_or_waits_is_not_asked_fo
     await nightly.check()
     assert partner.asked == []
     nightly.publish()
-    assert kinds(partner, nightly) == {}
+    assert kinds(nightly) == {}
     assert pending_of(partner) == {waits}
 
 
@@ -157,7 +157,7 @@ async def test_each_part_of_a_key_tells_it_from_others(tmp_path: Path) -> None:
 
     partner.faulty = faulty
     run = await night(partner, 2, rules=rules)
-    assert kinds(partner, run) == {("newly_restricted", True): 141}
+    assert kinds(run) == {("newly_restricted", True): 141}
     failed = partner.store.sql(
         "SELECT customer_id, country, azure_subscription_id, arm_region, product_id, sku_id, reason"
         " FROM current_check_outcome WHERE outcome = 'failed'"
@@ -183,7 +183,7 @@ async def test_buckets_that_are_too_much_together_are_looked_at_in_turn(tmp_path
     await run.ask()
     await run.check()
     run.publish()
-    assert kinds(partner, run) == {("newly_restricted", True): 180}
+    assert kinds(run) == {("newly_restricted", True): 180}
     assert {one.customer_id for one in run.guard.doubted} == set(customers)
 
 
@@ -220,7 +220,7 @@ async def test_where_inventory_is_asked_by_resource_type_it_is_asked_so_again(
     turned(partner, SHUT)
     run = await night(partner, 2, rules={**BY_TYPE, "inventory_api": "by_resource_type"})
     assert [(r.endpoint, r.round) for r in partner.asked] == [(NEW_API, 0), (NEW_API, SECOND)]
-    assert kinds(partner, run) == {("newly_restricted", True): 30}
+    assert kinds(run) == {("newly_restricted", True): 30}
 
 
 def gone_by_then(request: Request) -> Reply | None:
@@ -242,7 +242,7 @@ async def test_an_api_that_goes_between_is_asked_elsewhere_again(tmp_path: Path)
         (old, SECOND + 1),
         (NEW_API, SECOND),
     ]
-    assert kinds(partner, run) == {("newly_restricted", True): 30}
+    assert kinds(run) == {("newly_restricted", True): 30}
 
 
 async def test_what_has_no_resource_type_there_is_not_believed(tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ async def test_what_has_no_resource_type_there_is_not_believed(tmp_path: Path) -
     turned(partner, SHUT)
     partner.faulty = gone_by_then
     run = await night(partner, 2)
-    assert kinds(partner, run) == {}
+    assert kinds(run) == {}
     [check] = partner.store.sql(
         "SELECT outcome, reason, sku_id FROM current_check_outcome WHERE kind = 'inventory'"
     ).to_pylist()
@@ -289,7 +289,7 @@ async def test_what_of_a_second_reply_cannot_be_used_is_recorded_though_it_is_be
     body = json.dumps(said).encode()
     partner.faulty = lambda request: body if request.round == SECOND else None
     run = await night(partner, 2)
-    assert kinds(partner, run) == {("restriction_lifted", True): 30}
+    assert kinds(run) == {("restriction_lifted", True): 30}
     quarantine = Quarantine()
     quarantine.settle([*run.checking.settled, *run.checking.again], run.body)
     [second] = [request for request in partner.asked if request.round == SECOND]
