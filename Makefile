@@ -57,7 +57,10 @@ soak-publish: $(VENV)/installed-dev  ## Fail and kill every system call of publi
 	$(SOAK) publish $(ARGS)
 SOAK := PYTHONPATH=tests/faults:tests/unit:tests/end_to_end $(BIN)/python tests/faults/soak.py
 
-soak: soak-kill soak-publish soak-nights soak-replies  ## All of them, one after the other
+soak-truth: $(VENV)/installed-dev  ## Hold the store against the truth of more made-up portfolios
+	SOAK=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal tests/end_to_end/test_truth*.py tests/end_to_end/test_cache.py $(ARGS)
+
+soak: soak-kill soak-publish soak-nights soak-replies soak-truth  ## All of them, one after the other
 
 prove: $(VENV)/installed-dev  ## Run the tests that keep one promise of docs/promises.md: make prove ID=S3
 	@tests="$$(grep '^| $(ID) |' docs/promises.md | grep -oE 'tests/[a-z_/]+\.py::[A-Za-z0-9_:]+')" \
@@ -110,4 +113,4 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url 
 clean:  ## Remove what the targets above made
 	rm -rf $(VENV) $(AUDIT) $(BI) sbom.json .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
 
-.PHONY: help install dev demo test coverage quick prove mutate soak soak-kill soak-publish soak-nights soak-replies check format golden bench audit bi sbom lock clean
+.PHONY: help install dev demo test coverage quick prove mutate soak soak-kill soak-publish soak-nights soak-replies soak-truth check format golden bench audit bi sbom lock clean

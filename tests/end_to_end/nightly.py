@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import os
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -94,8 +95,9 @@ class Night:
         return open_store(self.settings.store)
 
     def rows(self, query: str) -> list[dict[str, Any]]:
-        """Return the rows of a query over the store."""
-        found: list[dict[str, Any]] = self.store.sql(query).to_pylist()
+        """Return the rows of a query over the store; only what it stands on is opened."""
+        with self.store.connect(asking=query) as con:
+            found: list[dict[str, Any]] = con.sql(query).to_arrow_table().to_pylist()
         return found
 
     def inventory(self) -> dict[Key, tuple[str, str, str]]:
@@ -109,6 +111,11 @@ class Night:
 
     def availability_truth(self, night: int) -> dict[Key, tuple[tuple[str, ...], ...]]:
         return availability_of(self.world.availability_truth(night, since=1))
+
+
+def seeds(few: Iterable[int], more: Iterable[int]) -> list[int]:
+    """Return a few seeds to try; `make soak-truth` tries more."""
+    return [*few, *(more if "SOAK" in os.environ else ())]
 
 
 def ticking(began: datetime) -> Callable[[], datetime]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from another_partner_center import Ran, auditor, started
 from nightly import INVENTORY_KEY, Key, Night, nights
-from test_bad_input_live import RELATIONS, content
+from test_killed import RELATIONS, content
 
 from auditor.sandbox import Fault, Faults, WorldSize
 from auditor.sandbox import World as Portfolio

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from nightly import Night, nights
-from test_error_walk import SENDS, TIMEOUT, fault, rows_of
+from error_walking import SENDS, TIMEOUT, fault, rows_of
+from nightly import Night, nights, seeds
 from test_truth import NIGHTS, Oracle, assert_found_is_true, published_changes
 
 from auditor.errors import Does
@@ -112,7 +112,7 @@ def assert_availability_is_true(night: Night) -> None:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", seeds([1], [2]))
 async def test_after_nights_of_every_error_in_discovery_a_whole_night_tells_the_truth(
     seed: int, tmp_path: Path
 ) -> None:

@@ -9,10 +9,19 @@ def _partner_center(name: str) -> tuple[str, ...]:
     return (f"auditor/partner_center/{name}.py",)
 
 
-_STORE = _unit("store_publication", "store_reading", "store_upkeep")
+_STORE = _unit(
+    "store_publication",
+    "store_creation",
+    "store_locks",
+    "store_refusals",
+    "store_reading",
+    "store_round_trip",
+    "store_upkeep",
+)
+_PLAN = _unit("plan", "plan_properties", "plan_unasked", "plan_calls")
 
 MODULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "availability_plan": (("auditor/availability_plan.py",), _unit("plan_calls", "plan")),
+    "availability_plan": (("auditor/availability_plan.py",), _PLAN),
     "breaker": (_partner_center("breaker"), _unit("breaker")),
     "bucket_quota": (
         _partner_center("bucket_quota"),
@@ -26,6 +35,7 @@ MODULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "diff_news",
             "diff_catalog",
             "diff_availability",
+            "diff_availability_oracle",
             "diff_events",
             "diff_oracle",
         ),
@@ -43,14 +53,18 @@ MODULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "lock": (("auditor/store/lock.py",), _STORE),
     "manifest": (("auditor/store/manifest.py",), _STORE),
     "pacing": (_partner_center("pacing"), _unit("pacing")),
-    "plan": (("auditor/plan.py",), _unit("plan", "plan_calls")),
+    "plan": (("auditor/plan.py",), _PLAN),
     "publication": (("auditor/store/publication.py",), _STORE),
     "publish": (("auditor/publish.py",), _unit("guard", "guard_runs", "nights")),
     "quota": (_partner_center("quota"), _unit("quota")),
     "rates": (_partner_center("rates"), _unit("rates", "pacing", "hidden_limits")),
     "retry": (
         _partner_center("retry"),
-        (*_unit("retry"), "tests/service/test_transport_retries.py"),
+        (
+            *_unit("retry"),
+            "tests/service/test_transport_retries.py",
+            "tests/service/test_transport_credentials.py",
+        ),
     ),
     "secret": (("auditor/secret.py",), _unit("secret")),
 }

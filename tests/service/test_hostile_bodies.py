@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_transport_faults import CHUNKED, always, ask, reply_of, serving, zeros
+from raw_server import always, ask, serving
+from test_transport_faults import CHUNKED, reply_of, zeros
 
 from auditor.errors import UnexpectedReply, Unreachable
 from auditor.partner_center import wire

@@ -3,126 +3,20 @@
 import asyncio
 import gzip
 import resource
-import ssl
-import subprocess
 import tracemalloc
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from itertools import count
-from pathlib import Path
 
 import pytest
+from raw_server import CANARY, LIMITS, OK, always, ask, serving
 
-from auditor.errors import Rejected, SettingsError, StoreFailed, UnexpectedReply, Unreachable
-from auditor.model import ApiClass, Reply, Request
+from auditor.errors import Rejected, StoreFailed, UnexpectedReply, Unreachable
+from auditor.model import Reply
 from auditor.partner_center.auth import GivenToken
 from auditor.partner_center.pacing import Pacer
-from auditor.partner_center.rates import Limits
 from auditor.partner_center.replies import error_of
 from auditor.partner_center.retry import RetryBudget
 from auditor.partner_center.transport import Timeouts, Transport
 from auditor.secret import Secret
-
-LIMITS = Limits(per_minute=dict.fromkeys(ApiClass, 1e6), per_customer=1e6, concurrency=8)
-NOW = datetime(2026, 11, 21, tzinfo=UTC)
-CANARY = "canary-55aa17"
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\r\n[]"
-Behaviour = Callable[[int, asyncio.StreamWriter], Awaitable[None]]
-
-
-def ask(method: str = "GET", path: str = "/v1/products", header: str = "") -> Request:
-    return Request(
-        endpoint="list_products",
-        method=method,
-        path=path,
-        headers=(("X-Test", header),) if header else (),
-        body=b"{}" if method == "POST" else b"",
-        api_class=ApiClass.CATALOG,
-    )
-
-
-class RawServer:
-    """Reads whole requests and answers the nth as it is told; hangs up where that returns."""
-
-    def __init__(self, behaviour: Behaviour) -> None:
-        self.behaviour = behaviour
-        self.heads: list[bytes] = []
-        self.open: set[asyncio.StreamWriter] = set()
-        self.connections = 0
-        self.port = 0
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.open.add(writer)
-        self.connections += 1
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                if b"content-length: 2" in head.lower():
-                    await reader.readexactly(2)
-                self.heads.append(head)
-                await self.behaviour(len(self.heads), writer)
-                await writer.drain()
-                if b"Connection: close" in head or writer.is_closing():
-                    break
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.close()
-
-
-@asynccontextmanager
-async def serving(
-    behaviour: Behaviour,
-    *,
-    retries: bool = False,
-    timeouts: Timeouts | None = None,
-    max_body: int = 2**20,
-    tls: ssl.SSLContext | None = None,
-    ca_file: str = "",
-    scheme: str = "http",
-) -> AsyncIterator[tuple[Transport, RawServer]]:
-    raw = RawServer(behaviour)
-    server = await asyncio.start_server(raw.serve, "127.0.0.1", 0, ssl=tls)
-    port = raw.port = server.sockets[0].getsockname()[1]
-    ids = count(1)
-
-    async def no_sleep(_: float) -> None:
-        await asyncio.sleep(0)
-
-    try:
-        async with (
-            Pacer(LIMITS) as pacer,
-            Transport(
-                f"{scheme}://localhost:{port}",
-                GivenToken(Secret(CANARY)),
-                pacer,
-                sleep=no_sleep,
-                now=lambda: NOW,
-                ids=lambda: f"id-{next(ids)}",
-                timeouts=timeouts or Timeouts(),
-                budget=RetryBudget(floor=100 if retries else 0, share=0),
-                max_body=max_body,
-                ca_file=ca_file,
-            ) as transport,
-        ):
-            yield transport, raw
-    finally:
-        server.close()
-        for writer in raw.open:
-            writer.close()
-        await asyncio.gather(*(w.wait_closed() for w in raw.open), return_exceptions=True)
-
-
-def always(sent: bytes, *, hang_up: bool = True) -> Behaviour:
-    async def behave(_: int, writer: asyncio.StreamWriter) -> None:
-        writer.write(sent)
-        if hang_up:
-            await writer.drain()
-            writer.close()
-
-    return behave
 
 
 @pytest.mark.asyncio
@@ -434,60 +328,6 @@ async def test_a_token_that_is_sent_back_is_not_written_down() -> None:
         reply = await transport.send(ask())
 
     assert reply.body == b'{"Authorization":"Bearer ***"}'
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Make a certificate for localhost that nobody knows."""
-    folder = tmp_path_factory.mktemp("tls")
-    key, cert = folder / "key.pem", folder / "cert.pem"
-    command = (
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
-        " -subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout key.pem -out cert.pem"
-    )
-    subprocess.run(command.split(), check=True, capture_output=True, cwd=folder)
-    return key, cert
-
-
-@pytest.mark.asyncio
-async def test_a_certificate_nobody_knows_is_refused_at_once(
-    certificate: tuple[Path, Path],
-) -> None:
-    """S5."""
-    key, cert = certificate
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(cert, key)
-    async with serving(always(OK), tls=context, scheme="https", retries=True) as (transport, seen):
-        reply = await transport.send(ask())
-
-    assert (reply.status, reply.cause, reply.attempts) == (0, "tls", 1)
-    assert seen.heads == []
-
-
-@pytest.mark.asyncio
-async def test_a_certificate_of_a_given_authority_is_accepted(
-    certificate: tuple[Path, Path],
-) -> None:
-    key, cert = certificate
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(cert, key)
-    async with serving(
-        always(OK, hang_up=False), tls=context, scheme="https", ca_file=str(cert)
-    ) as (transport, _):
-        assert (await transport.send(ask())).status == 200
-
-
-@pytest.mark.asyncio
-async def test_a_ca_file_without_a_certificate_is_a_wrong_setting(tmp_path: Path) -> None:
-    """S5, whatever the kind of credential: it is told before anything is sent."""
-    empty = tmp_path / "ca.pem"
-    empty.write_text("no certificate")
-    async with Pacer(LIMITS) as pacer:
-        transport = Transport(
-            "https://localhost", GivenToken(Secret(CANARY)), pacer, ca_file=str(empty)
-        )
-        with pytest.raises(SettingsError, match=r"network\.ca_file"):
-            await transport.__aenter__()
 
 
 @pytest.mark.asyncio

@@ -110,8 +110,14 @@ class Partner:
 
     def changes(self) -> list[dict[str, Any]]:  # Any: cells of a table
         """Return every change published so far, in the order of publication."""
-        query = "SELECT c.* FROM change c JOIN snapshot s USING (snapshot_id) ORDER BY s.sequence"
-        rows: list[dict[str, Any]] = self.store.sql(query).to_pylist()
+        return self.rows(
+            "SELECT c.* FROM change c JOIN snapshot s USING (snapshot_id) ORDER BY s.sequence"
+        )
+
+    def rows(self, query: str) -> list[dict[str, Any]]:  # Any: as above
+        """Return the rows of a query over the store; only what it stands on is opened."""
+        with self.store.connect(asking=query) as con:
+            rows: list[dict[str, Any]] = con.sql(query).to_arrow_table().to_pylist()
         return rows
 
     def standing(self) -> dict[Key, dict[str, Any]]:  # Any: as above
@@ -368,7 +374,7 @@ def pending_of(partner: Partner) -> set[str]:
         "SELECT pending_verdict AS p FROM current_inventory"
         " UNION ALL SELECT pending_verdict FROM current_availability"
     )
-    return set(partner.store.sql(query).column("p").to_pylist())
+    return {row["p"] for row in partner.rows(query)}
 
 
 async def known(folder: Path, truth: dict[Key, State]) -> Partner:

@@ -12,15 +12,13 @@ import random
 import sys
 import tempfile
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from guard_bench import (
-    FIRST,
     GONE,
     OFFERED,
     OPEN,
@@ -35,6 +33,7 @@ from guard_bench import (
     state_of,
     targets,
 )
+from nights_by_hand import ByHand, Event, Heard
 
 from auditor.model import Reply, Request
 from auditor.publish import AT_ONCE
@@ -53,106 +52,6 @@ CROSSES = 0.15
 COMPARED_AT_ONCE = (AT_ONCE, 1, AT_ONCE, 60, AT_ONCE)
 """Keys, in turn: all, one customer, all, one or two, all; each comparison takes its time."""
 PROCESSES = 2
-
-
-class Had(NamedTuple):
-    """What is known of a key, by hand."""
-
-    state: State
-    at: datetime
-    pending: State | None = None
-    pending_run: datetime = FIRST
-
-
-class Event(NamedTuple):
-    kind: str
-    key: Key
-    before: State
-    after: State
-    is_suspect: bool
-
-
-def flips(before: State, after: State) -> bool:
-    return before[0] != after[0] and before[0] != "not_in_catalog"
-
-
-def kind_of(before: State, after: State) -> str | None:
-    """Promise P4's table."""
-    was, now = before[0], after[0]
-    if was == now:
-        return "restriction_changed" if was == "restricted" and before != after else None
-    if now == "not_in_catalog":
-        return "left_catalog"
-    if was == "not_in_catalog":
-        return "entered_catalog"
-    return {
-        "restricted": "newly_restricted",
-        "unrestricted": "restriction_lifted",
-        "purchasable": "purchasable_again",
-        "not_purchasable": "no_longer_purchasable",
-    }[now]
-
-
-class Heard(NamedTuple):
-    """What one run was told: the first and the second answer to each key."""
-
-    began: datetime
-    first: dict[Key, tuple[State, datetime]]
-    second: dict[Key, State]
-
-
-class ByHand:
-    """`design.md` section 5, key by key, from what the server told."""
-
-    def __init__(self) -> None:
-        self.known: dict[Key, Had] = {}
-
-    def doubted(self, heard: Heard) -> set[Key]:
-        """Return what is to be asked once more, against what is known now."""
-        counted: dict[tuple[str, bool], list[Key]] = defaultdict(list)
-        cells = Counter((key.customer, bool(key.cycle)) for key in self.known)
-        for key, (state, at) in heard.first.items():
-            had = self.known.get(key)
-            if had is None or at < had.at or not flips(had.state, state):
-                continue
-            if had.pending is not None and (at < had.pending_run or had.pending == state):
-                continue
-            counted[key.customer, bool(key.cycle)].append(key)
-        return {
-            key
-            for cell, keys in counted.items()
-            if len(keys) > max(20, cells[cell] / 5)
-            for key in keys
-        }
-
-    def publish(self, heard: Heard, doubted: set[Key]) -> list[Event]:
-        """Take in a run; return what it is to publish."""
-        wrong = {key for key in doubted if heard.second.get(key) != heard.first[key][0]}
-        checks = {key[:3] for key in wrong if key.cycle}
-        events = []
-        for key, (state, at) in heard.first.items():
-            had = self.known.get(key)
-            if key in wrong or (key.cycle and key[:3] in checks):
-                continue
-            if had is None:
-                if not (key.cycle and state == GONE):  # a term that was never named has no row
-                    self.known[key] = Had(state, at)
-                continue
-            if at < had.at or (had.pending is not None and at < had.pending_run):
-                continue
-            is_suspect = key in doubted and flips(had.state, state) and had.pending != state
-            kind = kind_of(had.state, state)
-            if kind:
-                events.append(Event(kind, key, had.state, state, is_suspect))
-            if is_suspect:
-                self.known[key] = had._replace(pending=state, pending_run=heard.began)
-            else:
-                self.known[key] = Had(state, at)
-        return events
-
-    def left(self, customers: set[str]) -> None:
-        """Forget whoever is not listed any more: a return is a new baseline."""
-        self.known = {key: had for key, had in self.known.items() if key.customer in customers}
 
 
 class Nights:
@@ -296,9 +195,8 @@ class Nights:
 
     def compare(self) -> None:
         """Hold what stands in the store against what is known by hand."""
-        query = "SELECT * FROM current_inventory"
-        rows = self.partner.store.sql(query).to_pylist()
-        rows += self.partner.store.sql("SELECT * FROM current_availability").to_pylist()
+        rows = self.partner.rows("SELECT * FROM current_inventory")
+        rows += self.partner.rows("SELECT * FROM current_availability")
         found = {key_of(row): (state_of(row), row["pending_verdict"]) for row in rows}
         assert found == {
             key: (had.state, had.pending[0] if had.pending else "")

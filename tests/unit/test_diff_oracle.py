@@ -10,7 +10,8 @@ from diff_bench import P, Row, at, snapshot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-CUSTOMERS = ("c1", "c2", "c3")
+CUSTOMERS = ("c1", "c2", "c3", "c4", "c5", "c6", "c7")
+"""A comparison takes as long for many as for one: there is more in each, and there are fewer."""
 SUBSCRIPTIONS = ("a1", "a2")
 SKUS = ("0001", "0002", "000S")
 NEW_SUBSCRIPTION, NEW_SKU = "a2", "000S"
@@ -119,8 +120,8 @@ def nights(draw: st.DrawFn) -> Tonight:
         st.dictionaries(st.sampled_from(SKUS), st.sampled_from([at(2, 1), at(2, 3)]), max_size=1)
     )
     not_asking = draw(st.frozensets(st.sampled_from(SKUS), max_size=1)) - gone.keys()
-    ended = draw(st.frozensets(st.sampled_from([k[:2] for k in keys]), max_size=2))
-    uncovered = draw(st.frozensets(st.sampled_from(CUSTOMERS), max_size=1))
+    ended = draw(st.frozensets(st.sampled_from([k[:2] for k in keys]), max_size=4))
+    uncovered = draw(st.frozensets(st.sampled_from(CUSTOMERS), max_size=2))
     asked = [
         key
         for key in keys
@@ -141,12 +142,12 @@ def nights(draw: st.DrawFn) -> Tonight:
     return Tonight(
         known=known,
         answers=draw(some(asked, st.tuples(states, st.sampled_from([at(2, 2), at(2, 3)])))),
-        baseline=draw(st.frozensets(st.sampled_from(CUSTOMERS), max_size=1)),
+        baseline=draw(st.frozensets(st.sampled_from(CUSTOMERS), max_size=2)),
         uncovered=uncovered,
         ended=ended,
         gone=gone,
         not_asking=not_asking,
-        awaited=draw(st.frozensets(st.sampled_from(keys), max_size=4)),
+        awaited=draw(st.frozensets(st.sampled_from(keys), max_size=9)),
     )
 
 
@@ -275,7 +276,7 @@ def expected_change(
 
 
 @given(nights())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=70, deadline=None)
 def test_rows_and_changes_equal_those_of_a_brute_force_comparison(night: Tonight) -> None:
     """P1, P2, P3, P4, P5, P9."""
     results = run(night)
@@ -289,7 +290,7 @@ def test_rows_and_changes_equal_those_of_a_brute_force_comparison(night: Tonight
 
 
 @given(nights(), st.lists(st.floats(0, 1), min_size=2, max_size=20))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=18, deadline=None)
 def test_the_order_of_what_comes_in_changes_nothing(night: Tonight, order: list[float]) -> None:
     """P8: the same answers in any order give byte-equal sorted output, event ids included (P7)."""
     one, other = run(night), run(night, order)
@@ -298,7 +299,7 @@ def test_the_order_of_what_comes_in_changes_nothing(night: Tonight, order: list[
 
 
 @given(nights())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=18, deadline=None)
 def test_the_same_answers_again_change_nothing(night: Tonight) -> None:
     """diff(a, a) is empty: what was answered is answered so once more, later."""
     rows, _ = oracle(night)
@@ -326,7 +327,7 @@ MIRRORED = {
         min_size=1,
     )
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=18, deadline=None)
 def test_turned_round_a_comparison_gives_the_mirrored_kinds(
     pairs: dict[Key, tuple[State, State]],
 ) -> None:

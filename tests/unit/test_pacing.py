@@ -1,18 +1,15 @@
 """Pacing on a clock that the tests move: hours of it pass in no time."""
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import pytest
+from pacing_bench import Start, call, limits, most_in_any
 from virtual_time import run_virtually
 
 from auditor.partner_center.line import WATCHED
 from auditor.partner_center.pacing import Pacer
-from auditor.partner_center.rates import Limits
-
-Start = tuple[float, str]
-
 
 Run = Callable[[Callable[[Callable[[], float]], Awaitable[None]]], None]
 
@@ -25,35 +22,6 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
         run_virtually(monkeypatch, main)
 
     return runner
-
-
-def limits(
-    per_minute: float, *, per_customer: float = 1e6, concurrency: int = 1000, other: float = 1e6
-) -> Limits:
-    return Limits(
-        per_minute={"inventory": per_minute, "catalog": other},
-        per_customer=per_customer,
-        concurrency=concurrency,
-    )
-
-
-async def call(
-    pacer: Pacer, clock: Callable[[], float], starts: list[Start], customer: str, takes_s: float = 0
-) -> None:
-    async with pacer.slot("inventory", customer):
-        starts.append((clock(), customer))
-        await asyncio.sleep(takes_s)
-
-
-def most_in_any(window_s: float, starts: list[Start]) -> int:
-    inside: deque[float] = deque()
-    most = 0
-    for at, _ in sorted(starts):
-        inside.append(at)
-        while inside[0] <= at - window_s + 1e-9:
-            inside.popleft()
-        most = max(most, len(inside))
-    return most
 
 
 @pytest.mark.parametrize("per_minute", [1, 7, 250, 600, 1000, 3333])

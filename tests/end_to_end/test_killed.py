@@ -1,0 +1,110 @@
+"""A run that is killed between two questions is resumed, and tells what a whole one tells."""
+
+import asyncio
+import json
+import re
+import signal
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from another_partner_center import auditor, started
+from nightly import Night, nights
+from test_bad_input_live import CHECKS, WAVE_2, published, told
+
+from auditor.sandbox import Fault, Faults
+from auditor.store import open_store
+
+RELATIONS = (
+    "inventory",
+    "restriction",
+    "availability",
+    "sku",
+    "customer",
+    "azure_subscription",
+    "commerce_subscription",
+    "change",
+)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("refused_between", [False, True])
+async def test_a_killed_run_is_resumed(tmp_path: Path, refused_between: bool) -> None:
+    """P10, P11: the same rows as an uninterrupted run's, and what was answered is not asked.
+
+    A run that the lock refused in between has nothing to go on with, so it is not the one meant.
+    """
+    reached, released = asyncio.Event(), asyncio.Event()
+
+    async def hold(_: float) -> None:
+        reached.set()
+        await released.wait()
+
+    async with nights(tmp_path, 5, sleep=hold) as night:
+        night.world.night = 1
+        partner = night.settings.partner[0]
+        words = ("run", "--partner", partner.name, "--format", "json")
+        slow = Fault(endpoint=CHECKS, after=5, count=1, delay_s=1.0)
+        night.sandbox.faults = Faults((slow,))
+        process = await started(tmp_path, *words, **night.environ)
+        await reached.wait()
+        (killed,) = (tmp_path / "state" / "runs").iterdir()
+        if refused_between:
+            ran = await auditor(tmp_path, *words, **night.environ)
+            message, _ = told(ran, 75, "E_LOCKED")
+            assert f"run {killed.name}, host " in message
+            assert f", pid {process.pid}, since " in message
+        process.kill()
+        assert await process.wait() == -signal.SIGKILL
+        await process.communicate()
+        released.set()
+        assert published(tmp_path) == []
+        night.sandbox.faults = Faults()
+        before = questions(night)
+        assert before
+        night.sandbox.log.clear()
+
+        resumed = await auditor(tmp_path, *words, "--resume", **night.environ)
+        assert resumed.status == 0, resumed.stderr
+        assert resumed.report["run_id"] == killed.name
+        again = questions(night) & before
+        assert {endpoint for endpoint, *_ in again} <= WAVE_2
+        assert again.total() <= partner.limits.concurrency, "what was on its way"
+
+        whole = tmp_path / "whole"
+        whole.mkdir()
+        text = (tmp_path / "auditor.toml").read_text(encoding="utf-8")
+        (whole / "auditor.toml").write_text(text, encoding="utf-8")
+        ran = await auditor(whole, *words, **night.environ)
+        assert ran.status == 0, ran.stderr
+        truth = night.inventory_truth(1).items()
+        assert night.inventory() == {k: v for k, v in truth if k[0] == partner.tenant_id}
+        for relation in RELATIONS:
+            assert content(tmp_path, relation) == content(whole, relation), relation
+        of_one, of_other = (each.report["snapshots"] for each in (resumed, ran))
+        for name in ("status", "checks", "rows", "changes"):
+            assert [one[name] for one in of_one] == [one[name] for one in of_other]
+
+
+def questions(night: Night) -> Counter[tuple[str, ...]]:
+    """Count what the sandbox answered, by what was asked."""
+    return Counter(
+        (
+            one.endpoint,
+            one.partner,
+            one.path,
+            one.query,
+            str(one.targets),
+            json.dumps(dict(one.context), sort_keys=True),
+        )
+        for one in night.sandbox.log.of()
+        if one.status == 200
+    )
+
+
+def content(folder: Path, relation: str) -> list[str]:
+    """Return the rows of a relation without what differs from run to run."""
+    moving = re.compile(r"_at$|snapshot_id$|^event_id$|^business_date$")
+    table = open_store(str(folder / "lake")).arrow(relation)
+    kept = [name for name in table.column_names if not moving.search(name)]
+    return sorted(json.dumps(row, default=str) for row in table.select(kept).to_pylist())
