@@ -14,10 +14,13 @@ import pytest
 
 from auditor.store import schema
 from auditor.store.database import Database
+from auditor.store.places import SCHEMA
 from auditor.store.postgres import PostgresStore
 
 _KEEPER = Path(__file__).parent / "postgres" / "throwaway.py"
 _numbers = itertools.count()
+_BUCKETS = 3
+"""Each is asked for and loaded by itself: more of them take longer, and say the same."""
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +51,10 @@ def _started(session: int) -> str:
 def _database(server: str, name: str, template: str = "template1") -> str:
     """Make a database and return its URL."""
     with psycopg.connect(server, autocommit=True) as con:
+        # what is copied must be left by everybody, idle connections too
+        con.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [template]
+        )
         con.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
     return f"{server.rpartition('/')[0]}/{name}"
 
@@ -64,16 +71,28 @@ def made_once(postgres_server: str) -> str:
     name = f"made_by_{os.getpid()}"
     url = _database(postgres_server, name)
     schema.upgrade(Database(url))
-    with psycopg.connect(url, autocommit=True) as con, suppress(psycopg.Error):  # of all tests
-        con.execute("CREATE ROLE night LOGIN IN ROLE auditor_writer")
+    with psycopg.connect(url, autocommit=True) as con:
+        con.execute(f"UPDATE {SCHEMA}.store SET buckets = {_BUCKETS}".encode())
+        with suppress(psycopg.Error):  # it is there: it is that of all tests
+            con.execute("CREATE ROLE night LOGIN IN ROLE auditor_writer")
     return name
 
 
+@pytest.fixture(scope="session")
+def copy_of(postgres_server: str) -> Callable[[str], str]:
+    """Return what copies the database of a name and gives the copy's URL, for its writer."""
+
+    def copy(name: str) -> str:
+        url = _database(postgres_server, f"of_{os.getpid()}_{next(_numbers)}", name)
+        return url.replace("auditor@", "night@")
+
+    return copy
+
+
 @pytest.fixture
-def store_url(postgres_server: str, made_once: str) -> str:
+def store_url(copy_of: Callable[[str], str], made_once: str) -> str:
     """Return the URL of a PostgreSQL store that is empty and ready, for its writer."""
-    url = _database(postgres_server, f"of_{os.getpid()}_{next(_numbers)}", made_once)
-    return url.replace("auditor@", "night@")
+    return copy_of(made_once)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Who may do what in a database store, and who sees whose rows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
@@ -18,9 +18,11 @@ CRUX = "cccccccc-0000-0000-0000-00000000000c"
 OTHERS = (BOND, CRUX, Q)
 
 
-@pytest.fixture
-def url(postgres_store: PostgresStore, store_url: str) -> str:
+@pytest.fixture(scope="module")
+def filled(copy_of: Callable[[str], str], made_once: str) -> str:
     """Two partners; ACME is served by one reseller, BOND by another; and a run for BOND alone."""
+    url = copy_of(made_once)
+    store = PostgresStore.open(url)
     for day in (1, 2):
         rows = {
             "coverage": [
@@ -46,20 +48,26 @@ def url(postgres_store: PostgresStore, store_url: str) -> str:
                 for c in (ACME, BOND)
             ],
         }
-        publish(postgres_store, f"2026110{day}T020000Z-00000{day}", at(day), rows)
+        publish(store, f"2026110{day}T020000Z-00000{day}", at(day), rows)
     alone = {
         "coverage": [cover(BOND, "DE")],
         "inventory": [stock(BOND, "1", "restricted", at(3))],
     }
     scope = f'{{"customers": ["{BOND}"]}}'
-    publish(postgres_store, "20261103T020000Z-000003", at(3), alone, kind="partial", scope=scope)
+    publish(store, "20261103T020000Z-000003", at(3), alone, kind="partial", scope=scope)
     elsewhere = {
         "coverage": [cover(CRUX, "DE", partner_tenant_id=Q), cover(CRUX, partner_tenant_id=Q)],
         "customer": [client(CRUX, "Crux", partner_tenant_id=Q)],
         "inventory": [stock(CRUX, "1", "restricted", at(4), partner_tenant_id=Q)],
     }
-    publish(postgres_store, "20261104T020000Z-000004", at(4), elsewhere, partner_tenant_id=Q)
-    return store_url
+    publish(store, "20261104T020000Z-000004", at(4), elsewhere, partner_tenant_id=Q)
+    return url.rpartition("/")[2]
+
+
+@pytest.fixture
+def url(copy_of: Callable[[str], str], filled: str) -> str:
+    """Return the URL of a copy of it."""
+    return copy_of(filled)
 
 
 SCOPES = [
