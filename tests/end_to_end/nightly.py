@@ -47,6 +47,7 @@ AVAILABILITY_KEY = (
 )
 OF_SEED = (2, 1, BUCKETS, 3, 2)
 """Buckets of a folder store, by seed: each has ten files a night, so 16 take half of the time."""
+IS_SOAK = "SOAK" in os.environ
 Row = Mapping[str, Any]
 Key = tuple[str, ...]
 
@@ -115,7 +116,7 @@ class Night:
 
 def seeds(few: Iterable[int], more: Iterable[int]) -> list[int]:
     """Return a few seeds to try; `make soak-truth` tries more."""
-    return [*few, *(more if "SOAK" in os.environ else ())]
+    return [*few, *(more if IS_SOAK else ())]
 
 
 def ticking(began: datetime) -> Callable[[], datetime]:
