@@ -87,7 +87,7 @@ class Index:
 
     def _cells(self, buckets: int) -> dict[tuple[str, int], dict[str, set[Cell]]]:
         if self._by_bucket is None:
-            self._by_bucket = {}
+            found: dict[tuple[str, int], dict[str, set[Cell]]] = {}
             bucket: dict[str, int] = {}
             for row in self.latest.select([*CELL, "snapshot_id"]).to_pylist():
                 snapshot_id = row.pop("snapshot_id")
@@ -95,7 +95,8 @@ class Index:
                 if cell.customer_id not in bucket:
                     bucket[cell.customer_id] = bucket_of(cell.customer_id, buckets)
                 key = (cell.partner_tenant_id, bucket[cell.customer_id])
-                self._by_bucket.setdefault(key, {}).setdefault(snapshot_id, set()).add(cell)
+                found.setdefault(key, {}).setdefault(snapshot_id, set()).add(cell)
+            self._by_bucket = found  # whole: the threads of other partners read it too
         return self._by_bucket
 
     _by_bucket: dict[tuple[str, int], dict[str, set[Cell]]] | None = None

@@ -43,9 +43,10 @@ class FolderStore(Store):
     def index(self) -> Index:
         """Return which snapshots are published by now, reading only what changed."""
         mark = (_mark(self.root / "latest.parquet"), published_ids(self.root))
-        if self._seen is None or self._seen[0] != mark:
-            self._seen = (mark, read_index(self.root))
-        return self._seen[1]
+        seen = self._seen
+        if seen is None or seen[0] != mark:
+            seen = self._seen = (mark, read_index(self.root))
+        return seen[1]
 
     def published(self) -> tuple[str, ...]:
         """Return the ids of all snapshots, in the order of publication."""
