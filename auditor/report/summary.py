@@ -154,7 +154,8 @@ class _Reader:
         changed = self._con.sql(
             sql.statement("duckdb/query/change_named"), params={"kinds": [], "customer": None}
         ).to_arrow_table()
-        partners = self._rows(Figures, "partner")
+        heads = [row["snapshot_id"] for row in self._reported.to_pylist() if row["is_head"]]
+        partners = self._rows(Figures, "partner", heads=heads)
         stand = _Stand() if brief else self._stand()
         return Summary(
             snapshots=self._wanted,

@@ -1,5 +1,5 @@
 -- A partner's figures.
--- Grain:  one snapshot that figures are taken from.      Reads:  reported.
+-- Grain:  one snapshot that figures are taken from.      Reads:  reported.      Binds:  heads, their ids.
 -- naive_calls: the same listings, then one call for each product (or SKU) and context. A batch is one
 -- reply with one request id, shared by the checks it answers; what had no reply has only our own id.
 WITH checks AS (
@@ -31,14 +31,21 @@ azure AS (
     INNER JOIN reported AS r ON r.snapshot_id = a.snapshot_id AND r.is_head
     GROUP BY a.snapshot_id
 ),
+-- Not by a join with one row or two: all the rows of a night would be hashed to find it.
 questioned AS (
-    SELECT i.snapshot_id, i.product_id, i.sku_id
-    FROM inventory AS i
-    INNER JOIN reported AS r ON r.snapshot_id = i.snapshot_id AND r.is_head
+    SELECT snapshot_id, product_id, sku_id
+    FROM inventory
+    WHERE
+        snapshot_id BETWEEN LIST_MIN($heads) AND LIST_MAX($heads)
+        AND LIST_CONTAINS($heads, snapshot_id)
+    GROUP BY snapshot_id, product_id, sku_id
     UNION
-    SELECT a.snapshot_id, a.product_id, a.sku_id
-    FROM availability AS a
-    INNER JOIN reported AS r ON r.snapshot_id = a.snapshot_id AND r.is_head
+    SELECT snapshot_id, product_id, sku_id
+    FROM availability
+    WHERE
+        snapshot_id BETWEEN LIST_MIN($heads) AND LIST_MAX($heads)
+        AND LIST_CONTAINS($heads, snapshot_id)
+    GROUP BY snapshot_id, product_id, sku_id
 ),
 items AS (
     SELECT snapshot_id, COUNT(*) AS skus
