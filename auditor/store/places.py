@@ -133,16 +133,6 @@ LATEST = Table(
     *(Column(name, Text) for name in (*CELL, "snapshot_id", "status")),
     Column("sequence", BigInteger),
 )
-KNOWN = {
-    relation: Table(
-        f"known_{relation}",
-        _META,
-        Column("bucket", SmallInteger),
-        *(_column(relation, name) for name in SCHEMAS[relation].names),
-    )
-    for relation in STATE
-}
-"""Views of what is known now, for a publisher."""
 HELD_CELL = Table(
     "held_cell",
     _META,
