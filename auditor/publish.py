@@ -162,15 +162,11 @@ class Publisher:
             this = table_of(_THIS, [_this(snapshot)])
             with Diff.open({**facts, "this": this}, spill=self._staged.spill) as diff:
                 for buckets in self._groups(covered, settled):
-                    known = self._known(buckets, snapshot.partner_tenant_id)
-                    results = _joined(
-                        self._diffed(diff, part, covered, known, snapshot)
-                        for part in self._parts(buckets, covered, known, settled)
-                    )
+                    results = self._compared(diff, buckets, covered, settled, snapshot)
+                    kinds.update(_believed(results["change"]))
                     for relation, bucket, table in self._split(results):
                         publication.write(relation, bucket, table)
                         rows[relation] += table.num_rows
-                    kinds.update(_believed(results["change"]))
             is_complete = total.failed_share <= snapshot.max_failed_share
             status = "complete" if is_complete else "incomplete"
             publication.commit(self._row(snapshot, status, total), snapshot.config_hash)
@@ -228,9 +224,25 @@ class Publisher:
     def _size(self, settled: Settled) -> int:
         return max(len(settled.question.checks), self._staged.keys[settled.key])
 
-    def _split(self, results: Mapping[str, pa.Table]) -> Iterator[tuple[str, int, pa.Table]]:
-        """Yield the rows of each relation and bucket."""
-        for relation, table in results.items():
+    def _compared(
+        self,
+        diff: Diff,
+        buckets: Sequence[int],
+        covered: pa.Table,
+        settled: Mapping[int, Sequence[Settled]],
+        snapshot: Snapshot,
+    ) -> dict[str, pa.Table]:
+        """Return the relations of some buckets after this snapshot."""
+        known = self._known(buckets, snapshot.partner_tenant_id)
+        return _joined(
+            self._diffed(diff, part, covered, known, snapshot)
+            for part in self._parts(buckets, covered, known, settled)
+        )
+
+    def _split(self, results: dict[str, pa.Table]) -> Iterator[tuple[str, int, pa.Table]]:
+        """Yield the rows of each relation and bucket; what was yielded is let go."""
+        for relation in list(results):
+            table = results.pop(relation)
             if "customer_id" not in table.column_names:
                 yield relation, self._bucket(""), table
                 continue
