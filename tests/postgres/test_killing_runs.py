@@ -1,5 +1,6 @@
 """Killed at any instant and resumed, a run into a database publishes what it would have."""
 
+import dataclasses
 import random
 import shutil
 import signal
@@ -21,6 +22,7 @@ from auditor.store.postgres import PostgresStore
 from auditor.tables import SCHEMAS
 
 POINTS = 12
+FEW = dataclasses.replace(SMALL, customers=6)
 
 
 class Prepared:
@@ -134,7 +136,7 @@ def at_a_moment(case: Prepared, url: str, started: Started, rng: random.Random) 
 
 @contextmanager
 def prepared(folder: Path, url: str) -> Iterator[Prepared]:
-    serving = Serving(5, SMALL, delay_s=REPLY_S)
+    serving = Serving(5, FEW, delay_s=REPLY_S)
     with serving, Warm(serving.environ) as warm:
         yield Prepared(serving, warm, folder, url)
 
