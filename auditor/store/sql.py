@@ -59,16 +59,8 @@ VIEWS = (
 BESIDE_POSTGRES = (
     "held_cell",
     "held_remembered",
-    "known_inventory",
-    "known_restriction",
-    "known_availability",
-    "known_sku",
-    "known_customer",
-    "known_azure_subscription",
-    "known_commerce_subscription",
-    "known_remembered",
 )
-"""What PostgreSQL makes beside its tables, for a publisher; base views stand on it."""
+"""What PostgreSQL makes beside its tables; base views stand on it."""
 
 _WORD = re.compile(r"[a-z_]+")
 _COMMENT = re.compile(r"--.*")

@@ -2,7 +2,13 @@
 -- Grain:  one commerce subscription.
 CREATE VIEW current_commerce_subscription AS
 SELECT
-    snapshot_id, partner_tenant_id, customer_id, commerce_subscription_id, product_id, sku_id,
-    offer_id, offer_name, quantity, status, term_duration, billing_cycle, term_ends_at,
-    end_action, next_product_id, next_sku_id, next_term_duration, reseller_id
-FROM known_commerce_subscription;
+    l.snapshot_id, i.partner_tenant_id, i.customer_id, i.commerce_subscription_id,
+    i.product_id, i.sku_id, i.offer_id, i.offer_name, i.quantity, i.status, i.term_duration,
+    i.billing_cycle, i.term_ends_at, i.end_action, i.next_product_id, i.next_sku_id,
+    i.next_term_duration, i.reseller_id
+FROM commerce_subscription_interval AS i
+INNER JOIN latest AS l
+    ON l.partner_tenant_id = i.partner_tenant_id
+    AND l.customer_id = i.customer_id
+    AND l.country = ''
+WHERE i.valid_to IS NULL;

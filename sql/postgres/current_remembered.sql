@@ -2,6 +2,12 @@
 -- Grain:  one key and what is remembered of it.
 CREATE VIEW current_remembered AS
 SELECT
-    snapshot_id, partner_tenant_id, customer_id, country, azure_subscription_id, arm_region,
-    reservation_scope, product_id, sku_id, what, detail, since_at
-FROM known_remembered;
+    l.snapshot_id, i.partner_tenant_id, i.customer_id, i.country,
+    i.azure_subscription_id, i.arm_region, i.reservation_scope, i.product_id, i.sku_id, i.what,
+    i.detail, i.since_at
+FROM remembered_interval AS i
+INNER JOIN latest AS l
+    ON l.partner_tenant_id = i.partner_tenant_id
+    AND l.customer_id = i.customer_id
+    AND l.country = i.country
+WHERE i.valid_to IS NULL;

@@ -2,7 +2,12 @@
 -- Grain:  one inventory key and ordinal.
 CREATE VIEW current_restriction AS
 SELECT
-    snapshot_id, partner_tenant_id, customer_id, country, azure_subscription_id, arm_region,
-    reservation_scope, product_id, sku_id, ordinal, reason_code, description, type, value,
-    properties
-FROM known_restriction;
+    l.snapshot_id, i.partner_tenant_id, i.customer_id, i.country,
+    i.azure_subscription_id, i.arm_region, i.reservation_scope, i.product_id, i.sku_id,
+    i.ordinal, i.reason_code, i.description, i.type, i.value, i.properties
+FROM restriction_interval AS i
+INNER JOIN latest AS l
+    ON l.partner_tenant_id = i.partner_tenant_id
+    AND l.customer_id = i.customer_id
+    AND l.country = i.country
+WHERE i.valid_to IS NULL;
