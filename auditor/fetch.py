@@ -23,7 +23,7 @@ from auditor.model import (
     Unasked,
 )
 from auditor.normalize import UNREADABLE, unreadable_availability
-from auditor.partner_center import requests, wire
+from auditor.partner_center import decoding, requests
 from auditor.partner_center.error_table import NO_SUCH_SKU
 from auditor.partner_center.replies import error_of
 from auditor.plan import Plan
@@ -142,7 +142,7 @@ class Fetch:
         return (settled,) if error else self._item_by_item(settled, reply.body)
 
     def _learns(self, question: Question, reply: Reply) -> bool:
-        said = wire.error(reply.body).description
+        said = decoding.error(reply.body).description
         if not self._learning.learn(question, said):
             return False
         self._tell("context.learned", product=question.checks[0].product_id, said=said)
@@ -173,7 +173,7 @@ class Fetch:
         question = settled.question
         try:
             reading = inventory_reply.read(question, body, self.plan.skus_of)
-        except wire.Malformed:
+        except decoding.Malformed:
             return (_failed(settled, UNREADABLE),)
         apart = ", ".join(f"{count} {reason}" for reason, count in reading.set_apart.items())
         settled = msgspec.structs.replace(settled, set_apart=apart)

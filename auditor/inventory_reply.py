@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from auditor.model import Check, Question
-from auditor.partner_center import wire
+from auditor.partner_center import decoding, wire
 
 MISMATCHED_ECHO = "mismatched_echo"
 """An item for another product, or for a SKU that was not asked about."""
@@ -57,9 +57,9 @@ def read(question: Question, body: bytes, skus_of: SkusOf) -> Reading:
         skus_of: the asked SKUs of a check.
 
     Raises:
-        wire.Malformed: nothing of it can be read.
+        decoding.Malformed: nothing of it can be read.
     """
-    answer = wire.inventory_answer(body)
+    answer = decoding.inventory_answer(body)
     items: dict[_Name, list[wire.InventoryItem]] = defaultdict(list)
     for item in answer.items:
         items[_name(item.product_id, item.sku_id)].append(item)

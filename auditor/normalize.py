@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from auditor import inventory_reply
 from auditor.model import Check, CheckKind, Settled, Verdict
-from auditor.partner_center import wire
+from auditor.partner_center import decoding, wire
 from auditor.tables import AVAILABILITY_KEY, INVENTORY_KEY, SCHEMAS
 
 UNREADABLE = "unreadable_reply"
@@ -144,7 +144,9 @@ class Answers:
                 self._add_key(key.check, key.sku_id, key.item, settled.sent_at)
             return
         if not settled.not_found:
-            self._add_availability(question.checks[0], wire.availabilities(body), settled.sent_at)
+            self._add_availability(
+                question.checks[0], decoding.availabilities(body), settled.sent_at
+            )
         self._availability_checks += 1
 
     def _add_key(
@@ -196,8 +198,8 @@ class Answers:
 def unreadable_availability(body: bytes) -> str:
     """Return why a 2xx reply is no answer to an availability check, '' if it is one."""
     try:
-        found = wire.availabilities(body)
-    except wire.Malformed:
+        found = decoding.availabilities(body)
+    except decoding.Malformed:
         return UNREADABLE
     return NO_VERDICT if any(a.is_purchasable is None for a in found) else ""
 

@@ -11,7 +11,7 @@ from auditor.doctor.refusals import exit_status_of, meaning_of
 from auditor.errors import AuditorError, PartnerCenterError, UnexpectedReply
 from auditor.login import Login
 from auditor.model import CheckKind
-from auditor.partner_center import requests, wire
+from auditor.partner_center import decoding, requests, wire
 from auditor.partner_center.auth import TokenSource
 from auditor.partner_center.client import PartnerCenter
 from auditor.partner_center.clouds import CLOUDS, Cloud
@@ -108,10 +108,10 @@ class Patient:
         request = requests.customers()
         try:
             reply = await api.ask(request)
-            page = wire.collection(reply.body, wire.Customer)
+            page = decoding.collection(reply.body, wire.Customer)
         except PartnerCenterError as error:
             return self._refused("customers", error)
-        except wire.Malformed as exc:
+        except decoding.Malformed as exc:
             return self._refused("customers", UnexpectedReply(f"the list is garbled: {exc}"))
         if not page.items:
             mend = "does the app belong to the tenant that has the customers?"

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from auditor.errors import PartnerCenterError, UnexpectedReply
 from auditor.model import Reply, Request
-from auditor.partner_center import requests, wire
+from auditor.partner_center import decoding, requests, wire
 from auditor.partner_center.pages import BadLink, Pages, Trail
 from auditor.partner_center.replies import error_of, unexpected
 
@@ -141,12 +141,12 @@ class PartnerCenter:
 
     async def _one(self, request: Request, item: type[T]) -> T:
         reply = await self.ask(request)
-        return self._read(request, reply, lambda body: wire.one(body, item))
+        return self._read(request, reply, lambda body: decoding.one(body, item))
 
     async def _all(self, request: Request, item: type[T]) -> tuple[T, ...]:
         """Return the items of an unpaged list, which was once cut at 50 without a word."""
         reply = await self.ask(request)
-        listed = self._read(request, reply, lambda body: wire.collection(body, item))
+        listed = self._read(request, reply, lambda body: decoding.collection(body, item))
         if listed.links.next is not None or listed.total_count not in (None, len(listed.items)):
             what = f"short list: {len(listed.items)} of {listed.total_count} items"
             raise self._unexpected(request, reply, what)
@@ -155,7 +155,7 @@ class PartnerCenter:
     def _read(self, request: Request, reply: Reply, decode: Callable[[bytes], T]) -> T:
         try:
             return decode(reply.body)
-        except wire.Malformed as exc:
+        except decoding.Malformed as exc:
             raise self._unexpected(request, reply, str(exc)) from exc
 
     def _unexpected(self, request: Request, reply: Reply, what: str) -> UnexpectedReply:
@@ -164,4 +164,4 @@ class PartnerCenter:
 
 
 def _customers(body: bytes) -> wire.Collection[wire.Customer]:
-    return wire.collection(body, wire.Customer)
+    return decoding.collection(body, wire.Customer)

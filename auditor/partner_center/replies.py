@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from auditor.errors import Does, Forbidden, PartnerCenterError, Unauthorized, UnexpectedReply
 from auditor.model import Reply, Request
-from auditor.partner_center import wire
+from auditor.partner_center import decoding
 from auditor.partner_center.error_table import NO_CODE, row_of, steps
 
 E = TypeVar("E", bound=PartnerCenterError)
@@ -21,7 +21,7 @@ def error_of(request: Request, reply: Reply) -> PartnerCenterError | None:
     is_success = reply.status // 100 == 2  # noqa: PLR2004 - as HTTP numbers it
     code = ""
     if not is_success or _may_hold_an_error(reply.body):
-        code = _printable(wire.error(reply.body).code)[:LONGEST_CODE]
+        code = _printable(decoding.error(reply.body).code)[:LONGEST_CODE]
     if is_success and not code and not reply.cause:
         return None
     told = (code or NO_CODE) if reply.status else reply.cause

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from auditor.model import ApiClass, Request
-from auditor.partner_center import wire
+from auditor.partner_center import decoding, wire
 from auditor.partner_center.auth import GivenToken
 from auditor.partner_center.pacing import Pacer
 from auditor.partner_center.rates import Limits
@@ -25,10 +25,10 @@ async def ask(transport: Transport, number: int) -> str:
     )
     reply = await transport.send(request)
     found = [reply.cause or "read"]
-    for read in (wire.inventory_answer, wire.availabilities, _subscriptions):
+    for read in (decoding.inventory_answer, decoding.availabilities, _subscriptions):
         try:
             read(reply.body)
-        except wire.Malformed:
+        except decoding.Malformed:
             found.append("malformed")
         else:
             found.append("an answer")
@@ -36,7 +36,7 @@ async def ask(transport: Transport, number: int) -> str:
 
 
 def _subscriptions(body: bytes) -> object:
-    return wire.collection(body, wire.Subscription)
+    return decoding.collection(body, wire.Subscription)
 
 
 def peak_mib() -> int:

@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestServer
 
 from auditor.errors import ContextMissing, Throttled
 from auditor.model import ApiClass
-from auditor.partner_center import wire
+from auditor.partner_center import decoding
 from auditor.partner_center.auth import GivenToken
 from auditor.partner_center.client import PartnerCenter
 from auditor.partner_center.pacing import Pacer
@@ -79,7 +79,7 @@ async def test_checks_of_many_customers_are_each_answered() -> None:
         async def ask(n: int) -> str:
             context = InventoryContext(customer_id=f"c{n % 50}")
             reply = await api.ask(api.inventory_request("us", [("P", f"{n:04}")], context))
-            [item] = wire.inventory_answer(reply.body).items
+            [item] = decoding.inventory_answer(reply.body).items
             return item.sku_id
 
         answers = await asyncio.gather(*(ask(n) for n in range(500)))

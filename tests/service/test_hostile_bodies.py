@@ -11,7 +11,7 @@ from raw_server import always, ask, serving
 from test_transport_faults import CHUNKED, reply_of, zeros
 
 from auditor.errors import UnexpectedReply, Unreachable
-from auditor.partner_center import wire
+from auditor.partner_center import decoding
 from auditor.partner_center.replies import error_of
 
 ITEM = b'{"productId":"P","skuId":"0011","isRestricted":true,"restrictions":[]}'
@@ -74,8 +74,8 @@ async def test_what_is_no_answer_ends_typed(name: str) -> None:
     assert len(server.heads) == 1
     error = error_of(ask(), reply)
     if error is None:
-        with pytest.raises(wire.Malformed):
-            wire.inventory_answer(reply.body)
+        with pytest.raises(decoding.Malformed):
+            decoding.inventory_answer(reply.body)
     else:
         assert isinstance(error, UnexpectedReply | Unreachable)
 
@@ -97,7 +97,7 @@ async def test_what_is_odd_and_whole_is_an_answer(name: str) -> None:
     async with serving(always(GOOD[name])) as (transport, _):
         reply = await transport.send(ask())
 
-    assert [item.sku_id for item in wire.inventory_answer(reply.body).items] == ["0011"]
+    assert [item.sku_id for item in decoding.inventory_answer(reply.body).items] == ["0011"]
 
 
 @pytest.mark.asyncio

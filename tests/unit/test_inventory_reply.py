@@ -16,7 +16,7 @@ from auditor.inventory_reply import (
     read,
 )
 from auditor.model import Check, CheckKind, Question
-from auditor.partner_center import wire
+from auditor.partner_center import decoding
 
 SKUS = ("0001", "0002", "0003")
 Key = tuple[str, str]
@@ -155,7 +155,7 @@ def test_beside_an_item_that_names_nothing_what_is_missing_is_unknown(spoiled: o
 @pytest.mark.parametrize("body", [b"", b"  \n", b"<html>", b"{}", b'{"code":"400072"}'])
 def test_a_reply_of_which_nothing_can_be_read_is_malformed(body: bytes) -> None:
     """P24; `{}` and white space never mean that nothing is restricted."""
-    with pytest.raises(wire.Malformed):
+    with pytest.raises(decoding.Malformed):
         reading(body)
 
 

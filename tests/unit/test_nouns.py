@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.model import CommerceSubscription, Sku
-from auditor.partner_center import wire
+from auditor.partner_center import decoding, wire
 from auditor.scope import nouns
 
 SAMPLES = Path(__file__).with_name("samples")
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 def read(kind: type[T], sent: Mapping[str, object]) -> T:
-    return wire.one(msgspec.json.encode(sent), kind)
+    return decoding.one(msgspec.json.encode(sent), kind)
 
 
 # Customers ----------------------------------------------------------------------------------
@@ -154,7 +154,7 @@ def test_what_has_ended_has_no_next_term() -> None:
 def test_the_recorded_list_is_read() -> None:
     """Of 2018: no envelope links, a byte order mark, GUIDs as offers."""
     body = (SAMPLES / "customer_subscriptions_list.json").read_bytes()
-    for sent in wire.collection(body, wire.Subscription).items:
+    for sent in decoding.collection(body, wire.Subscription).items:
         found = nouns.commerce_subscription(P, "c", sent)
         assert found.commerce_subscription_id == sent.id.lower()
         assert found.status in {"active", "suspended", "deleted", "none", "expired"}
@@ -199,7 +199,7 @@ def sku(**attributes: object) -> Sku:
 
 def test_the_documents_own_sku_is_read() -> None:
     """Seed 3: a reservation, with inventory variables and a region in odd letter case."""
-    read_one = wire.one((SAMPLES / "sku_reservation.json").read_bytes(), wire.Sku)
+    read_one = decoding.one((SAMPLES / "sku_reservation.json").read_bytes(), wire.Sku)
     found = nouns.sku(P, "US", "", "Product", read_one)
     assert found.inventory_variables == "AzureSubscriptionId;CustomerId"
     assert "InventoryCheck" in found.purchase_prerequisites.split(";")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.partner_center import bodies, wire
+from auditor.partner_center import bodies, decoding, wire
 
 SAMPLES = Path(__file__).parent / "samples"
 RESTRICTED = b'{"productId":"P","skuId":"0011","isRestricted":true,"restrictions":[]}'
@@ -17,7 +17,7 @@ def sample(name: str) -> bytes:
 
 @pytest.mark.parametrize("name", ["inventory_2023.json", "inventory_2019.json"])
 def test_documented_inventory_is_read(name: str) -> None:
-    items = wire.inventory_answer(sample(name)).items
+    items = decoding.inventory_answer(sample(name)).items
 
     assert [(i.sku_id, i.is_restricted) for i in items] == [
         ("0039", True),
@@ -55,7 +55,7 @@ def test_what_is_not_sent_is_left_out() -> None:
 
 
 def test_an_availability_shaped_like_a_sku_does_not_say_whether_it_can_be_bought() -> None:
-    [availability] = wire.availabilities(sample("availability_azure_plan.json"))
+    [availability] = decoding.availabilities(sample("availability_azure_plan.json"))
 
     assert availability.is_purchasable is None
     assert availability.product_id == "DZH318Z0BPS6"
@@ -63,7 +63,7 @@ def test_an_availability_shaped_like_a_sku_does_not_say_whether_it_can_be_bought
 
 
 def test_a_new_commerce_availability_with_its_links_twice_is_read_and_counted() -> None:
-    [availability] = wire.availabilities(sample("availability_new_commerce_cut.json"))
+    [availability] = decoding.availabilities(sample("availability_new_commerce_cut.json"))
 
     assert availability.repeated_keys == 1
     assert availability.is_purchasable is True
@@ -79,14 +79,14 @@ def test_a_new_commerce_availability_with_its_links_twice_is_read_and_counted() 
     "name", ["availability_new_commerce.not.json", "sku_new_commerce.not.json"]
 )
 def test_elisions_are_no_json(name: str) -> None:
-    with pytest.raises(wire.Malformed):
-        wire.availabilities(sample(name))
-    with pytest.raises(wire.Malformed):
-        wire.one(sample(name), wire.Sku)
+    with pytest.raises(decoding.Malformed):
+        decoding.availabilities(sample(name))
+    with pytest.raises(decoding.Malformed):
+        decoding.one(sample(name), wire.Sku)
 
 
 def test_an_availability_from_before_new_commerce_is_read() -> None:
-    [availability] = wire.availabilities(sample("availability_by_id_DZH318Z0RFQB_US.json"))
+    [availability] = decoding.availabilities(sample("availability_by_id_DZH318Z0RFQB_US.json"))
 
     assert availability.is_purchasable is True
     assert availability.is_renewable is None
@@ -97,7 +97,7 @@ def test_an_availability_from_before_new_commerce_is_read() -> None:
 def test_availabilities_come_in_three_shapes(shape: str) -> None:
     sent = '{"id":"A","skuId":"0001","isPurchasable":false,"defaultCurrency":"EUR"}'
 
-    [availability] = wire.availabilities((shape % sent).encode())
+    [availability] = decoding.availabilities((shape % sent).encode())
 
     assert availability.is_purchasable is False
     assert availability.currency == "EUR"
@@ -105,7 +105,7 @@ def test_availabilities_come_in_three_shapes(shape: str) -> None:
 
 
 def test_fields_nobody_told_us_of_are_kept_sorted() -> None:
-    [availability] = wire.availabilities(
+    [availability] = decoding.availabilities(
         b'{"id":"A","skuId":"0001","segment":null,"zeta":[1],"alpha":{"b":1,"a":2},"links":{}}'
     )
 
@@ -114,7 +114,7 @@ def test_fields_nobody_told_us_of_are_kept_sorted() -> None:
 
 
 def test_recorded_subscriptions_are_read_with_their_byte_order_mark() -> None:
-    listed = wire.collection(sample("customer_subscriptions_list.json"), wire.Subscription)
+    listed = decoding.collection(sample("customer_subscriptions_list.json"), wire.Subscription)
 
     assert listed.total_count == 2
     assert [s.offer_id for s in listed.items] == [
@@ -125,14 +125,14 @@ def test_recorded_subscriptions_are_read_with_their_byte_order_mark() -> None:
 
 
 def test_the_recorded_product_is_read() -> None:
-    product = wire.one(sample("product_by_id_DZH318Z0BQ4C_US.json"), wire.Product)
+    product = decoding.one(sample("product_by_id_DZH318Z0BQ4C_US.json"), wire.Product)
 
     assert (product.id, product.product_type.id) == ("DZH318Z0BQ4C", "Azure")
 
 
 def test_documented_skus_are_read() -> None:
-    reservation = wire.one(sample("sku_reservation.json"), wire.Sku)
-    licence = wire.one(sample("sku_new_commerce_cut.json"), wire.Sku)
+    reservation = decoding.one(sample("sku_reservation.json"), wire.Sku)
+    licence = decoding.one(sample("sku_new_commerce_cut.json"), wire.Sku)
 
     assert reservation.purchase_prerequisites == ("AzureSubscriptionRegistration", "InventoryCheck")
     assert reservation.inventory_variables == ("CustomerId", "AzureSubscriptionId")
@@ -141,7 +141,7 @@ def test_documented_skus_are_read() -> None:
 
 
 def test_a_null_is_an_absent_field() -> None:
-    customer = wire.one(
+    customer = decoding.one(
         b'{"id":"C","companyProfile":null,"associatedPartnerID":"7","billingProfile":'
         b'{"defaultAddress":{"country":"de"}}}',
         wire.Customer,
@@ -152,14 +152,14 @@ def test_a_null_is_an_absent_field() -> None:
 
 
 def test_a_null_among_items_is_not_passed_over() -> None:
-    with pytest.raises(wire.Malformed):
-        wire.collection(b'{"items":[null]}', wire.Sku)
+    with pytest.raises(decoding.Malformed):
+        decoding.collection(b'{"items":[null]}', wire.Sku)
 
-    assert len(wire.inventory_answer(b"[null," + RESTRICTED + b"]").spoiled) == 1
+    assert len(decoding.inventory_answer(b"[null," + RESTRICTED + b"]").spoiled) == 1
 
 
 def test_a_scheduled_change_names_what_is_bought_next() -> None:
-    subscription = wire.one(
+    subscription = decoding.one(
         b'{"id":"S","scheduledNextTermInstructions":{"product":'
         b'{"productId":"P","skuId":"0002","termDuration":"P1Y"},"quantity":3}}',
         wire.Subscription,
@@ -187,7 +187,7 @@ def test_an_item_that_is_spoiled_spoils_no_other(item: bytes) -> None:
     """P26, P27."""
     body = b"[" + item + b"," + RESTRICTED + b"]"
 
-    answer = wire.inventory_answer(body)
+    answer = decoding.inventory_answer(body)
 
     assert [i.sku_id for i in answer.items] == ["0011"]
     assert [s.raw.encode() for s in answer.spoiled] == [item]
@@ -206,14 +206,14 @@ def test_an_item_that_is_spoiled_spoils_no_other(item: bytes) -> None:
 def test_a_spoiled_item_names_its_key_where_that_much_can_be_relied_on(
     item: bytes, names: tuple[str, str] | None
 ) -> None:
-    [spoiled] = wire.inventory_answer(b"[" + item + b"]").spoiled
+    [spoiled] = decoding.inventory_answer(b"[" + item + b"]").spoiled
 
     assert spoiled.names == names
 
 
 def test_a_repeated_key_that_decides_nothing_is_counted() -> None:
     """P27."""
-    answer = wire.inventory_answer(
+    answer = decoding.inventory_answer(
         b'[{"productId":"P","isRestricted":true,"restrictions":'
         b'[{"reasonCode":"A","reasonCode":"B","description":"","properties":{}}]}]'
     )
@@ -224,7 +224,7 @@ def test_a_repeated_key_that_decides_nothing_is_counted() -> None:
 
 def test_new_reasons_and_properties_are_kept() -> None:
     """P26."""
-    [item] = wire.inventory_answer(
+    [item] = decoding.inventory_answer(
         b'[{"productId":"P","isRestricted":true,"new":1,"restrictions":[{"reasonCode":"QuotaId",'
         b'"properties":{"type":"Term","values":["P5Y"],"else":{"a":1}}}]}]'
     ).items
@@ -239,4 +239,4 @@ def test_new_reasons_and_properties_are_kept() -> None:
 def test_an_escaped_backslash_before_u0000_is_no_nul() -> None:
     body = b'{"id":"65543400-F8B0-4783-8530-6D35AB8C6801","offerName":"C:\\\\u0000"}'
 
-    assert wire.one(body, wire.Subscription).offer_name == "C:\\u0000"
+    assert decoding.one(body, wire.Subscription).offer_name == "C:\\u0000"

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from test_wire import RESTRICTED
 
-from auditor.partner_center import wire
+from auditor.partner_center import decoding, wire
 from auditor.partner_center.strict_json import MOST_COMMAS
 
 BAD = [
@@ -39,17 +39,17 @@ def read_all(body: bytes) -> int:
     """Return how many of the ways to read a body refused it; anything but Malformed escapes."""
     refused = 0
     for read in (
-        wire.inventory_answer,
-        wire.availabilities,
-        lambda b: wire.collection(b, wire.Subscription),
-        lambda b: wire.one(b, wire.Sku),
-        lambda b: wire.one(b, wire.Subscription),
+        decoding.inventory_answer,
+        decoding.availabilities,
+        lambda b: decoding.collection(b, wire.Subscription),
+        lambda b: decoding.one(b, wire.Sku),
+        lambda b: decoding.one(b, wire.Subscription),
     ):
         try:
             read(body)
-        except wire.Malformed:
+        except decoding.Malformed:
             refused += 1
-    wire.error(body)
+    decoding.error(body)
     return refused
 
 
@@ -110,7 +110,7 @@ def test_no_json_makes_another_error(value: object) -> None:
 )
 def test_ids_stay_text_and_answers_stay_themselves(items: list[dict[str, object]]) -> None:
     """P28."""
-    read = wire.inventory_answer(json.dumps(items).encode()).items
+    read = decoding.inventory_answer(json.dumps(items).encode()).items
 
     assert [(i.product_id, i.sku_id, i.is_restricted) for i in read] == [
         (i["productId"], i["skuId"], i["isRestricted"]) for i in items
@@ -133,19 +133,19 @@ def test_ids_stay_text_and_answers_stay_themselves(items: list[dict[str, object]
     ],
 )
 def test_what_a_refusal_says_is_read(body: bytes, expected: tuple[str, str]) -> None:
-    error = wire.error(body)
+    error = decoding.error(body)
 
     assert (error.code, error.description) == expected
 
 
 def test_a_number_no_column_holds_is_malformed() -> None:
-    with pytest.raises(wire.Malformed):
-        wire.one(b'{"id":"a","quantity":1180591620717411303424}', wire.Subscription)
+    with pytest.raises(decoding.Malformed):
+        decoding.one(b'{"id":"a","quantity":1180591620717411303424}', wire.Subscription)
 
 
 def test_a_short_list_is_no_answer_to_a_check() -> None:
-    with pytest.raises(wire.Malformed, match="not whole"):
-        wire.inventory_answer(b'{"totalCount":2,"items":[' + RESTRICTED + b"]}")
+    with pytest.raises(decoding.Malformed, match="not whole"):
+        decoding.inventory_answer(b'{"totalCount":2,"items":[' + RESTRICTED + b"]}")
 
 
 @pytest.mark.parametrize("value", [b"0", b"{}", b"null", b"[]", RESTRICTED])
@@ -157,14 +157,18 @@ def test_more_values_than_any_answer_has_are_not_unpacked(value: bytes) -> None:
 
 def test_a_list_that_is_mostly_spoiled_is_no_answer() -> None:
     """S17: each spoiled item is looked at by itself."""
-    with pytest.raises(wire.Malformed, match="more than 1000 items"):
-        wire.inventory_answer(b"[" + b"{}," * wire.MOST_SPOILED + RESTRICTED + b",{}]")
+    with pytest.raises(decoding.Malformed, match="more than 1000 items"):
+        decoding.inventory_answer(b"[" + b"{}," * decoding.MOST_SPOILED + RESTRICTED + b",{}]")
 
-    spoiled = wire.inventory_answer(b"[" + b"{}," * wire.MOST_SPOILED + RESTRICTED + b"]").spoiled
-    assert len(spoiled) == wire.MOST_SPOILED
+    spoiled = decoding.inventory_answer(
+        b"[" + b"{}," * decoding.MOST_SPOILED + RESTRICTED + b"]"
+    ).spoiled
+    assert len(spoiled) == decoding.MOST_SPOILED
 
 
 def test_one_sku_has_no_more_availabilities_than_anybody_can_read() -> None:
     """S17."""
-    with pytest.raises(wire.Malformed, match="more than 10000"):
-        wire.availabilities(b"[" + b'{"id":"a"},' * wire.MOST_AVAILABILITIES + b'{"id":"a"}]')
+    with pytest.raises(decoding.Malformed, match="more than 10000"):
+        decoding.availabilities(
+            b"[" + b'{"id":"a"},' * decoding.MOST_AVAILABILITIES + b'{"id":"a"}]'
+        )

@@ -1,0 +1,172 @@
+"""Reads Partner Center's bodies into the shapes of `wire`.
+
+A wrong type in a field that is named there makes `Malformed`, which is the only thing these
+functions raise: the caller keeps the bytes.
+"""
+
+from typing import TypeVar
+
+import msgspec
+
+from auditor.partner_center import wire
+from auditor.partner_center.strict_json import Malformed as Malformed  # noqa: PLC0414 - raised here
+from auditor.partner_center.strict_json import malformed, read, repeated_keys, text_of
+
+T = TypeVar("T")
+MOST_SPOILED = 1000
+"""An answer with more items that cannot be used is none: each is looked at by itself."""
+MOST_AVAILABILITIES = 10_000
+
+
+class Spoiled(msgspec.Struct, frozen=True, kw_only=True):
+    """One item that cannot be relied on, in a list whose other items can."""
+
+    reason: str
+    raw: str
+    names: tuple[str, str] | None = None
+    """Product and SKU where at least these can be read."""
+
+
+class InventoryAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What an inventory check was answered, item by item."""
+
+    items: tuple[wire.InventoryItem, ...]
+    spoiled: tuple[Spoiled, ...] = ()
+    repeated_keys: int = 0
+    """Keys sent twice in one object that decide nothing: kept, with the last value."""
+
+
+class Error(msgspec.Struct, frozen=True, kw_only=True):
+    """What a body says of a refusal; both '' where it says nothing."""
+
+    code: str = ""
+    description: str = ""
+
+
+def collection(body: bytes, item: type[T]) -> wire.Collection[T]:
+    """Read a list: the envelope, or a bare array."""
+    with malformed():
+        return _collection(text_of(body), item)
+
+
+def one(body: bytes, item: type[T]) -> T:
+    """Read a single object."""
+    with malformed():
+        return read(text_of(body), item)
+
+
+def inventory_answer(body: bytes) -> InventoryAnswer:
+    """Read the answer to an inventory check, setting spoiled items apart."""
+    with malformed():
+        text = text_of(body)
+        try:
+            items = _whole_list(text, wire.InventoryItem)
+        except msgspec.ValidationError:
+            return _item_by_item(text)
+        if _may_repeat_keys(text, items):
+            return _item_by_item(text)
+        return InventoryAnswer(items=items)
+
+
+def availabilities(body: bytes) -> tuple[wire.Availability, ...]:
+    """Read availabilities from an envelope, a bare array or one object: the sources disagree.
+
+    All or nothing, for a term left out of the list would read as withdrawn.
+    """
+    with malformed():
+        text = text_of(body)
+        try:
+            raws = _whole_list(text, msgspec.Raw)
+        except msgspec.ValidationError:
+            return (_availability(text),)
+        if len(raws) > MOST_AVAILABILITIES:
+            raise Malformed(f"more than {MOST_AVAILABILITIES} availabilities of one SKU")
+        return tuple(_availability(bytes(raw).decode()) for raw in raws)
+
+
+def error(body: bytes) -> Error:
+    """Read what an unwelcome reply says. Never raises: any body can come with any status."""
+    try:
+        sent = one(body, wire.ErrorBody)
+    except Malformed:
+        return Error()
+    return Error(code=str(sent.code), description=sent.description or sent.message)
+
+
+_DECISIVE = frozenset(
+    {"productId", "skuId", "isRestricted", "restrictions", "isPurchasable", "segment", "terms"}
+)
+_NAMES = frozenset({"productId", "skuId"})
+_OF_ITEM = ('"productId"', '"skuId"', '"isRestricted"', '"restrictions"')
+_OF_RESTRICTION = ('"reasonCode"', '"description"', '"properties"')
+_KNOWN = frozenset(f.encode_name for f in msgspec.structs.fields(wire.Availability)) | {
+    "links",
+    "product",
+    "includedQuantityOptions",
+    "attributes",
+}
+
+
+def _collection(text: str, item: type[T]) -> wire.Collection[T]:
+    if text.startswith("["):
+        items: tuple[T, ...] = read(text, tuple[item, ...])  # type: ignore[valid-type] # at run time
+        return wire.Collection(items=items)
+    return read(text, wire.Collection[item])  # type: ignore[valid-type] # known at run time
+
+
+def _whole_list(text: str, item: type[T]) -> tuple[T, ...]:
+    whole = _collection(text, item)
+    if whole.links.next is not None or whole.total_count not in (None, len(whole.items)):
+        raise Malformed("a list that is not whole")
+    return whole.items
+
+
+def _item_by_item(text: str) -> InventoryAnswer:
+    items: list[wire.InventoryItem] = []
+    spoiled: list[Spoiled] = []
+    repeated = 0
+    for raw in _whole_list(text, msgspec.Raw):
+        item = bytes(raw).decode()
+        try:
+            twice = repeated_keys(item, _DECISIVE)
+            items.append(read(item, wire.InventoryItem))
+            repeated += twice
+        except ValueError as exc:
+            spoiled.append(Spoiled(reason=str(exc), raw=item, names=_names_of(item)))
+            if len(spoiled) > MOST_SPOILED:
+                raise Malformed(f"more than {MOST_SPOILED} items that cannot be used") from exc
+    return InventoryAnswer(items=tuple(items), spoiled=tuple(spoiled), repeated_keys=repeated)
+
+
+def _names_of(item: str) -> tuple[str, str] | None:
+    try:
+        repeated_keys(item, _NAMES)
+        named = read(item, wire.Named)
+    except ValueError:
+        return None
+    return named.product_id, named.sku_id
+
+
+def _may_repeat_keys(text: str, items: tuple[wire.InventoryItem, ...]) -> bool:
+    """Tell cheaply that no key is repeated: counting is fast, looking at each object is not."""
+    restrictions = sum(len(item.restrictions) for item in items)
+    return (
+        "\\u00" in text  # a letter of a key may be escaped
+        or any(text.count(key) > len(items) for key in _OF_ITEM)
+        or any(text.count(key) > restrictions for key in _OF_RESTRICTION)
+    )
+
+
+def _availability(text: str) -> wire.Availability:
+    repeated = repeated_keys(text, _DECISIVE)
+    availability = read(text, wire.Availability)
+    sent = read(text, dict[str, object])
+    # Shaped like a SKU, its other fields are a SKU's.
+    names = sent.keys() - _KNOWN if availability.sku_id else ()
+    lifecycle = {name: sent[name] for name in names}
+    return msgspec.structs.replace(
+        availability,
+        raw=text,
+        lifecycle=msgspec.json.encode(lifecycle, order="sorted").decode() if lifecycle else "",
+        repeated_keys=repeated,
+    )
