@@ -21,6 +21,8 @@ SUSPECTS = {
     "availability": pa.schema([SCHEMAS["availability"].field(name) for name in AVAILABILITY_KEY]),
 }
 """Keys whose answers are held back (see `auditor.guard`), by relation."""
+_WRITTEN_AT_ONCE = 1 << 18
+"""Bytes. Arrow writes each column of each batch in pieces of a few bytes."""
 
 Body = Callable[[bytes], bytes]
 """Gives the reply to a settled question by its key."""
@@ -96,7 +98,10 @@ class Staged:
         for name, table in tables.items():
             path = self._path(name, bucket)
             new = path.with_suffix(".new")  # the old one may be mapped into memory
-            with pa.OSFile(str(new), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+            with (
+                pa.output_stream(str(new), buffer_size=_WRITTEN_AT_ONCE) as file,
+                pa.ipc.new_file(file, table.schema) as writer,
+            ):
                 writer.write_table(table)
             new.replace(path)
 

@@ -93,7 +93,7 @@ class Publishing:
             if seen and seen[1].startswith((f"{self.folder}/lake", f"{self.folder}/state")):
                 found[seen] += 1
                 points.append(Point(seen[0], seen[1].replace(str(pid), PID), found[seen]))
-        return [point for point in points if not _is_alike(point)]
+        return points
 
     def _traced(self, words: Sequence[str]) -> tuple[int, Ended]:
         """Run to the end under `strace` with these words; return the process and its end."""
@@ -140,8 +140,3 @@ def _seen(line: str) -> tuple[str, str] | None:
         return None
     path = _PATH.search(_HERE.sub("", match[2]))
     return (match[1], path[1] or path[2]) if path else None
-
-
-def _is_alike(point: Point) -> bool:
-    """Say whether a point differs in nothing from others: scratch files are written in pieces."""
-    return point.path.endswith(".arrow") and point.call == "write" and point.nth % 40 != 1
