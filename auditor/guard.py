@@ -12,6 +12,7 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
+from auditor.chunk import Chunk
 from auditor.diff import working
 from auditor.facts import asked_segment, settled_table
 from auditor.model import Check, CheckKind, Outcome, Question, Settled
@@ -23,8 +24,8 @@ from auditor.tables import AVAILABILITY_KEY, INVENTORY_KEY
 
 UNSTABLE = "unstable"
 """Two answers to one question, and they differ."""
-GROUP_QUESTIONS = 2_000
-"""Buckets are looked at together up to about this many, as when they are compared."""
+AT_ONCE = 25_000
+"""Chunks are looked at together up to about this many keys, as when they are compared."""
 ROUND = 2
 """Of the second question; round 1 asks whether an API is gone."""
 
@@ -53,7 +54,7 @@ _DOUBTFUL = (
     "guard/flipped_availability",
     "guard/doubted",
 )
-_Bucket = Mapping[str, pa.Table]
+_Counted = Mapping[str, pa.Table]
 
 
 class Doubted(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,9 +81,9 @@ class Guard:
         self._staged = staged
         self._plan = plan
         self.doubted: list[Doubted] = []
-        self.at_once = GROUP_QUESTIONS
-        self._counted: dict[int, _Bucket] = {}
-        """The keys that are asked about once more, by bucket and relation."""
+        self.at_once = AT_ONCE
+        self._counted: dict[Chunk, _Counted] = {}
+        """The keys that are asked about once more, by chunk and relation."""
         self._refuted: dict[str, set[str]] = defaultdict(set)
         """The SKUs of each check that were told differently the second time."""
 
@@ -92,12 +93,12 @@ class Guard:
         again: set[str] = set()
         with working(spill=self._staged.spill) as con:
             con.register("asked_segment", asked_segment(self._plan))
-            by_bucket = self._staged.by_bucket(settled)
-            size = {bucket: len(of_bucket) for bucket, of_bucket in by_bucket.items()}
-            for group in together(sorted(by_bucket), size, self.at_once):
-                if self._flips(con, {bucket: by_bucket[bucket] for bucket in group}):
-                    for bucket in group:
-                        again |= self._doubt(con, bucket, by_bucket[bucket])
+            by_chunk = self._staged.by_chunk(settled)
+            size = {chunk: sum(map(self._staged.size, some)) for chunk, some in by_chunk.items()}
+            for group in together(sorted(by_chunk), size, self.at_once):
+                if self._flips(con, {chunk: by_chunk[chunk] for chunk in group}):
+                    for chunk in group:
+                        again |= self._doubt(con, chunk, by_chunk[chunk])
         return [
             msgspec.structs.replace(_sent(each), checks=checks, round=ROUND)
             for each in settled
@@ -106,15 +107,18 @@ class Guard:
         ]
 
     def _flips(
-        self, con: duckdb.DuckDBPyConnection, settled: Mapping[int, Sequence[Settled]]
+        self, con: duckdb.DuckDBPyConnection, settled: Mapping[Chunk, Sequence[Settled]]
     ) -> list[Doubted]:
-        """Count what the answers of some buckets take back; return where it is much."""
+        """Count what the answers of some chunks take back; return where it is much."""
         partner = self._plan.rules.partner_tenant_id
-        answers = [self._staged.answers(bucket) for bucket in settled]
+        answers = [self._staged.answers(chunk) for chunk in settled]
         joined = {name: pa.concat_tables([one[name] for one in answers]) for name in ANSWERS}
-        _register(con, joined, [each for of_bucket in settled.values() for each in of_bucket])
+        _register(con, joined, [each for of_chunk in settled.values() for each in of_chunk])
         for name, columns in _COMPARED.items():
-            known = [self._store.known(name, b, partner, columns=columns) for b in settled]
+            known = [
+                self._store.known(name, bucket, partner, columns=columns, span=span)
+                for bucket, span in settled
+            ]
             con.register(f"known_{name}", pa.concat_tables(known))
         for statement_name in _DOUBTFUL:
             con.execute(statement(statement_name))
@@ -122,15 +126,15 @@ class Guard:
         return [Doubted(**row) for row in rows]
 
     def _doubt(
-        self, con: duckdb.DuckDBPyConnection, bucket: int, settled: Sequence[Settled]
+        self, con: duckdb.DuckDBPyConnection, chunk: Chunk, settled: Sequence[Settled]
     ) -> set[str]:
-        """Keep the keys of one bucket that are counted; return the ids of their checks."""
-        doubted = self._flips(con, {bucket: settled})
+        """Keep the keys of one chunk that are counted; return the ids of their checks."""
+        doubted = self._flips(con, {chunk: settled})
         if not doubted:
             return set()
         self.doubted += doubted
         counted = {name: _result(con, f"counted_{name}") for name in _COMPARED}
-        self._counted[bucket] = counted
+        self._counted[chunk] = counted
         return {i for table in counted.values() for i in table.column("check_id").to_pylist()}
 
     def judge(self, second: Sequence[Settled], body: Body) -> None:
@@ -139,20 +143,20 @@ class Guard:
         Of the staged answers only those stay that no second one speaks against. What was told
         twice is staged as suspect.
         """
-        by_bucket = self._staged.by_bucket(second)
+        by_chunk = self._staged.by_chunk(second)
         with working(spill=self._staged.spill) as con:
             con.register("asked_segment", asked_segment(self._plan))
-            for bucket, counted in self._counted.items():
-                of_bucket = by_bucket.get(bucket, [])
-                _register(con, self._staged.rows(of_bucket, body), of_bucket)
+            for chunk, counted in self._counted.items():
+                of_chunk = by_chunk.get(chunk, [])
+                _register(con, self._staged.rows(of_chunk, body), of_chunk)
                 con.execute(statement("diff/settled_availability"))
-                for check_id, sku_id in self._judge(con, bucket, counted):
+                for check_id, sku_id in self._judge(con, chunk, counted):
                     self._refuted[check_id].add(sku_id)
 
     def _judge(
-        self, con: duckdb.DuckDBPyConnection, bucket: int, counted: _Bucket
+        self, con: duckdb.DuckDBPyConnection, chunk: Chunk, counted: _Counted
     ) -> Iterator[tuple[str, str]]:
-        """Keep the answers of one bucket that stand; yield check id and SKU of the others."""
+        """Keep the answers of one chunk that stand; yield check id and SKU of the others."""
         for name in _COMPARED:
             con.register(f"counted_{name}", counted[name])
             con.register(f"twice_{name}", _result(con, f"twice_{name}"))
@@ -163,11 +167,11 @@ class Guard:
             .cast(schema)
             for name, schema in SUSPECTS.items()
         }
-        first = self._staged.answers(bucket)
+        first = self._staged.answers(chunk)
         for name, table in first.items():
             con.register(f"answer_{name}", table)
         kept = {name: _result(con, f"kept_{name}").cast(first[name].schema) for name in ANSWERS}
-        self._staged.write(bucket, {**kept, **suspects})
+        self._staged.write(chunk, {**kept, **suspects})
         for name in _COMPARED:
             rows = con.sql(f"FROM twice_{name} WHERE NOT is_same")
             yield from (

@@ -7,6 +7,7 @@ compared with, what is published by then.
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -15,11 +16,12 @@ import pyarrow.compute as pc
 
 from auditor import recall
 from auditor.coverage import Counts, cells
-from auditor.diff import STATE, Diff
+from auditor.diff import Diff
 from auditor.facts import Found, Row, settled_table, table_of, tables
 from auditor.model import Cell, Settled, Sku, bucket_of
+from auditor.parts import Part, Parts
 from auditor.plan import Plan
-from auditor.staged import ANSWERS, SUSPECTS, Staged, together
+from auditor.staged import ANSWERS, SUSPECTS, Staged
 from auditor.store.protocol import Store
 from auditor.tables import SCHEMAS, TEXT
 from auditor.version import __version__
@@ -64,39 +66,6 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     """By kind, suspect ones left out."""
 
 
-class _Part(msgspec.Struct, frozen=True):
-    """Customers that are compared at once; `""` among them is the catalog."""
-
-    buckets: Sequence[int]
-    """Where they live."""
-    settled: Mapping[str, Sequence[Settled]]
-    """What became of the checks of each."""
-    is_whole: bool
-    """Nobody else lives there."""
-
-    @property
-    def has_catalog(self) -> bool:
-        return "" in self.settled
-
-    def of(self, table: pa.Table) -> pa.Table:
-        """Return their rows of a table of these buckets; what has no customer is the catalog's."""
-        if "customer_id" not in table.column_names:
-            return table if self.has_catalog else table.slice(0, 0)
-        return table if self.is_whole else self.among(table)
-
-    def among(self, table: pa.Table) -> pa.Table:
-        """Return their rows of any table."""
-        customers = table.column("customer_id").cast(pa.string())
-        return table.filter(pc.is_in(customers, pa.array(self.settled, pa.string())))
-
-    def staged(
-        self, names: Iterable[str], read: Callable[[int], Mapping[str, pa.Table]]
-    ) -> dict[str, pa.Table]:
-        """Return their staged rows, by relation."""
-        of_buckets = [read(bucket) for bucket in self.buckets]
-        return {n: self.of(pa.concat_tables([one[n] for one in of_buckets])) for n in names}
-
-
 class Publisher:
     """Publishes one partner's snapshot; everything blocks, so it wants a thread."""
 
@@ -133,7 +102,7 @@ class Publisher:
             for check in each.question.checks:
                 counts[check.cell].add(each.outcome)
                 total.add(each.outcome)
-        return self._publish(snapshot, self._staged.by_bucket(settled), counts, total)
+        return self._publish(snapshot, settled, counts, total)
 
     def _bucket(self, customer_id: str) -> int:
         return bucket_of(customer_id, self._store.buckets)
@@ -141,7 +110,7 @@ class Publisher:
     def _publish(
         self,
         snapshot: Snapshot,
-        settled: Mapping[int, Sequence[Settled]],
+        settled: Sequence[Settled],
         counts: Mapping[Cell, Counts],
         total: Counts,
     ) -> Published:
@@ -161,12 +130,11 @@ class Publisher:
             facts = tables(self._found, self._plan, superseded)
             this = table_of(_THIS, [_this(snapshot)])
             with Diff.open({**facts, "this": this}, spill=self._staged.spill) as diff:
-                for buckets in self._groups(covered, settled):
-                    results = self._compared(diff, buckets, covered, settled, snapshot)
-                    kinds.update(_believed(results["change"]))
-                    for relation, bucket, table in self._split(results):
-                        publication.write(relation, bucket, table)
-                        rows[relation] += table.num_rows
+                for relation, bucket, table in self._results(diff, covered, settled, snapshot):
+                    publication.write(relation, bucket, table)
+                    rows[relation] += table.num_rows
+                    if relation == "change":
+                        kinds.update(_believed(table))
             is_complete = total.failed_share <= snapshot.max_failed_share
             status = "complete" if is_complete else "incomplete"
             publication.commit(self._row(snapshot, status, total), snapshot.config_hash)
@@ -190,54 +158,35 @@ class Publisher:
             changes=dict(sorted(kinds.items())),
         )
 
-    def _groups(
-        self, covered: pa.Table, settled: Mapping[int, Sequence[Settled]]
-    ) -> Iterator[list[int]]:
-        """Yield the buckets with covered cells, small ones together.
-
-        The bucket of the catalog comes last: it sums up the others.
-        """
-        catalog = self._bucket("")
-        of = {self._bucket(c) for c in covered.column("customer_id").to_pylist()}
-        size = {bucket: sum(map(self._size, settled.get(bucket, ()))) for bucket in of}
-        yield from together(sorted(of, key=lambda b: (b == catalog, b)), size, self.at_once)
-
-    def _parts(
-        self,
-        buckets: Sequence[int],
-        covered: pa.Table,
-        known: Mapping[str, pa.Table],
-        settled: Mapping[int, Sequence[Settled]],
-    ) -> Iterator[_Part]:
-        """Yield the customers of some buckets, as many as go at once; the catalog comes last."""
-        of_customer = defaultdict(list)
-        for bucket in buckets:
-            for each in settled.get(bucket, ()):
-                of_customer[each.question.checks[0].customer_id].append(each)
-        named = {c for c in covered.column("customer_id").to_pylist() if self._bucket(c) in buckets}
-        named |= set(known["inventory"].column("customer_id").unique().to_pylist())
-        customers = sorted(named, key=lambda customer: (not customer, customer))
-        size = {c: sum(map(self._size, of_customer[c])) for c in customers}
-        for some in together(customers, size, self.at_once):
-            yield _Part(buckets, {c: of_customer[c] for c in some}, len(some) == len(customers))
-
-    def _size(self, settled: Settled) -> int:
-        return max(len(settled.question.checks), self._staged.keys[settled.key])
-
-    def _compared(
+    def _results(
         self,
         diff: Diff,
-        buckets: Sequence[int],
         covered: pa.Table,
-        settled: Mapping[int, Sequence[Settled]],
+        settled: Sequence[Settled],
         snapshot: Snapshot,
-    ) -> dict[str, pa.Table]:
-        """Return the relations of some buckets after this snapshot."""
-        known = self._known(buckets, snapshot.partner_tenant_id)
-        return _joined(
-            self._diffed(diff, part, covered, known, snapshot)
-            for part in self._parts(buckets, covered, known, settled)
+    ) -> Iterator[tuple[str, int, pa.Table]]:
+        """Yield the rows of each relation and bucket after this snapshot.
+
+        Of a bucket in several chunks answers come chunk by chunk, and the rest is held until all
+        of it is there: the catalog, which is compared last, has rows that are to stand first.
+        """
+        parts = Parts(
+            self._store,
+            self._staged,
+            covered.column("customer_id").unique().to_pylist(),
+            settled,
+            partner_tenant_id=snapshot.partner_tenant_id,
+            at_once=self.at_once,
         )
+        for _, of_bucket in groupby(parts.groups(), key=lambda chunks: chunks[0].bucket):
+            rest = []
+            for chunks in of_bucket:
+                results = _joined(
+                    self._diffed(diff, part, covered, snapshot) for part in parts.of(chunks)
+                )
+                yield from self._split({name: results.pop(name) for name in ANSWERS})
+                rest.append(results)
+            yield from self._split(_joined(rest))
 
     def _split(self, results: dict[str, pa.Table]) -> Iterator[tuple[str, int, pa.Table]]:
         """Yield the rows of each relation and bucket; what was yielded is let go."""
@@ -252,24 +201,17 @@ class Publisher:
             for bucket in sorted(of.unique().to_pylist()):
                 yield relation, bucket, table.filter(pc.equal(of, bucket))
 
-    def _known(self, buckets: Sequence[int], partner: str) -> dict[str, pa.Table]:
-        return {
-            name: pa.concat_tables([self._store.known(name, b, partner) for b in buckets])
-            for name in STATE
-        }
-
     def _diffed(
         self,
         diff: Diff,
-        part: _Part,
+        part: Part,
         covered: pa.Table,
-        known: Mapping[str, pa.Table],
         snapshot: Snapshot,
     ) -> dict[str, pa.Table]:
         cell = part.among(covered)
         results = diff.bucket(
             cell,
-            {name: part.of(table) for name, table in known.items()},
+            {name: part.of(table) for name, table in part.known.items()},
             part.staged(ANSWERS, self._staged.answers),
             {name: self._listed(name, part) for name in _DESCRIBING},
             settled_table(each for of_customer in part.settled.values() for each in of_customer),
@@ -279,7 +221,7 @@ class Publisher:
         )
         return {**results, "coverage": _coverage(cell, snapshot)}
 
-    def _listed(self, relation: str, part: _Part) -> pa.Table:
+    def _listed(self, relation: str, part: Part) -> pa.Table:
         """Return what discovery listed of some customers."""
         schema = SCHEMAS[relation]
         names = [name for name in schema.names if name != "snapshot_id"]
@@ -289,7 +231,7 @@ class Publisher:
         ]
         return pa.Table.from_pylist(rows, schema=schema)
 
-    def _nouns(self, relation: str, part: _Part) -> Iterator[msgspec.Struct]:
+    def _nouns(self, relation: str, part: Part) -> Iterator[msgspec.Struct]:
         if relation == "sku":
             if part.has_catalog and self._found.covers_catalog:
                 yield from self._catalog_skus()

@@ -1,6 +1,7 @@
-"""The answers of a run as Arrow files, bucket by bucket: memory holds one bucket at a time."""
+"""The answers of a run as Arrow files, chunk by chunk: memory holds one of them at a time."""
 
 import shutil
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -9,12 +10,15 @@ from typing import Self, TypeVar
 
 import pyarrow as pa
 
+from auditor.chunk import Chunk, Span
 from auditor.facts import Found
 from auditor.model import Check, Outcome, Settled, bucket_of
 from auditor.normalize import Answers
 from auditor.plan import Plan
 from auditor.tables import AVAILABILITY_KEY, INVENTORY_KEY, SCHEMAS
 
+CHUNK = 100_000
+"""Keys of a bucket that memory is to hold at once, more or less: see docs/decisions/0004."""
 ANSWERS = tuple(Answers.SCHEMAS)
 SUSPECTS = {
     "inventory": pa.schema([SCHEMAS["inventory"].field(name) for name in INVENTORY_KEY]),
@@ -52,6 +56,9 @@ class Staged:
         self.spill = folder / "spill"
         self.keys: Counter[bytes] = Counter()
         """How many keys each reply gave an answer to."""
+        self.at_once = CHUNK
+        self._firsts: dict[int, list[str]] = {bucket: [""] for bucket in range(buckets)}
+        """Where the chunks of each bucket begin."""
         self._folder = folder
         self._buckets = buckets
         self._plan = plan
@@ -71,32 +78,63 @@ class Staged:
     ) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def by_bucket(self, settled: Iterable[Settled]) -> dict[int, list[Settled]]:
-        """Return what became of the checks of each bucket."""
-        found: dict[int, list[Settled]] = defaultdict(list)
-        for each in settled:
-            found[bucket_of(each.question.checks[0].customer_id, self._buckets)].append(each)
+    def chunk_of(self, customer_id: str) -> Chunk:
+        """Return where the rows of a customer are, or would be; `""` is the catalog."""
+        bucket = bucket_of(customer_id, self._buckets)
+        firsts = self._firsts[bucket]
+        after = bisect_right(firsts, customer_id) if customer_id else len(firsts)
+        return Chunk(bucket, Span(firsts[after - 1], (*firsts, "")[after]))
+
+    def by_chunk(self, settled: Iterable[Settled]) -> dict[Chunk, list[Settled]]:
+        """Return what became of the checks of each chunk."""
+        found: dict[Chunk, list[Settled]] = defaultdict(list)
+        for customer_id, of_customer in _by_customer(settled).items():
+            found[self.chunk_of(customer_id)] += of_customer
         return found
 
     def stage(self, settled: Iterable[Settled], body: Body) -> None:
-        """Write the answers of all buckets."""
-        for bucket, of_bucket in self.by_bucket(settled).items():
-            self.write(bucket, self.rows(of_bucket, body))
+        """Write the answers of all customers, and let that part their buckets into chunks."""
+        of_customer = _by_customer(settled)
+        in_bucket = defaultdict(list)
+        for customer_id in sorted(of_customer):
+            in_bucket[bucket_of(customer_id, self._buckets)].append(customer_id)
+        for bucket, customers in in_bucket.items():
+            answers = self._answers()
+            for customer_id in customers:
+                if answers.keys >= self.at_once:
+                    self.write(self._last(bucket), _tables(answers))
+                    answers = self._answers()
+                    self._firsts[bucket].append(customer_id)
+                self._take_in(answers, of_customer[customer_id], body)
+            self.write(self._last(bucket), _tables(answers))
 
     def rows(self, settled: Iterable[Settled], body: Body) -> dict[str, pa.Table]:
         """Return the rows that the replies to some answered questions make."""
-        answers = Answers(self._plan.skus_of, self._region_of, self._plan.rules.segments)
+        answers = self._answers()
+        self._take_in(answers, settled, body)
+        return _tables(answers)
+
+    def _answers(self) -> Answers:
+        return Answers(self._plan.skus_of, self._region_of, self._plan.rules.segments)
+
+    def _take_in(self, answers: Answers, settled: Iterable[Settled], body: Body) -> None:
         for each in sorted(settled, key=lambda s: s.key):
             if each.outcome is Outcome.ANSWERED:
                 before = answers.keys
                 answers.add(each, body(each.key))
                 self.keys[each.key] += answers.keys - before
-        return {name: getattr(answers, name).table().unify_dictionaries() for name in ANSWERS}
 
-    def write(self, bucket: int, tables: Mapping[str, pa.Table]) -> None:
-        """Keep tables of a bucket, instead of what is kept of them."""
+    def size(self, settled: Settled) -> int:
+        """Return how many keys the comparing will have of a question."""
+        return max(len(settled.question.checks), self.keys[settled.key])
+
+    def _last(self, bucket: int) -> Chunk:
+        return Chunk(bucket, Span(self._firsts[bucket][-1]))
+
+    def write(self, chunk: Chunk, tables: Mapping[str, pa.Table]) -> None:
+        """Keep tables of a chunk, instead of what is kept of them."""
         for name, table in tables.items():
-            path = self._path(name, bucket)
+            path = self._path(name, chunk)
             new = path.with_suffix(".new")  # the old one may be mapped into memory
             with (
                 pa.output_stream(str(new), buffer_size=_WRITTEN_AT_ONCE) as file,
@@ -105,33 +143,47 @@ class Staged:
                 writer.write_table(table)
             new.replace(path)
 
-    def answers(self, bucket: int) -> dict[str, pa.Table]:
-        """Return the answers of a bucket, by relation."""
-        return {name: self._read(name, bucket, Answers.SCHEMAS[name]) for name in ANSWERS}
+    def answers(self, chunk: Chunk) -> dict[str, pa.Table]:
+        """Return the answers of a chunk, by relation."""
+        return {name: self._read(name, chunk, Answers.SCHEMAS[name]) for name in ANSWERS}
 
     def inventory_keys(self) -> int:
         """Return how many inventory keys have an answer."""
         schema = Answers.SCHEMAS["inventory"]
-        rows = (self._read("inventory", b, schema).num_rows for b in range(self._buckets))
-        return sum(rows)
+        chunks = (
+            Chunk(bucket, Span(first)) for bucket in self._firsts for first in self._firsts[bucket]
+        )
+        return sum(self._read("inventory", chunk, schema).num_rows for chunk in chunks)
 
-    def suspects(self, bucket: int) -> dict[str, pa.Table]:
-        """Return the keys of a bucket whose answers are held back, by relation."""
+    def suspects(self, chunk: Chunk) -> dict[str, pa.Table]:
+        """Return the keys of a chunk whose answers are held back, by relation."""
         return {
-            name: self._read(f"suspect_{name}", bucket, schema) for name, schema in SUSPECTS.items()
+            name: self._read(f"suspect_{name}", chunk, schema) for name, schema in SUSPECTS.items()
         }
 
-    def _read(self, name: str, bucket: int, schema: pa.Schema) -> pa.Table:
-        path = self._path(name, bucket)
+    def _read(self, name: str, chunk: Chunk, schema: pa.Schema) -> pa.Table:
+        path = self._path(name, chunk)
         if path.exists():
             return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
         return schema.empty_table()
 
-    def _path(self, name: str, bucket: int) -> Path:
-        return self._folder / f"{name}-{bucket:02}.arrow"
+    def _path(self, name: str, chunk: Chunk) -> Path:
+        number = self._firsts[chunk.bucket].index(chunk.span.first)
+        return self._folder / f"{name}-{chunk.bucket:02}-{number}.arrow"
 
     def _region_of(self, check: Check, sku_id: str) -> str:
         if check.arm_region:
             return check.arm_region
         key = (check.country, check.reservation_scope, check.product_id, sku_id)
         return self._regions.get(key, "")
+
+
+def _by_customer(settled: Iterable[Settled]) -> dict[str, list[Settled]]:
+    found: dict[str, list[Settled]] = defaultdict(list)
+    for each in settled:
+        found[each.question.checks[0].customer_id].append(each)
+    return found
+
+
+def _tables(answers: Answers) -> dict[str, pa.Table]:
+    return {name: getattr(answers, name).table().unify_dictionaries() for name in ANSWERS}

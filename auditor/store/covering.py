@@ -16,14 +16,17 @@ class Covering:
         self._with_rows: dict[str, set[Cell]] = {relation: set() for relation in STATE}
 
     def note(self, relation: str, table: pa.Table) -> None:
-        """Take in rows that are written."""
+        """Take in rows that are written; Bug for a cell whose rows were written before."""
         if relation == "coverage":
             for row in table.select([*conform.cell_columns(relation), "status"]).to_pylist():
                 status = row.pop("status")
                 self._status[Cell(**row)] = status
         elif relation in STATE:
             cells, _ = conform.cells_of(relation, table)
-            self._with_rows[relation].update(cells)
+            noted = self._with_rows[relation]
+            if twice := noted.intersection(cells):
+                raise Bug(f"{relation}: rows of {min(twice)} are written twice")
+            noted.update(cells)
 
     def check(self) -> None:
         """Raise Bug for rows of a cell that is not covered, or has left."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from auditor.chunk import EVERYONE, Span
 from auditor.model import Cell
 from auditor.store import conform
 from auditor.store.index import Index, read_file
@@ -21,19 +22,20 @@ def rows(
     current: Mapping[str, set[Cell]],
     *,
     columns: Sequence[str] = (),
+    span: Span = EVERYONE,
 ) -> pa.Table:
     """Return the rows of one bucket that stand in the newest snapshot of their cell.
 
     `current` gives the cells of each snapshot that is the newest of some. Of `columns`, where not
-    all are wanted, those that name the cell have to be some.
+    all are wanted, those that name the cell have to be some. Only customers of `span` count.
     """
     schema = pa.schema([SCHEMAS[relation].field(c) for c in columns or SCHEMAS[relation].names])
     tables = [schema.empty_table()]
     for snapshot_id, cells in sorted(current.items()):
         for path in index.by_id[snapshot_id].paths(root, relation, (bucket,)):
-            table = read_file(Path(path), list(columns) or None)
+            table = read_file(Path(path), list(columns) or None, span)
             found, which = conform.cells_of(relation, table)
-            keep = [cell in cells for cell in found]
+            keep = [cell in cells and span.holds(cell.customer_id) for cell in found]
             if not all(keep):
                 table = table.filter(pa.array(keep, pa.bool_()).take(pa.array(which)))
             tables.append(table.select(schema.names).cast(schema))

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from auditor.chunk import EVERYONE, Span
 from auditor.errors import StoreCorrupt, StoreError
 from auditor.model import Cell, bucket_of
 from auditor.store import comments, manifest
@@ -199,15 +200,35 @@ def _read_latest(path: Path) -> tuple[tuple[Entry, ...], pa.Table]:
         return (), LATEST_SCHEMA.empty_table()
 
 
-def read_file(path: Path, columns: list[str] | None = None) -> pa.Table:
-    """Return a published file's rows as they were written, their page checksums verified."""
+def read_file(path: Path, columns: list[str] | None = None, span: Span = EVERYONE) -> pa.Table:
+    """Return a published file's rows as they were written, their page checksums verified.
+
+    Row groups without a customer of `span` are left out.
+    """
     with guarded(path):
         data = path.read_bytes()
     try:
         file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
-        return file.read(columns=columns)
+        if span == EVERYONE:
+            return file.read(columns=columns)
+        return file.read_row_groups(_row_groups(file.metadata, span), columns=columns)
     except (pa.ArrowException, OSError) as error:  # a checksum that does not hold is an OSError
         raise StoreCorrupt(
             f"{path} is not the file that was published: {error}",
             hint="compare it with its manifest: auditor snapshots verify",
         ) from error
+
+
+def _row_groups(metadata: pq.FileMetaData, span: Span) -> list[int]:
+    """Return the row groups that may hold rows of some customers, or of the catalog."""
+    names = metadata.schema.names
+    if "customer_id" not in names:
+        return list(range(metadata.num_row_groups)) if span.holds("") else []
+    column = names.index("customer_id")
+    found = []
+    for number in range(metadata.num_row_groups):
+        statistics = metadata.row_group(number).column(column).statistics
+        is_told = statistics is not None and statistics.has_min_max
+        if not is_told or span.meets(statistics.min, statistics.max):
+            found.append(number)
+    return found

@@ -4,13 +4,14 @@ Rows and when they were asked are joined here: a server would hash and spill all
 as it has no counts of what a night has just written.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from sqlalchemy import Select, any_, func, select
+from sqlalchemy import ColumnElement, Select, any_, collate, false, func, or_, select, true
 
+from auditor.chunk import EVERYONE, Span
 from auditor.store import conform, places
 from auditor.store.database import WHOLE, Database, fetched
 from auditor.tables import CELL, SCHEMAS
@@ -21,38 +22,61 @@ _WHEN = ("checked", "checked_apart")
 
 
 def read(
-    database: Database, relation: str, bucket: int, partner_tenant_id: str, names: Sequence[str]
+    database: Database,
+    relation: str,
+    bucket: int,
+    partner_tenant_id: str,
+    names: Sequence[str],
+    *,
+    span: Span = EVERYONE,
 ) -> pa.Table:
-    """Return some columns of what is known of a partner's cells in one bucket."""
+    """Return some columns of what is known of a partner's cells in one bucket, and in `span`."""
     has_times = relation in places.CHECKS and not set(places.CHECKED).isdisjoint(names)
     needed = [name for name in names if not has_times or name not in places.CHECKED]
     needed += [name for name in places.key(relation) if has_times and name not in needed]
     needed = [name for name in needed if name != _PARTNER]
-    bucket_of_partner = (bucket, partner_tenant_id)
+    where = (bucket, partner_tenant_id, span)
     with database.arrow() as con, con.cursor() as cursor:
         cursor.execute(WHOLE)
         cursor.execute("SET LOCAL enable_nestloop = off")  # never by one look-up a row
-        rows = fetched(cursor, _open(relation, needed, *bucket_of_partner))
+        rows = fetched(cursor, _open(relation, needed, *where))
         partner = pa.repeat(pa.scalar(partner_tenant_id), rows.num_rows)
         rows = _typed(relation, rows.append_column(_PARTNER, partner))
         if has_times:
-            asked = (_asked(f"{relation}_{when}", *bucket_of_partner) for when in _WHEN)
+            asked = (_asked(f"{relation}_{when}", *where) for when in _WHEN)
             checked, apart = (_typed(relation, fetched(cursor, query)) for query in asked)
             rows = _with_times(relation, rows, checked, apart)
         cursor.execute("COMMIT")
     return rows.select(names)
 
 
-def _open(relation: str, names: Sequence[str], bucket: int, partner_tenant_id: str) -> Select[Any]:
+def _open(
+    relation: str, names: Sequence[str], bucket: int, partner_tenant_id: str, span: Span
+) -> Select[Any]:
     of = places.TABLES[relation].c
-    mine = (of.partner_tenant_id == partner_tenant_id, of.bucket == bucket)
+    mine = _inside(dict(of), bucket, partner_tenant_id, span)
     return select(*(of[name] for name in names)).where(*mine, of.valid_to.is_(None))
 
 
-def _asked(name: str, bucket: int, partner_tenant_id: str) -> Select[Any]:
+def _inside(
+    of: Mapping[str, Any], bucket: int, partner_tenant_id: str, span: Span
+) -> list[ColumnElement[bool]]:
+    mine = [of["partner_tenant_id"] == partner_tenant_id, of["bucket"] == bucket]
+    if span == EVERYONE:
+        return mine
+    if "customer_id" not in of:
+        return [*mine, true() if span.holds("") else false()]
+    customer = collate(of["customer_id"], "C")
+    inside = customer >= span.first
+    if span.end:
+        return [*mine, inside, customer < span.end, customer != ""]
+    return [*mine, or_(inside, customer == "")]
+
+
+def _asked(name: str, bucket: int, partner_tenant_id: str, span: Span) -> Select[Any]:
     """Return when something was asked, as the newest snapshot of each cell says it."""
     of, latest = places.TABLES[name].c, places.LATEST.c
-    mine = (of.partner_tenant_id == partner_tenant_id, of.bucket == bucket)
+    mine = _inside(dict(of), bucket, partner_tenant_id, span)
     newest = select(latest.snapshot_id).where(latest.partner_tenant_id == partner_tenant_id)
     cell = [latest[column] == of[column] for column in (*CELL, "snapshot_id")]
     said = [column for column in of if column.name not in ("snapshot_id", "bucket")]

@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from auditor.chunk import EVERYONE, Span
 from auditor.errors import InputMissing, StoreError
 from auditor.store import creation, current, history, manifest, reading, upkeep
 from auditor.store.index import Index, folder_of, published_ids, read_index
@@ -82,16 +83,23 @@ class FolderStore(Store):
             pass
 
     def known(
-        self, relation: str, bucket: int, partner_tenant_id: str, *, columns: Sequence[str] = ()
+        self,
+        relation: str,
+        bucket: int,
+        partner_tenant_id: str,
+        *,
+        columns: Sequence[str] = (),
+        span: Span = EVERYONE,
     ) -> pa.Table:
         """Return what is known of a partner's cells in one bucket, without `snapshot_id`.
 
-        It is quicker for some `columns` only; those that name the cell have to be among them.
+        It is quicker for some `columns` only; those that name the cell have to be among them. Only
+        the customers of `span` are looked at; what has no customer is the catalog's.
         """
         index = self.index()
         cells = index.current_cells(partner_tenant_id, bucket, self.buckets)
         wanted = columns or [name for name in SCHEMAS[relation].names if name != "snapshot_id"]
-        return current.rows(self.root, index, relation, bucket, cells, columns=wanted)
+        return current.rows(self.root, index, relation, bucket, cells, columns=wanted, span=span)
 
     def latest_cells(self, partner_tenant_id: str) -> pa.Table:
         """Return each cell of a partner: snapshot_id, sequence, status and scope of its newest."""

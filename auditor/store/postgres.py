@@ -1,5 +1,6 @@
 """The PostgreSQL store: what is known as intervals, so that a night writes what changed."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -13,6 +14,7 @@ from adbc_driver_postgresql import dbapi
 from sqlalchemy import Connection, Select, Text, column, false, func, literal, select, table, text
 from sqlalchemy.exc import OperationalError
 
+from auditor.chunk import EVERYONE, Span
 from auditor.errors import Locked, StoreError, UsageError
 from auditor.store import history, keeping, open_rows, places, reading, schema, sql
 from auditor.store.database import WHOLE, Database, fetched, streamed
@@ -32,8 +34,8 @@ class PostgresStore(Store):
         self.buckets = buckets
         self._publisher: int | None = None
         """The thread that holds the publish lock."""
-        self._compared: dict[tuple[str, int, str], pa.Table] = {}
-        """What it was told is known, until it writes the same bucket: nobody else changes it."""
+        self._compared: defaultdict[tuple[str, int, str], list[pa.Table]] = defaultdict(list)
+        """What it was told is known, until it writes of the same bucket: nobody else changes it."""
 
     @classmethod
     def open(cls, url: str) -> "PostgresStore":
@@ -115,25 +117,30 @@ class PostgresStore(Store):
             pass
 
     def known(
-        self, relation: str, bucket: int, partner_tenant_id: str, *, columns: Sequence[str] = ()
+        self,
+        relation: str,
+        bucket: int,
+        partner_tenant_id: str,
+        *,
+        columns: Sequence[str] = (),
+        span: Span = EVERYONE,
     ) -> pa.Table:
-        """Return what is known of a partner's cells in one bucket, without `snapshot_id`."""
+        """Return what is known of a partner's cells in one bucket, without `snapshot_id`.
+
+        Only the customers of `span` are looked at; what has no customer is the catalog's.
+        """
         wanted = columns or [name for name in SCHEMAS[relation].names if name != "snapshot_id"]
-        found = self._known(relation, bucket, partner_tenant_id, wanted)
+        place = relation, bucket, partner_tenant_id
+        found = open_rows.read(self._database, *place, wanted, span=span)
         if not columns and self._publisher == get_ident():
-            self._compared[relation, bucket, partner_tenant_id] = found
+            self._compared[place].append(found)
         return found
 
     def _known_to_publisher(self, relation: str, bucket: int, partner_tenant_id: str) -> pa.Table:
-        found = self._compared.pop((relation, bucket, partner_tenant_id), None)
-        if found is not None:
-            return found
-        return self._known(relation, bucket, partner_tenant_id, places.of_interval(relation))
-
-    def _known(
-        self, relation: str, bucket: int, partner_tenant_id: str, names: Sequence[str]
-    ) -> pa.Table:
-        return open_rows.read(self._database, relation, bucket, partner_tenant_id, names)
+        place = relation, bucket, partner_tenant_id
+        if found := self._compared.pop(place, []):
+            return pa.concat_tables(found)
+        return open_rows.read(self._database, *place, places.of_interval(relation))
 
     def latest_cells(self, partner_tenant_id: str) -> pa.Table:
         """Return each cell of a partner: snapshot_id, sequence, status and scope of its newest."""

@@ -14,6 +14,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
+from auditor.chunk import EVERYONE, Span
 from auditor.errors import InputMissing, StoreError, UsageError
 from auditor.store import history, reading
 
@@ -29,7 +30,7 @@ class Publication(Protocol):
         """Begin a snapshot, and return whether it is still to be published."""
 
     def write(self, relation: str, bucket: int, table: pa.Table) -> None:
-        """Stage all rows of one bucket of a relation."""
+        """Stage rows of one bucket of a relation: all, or those of the next customers."""
 
     def commit(self, snapshot_row: Mapping[str, object], config_hash: str) -> bool:
         """Publish what was staged, whole or not at all, and return whether it is new."""
@@ -51,11 +52,18 @@ class Store(ABC):
 
     @abstractmethod
     def known(
-        self, relation: str, bucket: int, partner_tenant_id: str, *, columns: Sequence[str] = ()
+        self,
+        relation: str,
+        bucket: int,
+        partner_tenant_id: str,
+        *,
+        columns: Sequence[str] = (),
+        span: Span = EVERYONE,
     ) -> pa.Table:
         """Return what is known of a partner's cells in one bucket, without `snapshot_id`.
 
-        It is quicker for some `columns` only; those that name the cell have to be among them.
+        It is quicker for some `columns` only; those that name the cell have to be among them. Only
+        the customers of `span` are looked at; what has no customer is the catalog's.
         """
 
     @abstractmethod

@@ -35,6 +35,8 @@ class Publication:
     def _start(self, snapshot_id: str) -> None:
         self._snapshot_id = snapshot_id
         self._files: dict[tuple[str, int], manifest.File] = {}
+        self._open: dict[str, _Writing] = {}
+        """The file of each relation that is being made."""
         self._covering = Covering()
 
     @property
@@ -57,28 +59,42 @@ class Publication:
         return not (folder_of(self._root, snapshot_id) / manifest.NAME).exists()
 
     def write(self, relation: str, bucket: int, table: pa.Table) -> None:
-        """Write and fsync all rows of one bucket of a relation; nothing where there are none."""
+        """Write rows of one bucket of a relation, which make a row group; nothing for none.
+
+        More of the same bucket may follow, of customers that come later. The file is written and
+        fsynced once there is another one, or with `commit`.
+        """
         if not self._snapshot_id:
             raise Bug("write before stage")
         if (relation, bucket) in self._files:
-            raise Bug(f"{relation}: bucket {bucket} is written twice")
+            raise Bug(f"{relation}: bucket {bucket} is written once more")
         table = conform.conformed(relation, table, self._snapshot_id)
         if not table.num_rows:
             return
         conform.check_bucket(relation, table, bucket, self._buckets)
         self._covering.note(relation, table)
+        writing = self._open.get(relation)
+        if writing is None or writing.bucket != bucket:
+            self._close(relation)
+            writing = self._open[relation] = _Writing(relation, bucket, table.schema)
+        writing.add(table)
+
+    def _close(self, relation: str) -> None:
+        writing = self._open.pop(relation, None)
+        if writing is None:
+            return
+        data = writing.closed()
         folder = self._staging / self._snapshot_id / relation
         with disk.guarded(folder):
             folder.mkdir(exist_ok=True)
-        data = _parquet(table.cast(comments.described(relation, table.schema)))
-        self._files[relation, bucket] = manifest.File(
+        self._files[relation, writing.bucket] = manifest.File(
             relation=relation,
-            bucket=bucket,
-            rows=table.num_rows,
+            bucket=writing.bucket,
+            rows=writing.rows,
             bytes=len(data),
             sha256=hashlib.sha256(data).hexdigest(),
         )
-        path = self._staging / self._snapshot_id / manifest.file_path(relation, bucket)
+        path = self._staging / self._snapshot_id / manifest.file_path(relation, writing.bucket)
         disk.write_new(path, data)
 
     def commit(self, snapshot_row: Mapping[str, object], config_hash: str) -> bool:
@@ -97,8 +113,11 @@ class Publication:
                 raise StoreError(f"{snapshot_id} is published with another configuration")
             return False
         self._covering.check()
+        for relation in list(self._open):
+            self._close(relation)
         row = self._complete(snapshot_row)
         self.write("snapshot", bucket_of("", self._buckets), manifest.snapshot_table(row))
+        self._close("snapshot")
         staged = self._staging / snapshot_id
         said = self._manifest(row, config_hash)
         disk.write_new(staged / manifest.NAME, manifest.encode(said))
@@ -178,16 +197,36 @@ def write_latest(root: Path, index: Index) -> None:
     disk.replace(root / _LATEST, index.encoded())
 
 
-def _parquet(table: pa.Table) -> memoryview:
-    """Return the file that is written: made in memory, so that its size is known beforehand."""
-    stream = pa.BufferOutputStream()
-    pq.write_table(
-        table,
-        stream,
-        compression="zstd",
-        compression_level=3,
-        row_group_size=_ROW_GROUP,
-        write_page_checksum=True,
-        coerce_timestamps="us",
-    )
-    return memoryview(stream.getvalue())
+class _Writing:
+    """A file on its way: made in memory, so that its size is known before it takes its room."""
+
+    def __init__(self, relation: str, bucket: int, schema: pa.Schema) -> None:
+        self.bucket = bucket
+        self.rows = 0
+        self._relation = relation
+        self._last = ""
+        """The customer with whose rows it ends so far."""
+        self._schema = comments.described(relation, schema)
+        self._stream = pa.BufferOutputStream()
+        self._writer = pq.ParquetWriter(
+            self._stream,
+            self._schema,
+            compression="zstd",
+            compression_level=3,
+            write_page_checksum=True,
+            coerce_timestamps="us",
+        )
+
+    def add(self, table: pa.Table) -> None:
+        """Add a row group of later customers."""
+        customers = table.column("customer_id") if "customer_id" in table.column_names else None
+        if self.rows and (customers is None or customers[0].as_py() <= self._last):
+            raise Bug(f"{self._relation}: bucket {self.bucket} is written out of order")
+        self._last = "" if customers is None else customers[-1].as_py()
+        self.rows += table.num_rows
+        self._writer.write_table(table.cast(self._schema), row_group_size=_ROW_GROUP)
+
+    def closed(self) -> memoryview:
+        """Return the whole file."""
+        self._writer.close()
+        return memoryview(self._stream.getvalue())

@@ -55,7 +55,7 @@ MODULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "pacing": (_partner_center("pacing"), _unit("pacing")),
     "plan": (("auditor/plan.py",), _PLAN),
     "publication": (("auditor/store/publication.py",), _STORE),
-    "publish": (("auditor/publish.py",), _unit("guard", "guard_runs", "nights")),
+    "publish": (("auditor/publish.py", "auditor/parts.py"), _unit("guard", "guard_runs", "nights")),
     "quota": (_partner_center("quota"), _unit("quota")),
     "rates": (_partner_center("rates"), _unit("rates", "pacing", "hidden_limits")),
     "retry": (

@@ -37,6 +37,7 @@ from nights_by_hand import ByHand, Event, Heard
 
 from auditor.model import Reply, Request
 from auditor.publish import AT_ONCE
+from auditor.staged import CHUNK
 
 CUSTOMERS = ("c-a", "c-b", "c-c")
 SKUS = 24
@@ -51,6 +52,8 @@ LEAVES = 0.01
 CROSSES = 0.15
 COMPARED_AT_ONCE = (AT_ONCE, 1, AT_ONCE, AT_ONCE, AT_ONCE, 60, AT_ONCE, AT_ONCE)
 """Keys, in turn: mostly all, else one customer or one or two; each comparison takes its time."""
+STAGED_AT_ONCE = (CHUNK, 1, CHUNK)
+"""Keys of a chunk, in turn: a bucket in one, or in one for each customer."""
 PROCESSES = 2
 
 
@@ -123,6 +126,7 @@ class Nights:
         run = Run(
             self.partner, [only] if only else (), rules={"batch_size": self.draw.choice((1, 2, 50))}
         )
+        run.staged.at_once = STAGED_AT_ONCE[self.counts["nights"] % len(STAGED_AT_ONCE)]
         self._heard = Heard(run.began, {}, {})
         await run.ask()
         self.draw.shuffle(run.checking.settled)

@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pytest
 import scope_bench as bench
 from test_fetch import AT
 
+from auditor.chunk import EVERYONE, Chunk
 from auditor.facts import Found
-from auditor.model import Check, CheckKind, Outcome, Question, Settled
+from auditor.model import Check, CheckKind, Outcome, Question, Settled, bucket_of
 from auditor.plan import Plan
 from auditor.scope.known import Known
 from auditor.staged import SUSPECTS, Staged, together
@@ -21,6 +23,15 @@ FOUND = Found(
     covers_all_countries=True,
     started_at=AT,
 )
+CHECK = Check(
+    kind=CheckKind.INVENTORY,
+    partner_tenant_id=bench.P,
+    customer_id=bench.ACME,
+    country="DE",
+    reservation_scope="AzurePlan",
+    product_id="DZH1",
+    sku_id="0001",
+)
 
 
 def staged(folder: Path) -> Staged:
@@ -32,11 +43,11 @@ def test_what_a_killed_run_has_held_back_is_not_what_a_resumed_one_does(tmp_path
     schema = SUSPECTS["inventory"]
     held = pa.Table.from_pylist([dict.fromkeys(schema.names, "x")], schema=schema)
     killed = staged(tmp_path).__enter__()
-    killed.write(1, {"suspect_inventory": held})
-    assert killed.suspects(1)["inventory"].num_rows == 1
+    killed.write(Chunk(1), {"suspect_inventory": held})
+    assert killed.suspects(Chunk(1))["inventory"].num_rows == 1
 
     with staged(tmp_path) as resumed:
-        assert resumed.suspects(1)["inventory"].num_rows == 0
+        assert resumed.suspects(Chunk(1))["inventory"].num_rows == 0
 
 
 @pytest.mark.parametrize(
@@ -65,21 +76,41 @@ def test_nothing_is_left_of_it(tmp_path: Path) -> None:
 def test_an_answer_is_about_the_region_sent_or_else_the_catalogs(
     tmp_path: Path, sent: str, region: str
 ) -> None:
-    check = Check(
-        kind=CheckKind.INVENTORY,
-        partner_tenant_id=bench.P,
-        customer_id=bench.ACME,
-        country="DE",
-        arm_region=sent,
-        reservation_scope="AzurePlan",
-        product_id="DZH1",
-        sku_id="0001",
-    )
+    check = msgspec.structs.replace(CHECK, arm_region=sent)
     answered = Settled(
         question=Question(checks=(check,)), outcome=Outcome.ANSWERED, key=b"k", sent_at=AT
     )
     with staged(tmp_path) as answers:
         answers.stage([answered], lambda _: b"[]")
-        tables = [answers.answers(bucket)["inventory"] for bucket in range(2)]
+        tables = [answers.answers(Chunk(bucket))["inventory"] for bucket in range(2)]
         assert answers.inventory_keys() == 1
     assert pa.concat_tables(tables).column("region").to_pylist() == [region]
+
+
+def test_a_bucket_is_held_a_chunk_of_its_customers_at_a_time(tmp_path: Path) -> None:
+    """Each answer is in the chunk of its customer, and each chunk as large as it is to be."""
+    names = [f"{n:02}" for n in range(20)]
+    settled = [
+        Settled(
+            question=Question(checks=(msgspec.structs.replace(CHECK, customer_id=name),)),
+            outcome=Outcome.ANSWERED,
+            key=name.encode(),
+            sent_at=AT,
+        )
+        for name in names
+    ]
+    with staged(tmp_path) as answers:
+        assert answers.chunk_of("00") == Chunk(bucket_of("00", 2), EVERYONE)
+        answers.at_once = 3
+        answers.stage(settled, lambda _: b"[]")
+        by_chunk = answers.by_chunk(settled)
+        for chunk, of_chunk in by_chunk.items():
+            customers = [each.key.decode() for each in of_chunk]
+            assert all(map(chunk.span.holds, customers))
+            told = answers.answers(chunk)["inventory"].column("customer_id").to_pylist()
+            assert sorted(told) == sorted(customers)
+            assert len(told) <= 3
+        assert sum(map(len, by_chunk.values())) == len(names)
+        assert answers.inventory_keys() == len(names)
+        last = max(chunk for chunk in by_chunk if chunk.bucket == bucket_of("", 2))
+        assert answers.chunk_of("") == last

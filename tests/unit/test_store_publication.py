@@ -9,9 +9,23 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from store_lake import ACME, BOND, P, at, cover, listed, make, publish, rows_table, stage, stock
+from store_lake import (
+    ACME,
+    BOND,
+    P,
+    at,
+    cover,
+    listed,
+    make,
+    publish,
+    rows_table,
+    snapshot_row,
+    stage,
+    stock,
+)
 
-from auditor.errors import InputMissing, StoreCorrupt, StoreError, StoreTooNew, StoreUnwritable
+from auditor.chunk import EVERYONE, Span
+from auditor.errors import Bug, InputMissing, StoreCorrupt, StoreError, StoreTooNew, StoreUnwritable
 from auditor.model import bucket_of
 from auditor.store import disk, open_store
 from auditor.store.parquet import FolderStore
@@ -243,9 +257,46 @@ def test_strings_and_any_order_of_rows_and_columns_give_the_same_bytes(tmp_path:
         store = FolderStore.open(str(tmp_path / str(number)), create=True, buckets=1)
         with store.publishing(0.0) as publication:
             publication.stage("s1")
+            publication.write("coverage", 0, rows_table("coverage", [cover(ACME, "DE")], "s1"))
             publication.write("inventory", 0, given)
-            written.append((store.root / ".staging/s1/inventory/00.parquet").read_bytes())
+            publication.commit(snapshot_row("s1", at(1)), "c")
+        written.append((store.root / "snapshot=s1/inventory/00.parquet").read_bytes())
     assert written[0] == written[1]
+
+
+def test_a_bucket_is_written_and_read_some_customers_at_a_time(tmp_path: Path) -> None:
+    """Memory: a row group of other customers is not even decoded."""
+    store = FolderStore.open(str(tmp_path / "lake"), create=True, buckets=1)
+    customers = [f"c{n}" for n in range(4)]
+    with store.publishing(0.0) as publication:
+        publication.stage("s1")
+        cells = [cover(customer, "DE") for customer in customers]
+        publication.write("coverage", 0, rows_table("coverage", cells, "s1"))
+        for some in (customers[:2], customers[2:]):
+            rows = [stock(c, f"{n:04}", "restricted", at(1)) for c in some for n in range(3)]
+            publication.write("inventory", 0, rows_table("inventory", rows, "s1"))
+        with pytest.raises(Bug, match="twice"):
+            publication.write("inventory", 0, rows_table("inventory", rows, "s1"))
+        publication.commit(snapshot_row("s1", at(1)), "c")
+    path = store.root / "snapshot=s1/inventory/00.parquet"
+    assert pq.read_metadata(path).num_row_groups == 2
+    assert store.verify("s1") == []
+    assert pq.read_table(path).column("customer_id").to_pylist() == sorted(customers * 3)
+    for span, named in {
+        EVERYONE: customers,
+        Span("c1", "c3"): ["c1", "c2"],
+        Span("c3"): ["c3"],
+        Span("", "c1"): ["c0"],
+    }.items():
+        known = store.known("inventory", 0, P, span=span)
+        assert known.column("customer_id").unique().to_pylist() == named
+    spoilt = bytearray(path.read_bytes())
+    part = pq.read_metadata(path).row_group(1).column(SCHEMAS["inventory"].names.index("sku_id"))
+    spoilt[part.dictionary_page_offset + part.total_compressed_size - 1] ^= 1
+    path.write_bytes(spoilt)
+    assert store.known("inventory", 0, P, span=Span("", "c2")).num_rows == 6
+    with pytest.raises(StoreCorrupt):
+        store.known("inventory", 0, P)
 
 
 def test_every_byte_is_synced_before_the_rename(

@@ -72,7 +72,7 @@ def test_what_is_written_or_published_is_staged_first_and_once(tmp_path: Path) -
             publication.commit(snapshot_row("s1", at(1)), "c")
         publication.stage("s1")
         publication.write("coverage", bucket, table)
-        with pytest.raises(Bug, match="twice"):
+        with pytest.raises(Bug, match="out of order"):
             publication.write("coverage", bucket, table)
 
 
