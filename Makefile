@@ -83,7 +83,7 @@ soak-replies: $(VENV)/installed-dev  ## Send a million replies nobody would beli
 	PYTHONPATH=tests/unit $(BIN)/python tests/faults/replies.py 1000000
 	PYTHONPATH=tests/unit $(BIN)/python tests/faults/replies.py 10000 --sockets
 
-soak-nights: $(VENV)/installed-dev  ## Live through ten years of nights, and 10,000 more over many seeds
+soak-nights: $(VENV)/installed-dev  ## Live through 10,000 nights: ten years of one seed, and 32 others
 	$(BIN)/python tests/unit/nights.py $(ARGS)
 
 golden: $(VENV)/installed-dev  ## Write the golden files anew; review the difference like code

@@ -4,6 +4,7 @@ Audits made-up portfolios, each for two nights and then for one on which 32 chec
 answered with 100 MB each.
 
     python bench/memory.py --customers 250 4000
+    python bench/memory.py --customers 4000 --sizes 72
 """
 
 import argparse
@@ -57,9 +58,9 @@ def high_water(pid: int) -> int:
     return next((int(v.split()[1]) * 1024 for v in status.splitlines() if v.startswith("VmHWM")), 0)
 
 
-async def measure(customers: int) -> None:
+async def measure(size: WorldSize) -> None:
     """Print a line for each night."""
-    portfolio = Portfolio(1, WorldSize(partners=1, customers=customers))
+    portfolio = Portfolio(1, size)
     with tempfile.TemporaryDirectory() as folder:
         async with Sandbox(portfolio) as sandbox:
             tokens = {environment_token(p): p.token for p in portfolio.partners()}
@@ -73,7 +74,7 @@ async def measure(customers: int) -> None:
                 done = await asyncio.to_thread(run, config, environ)
                 [found] = FolderStore.open(str(Path(folder) / "lake")).sql(ROWS).to_pylist()
                 print(
-                    f"{customers:9,} {name:8} {len(sandbox.log.records):9,} {found['rows']:11,}"
+                    f"{size.customers:9,} {name:8} {len(sandbox.log.records):9,} {found['rows']:11,}"
                     f" {done.exit_status:6} {done.seconds:8.0f} {done.peak_bytes / MIB:9.0f}",
                     flush=True,
                 )
@@ -83,10 +84,12 @@ async def measure(customers: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--customers", type=int, nargs="+", default=[250, 4000])
+    parser.add_argument("--sizes", type=int, default=4, help="of each VM family")
     given = parser.parse_args()
     print("customers night        calls        rows status  seconds  peak MiB")
     for customers in given.customers:
-        asyncio.run(measure(customers))
+        size = WorldSize(partners=1, customers=customers, sizes_per_product=given.sizes)
+        asyncio.run(measure(size))
 
 
 if __name__ == "__main__":
