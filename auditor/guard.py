@@ -17,15 +17,13 @@ from auditor.diff import working
 from auditor.facts import asked_segment, settled_table
 from auditor.model import Check, CheckKind, Outcome, Question, Settled
 from auditor.plan import Plan
-from auditor.staged import ANSWERS, SUSPECTS, Body, Staged, together
+from auditor.staged import ANSWERS, AT_ONCE, SUSPECTS, Body, Staged, together
 from auditor.store.protocol import Store
 from auditor.store.sql import statement
 from auditor.tables import AVAILABILITY_KEY, INVENTORY_KEY
 
 UNSTABLE = "unstable"
 """Two answers to one question, and they differ."""
-AT_ONCE = 25_000
-"""Chunks are looked at together up to about this many keys, as when they are compared."""
 ROUND = 2
 """Of the second question; round 1 asks whether an API is gone."""
 

@@ -21,15 +21,13 @@ from auditor.facts import Found, Row, settled_table, table_of, tables
 from auditor.model import Cell, Settled, Sku, bucket_of
 from auditor.parts import Part, Parts
 from auditor.plan import Plan
-from auditor.staged import ANSWERS, SUSPECTS, Staged
+from auditor.staged import ANSWERS, AT_ONCE, SUSPECTS, Staged
 from auditor.store.protocol import Store
 from auditor.tables import SCHEMAS, TEXT
 from auditor.version import __version__
 
 LOCK_WAIT_S = 600.0
 """How long a publisher waits for another one of the same store."""
-AT_ONCE = 25_000
-"""So many keys are compared at once, more or less: see docs/decisions/0004."""
 _DESCRIBING = ("customer", "azure_subscription", "commerce_subscription", "sku")
 
 

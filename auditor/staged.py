@@ -19,6 +19,8 @@ from auditor.tables import AVAILABILITY_KEY, INVENTORY_KEY, SCHEMAS
 
 CHUNK = 50_000
 """Keys of a bucket that memory is to hold at once, more or less: see docs/decisions/0004."""
+AT_ONCE = 25_000
+"""Keys that the guard looks at, and that are compared, at once, more or less."""
 ANSWERS = tuple(Answers.SCHEMAS)
 SUSPECTS = {
     "inventory": pa.schema([SCHEMAS["inventory"].field(name) for name in INVENTORY_KEY]),

@@ -14,10 +14,11 @@ from auditor.run import World, audit
 from auditor.sandbox import Sandbox, WorldSize, config_text, environment_token
 from auditor.sandbox import World as Portfolio
 from auditor.settings import load
+from auditor.staged import AT_ONCE
 
 ROUNDS = 3
 CUSTOMERS = 40
-TOGETHER = publish.AT_ONCE
+TOGETHER = AT_ONCE
 
 
 async def night_s(seed: int, at_once: int) -> float:

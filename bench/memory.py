@@ -73,8 +73,9 @@ async def measure(size: WorldSize) -> None:
                 sandbox.faults = Faults(faults)
                 done = await asyncio.to_thread(run, config, environ)
                 [found] = FolderStore.open(str(Path(folder) / "lake")).sql(ROWS).to_pylist()
+                calls = len(sandbox.log.records)
                 print(
-                    f"{size.customers:9,} {name:8} {len(sandbox.log.records):9,} {found['rows']:11,}"
+                    f"{size.customers:9,} {name:8} {calls:9,} {found['rows']:11,}"
                     f" {done.exit_status:6} {done.seconds:8.0f} {done.peak_bytes / MIB:9.0f}",
                     flush=True,
                 )

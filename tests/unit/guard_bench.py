@@ -21,8 +21,8 @@ from auditor.model import CustomerFound, Reply, Request
 from auditor.outage import Outage
 from auditor.plan import Plan
 from auditor.progress import Silent
-from auditor.publish import AT_ONCE, Published, Publisher, Snapshot
-from auditor.staged import Staged
+from auditor.publish import Published, Publisher, Snapshot
+from auditor.staged import AT_ONCE, Staged
 from auditor.store.parquet import FolderStore
 from auditor.store.protocol import Store
 
