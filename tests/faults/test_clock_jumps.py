@@ -1,10 +1,19 @@
-"""The wall clock is set between two nights: what is known follows the server, not the clock."""
+"""The wall clock is set, between two nights or in one: what is known follows the server."""
 
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from driving import Ended, Started, until
+from killing import Prepared, odd, prepared
 from nightly import nights
+from syscalls import ONE_PARTNER
+
+from auditor.store.parquet import FolderStore
 
 NIGHT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 
@@ -19,3 +28,59 @@ async def test_a_night_after_the_clock_was_set_tells_the_truth(days: int, tmp_pa
         assert sum(sum(one.changes.values()) for one in report.snapshots)
         assert night.inventory() == night.inventory_truth(2)
         assert night.availability() == night.availability_truth(2)
+
+
+# with two partners one waits for the other's lock, and this library fails such a `time.sleep`
+LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+    """Two nights of one partner."""
+    with prepared(5, tmp_path_factory.mktemp("alone"), ONE_PARTNER) as made:
+        yield made
+
+
+@pytest.mark.skipif(LIBRARY is None, reason="no libfaketime")
+@pytest.mark.parametrize(
+    ("zone", "jump"),
+    [
+        ("Europe/Berlin", timedelta(days=2)),
+        ("America/Sao_Paulo", timedelta(days=-2)),
+        ("Australia/Lord_Howe", timedelta(hours=1)),
+    ],
+)
+def test_a_night_in_which_the_clock_is_set_tells_the_same(
+    alone: Prepared, zone: str, jump: timedelta, tmp_path: Path
+) -> None:
+    """P32, fault 29: at half of the calls, in a zone that has two hours twice."""
+    folder = alone.fresh(tmp_path / "night")
+    clock = tmp_path / "clock"
+    clock.write_text("+0")
+    environ = {
+        **os.environ,
+        **alone.serving.environ,
+        "LD_PRELOAD": str(LIBRARY),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "TZ": zone,
+    }
+    with subprocess.Popen(
+        [sys.executable, "-m", "auditor", "run", "--format", "json"],
+        cwd=folder,
+        env=environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        half = alone.asked.total() // 2
+        until(lambda: alone.serving.calls >= half, Started(alone.warm, running.pid, folder))
+        clock.write_text(f"{jump.total_seconds():+.0f}")
+        _, said = running.communicate(timeout=60)
+    assert odd(Ended(running.returncode, "", said), {0}) == []
+    assert alone.problems(folder, kills=0) == []
+    newest = FolderStore.open(str(folder / "lake")).snapshot("latest")
+    took = newest["published_at"] - newest["started_at"]
+    set_by = max(jump, timedelta())  # nothing is published before it was started
+    assert abs(took - set_by) < timedelta(minutes=5), "the clock was not set"
