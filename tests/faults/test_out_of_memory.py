@@ -1,0 +1,42 @@
+"""Killed by the kernel for want of memory, a run is resumed like any other that was killed."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import comparing
+import pytest
+from killing import Prepared, odd
+
+from auditor.store.parquet import FolderStore
+
+GROUPS = Path("/sys/fs/cgroup/memory")
+MIB = 2**20
+
+
+@pytest.fixture
+def group() -> Iterator[Path]:
+    """A group of processes whose memory is limited, empty and without a limit so far."""
+    made = GROUPS / f"auditor-{os.getpid()}"
+    try:
+        made.mkdir()
+    except OSError as error:
+        pytest.skip(f"no memory cgroup may be made here: {error.strerror}")
+    yield made
+    made.rmdir()
+
+
+@pytest.mark.parametrize("mib", [28, 48])
+def test_a_run_that_is_out_of_memory_is_resumed_row_for_row(
+    case: Prepared, group: Path, mib: int, tmp_path: Path
+) -> None:
+    """P11, fault 31: while it asks, and while it publishes."""
+    (group / "memory.limit_in_bytes").write_text(f"{mib * MIB}")
+    folder = case.fresh(tmp_path / "night")
+    started = case.warm.start(folder, "run", "--format", "json")
+    (group / "cgroup.procs").write_text(f"{started.pid}")
+    assert started.wait().status == -signal.SIGKILL
+    assert comparing.partials(FolderStore.open(str(folder / "lake"))) == []
+    assert odd(case.warm.run(folder, "run", "--resume", "--format", "json"), {0}) == []
+    assert case.problems(folder, kills=1) == []
