@@ -44,7 +44,7 @@ from auditor.tables import SCHEMA_VERSION, SCHEMAS, STATE
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 _WHOLE = ("hashjoin", "mergejoin")
 """Ways to join that read a table from end to end."""
-_MANY = 20_000
+MANY = 20_000
 """As many look-ups take longer than reading a large table once may."""
 Known = Callable[[str, int, str], pa.Table]
 """Gives what is known of a relation in a bucket of a partner: at least what intervals hold."""
@@ -264,7 +264,7 @@ class Loading:
         intervals, staged = places.TABLES[relation], places.STAGED[relation]
         is_open = intervals.c.valid_to.is_(None)
         # few of very many rows end: a planner without counts would read and hash all of them
-        allowed = "off" if self._staged[relation, True] < _MANY else "on"
+        allowed = "off" if self._staged[relation, True] < MANY else "on"
         ways = [func.set_config(f"enable_{way}", allowed, true()) for way in _WHOLE]
         con.execute(select(*ways))
         if self._staged[relation, True]:
