@@ -88,7 +88,7 @@ def test_an_answer_is_about_the_region_sent_or_else_the_catalogs(
 
 
 def test_a_bucket_is_held_a_chunk_of_its_customers_at_a_time(tmp_path: Path) -> None:
-    """Each answer is in the chunk of its customer, and each chunk as large as it is to be."""
+    """P25: each answer is in the chunk of its customer, and each chunk as large as it is to be."""
     names = [f"{n:02}" for n in range(20)]
     settled = [
         Settled(

@@ -265,7 +265,7 @@ def test_strings_and_any_order_of_rows_and_columns_give_the_same_bytes(tmp_path:
 
 
 def test_a_bucket_is_written_and_read_some_customers_at_a_time(tmp_path: Path) -> None:
-    """Memory: a row group of other customers is not even decoded."""
+    """P25: a row group of other customers is not even decoded."""
     store = FolderStore.open(str(tmp_path / "lake"), create=True, buckets=1)
     customers = [f"c{n}" for n in range(4)]
     with store.publishing(0.0) as publication:
