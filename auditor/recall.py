@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
+import pyarrow as pa
 
 from auditor.coverage import Previous
 from auditor.model import AzureSubscription, Cell, CommerceSubscription, Customer, Listed, Sku
@@ -27,8 +28,23 @@ def published(store: Store, partner_tenant_id: str) -> dict[Cell, Previous]:
             customer_id=row["customer_id"],
             country=row["country"],
         ): Previous(snapshot_id=row["snapshot_id"], status=row["status"], scope=row["scope"])
-        for row in store.latest_cells(partner_tenant_id).to_pylist()
+        for row in _rows(store.latest_cells(partner_tenant_id))
     }
+
+
+def _rows(table: pa.Table) -> Iterator[Row]:
+    """Yield rows that share their texts: most of these come again and again."""
+    columns = [_shared(column) for column in table.columns]
+    for row in zip(*columns, strict=True):
+        yield dict(zip(table.column_names, row, strict=True))
+
+
+def _shared(column: pa.ChunkedArray) -> list[Any]:  # Any: cells of a table
+    if not pa.types.is_dictionary(column.type):
+        return list(column.to_pylist())
+    whole = column.unify_dictionaries().combine_chunks()
+    texts = whole.dictionary.to_pylist()
+    return [None if at is None else texts[at] for at in whole.indices.to_pylist()]
 
 
 def recall(store: Store, partner_tenant_id: str, cells: Mapping[Cell, Previous]) -> Known:
@@ -80,7 +96,7 @@ class _Rows:
 
     def plain(self, relation: str) -> Iterator[Row]:
         for bucket in range(self._store.buckets):
-            yield from self._store.known(relation, bucket, self._partner_tenant_id).to_pylist()
+            yield from _rows(self._store.known(relation, bucket, self._partner_tenant_id))
 
     def of(self, relation: str, noun: type[Noun]) -> Iterator[Noun]:
         for row in self.plain(relation):
