@@ -44,6 +44,8 @@ def main() -> None:
             answer = os.fork()
             if not answer:
                 become(order)
+            while os.getsid(answer) != answer:  # it can be killed with all it starts from here on
+                os.sched_yield()
         sys.stdout.write(f"{answer}\n")
         sys.stdout.flush()
 
