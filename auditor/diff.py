@@ -34,6 +34,13 @@ _GAPS = {
     "before_snapshot_id": pa.string(),
     "gap_snapshots": pa.int64(),
 }
+NONE_AFFECTED = pa.schema(
+    [
+        *((name, pa.string()) for name in ("country", "reservation_scope", "product_id", "sku_id")),
+        ("customers", pa.int64()),
+    ]
+).empty_table()
+"""How many customers each catalog event concerns, before a bucket was compared."""
 
 
 @contextmanager
@@ -53,7 +60,7 @@ def working(*, spill: Path, memory: str = "1GB") -> Iterator[duckdb.DuckDBPyConn
 
 
 class Diff:
-    """One snapshot's comparison. `facts` are the whole partner's."""
+    """The comparison of some buckets of a snapshot. `facts` are the whole partner's."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection, facts: Mapping[str, pa.Table]) -> None:
         self._con = con
@@ -65,11 +72,24 @@ class Diff:
     @classmethod
     @contextmanager
     def open(
-        cls, facts: Mapping[str, pa.Table], *, spill: Path, memory: str = "1GB"
+        cls,
+        facts: Mapping[str, pa.Table],
+        affected: pa.Table = NONE_AFFECTED,
+        *,
+        spill: Path,
+        memory: str = "1GB",
     ) -> Iterator[Self]:
-        """Open a comparison that spills to a folder rather than grow."""
+        """Open a comparison that spills to a folder rather than grow.
+
+        It is to be closed now and then: each time it compares it keeps some 200 KB for good. What
+        is `affected` goes from one to the next.
+        """
         with working(spill=spill, memory=memory) as con:
-            yield cls(con, facts)
+            yield cls(con, {**facts, "affected_before": affected})
+
+    def affected(self) -> pa.Table:
+        """Return how many customers each catalog event concerns, in these buckets and before."""
+        return self._con.sql("FROM catalog_affected").to_arrow_table()
 
     def bucket(
         self,

@@ -89,11 +89,11 @@ class Guard:
         """Return what is to be asked once more: only the checks with such keys."""
         self.doubted, self._counted = [], {}
         again: set[str] = set()
-        with working(spill=self._staged.spill) as con:
-            con.register("asked_segment", asked_segment(self._plan))
-            by_chunk = self._staged.by_chunk(settled)
-            size = {chunk: sum(map(self._staged.size, some)) for chunk, some in by_chunk.items()}
-            for group in together(sorted(by_chunk), size, self.at_once):
+        by_chunk = self._staged.by_chunk(settled)
+        size = {chunk: sum(map(self._staged.size, some)) for chunk, some in by_chunk.items()}
+        for group in together(sorted(by_chunk), size, self.at_once):
+            with working(spill=self._staged.spill) as con:  # for each, as it never gives all back
+                con.register("asked_segment", asked_segment(self._plan))
                 if self._flips(con, {chunk: by_chunk[chunk] for chunk in group}):
                     for chunk in group:
                         again |= self._doubt(con, chunk, by_chunk[chunk])

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from auditor import recall
 from auditor.coverage import Counts, cells
-from auditor.diff import Diff
+from auditor.diff import NONE_AFFECTED, Diff
 from auditor.facts import Found, Row, settled_table, table_of, tables
 from auditor.model import Cell, Settled, Sku, bucket_of
 from auditor.parts import Part, Parts
@@ -127,12 +127,12 @@ class Publisher:
             }
             facts = tables(self._found, self._plan, superseded)
             this = table_of(_THIS, [_this(snapshot)])
-            with Diff.open({**facts, "this": this}, spill=self._staged.spill) as diff:
-                for relation, bucket, table in self._results(diff, covered, settled, snapshot):
-                    publication.write(relation, bucket, table)
-                    rows[relation] += table.num_rows
-                    if relation == "change":
-                        kinds.update(_believed(table))
+            results = self._results({**facts, "this": this}, covered, settled, snapshot)
+            for relation, bucket, table in results:
+                publication.write(relation, bucket, table)
+                rows[relation] += table.num_rows
+                if relation == "change":
+                    kinds.update(_believed(table))
             is_complete = total.failed_share <= snapshot.max_failed_share
             status = "complete" if is_complete else "incomplete"
             publication.commit(self._row(snapshot, status, total), snapshot.config_hash)
@@ -158,7 +158,7 @@ class Publisher:
 
     def _results(
         self,
-        diff: Diff,
+        facts: Mapping[str, pa.Table],
         covered: pa.Table,
         settled: Sequence[Settled],
         snapshot: Snapshot,
@@ -176,14 +176,17 @@ class Publisher:
             partner_tenant_id=snapshot.partner_tenant_id,
             at_once=self.at_once,
         )
+        affected = NONE_AFFECTED
         for _, of_bucket in groupby(parts.groups(), key=lambda chunks: chunks[0].bucket):
             rest = []
-            for chunks in of_bucket:
-                results = _joined(
-                    self._diffed(diff, part, covered, snapshot) for part in parts.of(chunks)
-                )
-                yield from self._split({name: results.pop(name) for name in ANSWERS})
-                rest.append(results)
+            with Diff.open(facts, affected, spill=self._staged.spill) as diff:
+                for chunks in of_bucket:
+                    results = _joined(
+                        self._diffed(diff, part, covered, snapshot) for part in parts.of(chunks)
+                    )
+                    yield from self._split({name: results.pop(name) for name in ANSWERS})
+                    rest.append(results)
+                affected = diff.affected()
             yield from self._split(_joined(rest))
 
     def _split(self, results: dict[str, pa.Table]) -> Iterator[tuple[str, int, pa.Table]]:
