@@ -25,6 +25,10 @@ _CATALOG = re.compile(r"\bduckdb_columns\b", re.IGNORECASE)
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
+_GONE = ("No files found", "No such file or directory")
+"""What DuckDB says of a file that is not there when it looks for it, and when it opens it."""
+
+
 class FileGone(StoreFailed):
     """A file that was there when the connection was made is not there any more."""
 
@@ -270,7 +274,7 @@ def find_customer(con: duckdb.DuckDBPyConnection, customer: str) -> str:
 def explained(error: duckdb.Error, *, asked: bool = False) -> AuditorError:
     """Return the error as ours; `asked` says that the query came from outside."""
     said = str(error).strip().splitlines()[0]
-    if isinstance(error, duckdb.IOException) and "No files found" in said:
+    if isinstance(error, duckdb.IOException) and any(words in said for words in _GONE):
         return FileGone(said)
     if asked:
         return UsageError(f"sql: {said}", hint="see design section 4 for relations and views")

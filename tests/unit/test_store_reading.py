@@ -13,7 +13,7 @@ from store_lake import ACME, BOND, COHO, P, Q, at, client, cover, listed, make, 
 
 from auditor.errors import InputMissing, ScopeError, SettingsError, StoreCorrupt, UsageError
 from auditor.model import bucket_of
-from auditor.store import open_store, sql
+from auditor.store import open_store, reading, sql
 from auditor.store.parquet import FolderStore
 from auditor.tables import KEYS, SCHEMAS
 
@@ -338,3 +338,18 @@ def test_files_are_sorted_dictionary_coded_and_checksummed(store: FolderStore) -
         rows = file.read().select(KEYS["inventory"]).to_pylist()
         assert rows == sorted(rows, key=lambda row: tuple(row.values()))
         assert file.metadata.row_group(0).column(0).compression == "ZSTD"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'IO Error: No files found that match the pattern "snapshot=s1/inventory/00.parquet"',
+        'IO Error: Cannot open file "snapshot=s1/inventory/00.parquet": No such file or directory',
+    ],
+)
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_file_that_a_prune_took_is_no_fault_of_the_query(said: str, *, asked: bool) -> None:
+    """P10: before the statement looked for it, and between that and its opening."""
+    assert isinstance(reading.explained(duckdb.IOException(said), asked=asked), reading.FileGone)
+    other = duckdb.IOException("IO Error: Could not read from file: Input/output error")
+    assert not isinstance(reading.explained(other, asked=asked), reading.FileGone)
