@@ -37,8 +37,9 @@ def night(day: int, *verdicts: str, customer_id: str = ACME, **apart: Row) -> di
     ]
     return {
         "coverage": [cover(customer_id, "DE"), cover(customer_id)],
-        "customer": [client(customer_id, "Acme")],
         "inventory": keys,
+        # the last: once it is under way, what was written before it is staged
+        "customer": [client(customer_id, "Acme")],
     }
 
 
