@@ -64,7 +64,6 @@ class Diff:
 
     def __init__(self, con: duckdb.DuckDBPyConnection, facts: Mapping[str, pa.Table]) -> None:
         self._con = con
-        self._facts = dict(facts)
         for name, table in facts.items():
             con.register(name, table)
         con.execute(statement("diff/catalog_affected_table"))

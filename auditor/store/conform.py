@@ -153,7 +153,7 @@ def _typed(relation: str, field: pa.Field, column: pa.ChunkedArray) -> pa.Chunke
         if column.num_chunks and pa.types.is_dictionary(field.type):
             column = pa.chunked_array([_tidied(column)])
         return column.cast(field.type)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:  # one value, or every value
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:  # a value, or the type
         raise Bug(f"{relation}.{field.name}: {column.type} is not {field.type}") from error
 
 
