@@ -1,8 +1,9 @@
 """Connections to PostgreSQL, by SQLAlchemy and by Arrow, and what goes wrong with them."""
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from typing import Any
 
 import adbc_driver_manager
@@ -12,6 +13,7 @@ from adbc_driver_postgresql import dbapi
 from sqlalchemy import Engine, NullPool, Select, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from auditor.errors import (
     AuditorError,
@@ -125,18 +127,31 @@ _NUMBERED = postgresql.dialect(  # type: ignore[no-untyped-call] # SQLAlchemy gi
 )
 
 
-def fetched(cursor: Any, query: Select[Any]) -> pa.Table:  # the driver has no types
+def fetched(  # the driver has no types
+    cursor: Any, query: Select[Any], values: Mapping[str, object] | None = None
+) -> pa.Table:
     """Return what a statement answers; its values are bound, never part of its text."""
-    return streamed(cursor, query).read_all()
+    return streamed(cursor, query, values).read_all()
 
 
-def streamed(cursor: Any, query: Select[Any]) -> pa.RecordBatchReader:  # likewise
-    """Give what a statement answers a batch at a time: to be read before the next is asked."""
-    compiled = query.compile(dialect=_NUMBERED, compile_kwargs={"render_postcompile": True})
-    names = compiled.positiontup or ()
-    values = [compiled.params[name] for name in names]
-    cursor.execute(str(compiled), parameters=values or None)
+def streamed(  # likewise
+    cursor: Any, query: Select[Any], values: Mapping[str, object] | None = None
+) -> pa.RecordBatchReader:
+    """Give what a statement answers a batch at a time: to be read before the next is asked.
+
+    `values` are those of its `bindparam`s; it need not name all that are given.
+    """
+    compiled = _compiled(query)
+    bound = compiled.construct_params(dict(values or {}))
+    parameters = [bound[name] for name in compiled.positiontup or ()]
+    cursor.execute(str(compiled), parameters=parameters or None)
     return cursor.fetch_record_batch()
+
+
+@lru_cache(maxsize=128)
+def _compiled(query: Select[Any]) -> SQLCompiler:
+    """Compile a statement once: that takes longer than what most buckets hold."""
+    return query.compile(dialect=_NUMBERED, compile_kwargs={"render_postcompile": True})
 
 
 def _close(connections: list[dbapi.Connection]) -> None:

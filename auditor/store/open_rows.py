@@ -5,11 +5,25 @@ as it has no counts of what a night has just written.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from sqlalchemy import ColumnElement, Select, any_, collate, false, func, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    SmallInteger,
+    Text,
+    any_,
+    bindparam,
+    collate,
+    false,
+    func,
+    or_,
+    select,
+    true,
+)
 
 from auditor.chunk import EVERYONE, Span
 from auditor.store import conform, places
@@ -35,49 +49,54 @@ def read(
     needed = [name for name in names if not has_times or name not in places.CHECKED]
     needed += [name for name in places.key(relation) if has_times and name not in needed]
     needed = [name for name in needed if name != _PARTNER]
-    where = (bucket, partner_tenant_id, span)
+    where = {"is_of_everyone": span == EVERYONE, "is_last": not span.end}
+    values = {"bucket": bucket, "partner": partner_tenant_id, "first": span.first, "end": span.end}
     with database.arrow() as con, con.cursor() as cursor:
         cursor.execute(WHOLE)
         cursor.execute("SET LOCAL enable_nestloop = off")  # never by one look-up a row
-        rows = fetched(cursor, _open(relation, needed, *where))
+        rows = fetched(cursor, _open(relation, tuple(needed), **where), values)
         partner = pa.repeat(pa.scalar(partner_tenant_id), rows.num_rows)
         rows = _typed(relation, rows.append_column(_PARTNER, partner))
         if has_times:
-            asked = (_asked(f"{relation}_{when}", *where) for when in _WHEN)
-            checked, apart = (_typed(relation, fetched(cursor, query)) for query in asked)
+            asked = (_asked(f"{relation}_{when}", **where) for when in _WHEN)
+            checked, apart = (_typed(relation, fetched(cursor, query, values)) for query in asked)
             rows = _with_times(relation, rows, checked, apart)
         cursor.execute("COMMIT")
     return rows.select(names)
 
 
+@cache
 def _open(
-    relation: str, names: Sequence[str], bucket: int, partner_tenant_id: str, span: Span
+    relation: str, names: tuple[str, ...], *, is_of_everyone: bool, is_last: bool
 ) -> Select[Any]:
     of = places.TABLES[relation].c
-    mine = _inside(dict(of), bucket, partner_tenant_id, span)
+    mine = _inside(dict(of), is_of_everyone=is_of_everyone, is_last=is_last)
     return select(*(of[name] for name in names)).where(*mine, of.valid_to.is_(None))
 
 
 def _inside(
-    of: Mapping[str, Any], bucket: int, partner_tenant_id: str, span: Span
+    of: Mapping[str, Any], *, is_of_everyone: bool, is_last: bool
 ) -> list[ColumnElement[bool]]:
-    mine = [of["partner_tenant_id"] == partner_tenant_id, of["bucket"] == bucket]
-    if span == EVERYONE:
+    partner, bucket = bindparam("partner", type_=Text), bindparam("bucket", type_=SmallInteger)
+    mine = [of["partner_tenant_id"] == partner, of["bucket"] == bucket]
+    if is_of_everyone:
         return mine
     if "customer_id" not in of:
-        return [*mine, true() if span.holds("") else false()]
+        return [*mine, true() if is_last else false()]
     customer = collate(of["customer_id"], "C")
-    inside = customer >= span.first
-    if span.end:
-        return [*mine, inside, customer < span.end, customer != ""]
-    return [*mine, or_(inside, customer == "")]
+    inside = customer >= bindparam("first", type_=Text)
+    if is_last:
+        return [*mine, or_(inside, customer == "")]
+    return [*mine, inside, customer < bindparam("end", type_=Text), customer != ""]
 
 
-def _asked(name: str, bucket: int, partner_tenant_id: str, span: Span) -> Select[Any]:
+@cache
+def _asked(name: str, *, is_of_everyone: bool, is_last: bool) -> Select[Any]:
     """Return when something was asked, as the newest snapshot of each cell says it."""
     of, latest = places.TABLES[name].c, places.LATEST.c
-    mine = _inside(dict(of), bucket, partner_tenant_id, span)
-    newest = select(latest.snapshot_id).where(latest.partner_tenant_id == partner_tenant_id)
+    mine = _inside(dict(of), is_of_everyone=is_of_everyone, is_last=is_last)
+    partner = bindparam("partner", type_=Text)
+    newest = select(latest.snapshot_id).where(latest.partner_tenant_id == partner)
     cell = [latest[column] == of[column] for column in (*CELL, "snapshot_id")]
     said = [column for column in of if column.name not in ("snapshot_id", "bucket")]
     ids = func.array(newest.distinct().scalar_subquery())
