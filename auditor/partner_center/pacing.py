@@ -89,7 +89,7 @@ class Pacer:
         try:
             turn = Turn(line, customer, await waiter)
         except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled():  # its turn came as it was given up
+            if not waiter.cancelled():  # its turn came as it was given up
                 self._finished(line, customer)
             raise
         try:

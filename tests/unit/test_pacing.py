@@ -8,7 +8,7 @@ import pytest
 from pacing_bench import Start, call, limits, most_in_any
 from virtual_time import run_virtually
 
-from auditor.partner_center.line import WATCHED
+from auditor.partner_center.line import WATCHED, Customer
 from auditor.partner_center.pacing import Pacer
 
 Run = Callable[[Callable[[Callable[[], float]], Awaitable[None]]], None]
@@ -228,15 +228,16 @@ def test_a_refusal_of_several_or_of_nobody_stops_the_partner(
     assert min(at for at, _ in starts) >= 57
 
 
+async def refused(pacer: Pacer, customer: str, wait_s: float = 57) -> None:
+    async with pacer.slot("inventory", customer) as turn:
+        turn.throttled(wait_s)
+
+
 @pytest.mark.parametrize("between", [WATCHED - 1, WATCHED])
 def test_two_refused_with_many_answers_between_them_are_refused_each_for_itself(
     run: Run, between: int
 ) -> None:
     starts: list[Start] = []
-
-    async def refused(pacer: Pacer, customer: str) -> None:
-        async with pacer.slot("inventory", customer) as turn:
-            turn.throttled(57)
 
     async def main(clock: Callable[[], float]) -> None:
         async with Pacer(limits(6000), clock=clock) as pacer:
@@ -249,6 +250,59 @@ def test_two_refused_with_many_answers_between_them_are_refused_each_for_itself(
     run(main)
 
     assert (starts[0][0] >= 57) is (between < WATCHED)
+
+
+def test_answers_of_a_refused_customer_itself_tell_nothing_of_the_partner(run: Run) -> None:
+    starts: list[Start] = []
+
+    async def main(clock: Callable[[], float]) -> None:
+        async with Pacer(limits(6000), clock=clock) as pacer:
+            await refused(pacer, "a", wait_s=0)
+            for _ in range(2 * WATCHED):
+                await call(pacer, clock, [], "a")
+            await refused(pacer, "b")
+            await call(pacer, clock, starts, "other")
+
+    run(main)
+
+    assert starts[0][0] >= 57
+
+
+@pytest.mark.parametrize(("apart_s", "is_the_partners"), [(59, True), (61, False)])
+def test_two_refusals_within_a_minute_are_the_partners(
+    run: Run, apart_s: float, is_the_partners: bool
+) -> None:
+    starts: list[Start] = []
+
+    async def main(clock: Callable[[], float]) -> None:
+        async with Pacer(limits(6000), clock=clock) as pacer:
+            await refused(pacer, "a")
+            await asyncio.sleep(apart_s)
+            await refused(pacer, "b")
+            await call(pacer, clock, starts, "other")
+
+    run(main)
+
+    assert (starts[0][0] >= apart_s + 57) is is_the_partners
+
+
+def test_a_customer_has_its_share_of_the_connections_at_once_and_no_more(run: Run) -> None:
+    """P25: neither is it forgotten what it has under way."""
+    starts: list[Start] = []
+
+    async def main(clock: Callable[[], float]) -> None:
+        pacer = Pacer(limits(60_000, concurrency=64), clock=clock)
+        async with pacer, asyncio.TaskGroup() as calls:
+            for _ in range(4):
+                calls.create_task(call(pacer, clock, starts, "slow", 1000))
+            await asyncio.sleep(100)
+            for n in range(2000):  # enough for customers to be forgotten
+                await call(pacer, clock, [], f"c{n}")
+            calls.create_task(call(pacer, clock, starts, "slow"))
+
+    run(main)
+
+    assert [round(at) for at, _ in starts] == [0, 0, 0, 0, 1000]
 
 
 def test_after_a_refusal_the_rate_is_half_and_climbs_back(run: Run) -> None:
@@ -293,24 +347,53 @@ def test_a_call_that_is_given_up_leaves_its_place_to_the_next(run: Run) -> None:
     assert [c for _, c in starts] == ["c0", "c1", "c9", "after"]
 
 
+def test_a_call_given_up_while_it_waits_gives_back_no_connection(run: Run) -> None:
+    """It had none: one more at once than are allowed would be the end of it."""
+    starts: list[Start] = []
+
+    async def main(clock: Callable[[], float]) -> None:
+        pacer = Pacer(limits(6000, concurrency=1), clock=clock)
+        async with pacer, asyncio.TaskGroup() as calls:
+            calls.create_task(call(pacer, clock, starts, "first", 10))
+            await asyncio.sleep(1)
+            waiting = [asyncio.create_task(call(pacer, clock, starts, "c")) for _ in range(5)]
+            await asyncio.sleep(1)
+            for task in waiting:
+                task.cancel()
+            for _ in range(3):
+                calls.create_task(call(pacer, clock, starts, "after", 10))
+
+    run(main)
+
+    assert [c for _, c in starts] == ["first", "after", "after", "after"]
+    assert most_in_any(9.9, starts) == 1
+
+
 def test_a_call_given_up_at_the_very_moment_of_its_turn_gives_the_connection_back(
-    run: Run,
+    run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     starts: list[Start] = []
 
     async def main(clock: Callable[[], float]) -> None:
-        async with Pacer(limits(1e6, concurrency=1), clock=clock) as pacer:
-            for steps in range(20):  # one of them is the very moment
+        async with Pacer(limits(600, concurrency=1), clock=clock) as pacer:
+            line = pacer._lines["inventory"]  # noqa: SLF001 - nobody else knows the moment
+            joined = line.join
+
+            def given_up_at_its_turn(customer: Customer) -> asyncio.Future[float]:
+                waiter = joined(customer)
+                waiter.add_done_callback(lambda _: task.cancel())
+                return waiter
+
+            with monkeypatch.context() as patched:
+                patched.setattr(line, "join", given_up_at_its_turn)
                 task = asyncio.create_task(call(pacer, clock, starts, "c", 1))
-                for _ in range(steps):
-                    await asyncio.sleep(0)
-                task.cancel()
                 await asyncio.wait([task])
-                await call(pacer, clock, starts, "after")
+            assert task.cancelled()
+            await call(pacer, clock, starts, "after")
 
     run(main)
 
-    assert [c for _, c in starts].count("after") == 20
+    assert [c for _, c in starts] == ["after"]
 
 
 @pytest.mark.parametrize("customer", ["", "c"])
