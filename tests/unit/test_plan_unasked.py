@@ -38,6 +38,10 @@ def test_a_customer_that_is_no_reseller_customer_is_asked_nothing() -> None:
     assert unasked(plan_) == unasked(plan_, "availability") == expected
     assert checks(plan_) == checks(plan_, "availability") == []
 
+    asked_by_country = planned(stranger, by_customer=False)
+    assert unasked(asked_by_country) == expected
+    assert unasked(asked_by_country, "availability") == [], "nobody would have asked it"
+
 
 def test_a_customer_that_left_has_no_checks_at_all() -> None:
     assert list(planned(found(left=True)).questions()) == []
@@ -98,6 +102,16 @@ def test_a_subscription_known_from_before_under_a_failed_listing_is_skipped_chec
     plan_ = planned(customer, catalogs=products, by_country=False)
     assert unasked(plan_) == [(Outcome.SKIPPED, Reason.LISTING_FAILED)] * 2
     assert checks(plan_) == []
+
+
+def test_one_with_nothing_in_the_catalog_to_ask_is_skipped_as_one_check() -> None:
+    """Else nothing would say that it was passed over."""
+    nothing_of_it = [catalog(sku("0001", "P1", variables=""))]
+    customer = found(azure(), carried=frozenset({"a1"}))
+    plan_ = planned(customer, catalogs=nothing_of_it, by_country=False)
+    skipped = [q.check for q in plan_.questions() if isinstance(q, Unasked)]
+    of_it = [c for c in skipped if c.kind is CheckKind.INVENTORY]
+    assert [(c.azure_subscription_id, c.product_id) for c in of_it] == [("a1", "")]
 
 
 def test_an_unreadable_registration_is_skipped_check_by_check() -> None:
