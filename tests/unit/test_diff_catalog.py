@@ -147,6 +147,33 @@ def test_a_customer_that_was_left_out_before_the_departure_is_told_when_it_can_b
     ]
 
 
+@pytest.mark.parametrize(
+    ("elsewhere", "checked_at"),
+    [
+        ({}, GONE_AT),
+        ({"country": "FR"}, at(1, 1)),
+        ({"reservation_scope": ""}, at(1, 1)),
+        ({"product_id": "DZH2"}, at(1, 1)),
+        ({"sku_id": "0002"}, at(1, 1)),
+    ],
+)
+def test_an_absence_from_a_catalog_is_of_that_sku_there_alone(
+    elsewhere: Row, checked_at: object
+) -> None:
+    """Though it began at the very moment at which this key was left out of an answer."""
+    results = bench.compare(
+        *ALL,
+        known={"inventory": [{**key(), **ABSENT, **known_since(1)}]},
+        proved={
+            "gone": [{**NAME, "gone_at": GONE_AT}],
+            "catalog_event": [LEFT],
+            "catalog_absence": [{**NAME, **elsewhere, "gone_at": at(1, 1)}],
+        },
+        is_catalog=True,
+    )
+    assert results["inventory"].column("checked_at").to_pylist() == [checked_at]
+
+
 def test_a_key_unanswered_between_two_departures_is_still_the_catalogs_own() -> None:
     first = come_back(leave(of_both(OPEN)), {})
     again = bench.compare(
