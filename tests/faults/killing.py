@@ -206,11 +206,24 @@ def odd(ended: Ended, statuses: set[int]) -> list[str]:
     return problems
 
 
+KINDS = (
+    "lost",
+    "duplicated",
+    "partial",
+    "crash",
+    "canary",
+    "harmed",
+    "left over",
+    "over quota",
+)
+"""What a problem begins with."""
+
+
 def tally(problems: list[str]) -> Counter[str]:
     """Count problems by what they begin with."""
     found: Counter[str] = Counter()
     for problem in problems:
-        for kind in ("lost", "duplicated", "partial", "crash", "canary", "harmed", "left over"):
+        for kind in KINDS:
             found[kind] += kind in problem
         found["all"] += 1
     return found

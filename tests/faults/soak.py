@@ -19,11 +19,12 @@ from pathlib import Path
 import lag
 import syscalls
 from crowding import crowd
-from killing import kill_and_resume, prepared, signal_and_resume, tally
+from hammering import hammered
+from killing import KINDS, kill_and_resume, prepared, signal_and_resume, tally
 from reading import publishes_and_reads
 
 SHARDS = 2
-COLUMNS = ("lost", "duplicated", "partial", "crash", "canary", "harmed", "left over", "all")
+COLUMNS = (*KINDS, "all")
 Done = Iterator[list[str]]
 """The problems of each point, as they are tried."""
 
@@ -47,6 +48,13 @@ def crowds(shard: int, share: float, folder: Path) -> Done:
     with prepared(5 + shard, folder) as case:
         for seed in range(shard, round(200 * share), SHARDS):
             yield crowd(case, seed, folder / "crowd", runs=8)
+
+
+def quotas(shard: int, share: float, folder: Path) -> Done:
+    """P17: 10 times 100 seconds of four runs on one quota, killed and begun again."""
+    with hammered(5 + shard) as case:
+        for seed in range(shard, round(10 * share), SHARDS):
+            yield case.hammer(seed, folder / f"hammered{seed}", for_s=100.0)
 
 
 def calls(shard: int, share: float, folder: Path) -> Done:
@@ -78,7 +86,7 @@ def lags(shard: int, share: float, folder: Path) -> Done:
 
 
 LOOPS: dict[str, tuple[Callable[[int, float, Path], Done], ...]] = {
-    "kill": (kills, signals, crowds),
+    "kill": (kills, signals, crowds, quotas),
     "publish": (calls, readers, lags),
 }
 
