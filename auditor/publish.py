@@ -4,6 +4,8 @@ Answers became rows before the publish lock is taken; under it each bucket is me
 compared with, what is published by then.
 """
 
+import math
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
@@ -166,7 +168,8 @@ class Publisher:
         """Yield the rows of each relation and bucket after this snapshot.
 
         Of a bucket in several chunks answers come chunk by chunk, and the rest is held until all
-        of it is there: the catalog, which is compared last, has rows that are to stand first.
+        of it is there: the catalog, which is compared last, has rows that are to stand first, and
+        what became of checks is sorted by ids that tell nothing of the customer.
         """
         parts = Parts(
             self._store,
@@ -178,16 +181,19 @@ class Publisher:
         )
         affected = NONE_AFFECTED
         for _, of_bucket in groupby(parts.groups(), key=lambda chunks: chunks[0].bucket):
-            rest = []
+            rest, outcomes = [], []
             with Diff.open(facts, affected, spill=self._staged.spill) as diff:
                 for chunks in of_bucket:
                     results = _joined(
                         self._diffed(diff, part, covered, snapshot) for part in parts.of(chunks)
                     )
                     yield from self._split({name: results.pop(name) for name in ANSWERS})
+                    outcomes.append(results.pop("check_outcome"))
                     rest.append(results)
                 affected = diff.affected()
             yield from self._split(_joined(rest))
+            for some in _by_check_id(outcomes, self.at_once):
+                yield from self._split({"check_outcome": some})
 
     def _split(self, results: dict[str, pa.Table]) -> Iterator[tuple[str, int, pa.Table]]:
         """Yield the rows of each relation and bucket; what was yielded is let go."""
@@ -305,6 +311,30 @@ def _joined(parts: Iterable[Mapping[str, pa.Table]]) -> dict[str, pa.Table]:
         name: pa.concat_tables([part[name] for part in found]).unify_dictionaries()
         for name in found[0]
     }
+
+
+def _by_check_id(tables: Sequence[pa.Table], at_once: int) -> Iterator[pa.Table]:
+    """Yield all rows, some at a time, each time those with higher ids: they are hashes."""
+    parts = min(256, math.ceil(sum(table.num_rows for table in tables) / at_once))
+    ends = [f"{256 * part // parts:02x}" for part in range(1, parts)]
+    of = [_places(table["check_id"], ends) for table in tables]
+    for part in range(max(1, parts)):
+        some = zip(tables, of, strict=True)
+        yield pa.concat_tables([_plain(table.filter(pc.equal(at, part))) for table, at in some])
+
+
+def _places(ids: pa.ChunkedArray, ends: Sequence[str]) -> pa.Array:
+    """Return which part each id is of; the parts end before these two digits."""
+    digits = pc.utf8_slice_codeunits(ids.cast(pa.string()), 0, 2).combine_chunks()
+    digits = digits.dictionary_encode()
+    place = [bisect_right(ends, two) for two in digits.dictionary.to_pylist()]
+    return pa.array(place, pa.int16()).take(digits.indices)
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """Return a table whose texts are not held in dictionaries of many more."""
+    kinds = (getattr(field.type, "value_type", field.type) for field in table.schema)
+    return table.cast(pa.schema(zip(table.column_names, kinds, strict=True)))
 
 
 def _believed(changes: pa.Table) -> list[str]:

@@ -61,8 +61,8 @@ class Publication:
     def write(self, relation: str, bucket: int, table: pa.Table) -> None:
         """Write rows of one bucket of a relation, which make a row group; nothing for none.
 
-        More of the same bucket may follow, of customers that come later. The file is written and
-        fsynced once there is another one, or with `commit`.
+        More of the same bucket may follow, of customers that come later (of checks, with higher
+        ids). The file is written and fsynced once there is another one, or with `commit`.
         """
         if not self._snapshot_id:
             raise Bug("write before stage")
@@ -204,8 +204,9 @@ class _Writing:
         self.bucket = bucket
         self.rows = 0
         self._relation = relation
+        self._parted_by = "check_id" if relation == "check_outcome" else "customer_id"
         self._last = ""
-        """The customer with whose rows it ends so far."""
+        """The customer, or the check, with whose rows it ends so far."""
         self._schema = comments.described(relation, schema)
         self._stream = pa.BufferOutputStream()
         self._writer = pq.ParquetWriter(
@@ -218,11 +219,11 @@ class _Writing:
         )
 
     def add(self, table: pa.Table) -> None:
-        """Add a row group of later customers."""
-        customers = table.column("customer_id") if "customer_id" in table.column_names else None
-        if self.rows and (customers is None or customers[0].as_py() <= self._last):
+        """Add a row group of later customers, or checks."""
+        names = table.column(self._parted_by) if self._parted_by in table.column_names else None
+        if self.rows and (names is None or names[0].as_py() <= self._last):
             raise Bug(f"{self._relation}: bucket {self.bucket} is written out of order")
-        self._last = "" if customers is None else customers[-1].as_py()
+        self._last = "" if names is None else names[-1].as_py()
         self.rows += table.num_rows
         self._writer.write_table(table.cast(self._schema), row_group_size=_ROW_GROUP)
 
