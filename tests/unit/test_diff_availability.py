@@ -314,6 +314,22 @@ def test_a_sku_that_left_takes_its_prices_along_and_brings_them_back_in_silence(
     assert back["change"].num_rows == 0
 
 
+@pytest.mark.parametrize(
+    "other",
+    [{"country": "FR"}, {"reservation_scope": "other"}, {"product_id": "P9"}, {"sku_id": "9"}],
+)
+def test_a_departure_takes_along_the_prices_of_that_sku_there_alone(other: Row) -> None:
+    results = bench.compare(
+        CATALOG,
+        known=known({**priced("commercial"), **offered()}),
+        proved={
+            "gone": [{"country": "DE", **OF_SKU, **other, "gone_at": at(2, 3)}],
+            "asked_segment": SEGMENTS,
+        },
+    )
+    assert results["availability"].column("verdict").to_pylist() == ["purchasable"]
+
+
 def test_prices_that_come_back_not_purchasable_are_told() -> None:
     gone_at = at(1, 1)
     results = bench.compare(

@@ -211,6 +211,41 @@ def test_what_is_remembered_stays_until_it_is_forgotten() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"customer_id": ""},
+        {"azure_subscription_id": "a2"},
+        {"reservation_scope": "other"},
+        {"product_id": "P2"},
+        {"sku_id": "0002"},
+        {"what": "returned"},
+    ],
+)
+def test_what_is_forgotten_is_that_alone(other: Row) -> None:
+    remembered = {
+        "customer_id": ACME,
+        "azure_subscription_id": "a1",
+        "reservation_scope": "AzurePlan",
+        "product_id": "P1",
+        "sku_id": "0001",
+        "what": "gone",
+        "detail": "{}",
+        "since_at": at(1),
+    }
+
+    def left(forgotten: Row) -> int:
+        results = bench.compare(
+            cell(country=""),
+            known={"remembered": [remembered]},
+            proved={"forget": [{**remembered, **forgotten}]},
+        )
+        return results["remembered"].num_rows
+
+    assert left({}) == 0
+    assert left(other) == 1
+
+
 @pytest.mark.parametrize("is_listed", [True, False])
 @pytest.mark.parametrize("what", ["listed", "country_read"])
 def test_when_it_was_listed_goes_with_what_was_listed(is_listed: bool, what: str) -> None:
