@@ -190,6 +190,7 @@ class Publisher:
                     yield from self._split({name: results.pop(name) for name in ANSWERS})
                     outcomes.append(results.pop("check_outcome"))
                     rest.append(results)
+                    pa.default_memory_pool().release_unused()
                 affected = diff.affected()
             yield from self._split(_joined(rest))
             for some in _by_check_id(outcomes, self.at_once):
