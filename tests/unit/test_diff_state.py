@@ -240,7 +240,7 @@ def test_what_is_forgotten_is_that_alone(other: Row) -> None:
             known={"remembered": [remembered]},
             proved={"forget": [{**remembered, **forgotten}]},
         )
-        return results["remembered"].num_rows
+        return int(results["remembered"].num_rows)
 
     assert left({}) == 0
     assert left(other) == 1
