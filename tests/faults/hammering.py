@@ -2,13 +2,13 @@
 
 import random
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from driving import Started, Warm
 from killing import SMALL, odd
+from pacing_bench import most_in_any
 from serving import Serving
 
 from auditor.sandbox import Limits, config_text, environment_token
@@ -72,21 +72,10 @@ class Hammered:
         for partner in self._serving.sandbox.world.partners():
             for api_class in CLASSES:
                 where = (partner.partner_tenant_id, api_class)
-                times = [r.time for r in records if (r.partner, r.api_class) == where]
-                most = max(most, most_in_a_minute(times))
+                starts = [(r.time, "") for r in records if (r.partner, r.api_class) == where]
+                most = max(most, most_in_any(MINUTE_S, starts))
         wrong = [f"over quota: {refused} calls too many"] if refused else []
         return wrong if most >= BUSY * LIMIT else [*wrong, f"idle: {most} calls in a minute"]
-
-
-def most_in_a_minute(times: list[float]) -> int:
-    inside: deque[float] = deque()
-    most = 0
-    for at in sorted(times):
-        inside.append(at)
-        while inside[0] <= at - MINUTE_S:
-            inside.popleft()
-        most = max(most, len(inside))
-    return most
 
 
 @contextmanager
