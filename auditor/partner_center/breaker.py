@@ -5,7 +5,9 @@ more than a bounded time. Where everything comes to nothing, calls wait for the 
 an outage that heals must not lose the night.
 """
 
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 import msgspec
 
@@ -89,6 +91,17 @@ class _Partner(_Breaker):
         self.has_answered = False
         self._failing: set[str] = set()
         """Customers that failed since the last success: two tell as much as all."""
+        self.waiting: Counter[int] = Counter()
+        """How many calls ask for leave, by the attempts they have spent."""
+
+    @contextmanager
+    def waits(self, spent: int) -> Iterator[None]:
+        self.waiting[spent] += 1
+        try:
+            yield
+        finally:
+            self.waiting[spent] -= 1
+            self.waiting += Counter()  # keeps what is above 0
 
     def close(self) -> None:
         super().close()
@@ -119,22 +132,25 @@ class Breakers:
         self._partners: dict[str, _Partner] = {}
         self._customers: dict[tuple[str, str], _Breaker] = {}
 
-    async def ticket(self, endpoint: str, customer_id: str) -> Ticket | None:
-        """Return leave for one attempt; None where it would come to nothing.
+    async def ticket(self, endpoint: str, customer_id: str, spent: int) -> Ticket | None:
+        """Return leave for one attempt, after those spent; None where it would come to nothing.
 
         While a server that has answered before answers nothing, this waits.
         """
         partner = self._partners.setdefault(endpoint, _Partner())
-        while partner.opened_at is not None:
-            now = self._clock()
-            if partner.probes(now):
-                return Ticket(is_probe=True)
-            patience_s = self._patience.after(partner.opened_at - self._began)
-            give_up_at = partner.opened_at + patience_s - self._waited_s
-            if not partner.has_answered or now >= give_up_at:
-                return None
-            wait_s = min(partner.probe_at, give_up_at) - now
-            await self._sleep(min(max(LEAST_SLEEP_S, wait_s), LOOKS_EVERY_S))
+        with partner.waits(spent):
+            while partner.opened_at is not None:
+                now = self._clock()
+                # A probe that fails is an attempt gone: those that have most left go first.
+                may_probe = spent == min(partner.waiting)
+                if may_probe and partner.probes(now):
+                    return Ticket(is_probe=True)
+                patience_s = self._patience.after(partner.opened_at - self._began)
+                give_up_at = partner.opened_at + patience_s - self._waited_s
+                if not partner.has_answered or now >= give_up_at:
+                    return None
+                wait_s = (min(partner.probe_at, give_up_at) if may_probe else give_up_at) - now
+                await self._sleep(min(max(LEAST_SLEEP_S, wait_s), LOOKS_EVERY_S))
         customer = self._customers.get((endpoint, customer_id))
         if customer is None or customer.opened_at is None:
             return Ticket()

@@ -87,6 +87,11 @@ class _Call:
         self.was_refreshed = False
         self.received = _Received(cause="deadline")
 
+    @property
+    def spent(self) -> int:
+        """Attempts that count; a wait the server asked for spends none."""
+        return self.attempts - self.throttled
+
     def reply(self, cause: str = "") -> Reply:
         got = self.received
         return Reply(
@@ -186,7 +191,9 @@ class Transport:
 
     async def _send(self, request: Request, call: _Call) -> Reply:
         while True:
-            ticket = await self._breakers.ticket(request.endpoint, request.customer_id)
+            ticket = await self._breakers.ticket(
+                request.endpoint, request.customer_id, call.spent
+            )
             if ticket is None:
                 return call.turned_away()
             got = await self._in_turn(request, call, ticket)
@@ -243,11 +250,10 @@ class Transport:
         got = call.received
         if Does.RETRIED not in _row(request, got).does:
             return False
-        spent = call.attempts - call.throttled
-        if spent >= retry.ATTEMPTS or not self._budget.allows():
+        if call.spent >= retry.ATTEMPTS or not self._budget.allows():
             return False
         told_s = retry.retry_after_s(got.retry_after, self._now()) or 0.0
-        backoff_s = retry.backoff_s(spent, self._random)
+        backoff_s = retry.backoff_s(call.spent, self._random)
         await self._sleep(max(backoff_s, min(told_s, retry.LONGEST_BACKOFF_S)))
         return True
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -37,7 +38,7 @@ class Hand:
         self.now += seconds
 
     async def ticket(self, customer: str, endpoint: str = "check_inventory") -> Ticket | None:
-        return await self.breakers.ticket(endpoint, customer)
+        return await self.breakers.ticket(endpoint, customer, 0)
 
     async def answered(self, customer: str, endpoint: str = "check_inventory") -> None:
         await self.ticket(customer, endpoint)
@@ -216,7 +217,7 @@ def test_of_many_that_wait_one_goes_and_when_it_is_answered_all(
         breakers = Breakers(clock, asyncio.sleep, Patience())
 
         async def call(customer: str) -> None:
-            while (ticket := await breakers.ticket("check_inventory", customer)) is not None:
+            while (ticket := await breakers.ticket("check_inventory", customer, 0)) is not None:
                 is_well = not 705 <= clock() < 1305
                 attempts.append((clock(), is_well))
                 await asyncio.sleep(0.1)
@@ -237,3 +238,36 @@ def test_of_many_that_wait_one_goes_and_when_it_is_answered_all(
     assert len(ended) == 1000
     assert max(ended) < 1305 + PARTNER_PROBES_S[1] + 5
     assert sum(not is_well for _, is_well in attempts) <= PARTNER_OPENS_AFTER + 100
+
+
+def test_who_sees_whether_it_is_over_is_another_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look that fails is an attempt gone, and a call has three."""
+    looked: Counter[int] = Counter()
+    ended: list[float] = []
+
+    async def main(clock: Callable[[], float]) -> None:
+        breakers = Breakers(clock, asyncio.sleep, Patience(least_s=900))
+        await breakers.ticket("check_inventory", "", 0)
+        breakers.answered("check_inventory", "")
+        for _ in range(PARTNER_OPENS_AFTER):
+            breakers.failed("check_inventory", "")
+
+        async def call(n: int) -> None:
+            while (await breakers.ticket("check_inventory", f"c{n}", looked[n])) == PROBE:
+                if clock() >= 300:
+                    breakers.answered("check_inventory", f"c{n}")
+                else:
+                    looked[n] += 1
+                    breakers.failed("check_inventory", f"c{n}")
+            ended.append(clock())
+
+        async with asyncio.TaskGroup() as calls:
+            for n in range(12):
+                calls.create_task(call(n))
+
+    run_virtually(monkeypatch, main)
+
+    assert len(ended) == 12
+    assert min(ended) >= 300
+    assert 8 <= looked.total() <= 12
+    assert max(looked.values()) == 1
