@@ -49,15 +49,18 @@ MODULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "guard_sql": (("sql/guard/*.sql",), _unit("guard_counting")),
     "index": (("auditor/store/index.py",), _STORE),
-    "line": (_partner_center("line"), _unit("pacing", "hidden_limits")),
+    "line": (_partner_center("line"), _unit("pacing", "pacing_refusals", "hidden_limits")),
     "lock": (("auditor/store/lock.py",), _STORE),
     "manifest": (("auditor/store/manifest.py",), _STORE),
-    "pacing": (_partner_center("pacing"), _unit("pacing")),
+    "pacing": (_partner_center("pacing"), _unit("pacing", "pacing_refusals")),
     "plan": (("auditor/plan.py",), _PLAN),
     "publication": (("auditor/store/publication.py",), _STORE),
     "publish": (("auditor/publish.py", "auditor/parts.py"), _unit("guard", "guard_runs", "nights")),
     "quota": (_partner_center("quota"), _unit("quota")),
-    "rates": (_partner_center("rates"), _unit("rates", "pacing", "hidden_limits")),
+    "rates": (
+        _partner_center("rates"),
+        _unit("rates", "pacing", "pacing_refusals", "hidden_limits"),
+    ),
     "retry": (
         _partner_center("retry"),
         (

@@ -206,9 +206,7 @@ def test_a_run_waits_as_long_as_it_has_been_at_work_within_bounds(
     assert Patience().after(worked_s) == expected
 
 
-def test_of_many_that_wait_one_goes_and_when_it_is_answered_all(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_of_many_that_wait_one_goes_and_when_it_is_answered_all() -> None:
     """Fault matrix row 13: ten minutes of nothing but errors, then all is well again."""
     attempts: list[tuple[float, bool]] = []
     ended: list[float] = []
@@ -233,14 +231,14 @@ def test_of_many_that_wait_one_goes_and_when_it_is_answered_all(
                 calls.create_task(call(f"c{n % 50}"))
                 await asyncio.sleep(0.01 if n else 700)
 
-    run_virtually(monkeypatch, main)
+    run_virtually(main)
 
     assert len(ended) == 1000
     assert max(ended) < 1305 + PARTNER_PROBES_S[1] + 5
     assert sum(not is_well for _, is_well in attempts) <= PARTNER_OPENS_AFTER + 100
 
 
-def test_who_sees_whether_it_is_over_is_another_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_sees_whether_it_is_over_is_another_each_time() -> None:
     """A look that fails is an attempt gone, and a call has three."""
     looked: Counter[int] = Counter()
     ended: list[float] = []
@@ -265,7 +263,7 @@ def test_who_sees_whether_it_is_over_is_another_each_time(monkeypatch: pytest.Mo
             for n in range(12):
                 calls.create_task(call(n))
 
-    run_virtually(monkeypatch, main)
+    run_virtually(main)
 
     assert len(ended) == 12
     assert min(ended) >= 300

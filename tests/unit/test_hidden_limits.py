@@ -38,7 +38,7 @@ def stepped(window_s: float, limit: int) -> Hidden:
     ids=range(9),
 )
 def test_a_hidden_limit_is_used_up_and_hardly_ever_overstepped(
-    monkeypatch: pytest.MonkeyPatch, partner: Hidden, customer: Hidden | None, customers: int
+    partner: Hidden, customer: Hidden | None, customers: int
 ) -> None:
     """Nine tenths of the best possible, and under 2 % refused, once it is warm."""
     limits = Limits(per_minute={"inventory": 600}, per_customer=120, concurrency=64)
@@ -51,7 +51,7 @@ def test_a_hidden_limit_is_used_up_and_hardly_ever_overstepped(
             names = [f"c{n}" for n in range(customers)]
             await keep_asking(pacer, server, names, each=10, seconds=END_S)
 
-    run_virtually(monkeypatch, main)
+    run_virtually(main)
 
     answered, refused = servers[0].between(WARM_S, END_S)
     best = min(
@@ -63,9 +63,7 @@ def test_a_hidden_limit_is_used_up_and_hardly_ever_overstepped(
     assert refused < 0.02 * (answered + refused)
 
 
-def test_a_customer_with_a_low_limit_of_its_own_slows_nobody_else(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_customer_with_a_low_limit_of_its_own_slows_nobody_else() -> None:
     limits = Limits(per_minute={"inventory": 600}, per_customer=120, concurrency=64)
     servers = []
 
@@ -78,7 +76,7 @@ def test_a_customer_with_a_low_limit_of_its_own_slows_nobody_else(
             names = [f"c{n}" for n in range(20)]
             both.create_task(keep_asking(pacer, high, names, each=10, seconds=END_S))
 
-    run_virtually(monkeypatch, main)
+    run_virtually(main)
 
     minutes = (END_S - WARM_S) / 60
     others, _ = servers[1].between(WARM_S, END_S)

@@ -57,15 +57,13 @@ async def keep_starting(
 
 
 @pytest.mark.parametrize("per_minute", [1, 7, 250, 600, 3333, 12_000])
-def test_one_process_alone_has_the_whole_quota(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, per_minute: int
-) -> None:
+def test_one_process_alone_has_the_whole_quota(tmp_path: Path, per_minute: int) -> None:
     starts: list[float] = []
 
     async def main(clock: Callable[[], float]) -> None:
         await keep_starting(clock, tmp_path, per_minute, starts, seconds=181)
 
-    run_virtually(monkeypatch, main)
+    run_virtually(main)
 
     assert most_in_any_minute(starts) <= per_minute
     assert len(starts) >= 0.985 * 3 * per_minute
@@ -73,7 +71,7 @@ def test_one_process_alone_has_the_whole_quota(
 
 @pytest.mark.parametrize("per_minute", [6, 250, 600, 6000])
 def test_several_processes_together_keep_to_the_quota_and_share_it_evenly(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, per_minute: int
+    tmp_path: Path, per_minute: int
 ) -> None:
     """P17: all processes together."""
     each: list[list[float]] = [[], [], []]
@@ -85,7 +83,7 @@ def test_several_processes_together_keep_to_the_quota_and_share_it_evenly(
                     keep_starting(clock, tmp_path, per_minute, starts, seconds=241)
                 )
 
-    run_virtually(monkeypatch, main)
+    run_virtually(main)
 
     together = [at for starts in each for at in starts]
     assert most_in_any_minute(together) <= per_minute
@@ -93,9 +91,7 @@ def test_several_processes_together_keep_to_the_quota_and_share_it_evenly(
     assert min(map(len, each)) >= 0.9 * max(map(len, each)) - 1
 
 
-def test_a_process_that_starts_again_goes_on_where_the_dead_one_was(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_process_that_starts_again_goes_on_where_the_dead_one_was(tmp_path: Path) -> None:
     """P17: across a crash and a restart, and not by one call more."""
     starts: list[float] = []
 
@@ -103,13 +99,13 @@ def test_a_process_that_starts_again_goes_on_where_the_dead_one_was(
         for seconds in (0.1, 3.0, 0.5, 20.0, 7.3, 0.2, 100.0):
             await keep_starting(clock, tmp_path, 60, starts, seconds=seconds)
 
-    run_virtually(monkeypatch, main)
+    run_virtually(main)
 
     assert most_in_any_minute(starts) <= 60
 
 
 def test_of_two_limits_each_process_keeps_its_own_and_both_together_the_larger(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
     fast: list[float] = []
     slow: list[float] = []
@@ -119,7 +115,7 @@ def test_of_two_limits_each_process_keeps_its_own_and_both_together_the_larger(
             processes.create_task(keep_starting(clock, tmp_path, 600, fast, seconds=300))
             processes.create_task(keep_starting(clock, tmp_path, 120, slow, seconds=300))
 
-    run_virtually(monkeypatch, main)
+    run_virtually(main)
 
     assert most_in_any_minute(slow) <= 120
     assert most_in_any_minute(fast + slow) <= 600

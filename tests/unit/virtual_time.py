@@ -4,9 +4,9 @@ import asyncio
 import selectors
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
+from unittest import mock
 
-import asyncio_throttle.throttler
-import pytest
+from asyncio_throttle import throttler
 
 
 class _Idle(selectors.DefaultSelector):
@@ -30,16 +30,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self.idle.now
 
 
-def run_virtually(
-    monkeypatch: pytest.MonkeyPatch, main: Callable[[Callable[[], float]], Awaitable[None]]
-) -> None:
+def run_virtually(main: Callable[[Callable[[], float]], Awaitable[None]]) -> None:
     """Run a coroutine function, which is given the clock, on that clock."""
     with asyncio.Runner(loop_factory=VirtualLoop) as virtual:
         clock = virtual.get_loop().time
-        # The library takes no clock.
-        monkeypatch.setattr(asyncio_throttle.throttler, "time", SimpleNamespace(monotonic=clock))
 
         async def body() -> None:
             await main(clock)
 
-        virtual.run(body())
+        # The library takes no clock.
+        with mock.patch.object(throttler, "time", SimpleNamespace(monotonic=clock)):
+            virtual.run(body())
