@@ -24,6 +24,7 @@ from auditor.model import Cell, Settled, Sku, bucket_of
 from auditor.parts import Part, Parts
 from auditor.plan import Plan
 from auditor.staged import ANSWERS, AT_ONCE, SUSPECTS, Staged
+from auditor.store.conform import plain
 from auditor.store.protocol import Store
 from auditor.tables import SCHEMAS, TEXT
 from auditor.version import __version__
@@ -321,7 +322,7 @@ def _by_check_id(tables: Sequence[pa.Table], at_once: int) -> Iterator[pa.Table]
     of = [_places(table["check_id"], ends) for table in tables]
     for part in range(max(1, parts)):
         some = zip(tables, of, strict=True)
-        yield pa.concat_tables([_plain(table.filter(pc.equal(at, part))) for table, at in some])
+        yield pa.concat_tables([plain(table.filter(pc.equal(at, part))) for table, at in some])
 
 
 def _places(ids: pa.ChunkedArray, ends: Sequence[str]) -> pa.Array:
@@ -330,12 +331,6 @@ def _places(ids: pa.ChunkedArray, ends: Sequence[str]) -> pa.Array:
     digits = digits.dictionary_encode()
     place = [bisect_right(ends, two) for two in digits.dictionary.to_pylist()]
     return pa.array(place, pa.int16()).take(digits.indices)
-
-
-def _plain(table: pa.Table) -> pa.Table:
-    """Return a table whose texts are not held in dictionaries of many more."""
-    kinds = (getattr(field.type, "value_type", field.type) for field in table.schema)
-    return table.cast(pa.schema(zip(table.column_names, kinds, strict=True)))
 
 
 def _believed(changes: pa.Table) -> list[str]:

@@ -29,8 +29,9 @@ from throwaway import Server, binaries
 
 from auditor.model import bucket_of
 from auditor.store import schema
+from auditor.store.conform import plain
 from auditor.store.database import Database
-from auditor.store.places import of_interval, plain
+from auditor.store.places import of_interval
 from auditor.store.postgres import PostgresStore
 from auditor.tables import SCHEMAS
 

@@ -157,6 +157,14 @@ def _typed(relation: str, field: pa.Field, column: pa.ChunkedArray) -> pa.Chunke
         raise Bug(f"{relation}.{field.name}: {column.type} is not {field.type}") from error
 
 
+def plain(table: pa.Table) -> pa.Table:
+    """Return a table without dictionaries: COPY knows none, and few rows need not hold
+    the texts of many.
+    """
+    kinds = (getattr(field.type, "value_type", field.type) for field in table.schema)
+    return table.cast(pa.schema(zip(table.column_names, kinds, strict=True)))
+
+
 def check_bucket(relation: str, table: pa.Table, bucket: int, buckets: int) -> None:
     """Raise Bug for a row that lives in another bucket."""
     has_customer = "customer_id" in table.column_names

@@ -141,7 +141,7 @@ class Loading:
             for name, table in tables:
                 if table.num_rows:
                     epoch = pa.repeat(pa.scalar(self._epoch, pa.int64()), table.num_rows)
-                    whole = places.plain(table).append_column("epoch", epoch)
+                    whole = conform.plain(table).append_column("epoch", epoch)
                     staged = places.STAGED[name].name
                     cursor.adbc_ingest(staged, whole, mode="append", db_schema_name=places.SCHEMA)
                     self._count(name, table)

@@ -44,16 +44,6 @@ def of_interval(relation: str) -> tuple[str, ...]:
     return tuple(name for name in SCHEMAS[relation].names if name not in apart)
 
 
-def plain(table: pa.Table) -> pa.Table:
-    """Return a table without dictionaries: COPY knows none."""
-    schema = pa.schema([pa.field(f.name, _plain(f.type)) for f in table.schema])
-    return table.cast(schema)
-
-
-def _plain(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
-
-
 _TYPES: dict[pa.DataType, type[TypeEngine[Any]]] = {  # of whatever Python has for it
     pa.int64(): BigInteger,
     pa.int16(): SmallInteger,
