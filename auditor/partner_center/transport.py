@@ -89,7 +89,7 @@ class _Call:
 
     @property
     def spent(self) -> int:
-        """Attempts that count; a wait the server asked for spends none."""
+        """Attempts that count: a wait the server asked for spends none."""
         return self.attempts - self.throttled
 
     def reply(self, cause: str = "") -> Reply:
@@ -191,9 +191,7 @@ class Transport:
 
     async def _send(self, request: Request, call: _Call) -> Reply:
         while True:
-            ticket = await self._breakers.ticket(
-                request.endpoint, request.customer_id, call.spent
-            )
+            ticket = await self._breakers.ticket(request.endpoint, request.customer_id, call.spent)
             if ticket is None:
                 return call.turned_away()
             got = await self._in_turn(request, call, ticket)
