@@ -158,9 +158,7 @@ def _typed(relation: str, field: pa.Field, column: pa.ChunkedArray) -> pa.Chunke
 
 
 def plain(table: pa.Table) -> pa.Table:
-    """Return a table without dictionaries: COPY knows none, and few rows need not hold
-    the texts of many.
-    """
+    """Return a table without dictionaries, which may hold the texts of many rows for a few."""
     kinds = (getattr(field.type, "value_type", field.type) for field in table.schema)
     return table.cast(pa.schema(zip(table.column_names, kinds, strict=True)))
 
