@@ -17,9 +17,11 @@ from sqlalchemy import (
     Text,
     any_,
     bindparam,
+    cast,
     collate,
     false,
     func,
+    literal_column,
     or_,
     select,
     true,
@@ -33,6 +35,14 @@ from auditor.tables import CELL, SCHEMAS
 _PARTNER = "partner_tenant_id"
 """Is the same in all of them, and so not asked."""
 _WHEN = ("checked", "checked_apart")
+_GIVEN: dict[str, ColumnElement[Any]] = {
+    name: cast(literal_column(f"current_setting('auditor.{name}')"), kind)
+    for name, kind in {"partner": Text, "bucket": SmallInteger, "first": Text, "end": Text}.items()
+}
+"""What is asked for is a setting of the transaction: COPY, which streams, takes no values."""
+_GIVE = select(
+    *(func.set_config(f"auditor.{name}", bindparam(name, type_=Text), true()) for name in _GIVEN)
+)
 
 
 def read(
@@ -50,16 +60,17 @@ def read(
     needed += [name for name in places.key(relation) if has_times and name not in needed]
     needed = [name for name in needed if name != _PARTNER]
     where = {"is_of_everyone": span == EVERYONE, "is_last": not span.end}
-    values = {"bucket": bucket, "partner": partner_tenant_id, "first": span.first, "end": span.end}
+    given = (partner_tenant_id, str(bucket), span.first, span.end)
     with database.arrow() as con, con.cursor() as cursor:
         cursor.execute(WHOLE)
         cursor.execute("SET LOCAL enable_nestloop = off")  # never by one look-up a row
-        rows = fetched(cursor, _open(relation, tuple(needed), **where), values)
+        fetched(cursor, _GIVE, dict(zip(_GIVEN, given, strict=True)))
+        rows = fetched(cursor, _open(relation, tuple(needed), **where))
         partner = pa.repeat(pa.scalar(partner_tenant_id), rows.num_rows)
         rows = _typed(relation, rows.append_column(_PARTNER, partner))
         if has_times:
             asked = (_asked(f"{relation}_{when}", **where) for when in _WHEN)
-            checked, apart = (_typed(relation, fetched(cursor, query, values)) for query in asked)
+            checked, apart = (_typed(relation, fetched(cursor, query)) for query in asked)
             rows = _with_times(relation, rows, checked, apart)
         cursor.execute("COMMIT")
     return rows.select(names)
@@ -77,17 +88,16 @@ def _open(
 def _inside(
     of: Mapping[str, Any], *, is_of_everyone: bool, is_last: bool
 ) -> list[ColumnElement[bool]]:
-    partner, bucket = bindparam("partner", type_=Text), bindparam("bucket", type_=SmallInteger)
-    mine = [of["partner_tenant_id"] == partner, of["bucket"] == bucket]
+    mine = [of["partner_tenant_id"] == _GIVEN["partner"], of["bucket"] == _GIVEN["bucket"]]
     if is_of_everyone:
         return mine
     if "customer_id" not in of:
         return [*mine, true() if is_last else false()]
     customer = collate(of["customer_id"], "C")
-    inside = customer >= bindparam("first", type_=Text)
+    inside = customer >= _GIVEN["first"]
     if is_last:
         return [*mine, or_(inside, customer == "")]
-    return [*mine, inside, customer < bindparam("end", type_=Text), customer != ""]
+    return [*mine, inside, customer < _GIVEN["end"], customer != ""]
 
 
 @cache
@@ -95,8 +105,7 @@ def _asked(name: str, *, is_of_everyone: bool, is_last: bool) -> Select[Any]:
     """Return when something was asked, as the newest snapshot of each cell says it."""
     of, latest = places.TABLES[name].c, places.LATEST.c
     mine = _inside(dict(of), is_of_everyone=is_of_everyone, is_last=is_last)
-    partner = bindparam("partner", type_=Text)
-    newest = select(latest.snapshot_id).where(latest.partner_tenant_id == partner)
+    newest = select(latest.snapshot_id).where(latest.partner_tenant_id == _GIVEN["partner"])
     cell = [latest[column] == of[column] for column in (*CELL, "snapshot_id")]
     said = [column for column in of if column.name not in ("snapshot_id", "bucket")]
     ids = func.array(newest.distinct().scalar_subquery())
