@@ -6,31 +6,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager, suppress
 from functools import reduce
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
     Connection,
-    Text,
     delete,
-    func,
     insert,
-    literal,
     select,
-    true,
-    update,
 )
-from sqlalchemy.dialects import postgresql
 
 from auditor.errors import (
     AuditorError,
     Bug,
-    LockLost,
     StoreError,
-    StoreFailed,
     StoreUnreachable,
     UsageError,
 )
@@ -39,13 +28,10 @@ from auditor.store.covering import Covering
 from auditor.store.database import Database
 from auditor.store.digest import added, digest
 from auditor.store.intervals import news
+from auditor.store.moving import Moving, fence, next_sequence
 from auditor.tables import SCHEMA_VERSION, SCHEMAS, STATE
 
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
-_WHOLE = ("hashjoin", "mergejoin")
-"""Ways to join that read a table from end to end."""
-MANY = 20_000
-"""As many look-ups take longer than reading a large table once may."""
 Known = Callable[[str, int, str], pa.Table]
 """Gives what is known of a relation in a bucket of a partner: at least what intervals hold."""
 
@@ -58,10 +44,18 @@ class Loading:
     """
 
     def __init__(
-        self, database: Database, buckets: int, epoch: int, known: Known, pool: Executor
+        self,
+        database: Database,
+        con: Connection,
+        buckets: int,
+        *,
+        epoch: int,
+        known: Known,
+        pool: Executor,
     ) -> None:
-        """Take where rows are copied while the next ones are compared."""
+        """Take who holds the lock, and threads: to copy, to move and to delete."""
         self._database = database
+        self._con = con
         self._buckets = buckets
         self._pool = pool
         self._under_way: Future[None] | None = None
@@ -74,15 +68,14 @@ class Loading:
         self._rows: Counter[str] = Counter()
         self._digest: dict[str, int] = {}
         self._changes: list[pa.Table] = []
-        self._staged: Counter[tuple[str, bool]] = Counter()
-        """By table, and whether they are over."""
+        self._moving = Moving(self._database, self._con, self._pool, self._epoch)
         self._covering = Covering()
 
     @property
     def sequence(self) -> int:
         """The place of the snapshot in the order of publication."""
         with self._database.telling(), self._database.engine.connect() as con:
-            return _next_sequence(con)
+            return next_sequence(con)
 
     def stage(self, snapshot_id: str) -> bool:
         """Begin a snapshot, and return whether it is still to be published.
@@ -96,10 +89,15 @@ class Loading:
         self._start(snapshot_id)
         return self._published() is None
 
-    def clear(self) -> None:
-        """Remove what is staged: whoever holds the lock is the only one who stages."""
+    def abandon(self) -> None:
+        """Leave what was written of a snapshot that is not committed."""
         with suppress(AuditorError):  # what becomes of it does not matter any more
             self._wait()
+        self._moving.abandon()
+
+    def clear(self) -> None:
+        """Remove what is staged: whoever holds the lock is the only one who stages."""
+        self.abandon()
         with self._database.telling(), self._database.engine.begin() as con:
             for staged in places.STAGED.values():
                 con.execute(delete(staged))
@@ -144,12 +142,7 @@ class Loading:
                     whole = conform.plain(table).append_column("epoch", epoch)
                     staged = places.STAGED[name].name
                     cursor.adbc_ingest(staged, whole, mode="append", db_schema_name=places.SCHEMA)
-                    self._count(name, table)
-
-    def _count(self, name: str, table: pa.Table) -> None:
-        over = pc.sum(table["is_over"]).as_py() if "is_over" in table.column_names else 0
-        self._staged[name, True] += over
-        self._staged[name, False] += table.num_rows - over
+                    self._moving.note(name, table)
 
     def commit(self, snapshot_row: Mapping[str, object], config_hash: str) -> bool:
         """Publish what was staged and return whether it is new.
@@ -168,8 +161,8 @@ class Loading:
         self._covering.check()
         self._wait()
         try:
-            with self.fenced() as con:
-                self._publish(con, snapshot_row, config_hash)
+            with self._moving.ending() as sequence:
+                self._publish(sequence, snapshot_row, config_hash)
         except StoreUnreachable:
             if not self._is_committed():
                 raise
@@ -192,18 +185,11 @@ class Loading:
     @contextmanager
     def fenced(self) -> Iterator[Connection]:
         """Give a transaction that nobody who took the lock since can be behind; else Locked."""
-        with self._database.telling(), self._database.engine.begin() as con:
-            mine = places.STORE.c.epoch == self._epoch
-            held = con.execute(update(places.STORE).where(mine).values(epoch=self._epoch))
-            if held.rowcount != 1:
-                raise LockLost(
-                    "another publisher has taken the publish lock since: nothing is published",
-                    hint="try again with --resume",
-                )
-            yield con
+        with self._database.telling(), self._con.begin():
+            fence(self._con, self._epoch)
+            yield self._con
 
-    def _publish(self, con: Connection, given: Mapping[str, object], config_hash: str) -> None:
-        sequence = _next_sequence(con)
+    def _publish(self, sequence: int, given: Mapping[str, object], config_hash: str) -> None:
         row = {
             "inventory_rows": self._rows["inventory"],
             "availability_rows": self._rows["availability"],
@@ -214,21 +200,21 @@ class Loading:
             "sequence": sequence,
         }
         manifest.snapshot_table(row)  # raises Bug unless every column is given
-        con.execute(insert(places.TABLES["snapshot"]).values(row))
+        self._con.execute(insert(places.TABLES["snapshot"]).values(row))
         noted = {"snapshot_id": self._snapshot_id, "config_hash": config_hash}
-        con.execute(insert(places.PUBLICATION).values(noted))
-        for name, staged in places.STAGED.items():
-            if name in STATE:
-                self._close(con, name, sequence)
-            if self._staged[name, False]:
-                self._move(con, name, sequence)
-            con.execute(delete(staged).where(staged.c.epoch == self._epoch))
-        self._keep_digests(con, row)
+        self._con.execute(insert(places.PUBLICATION).values(noted))
+        self._moving.rest(sequence)
+        for relation in STATE:
+            empty = self._covering.without_rows(relation)
+            self._moving.end(relation, empty, sequence)
+        self._keep_digests(row)
 
-    def _keep_digests(self, con: Connection, row: Mapping[str, object]) -> None:
+    def _keep_digests(self, row: Mapping[str, object]) -> None:
         """Write what each relation comes to: changes are those that were not there before."""
         change = places.TABLES["change"].c
-        mine = con.execute(select(change.event_id).where(change.snapshot_id == self._snapshot_id))
+        mine = self._con.execute(
+            select(change.event_id).where(change.snapshot_id == self._snapshot_id)
+        )
         new = pa.array(mine.scalars().all(), pa.string())
         kept = [table.filter(pc.is_in(table["event_id"], new)) for table in self._changes]
         digests = {
@@ -237,7 +223,7 @@ class Loading:
             "change": reduce(added, map(digest, kept), 0),
         }
         counts = {**self._rows, "snapshot": 1, "change": len(new)}
-        con.execute(
+        self._con.execute(
             insert(places.DIGEST),
             [
                 {
@@ -250,84 +236,9 @@ class Loading:
             ],
         )
 
-    def _check(self, name: str, *, is_over: bool, found: int) -> None:
-        """Raise unless all that was staged was there: a crash of the server empties it."""
-        expected = self._staged[name, is_over]
-        if found != expected:
-            raise StoreFailed(
-                f"{places.STAGED[name].name}: {expected} rows were staged, {found} are there",
-                hint="the server may have restarted: try again with --resume",
-            )
-
-    def _close(self, con: Connection, relation: str, sequence: int) -> None:
-        """End the intervals of what changed, went, or lies in a cell that holds nothing more."""
-        intervals, staged = places.TABLES[relation], places.STAGED[relation]
-        is_open = intervals.c.valid_to.is_(None)
-        # few of very many rows end: a planner without counts would read and hash all of them
-        allowed = "off" if self._staged[relation, True] < MANY else "on"
-        ways = [func.set_config(f"enable_{way}", allowed, true()) for way in _WHOLE]
-        con.execute(select(*ways))
-        if self._staged[relation, True]:
-            key = [intervals.c[name] == staged.c[name] for name in places.key(relation)]
-            ours = [staged.c.epoch == self._epoch, staged.c.is_over]
-            ends = update(intervals).where(is_open, *ours, *key).values(valid_to=sequence)
-            self._check(relation, is_over=True, found=con.execute(ends).rowcount)
-        columns = conform.cell_columns(relation)
-        empty = [
-            cell
-            for cell in self._covering.without_rows(relation)
-            if ("customer_id" in columns or not cell.customer_id)
-            and ("country" in columns or not cell.country)
-        ]
-        if empty:
-            texts = postgresql.ARRAY(Text)
-            cells = select(
-                *(
-                    func.unnest(literal([getattr(cell, name) for cell in empty], texts)).label(name)
-                    for name in columns
-                )
-            ).subquery()
-            inside = [intervals.c[name] == cells.c[name] for name in columns]
-            con.execute(update(intervals).where(is_open, *inside).values(valid_to=sequence))
-
-    def _move(self, con: Connection, name: str, sequence: int) -> None:
-        table, staged = places.TABLES[name], places.STAGED[name]
-        ours = [staged.c.epoch == self._epoch]
-        shared = [column.name for column in table.c if column.name in staged.c]
-        columns: dict[str, ColumnElement[Any]] = {one: staged.c[one] for one in shared}
-        if name in STATE:
-            columns["valid_from"] = literal(sequence, BigInteger)
-            ours.append(staged.c.is_over.is_(False))
-        rows = select(*columns.values()).where(*ours)
-        begun = postgresql.insert(table).from_select([*columns], rows)
-        begun = begun.execution_options(preserve_rowcount=True)
-        if name == "change":
-            found = con.execute(select(func.count()).where(*ours)).scalar_one()
-            con.execute(begun.on_conflict_do_nothing(index_elements=["event_id"]))
-        else:
-            found = con.execute(begun).rowcount
-        self._check(name, is_over=False, found=found)
-        if name == "coverage":
-            self._move_latest(con, sequence)
-
-    def _move_latest(self, con: Connection, sequence: int) -> None:
-        latest, staged = places.LATEST, places.STAGED["coverage"]
-        names = ["partner_tenant_id", "customer_id", "country", "snapshot_id", "status"]
-        rows = select(*(staged.c[n] for n in names), literal(sequence, BigInteger))
-        statement = postgresql.insert(latest).from_select(
-            [*names, "sequence"], rows.where(staged.c.epoch == self._epoch)
-        )
-        newer = {n: statement.excluded[n] for n in ("snapshot_id", "status", "sequence")}
-        con.execute(statement.on_conflict_do_update(index_elements=names[:3], set_=newer))
-
 
 def _in_bucket(table: pa.Table, bucket: int) -> pa.Table:
     return table.append_column("bucket", pa.repeat(pa.scalar(bucket, pa.int16()), table.num_rows))
-
-
-def _next_sequence(con: Connection) -> int:
-    sequence = places.TABLES["snapshot"].c.sequence
-    return int(con.execute(select(func.coalesce(func.max(sequence), 0))).scalar_one()) + 1
 
 
 def _config_hash(con: Connection, snapshot_id: str) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 from adbc_driver_postgresql import dbapi
-from sqlalchemy import Connection, Select, Text, column, false, func, literal, select, table, text
+from sqlalchemy import Connection, Select, Text, column, func, literal, select, table, text, true
 from sqlalchemy.exc import OperationalError
 
 from auditor.chunk import EVERYONE, Span
@@ -74,34 +74,44 @@ class PostgresStore(Store):
         with (
             self._database.telling(),
             self._database.engine.connect() as con,
-            ThreadPoolExecutor(1, "staging") as pool,
+            ThreadPoolExecutor(3, "publishing") as pool,
         ):
-            session = con.execution_options(isolation_level="AUTOCOMMIT")
-            self._lock(session, timeout_s)
+            self._lock(con, timeout_s)
             taken = places.STORE.update().values(epoch=places.STORE.c.epoch + 1)
-            epoch = session.execute(taken.returning(places.STORE.c.epoch)).scalar_one()
-            loading = Loading(self._database, self.buckets, epoch, self._known_to_publisher, pool)
+            epoch = con.execute(taken.returning(places.STORE.c.epoch)).scalar_one()
+            con.commit()
+            loading = Loading(
+                self._database,
+                con,
+                self.buckets,
+                epoch=epoch,
+                known=self._known_to_publisher,
+                pool=pool,
+            )
             loading.clear()
             self._publisher = get_ident()
             try:
                 yield loading
             finally:
+                loading.abandon()
                 self._publisher = None
                 self._compared.clear()
             # a server frees the lock of a session that is gone when it gets round to it
             with suppress(OperationalError):
-                session.execute(select(func.pg_advisory_unlock(_PUBLISH_LOCK)))
+                con.execute(select(func.pg_advisory_unlock(_PUBLISH_LOCK)))
 
-    def _lock(self, session: Connection, timeout_s: float) -> None:
+    def _lock(self, con: Connection, timeout_s: float) -> None:
+        """Take the lock for as long as the connection lasts."""
         try:
             if timeout_s > 0:
                 wait_ms = literal(f"{timeout_s * 1000:.0f}")
-                session.execute(select(func.set_config("lock_timeout", wait_ms, false())))
-                session.execute(select(func.pg_advisory_lock(_PUBLISH_LOCK)))
-            if (
-                timeout_s > 0
-                or session.execute(select(func.pg_try_advisory_lock(_PUBLISH_LOCK))).scalar()
-            ):
+                con.execute(select(func.set_config("lock_timeout", wait_ms, true())))
+                con.execute(select(func.pg_advisory_lock(_PUBLISH_LOCK)))
+                is_ours = True
+            else:
+                is_ours = con.execute(select(func.pg_try_advisory_lock(_PUBLISH_LOCK))).scalar_one()
+            con.commit()
+            if is_ours:
                 return
         except OperationalError as error:
             if getattr(error.orig, "sqlstate", "") != "55P03":  # lock_not_available

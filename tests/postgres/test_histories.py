@@ -8,7 +8,7 @@ from nights import Nights
 from owning import as_superuser
 from test_both_stores import rows
 
-from auditor.store import loading, sql
+from auditor.store import moving, sql
 from auditor.store.parquet import FolderStore
 from auditor.store.postgres import PostgresStore
 
@@ -22,7 +22,7 @@ NIGHTS = 16
     [
         (
             13,
-            loading.MANY,
+            moving.MANY,
             {"suspect", "crossing runs", "failed runs", "nights with lies", "mass changes"},
         ),
         (15, 1, {"suspect", "crossing runs", "failed runs", "customers left"}),
@@ -39,9 +39,11 @@ async def test_a_random_history_is_the_same_in_both_stores_and_by_hand(
 ) -> None:
     """P2 to P9: failures, gaps, leaving, lies, and runs for one customer that cross others.
 
-    Where `many` end, the planner may read a table from end to end for them.
+    Where `many` end, the planner may read a table from end to end for them; where so many wait they
+    are moved before the end.
     """
-    monkeypatch.setattr(loading, "MANY", many)
+    monkeypatch.setattr(moving, "MANY", many)
+    monkeypatch.setattr(moving, "AT_ONCE", many)
     world = Nights(tmp_path, seed)
     with as_superuser(store_url) as con:  # answers are staged by the buckets of the folder
         con.execute("UPDATE store SET buckets = %s", [world.partner.store.buckets])

@@ -22,6 +22,7 @@ from store_lake import (
 
 from auditor.errors import Bug, Locked, StoreError, StoreFailed, StoreUnreachable
 from auditor.model import bucket_of
+from auditor.store import moving
 from auditor.store.loading import Loading
 from auditor.store.postgres import PostgresStore
 
@@ -176,6 +177,31 @@ def end_lock_holder(url: str) -> None:
         )
 
 
+@pytest.fixture(params=[moving.AT_ONCE, 1])
+def at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing be moved before the end, and then everything."""
+    monkeypatch.setattr(moving, "AT_ONCE", request.param)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_nobody_sees_what_is_not_committed(store: PostgresStore, store_url: str) -> None:
+    """P10: much news is moved while the rest is compared."""
+    publish(store, FIRST, at(1), night(1, "restricted"))
+    with ready(store, SECOND, "unrestricted"):
+        staged = count(store_url, "staged_inventory_interval")
+        assert [row[1:] for row in intervals(store_url)] == [("restricted", 1, None)]
+        assert store.arrow("latest_inventory").column("verdict").to_pylist() == ["restricted"]
+    assert count(store_url, "staged_inventory_interval") == staged == 2
+    assert [row[1:] for row in intervals(store_url)] == [("restricted", 1, None)]
+
+    publish(store, SECOND, at(2), night(2, "unrestricted"))
+    assert [row[1:] for row in intervals(store_url)] == [
+        ("restricted", 1, 2),
+        ("unrestricted", 2, None),
+    ]
+    assert count(store_url, "staged_inventory_interval") == 0
+
+
 def test_a_publisher_waits_a_bounded_time(store: PostgresStore) -> None:
     """P14."""
     with store.publishing(0.0):
@@ -187,6 +213,7 @@ def test_a_publisher_waits_a_bounded_time(store: PostgresStore) -> None:
         pass
 
 
+@pytest.mark.usefixtures("at_once")
 def test_who_lost_the_lock_to_another_publishes_nothing(
     store: PostgresStore, store_url: str
 ) -> None:
@@ -194,11 +221,24 @@ def test_who_lost_the_lock_to_another_publishes_nothing(
     with contextlib.suppress(StoreUnreachable), ready(store, FIRST, "restricted") as zombie:
         end_lock_holder(store_url)
         publish(store, SECOND, at(2), night(2, "unrestricted"))
-        with pytest.raises(Locked, match="taken the publish lock since"):
+        with pytest.raises(StoreUnreachable):
             zombie.commit(snapshot_row(FIRST, at(1)), "c")
 
     assert store.published() == (SECOND,)
     assert [row[1] for row in intervals(store_url)] == ["unrestricted"]
+
+
+@pytest.mark.usefixtures("at_once")
+def test_whoever_has_an_older_token_publishes_nothing(store: PostgresStore, store_url: str) -> None:
+    """P14: not even where the server let two have the lock."""
+    with ready(store, FIRST, "restricted") as zombie:
+        with as_superuser(store_url) as con:
+            con.execute("UPDATE store SET epoch = epoch + 1")
+        with pytest.raises(Locked, match="taken the publish lock since"):
+            zombie.commit(snapshot_row(FIRST, at(1)), "c")
+
+    assert store.published() == ()
+    assert intervals(store_url) == []
 
 
 def test_staged_rows_that_a_crash_emptied_are_missed(store: PostgresStore, store_url: str) -> None:
