@@ -4,8 +4,6 @@ Answers became rows before the publish lock is taken; under it each bucket is me
 compared with, what is published by then.
 """
 
-import math
-from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
@@ -21,10 +19,10 @@ from auditor.coverage import Counts, cells
 from auditor.diff import NONE_AFFECTED, Diff
 from auditor.facts import Found, Row, settled_table, table_of, tables
 from auditor.model import Cell, Settled, Sku, bucket_of
+from auditor.outcomes import Outcomes
 from auditor.parts import Part, Parts
 from auditor.plan import Plan
 from auditor.staged import ANSWERS, AT_ONCE, SUSPECTS, Staged
-from auditor.store.conform import plain
 from auditor.store.protocol import Store
 from auditor.tables import SCHEMAS, TEXT
 from auditor.version import __version__
@@ -182,20 +180,21 @@ class Publisher:
         )
         affected = NONE_AFFECTED
         for _, of_bucket in groupby(parts.groups(), key=lambda chunks: chunks[0].bucket):
-            rest, outcomes = [], []
-            with Diff.open(facts, affected, spill=self._staged.spill) as diff:
-                for chunks in of_bucket:
-                    results = _joined(
-                        self._diffed(diff, part, covered, snapshot) for part in parts.of(chunks)
-                    )
-                    yield from self._split({name: results.pop(name) for name in ANSWERS})
-                    outcomes.append(results.pop("check_outcome"))
-                    rest.append(results)
-                    pa.default_memory_pool().release_unused()
-                affected = diff.affected()
-            yield from self._split(_joined(rest))
-            for some in _by_check_id(outcomes, self.at_once):
-                yield from self._split({"check_outcome": some})
+            rest = []
+            with Outcomes(self._staged.spill / "outcomes", at_once=self.at_once) as outcomes:
+                with Diff.open(facts, affected, spill=self._staged.spill) as diff:
+                    for chunks in of_bucket:
+                        results = _joined(
+                            self._diffed(diff, part, covered, snapshot) for part in parts.of(chunks)
+                        )
+                        yield from self._split({name: results.pop(name) for name in ANSWERS})
+                        outcomes.add(results.pop("check_outcome"))
+                        rest.append(results)
+                        pa.default_memory_pool().release_unused()
+                    affected = diff.affected()
+                yield from self._split(_joined(rest))
+                for some in outcomes.tables():
+                    yield from self._split({"check_outcome": some})
 
     def _split(self, results: dict[str, pa.Table]) -> Iterator[tuple[str, int, pa.Table]]:
         """Yield the rows of each relation and bucket; what was yielded is let go."""
@@ -313,24 +312,6 @@ def _joined(parts: Iterable[Mapping[str, pa.Table]]) -> dict[str, pa.Table]:
         name: pa.concat_tables([part[name] for part in found]).unify_dictionaries()
         for name in found[0]
     }
-
-
-def _by_check_id(tables: Sequence[pa.Table], at_once: int) -> Iterator[pa.Table]:
-    """Yield all rows, some at a time, each time those with higher ids: they are hashes."""
-    parts = min(256, math.ceil(sum(table.num_rows for table in tables) / at_once))
-    ends = [f"{256 * part // parts:02x}" for part in range(1, parts)]
-    of = [_places(table["check_id"], ends) for table in tables]
-    for part in range(max(1, parts)):
-        some = zip(tables, of, strict=True)
-        yield pa.concat_tables([plain(table.filter(pc.equal(at, part))) for table, at in some])
-
-
-def _places(ids: pa.ChunkedArray, ends: Sequence[str]) -> pa.Array:
-    """Return which part each id is of; the parts end before these two digits."""
-    digits = pc.utf8_slice_codeunits(ids.cast(pa.string()), 0, 2).combine_chunks()
-    digits = digits.dictionary_encode()
-    place = [bisect_right(ends, two) for two in digits.dictionary.to_pylist()]
-    return pa.array(place, pa.int16()).take(digits.indices)
 
 
 def _believed(changes: pa.Table) -> list[str]:

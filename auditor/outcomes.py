@@ -1,0 +1,85 @@
+"""What became of a bucket's checks, on disk until all of them are there.
+
+They are published in the order of their ids, which are hashes and tell nothing of the customer; and
+they are long: of a large bucket they would take more memory than all else that is held of it.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from auditor.store.conform import plain
+
+_RANGES = 64
+"""Of ids, by their first two digits. Each is read at once, and of a large bucket is not small."""
+_DIGITS = pa.array([f"{number:02x}" for number in range(256)])
+_WRITTEN_AT_ONCE = 1 << 18
+"""Bytes. Arrow writes each column of each batch in pieces of a few bytes."""
+
+
+class Outcomes:
+    """Rows of `check_outcome` of one bucket. Few stay in memory; the file goes with the block."""
+
+    def __init__(self, path: Path, *, at_once: int) -> None:
+        """Hold up to so many rows, and give them out so many at a time, more or less."""
+        self._path = path
+        self._at_once = at_once
+        self._held: list[pa.Table] = []
+        self._ranges: list[int] = []
+        """Of each batch in the file."""
+        self._writer: pa.RecordBatchFileWriter | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+        self._path.unlink(missing_ok=True)
+
+    def add(self, table: pa.Table) -> None:
+        """Take some more of them."""
+        self._held.append(plain(table))
+        if sum(one.num_rows for one in self._held) > self._at_once:
+            self._write()
+
+    def _write(self) -> None:
+        table = pa.concat_tables(self._held)
+        self._held.clear()
+        if self._writer is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            stream = pa.output_stream(str(self._path), buffer_size=_WRITTEN_AT_ONCE)
+            file = self._stack.enter_context(stream)
+            self._writer = self._stack.enter_context(pa.ipc.new_file(file, table.schema))
+        digits = pc.utf8_slice_codeunits(table["check_id"], 0, 2)
+        of = pc.index_in(digits, value_set=_DIGITS).to_numpy() * _RANGES // len(_DIGITS)
+        table = table.take(pa.array(np.argsort(of, kind="stable"))).combine_chunks()
+        first = 0
+        for number, count in enumerate(np.bincount(of, minlength=_RANGES)):
+            for batch in table.slice(first, count).to_batches():
+                self._writer.write_batch(batch)
+                self._ranges.append(number)
+            first += count
+
+    def tables(self) -> Iterator[pa.Table]:
+        """Yield them, each time those with higher ids."""
+        if self._writer is None:
+            yield from [pa.concat_tables(self._held)] if self._held else []
+            return
+        if self._held:
+            self._write()
+        self._stack.close()
+        with pa.OSFile(str(self._path)) as file, pa.ipc.open_file(file) as reader:
+            some: list[pa.RecordBatch] = []
+            for number in range(_RANGES):
+                some += [reader.get_batch(n) for n, of in enumerate(self._ranges) if of == number]
+                if sum(batch.num_rows for batch in some) >= self._at_once:
+                    yield pa.Table.from_batches(some)
+                    some = []
+            if some:
+                yield pa.Table.from_batches(some)
