@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 
-from auditor.errors import AuditorError, LockLost, StoreFailed
+from auditor.errors import AuditorError, Bug, LockLost, StoreFailed
 from auditor.model import Cell
 from auditor.store import conform, places
 from auditor.store.database import Database
@@ -40,8 +40,7 @@ _WHOLE = ("hashjoin", "mergejoin")
 MANY = 20_000
 """As many look-ups take longer than reading a large table once may; as many are deleted apart."""
 
-
-Which = ColumnElement[bool]
+_Which = ColumnElement[bool]
 
 
 class _Part(NamedTuple):
@@ -71,12 +70,15 @@ class Moving:
         self._epoch = epoch
         self._staged: dict[str, dict[int, tuple[int, int]]] = {name: {} for name in places.STAGED}
         """What is still to be moved, by table and bucket: how much is over, and how much begins."""
+        self._moved: set[tuple[str, int]] = set()
         self._under_way: Future[None] | None = None
         self._deleting: list[Future[None]] = []
 
     def note(self, name: str, table: pa.Table) -> None:
         """Take in that rows were staged, and begin to move whole buckets where these are large."""
         bucket = _NO_BUCKET if name in PER_SNAPSHOT else table["bucket"][0].as_py()
+        if (name, bucket) in self._moved:
+            raise Bug(f"{name}: bucket {bucket} is written once more")
         over = pc.sum(table["is_over"]).as_py() if "is_over" in table.column_names else 0
         staged = self._staged[name]
         before = staged.get(bucket, (0, 0))
@@ -89,6 +91,7 @@ class Moving:
 
     def _taken(self, name: str, buckets: Iterable[int]) -> _Part:
         counts = {bucket: self._staged[name].pop(bucket) for bucket in buckets}
+        self._moved.update((name, bucket) for bucket in counts)
         over, begun = (sum(count) for count in zip((0, 0), *counts.values(), strict=True))
         return _Part(name, tuple(counts), over, begun)
 
@@ -179,12 +182,12 @@ class Moving:
             elif part.over or part.begun:
                 self._con.execute(delete(staged).where(*ours))
 
-    def _delete(self, name: str, ours: Sequence[Which]) -> None:
+    def _delete(self, name: str, ours: Sequence[_Which]) -> None:
         """Delete many rows that were moved while others are: if that fails all is staged anew."""
         with self._database.telling(), self._database.engine.begin() as con:
             con.execute(delete(places.STAGED[name]).where(*ours))
 
-    def _close(self, part: _Part, ours: Sequence[Which], sequence: int) -> None:
+    def _close(self, part: _Part, ours: Sequence[_Which], sequence: int) -> None:
         """End the intervals of what changed or went."""
         intervals, staged = places.TABLES[part.name], places.STAGED[part.name]
         _join(self._con, part.over)
@@ -193,7 +196,7 @@ class Moving:
         ended = self._con.execute(update(intervals).where(*of, *key).values(valid_to=sequence))
         _check(part.name, part.over, ended.rowcount)
 
-    def _open(self, part: _Part, ours: Sequence[Which], sequence: int) -> None:
+    def _open(self, part: _Part, ours: Sequence[_Which], sequence: int) -> None:
         table, staged = places.TABLES[part.name], places.STAGED[part.name]
         shared = [column.name for column in table.c if column.name in staged.c]
         columns: dict[str, ColumnElement[Any]] = {one: staged.c[one] for one in shared}

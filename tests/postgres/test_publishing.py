@@ -202,6 +202,24 @@ def test_nobody_sees_what_is_not_committed(store: PostgresStore, store_url: str)
     assert count(store_url, "staged_inventory_interval") == 0
 
 
+def test_a_bucket_that_was_moved_is_not_written_to_again(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moving, "AT_ONCE", 1)
+    of = {f"c{n}": bucket_of(f"c{n}", store.buckets) for n in range(20)}
+    first, again = [name for name in of if of[name] == of["c0"]][:2]
+    other = next(name for name in of if of[name] != of["c0"])
+    with store.publishing(5.0) as loading:
+        loading.stage(FIRST)
+        for name in (first, other, again):
+            covered = rows_table("coverage", [cover(name, "DE"), cover(name)], FIRST)
+            loading.write("coverage", of[name], covered)
+            rows = rows_table("inventory", [stock(name, "1", "restricted", at(1))], FIRST)
+            loading.write("inventory", of[name], rows)
+        with pytest.raises(Bug, match="written once more"):
+            loading.commit(snapshot_row(FIRST, at(1)), "c")
+
+
 def test_a_publisher_waits_a_bounded_time(store: PostgresStore) -> None:
     """P14."""
     with store.publishing(0.0):
