@@ -52,10 +52,14 @@ MODULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "line": (_partner_center("line"), _unit("pacing", "pacing_refusals", "hidden_limits")),
     "lock": (("auditor/store/lock.py",), _STORE),
     "manifest": (("auditor/store/manifest.py",), _STORE),
+    "outcomes": (("auditor/outcomes.py",), _unit("outcomes", "publish")),
     "pacing": (_partner_center("pacing"), _unit("pacing", "pacing_refusals")),
     "plan": (("auditor/plan.py",), _PLAN),
     "publication": (("auditor/store/publication.py",), _STORE),
-    "publish": (("auditor/publish.py", "auditor/parts.py"), _unit("guard", "guard_runs", "nights")),
+    "publish": (
+        ("auditor/publish.py", "auditor/parts.py"),
+        _unit("publish", "guard", "guard_runs", "nights"),
+    ),
     "quota": (_partner_center("quota"), _unit("quota")),
     "rates": (
         _partner_center("rates"),
