@@ -52,7 +52,7 @@ class Outcomes:
         table = pa.concat_tables(self._held)
         self._held.clear()
         if self._writer is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.parent.mkdir(exist_ok=True)
             stream = pa.output_stream(str(self._path), buffer_size=_WRITTEN_AT_ONCE)
             file = self._stack.enter_context(stream)
             self._writer = self._stack.enter_context(pa.ipc.new_file(file, table.schema))
