@@ -119,6 +119,7 @@ def _tested(tree: Path, tests: Sequence[str]) -> int:
     sys.path[:] = [str(tree), *(p for p in sys.path if not p.startswith(str(ROOT / "tests")))]
     os.environ |= {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
     sys.dont_write_bytecode = True
+    del sys.modules["__main__"].__file__  # a process that a test spawns would import this one
     quickly = (
         "-x -q -p no:cacheprovider -p no:randomly -W ignore::pytest.PytestAssertRewriteWarning"
     )

@@ -256,7 +256,8 @@ def test_legacy_licences_are_told_once_and_legacy_azure_is_none() -> None:
 
 RESERVATION = sku("0001", "DZH1")
 OTHER = sku("0001", "CFQ9", variables="", prerequisites="")
-LISTED = [catalog(RESERVATION, OTHER, named=frozenset({("DZH1", ""), ("CFQ9", "0001")}))]
+NAMED = frozenset({("DZH1", ""), ("CFQ9", "0001")})
+LISTED = [catalog(RESERVATION, OTHER, sku("0001", "DZH2"), named=NAMED)]
 
 
 def test_listed_asks_what_the_configuration_names_reservations_by_country() -> None:
