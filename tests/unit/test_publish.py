@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from guard_bench import OPEN, A, B, Run, known, many, turned
+from guard_bench import OPEN, A, B, Run, kinds, known, many, published, turned
 
 from auditor.staged import AT_ONCE
 
@@ -34,3 +34,22 @@ async def test_a_bucket_published_some_at_a_time_is_the_same_bucket(tmp_path: Pa
         assert sum(one.num_rows for one in said) >= 12
         assert any(one.num_row_groups > 1 for one in said) is (at_once < AT_ONCE)
     assert told[1] == told[5] == told[AT_ONCE]
+
+
+@pytest.mark.asyncio
+async def test_what_was_published_before_is_told_as_it_stands(tmp_path: Path) -> None:
+    """P12: the reply to an earlier try was lost."""
+    partner = await known(tmp_path, many(A, 3))
+    turned(partner, OPEN)
+    partner.night(2)
+    run = Run(partner)
+    await run.ask()
+    await run.check()
+    partner.others.append(partner.store)  # so that it is published twice
+
+    run.publish()
+
+    told = published(run)
+    assert partner.store.published()[-1] == told.snapshot_id == run.snapshot_id
+    assert (told.status, told.rows["inventory"]) == ("complete", 3)
+    assert told.changes == {kind: count for (kind, _), count in kinds(run).items()} != {}
