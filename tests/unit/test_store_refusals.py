@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from store_lake import ACME, BOND, at, cover, make, publish, rows_table, snapshot_row, stock
 from test_store_publication import FIRST
@@ -49,6 +50,23 @@ def test_rows_in_the_wrong_bucket_or_with_other_columns_are_a_bug(tmp_path: Path
             publication.write("inventory", wrong, table)
         with pytest.raises(Bug, match="verdict"):
             publication.write("inventory", 0, table.drop_columns("verdict"))
+
+
+def test_a_bucket_that_another_followed_is_written_no_more(tmp_path: Path) -> None:
+    store = make(tmp_path)
+    of = {f"c{n}": bucket_of(f"c{n}", store.buckets) for n in range(40)}
+    first, again = [name for name in of if of[name] == of["c0"]][:2]
+    other = next(name for name in of if of[name] != of["c0"])
+
+    def rows(name: str) -> pa.Table:
+        return rows_table("inventory", [stock(name, "1", "restricted", at(1))], "s1")
+
+    with store.publishing(0.0) as publication:
+        publication.stage("s1")
+        publication.write("inventory", of[first], rows(first))
+        publication.write("inventory", of[other], rows(other))
+        with pytest.raises(Bug, match="written once more"):
+            publication.write("inventory", of[again], rows(again))
 
 
 def test_a_snapshot_row_without_a_column_is_a_bug(tmp_path: Path) -> None:
