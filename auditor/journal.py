@@ -76,7 +76,7 @@ class Journal:
 
     def read(self, key: bytes) -> Reply:
         """Return the reply to a settled question."""
-        return _reply_at(self._file, *self._index[key])
+        return _reply_at(self._file, self._index[key])
 
     async def append(self, key: bytes, reply: Reply) -> None:
         """Keep a reply; a question that is settled already stays as it is.
@@ -100,7 +100,7 @@ class Journal:
             _write_all(self._file, frame + payload, self._end)
         except OSError as exc:
             raise StoreFailed(f"cannot write the journal {self.path}: {exc.strerror}") from exc
-        self._index[key] = (self._end + _FRAME.size, len(payload))
+        self._index[key] = self._end
         self._end += _FRAME.size + len(payload)
         self._unsynced += 1
         if self._unsynced >= SYNC_RECORDS:
@@ -171,9 +171,9 @@ class Journal:
         kept = Path(f"{self.path}.kept")
         try:
             with open(kept, "wb", opener=private) as out:
-                for key, (offset, length) in self._index.items():
+                for key, offset in self._index.items():
                     if is_kept(key, self.read(key)):
-                        payload = os.pread(self._file, length, offset)
+                        payload = _payload_at(self._file, offset)
                         out.write(_FRAME.pack(len(payload), zlib.crc32(payload)) + payload)
                 out.flush()
                 os.fsync(out.fileno())
@@ -197,7 +197,7 @@ def reading(path: Path) -> Iterator[Callable[[bytes], Reply | None]]:
         return
     try:
         index, _ = _read_index(file)
-        yield lambda key: _reply_at(file, *index[key]) if key in index else None
+        yield lambda key: _reply_at(file, index[key]) if key in index else None
     finally:
         os.close(file)
 
@@ -235,8 +235,13 @@ def _is_success(reply: Reply) -> bool:
     return 200 <= reply.status < 300  # noqa: PLR2004 - what HTTP calls a success
 
 
-def _reply_at(file: int, offset: int, length: int) -> Reply:
-    record = _decoder.decode(os.pread(file, length, offset))
+def _payload_at(file: int, offset: int) -> bytes:
+    length, _ = _FRAME.unpack(os.pread(file, _FRAME.size, offset))
+    return os.pread(file, length, offset + _FRAME.size)
+
+
+def _reply_at(file: int, offset: int) -> Reply:
+    record = _decoder.decode(_payload_at(file, offset))
     if record.body_size < 0:
         return record.reply
     body = pa.decompress(
@@ -252,12 +257,12 @@ def _write_all(file: int, data: bytes, offset: int) -> None:
         view, offset = view[written:], offset + written
 
 
-def _read_index(file: int) -> tuple[dict[bytes, tuple[int, int]], int]:
-    """Return where each record lies, and where the whole ones end.
+def _read_index(file: int) -> tuple[dict[bytes, int], int]:
+    """Return where each record begins, and where the whole ones end.
 
     After a power loss a file may end in zeros: they are a frame whose checksum is right.
     """
-    index: dict[bytes, tuple[int, int]] = {}
+    index: dict[bytes, int] = {}
     size = os.fstat(file).st_size
     offset = 0
     while offset + _FRAME.size <= size:
@@ -271,6 +276,6 @@ def _read_index(file: int) -> tuple[dict[bytes, tuple[int, int]], int]:
             record = _decoder.decode(payload)
         except msgspec.DecodeError:
             break
-        index[record.key] = (offset + _FRAME.size, length)
+        index[record.key] = offset
         offset += _FRAME.size + length
     return index, offset
