@@ -8,15 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import duckdb
-import pandas as pd
 import pyarrow as pa
 
 from auditor.chunk import EVERYONE, Span
 from auditor.errors import InputMissing, StoreError, UsageError
 from auditor.store import history, reading
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Publication(Protocol):
@@ -135,7 +137,7 @@ class Store(ABC):
         sku: str | None = None,
         partner: str | None = None,
         **columns: object,
-    ) -> pd.DataFrame:
+    ) -> "pd.DataFrame":
         """Return the rows of a relation or view as a DataFrame; see `arrow`."""
         found = self.arrow(
             name, customer=customer, product=product, sku=sku, partner=partner, **columns
