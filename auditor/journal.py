@@ -49,17 +49,24 @@ class Journal:
             StoreUnwritable, StoreFailed: the file cannot be made or read.
         """
         self.path = path
+        self.calls = 0
+        """Of all that is settled, attempts counted one by one."""
+        self.retries = 0
+        self.throttled = 0
+        self._index: dict[bytes, int] = {}
+        """Where each record begins."""
+        self._end = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             is_new = not path.exists()
             self._file = private(str(path), os.O_RDWR | os.O_CREAT)
-            self._index, end = _read_index(self._file)
-            os.ftruncate(self._file, end)
+            for begin, end, record in _records(self._file):
+                self._take(record, begin, end)
+            os.ftruncate(self._file, self._end)
             if is_new:
                 sync_folder(path.parent)
         except OSError as exc:
             raise refused(f"cannot open the journal {path}", exc) from exc
-        self._end = end
         self._unsynced = 0
         self._failure: StoreFailed | None = None
         self._syncing = asyncio.Lock()
@@ -77,6 +84,14 @@ class Journal:
     def read(self, key: bytes) -> Reply:
         """Return the reply to a settled question."""
         return _reply_at(self._file, self._index[key])
+
+    def _take(self, record: _Record, begin: int, end: int) -> None:
+        if record.key not in self._index:
+            self.calls += record.reply.attempts
+            self.retries += max(record.reply.attempts - 1, 0)
+            self.throttled += record.reply.throttled
+        self._index[record.key] = begin
+        self._end = end
 
     async def append(self, key: bytes, reply: Reply) -> None:
         """Keep a reply; a question that is settled already stays as it is.
@@ -100,8 +115,7 @@ class Journal:
             _write_all(self._file, frame + payload, self._end)
         except OSError as exc:
             raise StoreFailed(f"cannot write the journal {self.path}: {exc.strerror}") from exc
-        self._index[key] = self._end
-        self._end += _FRAME.size + len(payload)
+        self._take(record, self._end, self._end + _FRAME.size + len(payload))
         self._unsynced += 1
         if self._unsynced >= SYNC_RECORDS:
             await self.sync()
@@ -196,7 +210,7 @@ def reading(path: Path) -> Iterator[Callable[[bytes], Reply | None]]:
         yield lambda _: None
         return
     try:
-        index, _ = _read_index(file)
+        index = {record.key: begin for begin, _, record in _records(file)}
         yield lambda key: _reply_at(file, index[key]) if key in index else None
     finally:
         os.close(file)
@@ -208,26 +222,14 @@ class Recorded:
     def __init__(self, journal: Journal, send: Callable[[Request], Awaitable[Reply]]) -> None:
         self._journal = journal
         self._send = send
-        self._counted: set[bytes] = set()
-        self.replayed = 0
-        self.calls = 0
-        self.retries = 0
-        self.throttled = 0
 
     async def __call__(self, request: Request) -> Reply:
         """Return the final reply to a request: the journal's, else Partner Center's."""
         key = request.key()
         if key in self._journal:
-            self.replayed += 1
-            reply = self._journal.read(key)
-        else:
-            reply = await self._send(request)
-            await self._journal.append(key, reply)
-        if key not in self._counted:
-            self._counted.add(key)
-            self.calls += reply.attempts
-            self.retries += max(reply.attempts - 1, 0)
-            self.throttled += reply.throttled
+            return self._journal.read(key)
+        reply = await self._send(request)
+        await self._journal.append(key, reply)
         return reply
 
 
@@ -257,25 +259,24 @@ def _write_all(file: int, data: bytes, offset: int) -> None:
         view, offset = view[written:], offset + written
 
 
-def _read_index(file: int) -> tuple[dict[bytes, int], int]:
-    """Return where each record begins, and where the whole ones end.
+def _records(file: int) -> Iterator[tuple[int, int, _Record]]:
+    """Yield where each record begins and ends, and what it is, as far as they are whole.
 
     After a power loss a file may end in zeros: they are a frame whose checksum is right.
     """
-    index: dict[bytes, int] = {}
     size = os.fstat(file).st_size
-    offset = 0
-    while offset + _FRAME.size <= size:
-        length, crc = _FRAME.unpack(os.pread(file, _FRAME.size, offset))
-        if not length or offset + _FRAME.size + length > size:
-            break
-        payload = os.pread(file, length, offset + _FRAME.size)
+    begin = 0
+    while begin + _FRAME.size <= size:
+        length, crc = _FRAME.unpack(os.pread(file, _FRAME.size, begin))
+        end = begin + _FRAME.size + length
+        if not length or end > size:
+            return
+        payload = os.pread(file, length, begin + _FRAME.size)
         if zlib.crc32(payload) != crc:
-            break
+            return
         try:
             record = _decoder.decode(payload)
         except msgspec.DecodeError:
-            break
-        index[record.key] = offset
-        offset += _FRAME.size + length
-    return index, offset
+            return
+        yield begin, end, record
+        begin = end

@@ -87,7 +87,7 @@ class PartnerRun:
                 self._quarantine.save(self._records)
                 self._progress.phase(name, "publishing")
                 asked = Asked(
-                    calls=recorded.calls, retries=recorded.retries, throttled=recorded.throttled
+                    calls=journal.calls, retries=journal.retries, throttled=journal.throttled
                 )
                 published = await self.discovery.outage.outlasted_by(
                     self._publish, discovered, settled, asked, staged, journal
