@@ -34,7 +34,7 @@ class Customer:
         self.name = name
         self.rate = rate
         """None for calls that are on no customer's account."""
-        self.waiting: deque[asyncio.Future[float]] = deque()
+        self.waiting: list[asyncio.Future[float]] = []
         self.in_flight = 0
         self.in_line = False
         self.was_refused = False
@@ -45,7 +45,7 @@ class Customer:
 
     def next_waiter(self) -> asyncio.Future[float] | None:
         while self.waiting and self.waiting[0].done():  # given up meanwhile
-            self.waiting.popleft()
+            del self.waiting[0]
         return self.waiting[0] if self.waiting else None
 
     def is_idle(self, now: float) -> bool:
@@ -200,7 +200,7 @@ class Line:
             if (ready_at := customer.ready_at(now)) > now:
                 self._hold(customer, ready_at)
                 continue
-            customer.waiting.popleft()
+            del customer.waiting[0]
             customer.in_flight += 1
             if customer.rate:
                 customer.rate.started(now)

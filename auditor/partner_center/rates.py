@@ -5,7 +5,6 @@ the limit and no more, and a process that starts again exceeds it by one slice a
 """
 
 import math
-from collections import deque
 from collections.abc import Mapping
 
 import msgspec
@@ -126,11 +125,11 @@ class _Through:
     _GRAIN_S = 0.1
 
     def __init__(self) -> None:
-        self._counted: deque[tuple[float, int]] = deque()
+        self._counted: list[tuple[float, int]] = []
 
     def add(self, now: float) -> None:
         while self._counted and self._counted[0][0] < now - MINUTE_S - self._GRAIN_S:
-            self._counted.popleft()
+            del self._counted[0]
         if self._counted and now - self._counted[-1][0] < self._GRAIN_S:
             at, calls = self._counted.pop()
             self._counted.append((at, calls + 1))
@@ -159,12 +158,16 @@ def window(per_minute: float, slice_s: float) -> tuple[int, float]:
 
 
 class CustomerRate:
-    """The rate of one customer in one API class, counted call by call."""
+    """The rate of one customer in one API class, counted call by call.
+
+    There are thousands of them: an empty deque, here or in `_Through`, takes ten times a list.
+    """
 
     def __init__(self, per_minute: float) -> None:
         self.learned = Rate(per_minute)
         self._paused_until = 0.0
-        self._starts: deque[float] = deque(maxlen=window(per_minute, CUSTOMER_SLICE_S)[0])
+        self._most = window(per_minute, CUSTOMER_SLICE_S)[0]
+        self._starts: list[float] = []
 
     def ready_at(self, now: float) -> float:
         """Return when the next call may start."""
@@ -177,6 +180,7 @@ class CustomerRate:
     def started(self, now: float) -> None:
         """Count a call."""
         self._starts.append(now)
+        del self._starts[: -self._most]
 
     def pause(self, until: float) -> None:
         """Let nothing start before then."""
