@@ -12,7 +12,6 @@ import msgspec
 from auditor.errors import Does, Forbidden, NotFound, PartnerCenterError, Unauthorized
 from auditor.fan_out import fan_out
 from auditor.model import (
-    AzureSubscription,
     CommerceSubscription,
     Customer,
     CustomerFound,
@@ -24,6 +23,7 @@ from auditor.partner_center import wire
 from auditor.partner_center.client import PartnerCenter
 from auditor.plan import UNREADABLE
 from auditor.scope import as_listed, nouns
+from auditor.scope.against_known import Azure, one, some
 from auditor.scope.due import EVERY_RUN, Due
 from auditor.scope.known import Known
 
@@ -237,7 +237,7 @@ class CustomerDiscovery:
             nouns.commerce_subscription(self._known.partner_tenant_id, customer_id, read)
             for read in listed.values()
         ]
-        azure = _Azure(self._known, customer_id)
+        azure = Azure(self._known, customer_id)
         for plan in held:
             await self._azure_of(plan, listed[plan.commerce_subscription_id], azure)
         for plan_id in carried_plans:
@@ -245,20 +245,22 @@ class CustomerDiscovery:
         azure.end_the_rest(carried_plans)
         held += [before[plan_id] for plan_id in sorted(carried_plans)]
         return CustomerFound(
-            customer=customer,
+            customer=one(customer, self._known.customers.get(customer_id)),
             countries=countries,
             azure_subscriptions=tuple(azure.found.values()),
-            commerce_subscriptions=tuple(held),
-            carried=frozenset(azure.carried),
-            ended=frozenset(azure.ended),
-            unheld=_licences(before.values()) - _licences(held),
-            new=frozenset(azure.new),
-            unlisted=frozenset(azure.unlisted),
+            commerce_subscriptions=tuple(
+                one(plan, before.get(plan.commerce_subscription_id)) for plan in held
+            ),
+            carried=some(azure.carried),
+            ended=some(azure.ended),
+            unheld=some(_licences(before.values()) - _licences(held)),
+            new=some(azure.new),
+            unlisted=some(azure.unlisted),
             listed=_said(held) if azure.is_whole else None,
         )
 
     async def _azure_of(
-        self, plan: CommerceSubscription, read: wire.Subscription, azure: "_Azure"
+        self, plan: CommerceSubscription, read: wire.Subscription, azure: Azure
     ) -> None:
         """Add the Azure subscriptions of one thing held, if it is an Azure offer."""
         legacy = nouns.legacy_azure_subscription(plan, read)
@@ -303,61 +305,6 @@ class CustomerDiscovery:
         except PartnerCenterError:
             return UNREADABLE
         return read.status
-
-
-class _Azure:
-    """The Azure subscriptions of one customer, against those known before."""
-
-    def __init__(self, known: Known, customer_id: str) -> None:
-        self._before = known.azure_subscriptions.get(customer_id, {})
-        self._left = {s for c, s in known.left_subscriptions if c == customer_id}
-        self.plans_before = known.commerce_subscriptions.get(customer_id, {}).keys()
-        self.is_news = known.holds(customer_id, "") and not self._unlisted(known, customer_id, "")
-        self._never_listed = {
-            plan_id for plan_id in self.plans_before if self._unlisted(known, customer_id, plan_id)
-        }
-        self.found: dict[str, AzureSubscription] = {}
-        self.carried: set[str] = set()
-        self.ended: set[str] = set()
-        self.new: set[str] = set()
-        self.unlisted: set[str] = set()
-        self.is_whole = True
-        """Whether everything that was asked for was answered."""
-
-    @staticmethod
-    def _unlisted(known: Known, customer_id: str, listing: str) -> bool:
-        return (customer_id, "", "", listing) in known.unlisted
-
-    def before_of(self, plan_id: str) -> list[str]:
-        """Return the Azure subscriptions known under a plan."""
-        return [s.azure_subscription_id for s in self._before.values() if s.plan_id == plan_id]
-
-    def add(self, plan: CommerceSubscription, found: Iterable[AzureSubscription]) -> None:
-        """Take what an answered listing names."""
-        for subscription in found:
-            name = subscription.azure_subscription_id
-            self.found[name] = subscription
-            self.is_whole &= subscription.registration_status.lower() != UNREADABLE
-            if (
-                self.is_news
-                and name not in self._before
-                and name not in self._left
-                and plan.commerce_subscription_id not in self._never_listed
-            ):
-                self.new.add(name)
-
-    def carry(self, plan_id: str) -> None:
-        """Keep what is known under a plan whose listing failed."""
-        self.is_whole = False
-        for name in self.before_of(plan_id):
-            self.found.setdefault(name, self._before[name])
-            self.carried.add(name)
-
-    def end_the_rest(self, carried_plans: Iterable[str]) -> None:
-        """Let go of what no listing names any more."""
-        for name, subscription in self._before.items():
-            if name not in self.found and subscription.plan_id not in carried_plans:
-                self.ended.add(name)
 
 
 def _licences(held: Iterable[CommerceSubscription]) -> frozenset[tuple[str, str]]:

@@ -1,0 +1,78 @@
+"""What discovery found of one customer, against what was known of it before."""
+
+from collections.abc import Hashable, Iterable
+from collections.abc import Set as AbstractSet
+from typing import Any, TypeVar
+
+from auditor.model import AzureSubscription, CommerceSubscription, Customer
+from auditor.plan import UNREADABLE
+from auditor.scope.known import Known
+
+_Noun = TypeVar("_Noun", AzureSubscription, CommerceSubscription, Customer)
+_Name = TypeVar("_Name", bound=Hashable)
+_NONE: frozenset[Any] = frozenset()  # Any: of nothing
+
+
+def one(found: _Noun, known: _Noun | None) -> _Noun:
+    """Return what is known where it is the same: of thousands of customers each is held once."""
+    return known if known is not None and known == found else found
+
+
+def some(names: AbstractSet[_Name]) -> frozenset[_Name]:
+    """Return the names; mostly there are none, and each empty set that is made takes 216 bytes."""
+    return frozenset(names) if names else _NONE
+
+
+class Azure:
+    """The Azure subscriptions of one customer, against those known before."""
+
+    def __init__(self, known: Known, customer_id: str) -> None:
+        self._before = known.azure_subscriptions.get(customer_id, {})
+        self._left = {s for c, s in known.left_subscriptions if c == customer_id}
+        self.plans_before = known.commerce_subscriptions.get(customer_id, {}).keys()
+        self.is_news = known.holds(customer_id, "") and not self._unlisted(known, customer_id, "")
+        self._never_listed = {
+            plan_id for plan_id in self.plans_before if self._unlisted(known, customer_id, plan_id)
+        }
+        self.found: dict[str, AzureSubscription] = {}
+        self.carried: set[str] = set()
+        self.ended: set[str] = set()
+        self.new: set[str] = set()
+        self.unlisted: set[str] = set()
+        self.is_whole = True
+        """Whether everything that was asked for was answered."""
+
+    @staticmethod
+    def _unlisted(known: Known, customer_id: str, listing: str) -> bool:
+        return (customer_id, "", "", listing) in known.unlisted
+
+    def before_of(self, plan_id: str) -> list[str]:
+        """Return the Azure subscriptions known under a plan."""
+        return [s.azure_subscription_id for s in self._before.values() if s.plan_id == plan_id]
+
+    def add(self, plan: CommerceSubscription, found: Iterable[AzureSubscription]) -> None:
+        """Take what an answered listing names."""
+        for subscription in found:
+            name = subscription.azure_subscription_id
+            self.found[name] = one(subscription, self._before.get(name))
+            self.is_whole &= subscription.registration_status.lower() != UNREADABLE
+            if (
+                self.is_news
+                and name not in self._before
+                and name not in self._left
+                and plan.commerce_subscription_id not in self._never_listed
+            ):
+                self.new.add(name)
+
+    def carry(self, plan_id: str) -> None:
+        """Keep what is known under a plan whose listing failed."""
+        self.is_whole = False
+        for name in self.before_of(plan_id):
+            self.found.setdefault(name, self._before[name])
+            self.carried.add(name)
+
+    def end_the_rest(self, carried_plans: Iterable[str]) -> None:
+        """Let go of what no listing names any more."""
+        for name, subscription in self._before.items():
+            if name not in self.found and subscription.plan_id not in carried_plans:
+                self.ended.add(name)
