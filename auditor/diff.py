@@ -80,8 +80,8 @@ class Diff:
     ) -> Iterator[Self]:
         """Open a comparison that spills to a folder rather than grow.
 
-        It is to be closed now and then: each time it compares it keeps some 200 KB for good. What
-        is `affected` goes from one to the next.
+        It is to be closed soon: each time it compares it keeps some 200 KB until then. What is
+        `affected` goes from one to the next.
         """
         with working(spill=spill, memory=memory) as con:
             yield cls(con, {**facts, "affected_before": affected})

@@ -44,32 +44,40 @@ class Outcomes:
 
     def add(self, table: pa.Table) -> None:
         """Take some more of them."""
-        self._held.append(plain(table))
+        self._held.append(table)
         if sum(one.num_rows for one in self._held) > self._at_once:
             self._write()
 
     def _write(self) -> None:
-        table = pa.concat_tables(self._held)
+        table = self._all_held()
+        digits = pc.utf8_slice_codeunits(table["check_id"].cast(pa.string()), 0, 2)
+        of = pc.index_in(digits, value_set=_DIGITS).to_numpy() * _RANGES // len(_DIGITS)
+        rows = np.argsort(of, kind="stable")
+        first = 0
+        for number, count in enumerate(np.bincount(of, minlength=_RANGES)):
+            some = plain(table.take(pa.array(rows[first : first + count]))).combine_chunks()
+            for batch in some.to_batches():
+                self._opened(batch.schema).write_batch(batch)
+                self._ranges.append(number)
+            first += count
+
+    def _all_held(self) -> pa.Table:
+        table = pa.concat_tables(self._held).unify_dictionaries()
         self._held.clear()
+        return table
+
+    def _opened(self, schema: pa.Schema) -> pa.RecordBatchFileWriter:
         if self._writer is None:
             self._path.parent.mkdir(exist_ok=True)
             stream = pa.output_stream(str(self._path), buffer_size=_WRITTEN_AT_ONCE)
             file = self._stack.enter_context(stream)
-            self._writer = self._stack.enter_context(pa.ipc.new_file(file, table.schema))
-        digits = pc.utf8_slice_codeunits(table["check_id"], 0, 2)
-        of = pc.index_in(digits, value_set=_DIGITS).to_numpy() * _RANGES // len(_DIGITS)
-        table = table.take(pa.array(np.argsort(of, kind="stable"))).combine_chunks()
-        first = 0
-        for number, count in enumerate(np.bincount(of, minlength=_RANGES)):
-            for batch in table.slice(first, count).to_batches():
-                self._writer.write_batch(batch)
-                self._ranges.append(number)
-            first += count
+            self._writer = self._stack.enter_context(pa.ipc.new_file(file, schema))
+        return self._writer
 
     def tables(self) -> Iterator[pa.Table]:
         """Yield them, each time those with higher ids."""
         if self._writer is None:
-            yield from [pa.concat_tables(self._held)] if self._held else []
+            yield from [self._all_held()] if self._held else []
             return
         if self._held:
             self._write()

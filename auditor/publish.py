@@ -182,16 +182,16 @@ class Publisher:
         for _, of_bucket in groupby(parts.groups(), key=lambda chunks: chunks[0].bucket):
             rest = []
             with Outcomes(self._staged.spill / "outcomes", at_once=self.at_once) as outcomes:
-                with Diff.open(facts, affected, spill=self._staged.spill) as diff:
-                    for chunks in of_bucket:
+                for chunks in of_bucket:
+                    with Diff.open(facts, affected, spill=self._staged.spill) as diff:
                         results = _joined(
                             self._diffed(diff, part, covered, snapshot) for part in parts.of(chunks)
                         )
-                        yield from self._split({name: results.pop(name) for name in ANSWERS})
-                        outcomes.add(results.pop("check_outcome"))
-                        rest.append(results)
-                        pa.default_memory_pool().release_unused()
-                    affected = diff.affected()
+                        affected = diff.affected()
+                    yield from self._split({name: results.pop(name) for name in ANSWERS})
+                    outcomes.add(results.pop("check_outcome"))
+                    rest.append(results)
+                    pa.default_memory_pool().release_unused()
                 yield from self._split(_joined(rest))
                 for some in outcomes.tables():
                     yield from self._split({"check_outcome": some})
@@ -206,7 +206,11 @@ class Publisher:
             customers = table.column("customer_id").cast(TEXT).combine_chunks()
             places = [self._bucket(name) for name in customers.dictionary.to_pylist()]
             of = pa.array(places, pa.int64()).take(customers.indices)
-            for bucket in sorted(of.unique().to_pylist()):
+            buckets = sorted(of.unique().to_pylist())
+            if len(buckets) == 1:
+                yield relation, buckets[0], table  # a part of a large one, and no copy of it
+                continue
+            for bucket in buckets:
                 yield relation, bucket, table.filter(pc.equal(of, bucket))
 
     def _diffed(

@@ -17,7 +17,7 @@ from auditor.normalize import Answers
 from auditor.plan import Plan
 from auditor.tables import AVAILABILITY_KEY, INVENTORY_KEY, SCHEMAS
 
-CHUNK = 50_000
+CHUNK = 25_000
 """Keys of a bucket that memory is to hold at once, more or less: see docs/decisions/0004."""
 AT_ONCE = 12_500
 """Keys that the guard looks at, and that are compared, at once, more or less."""
