@@ -102,6 +102,22 @@ def test_the_empty_row_goes_when_terms_are_answered_and_is_no_news() -> None:
     assert results["change"].num_rows == 0
 
 
+@pytest.mark.parametrize(
+    "other", [{"customer_id": "c-other"}, {"product_id": "CFQ8"}, {"sku_id": "0002"}]
+)
+def test_the_empty_row_stays_where_only_others_are_answered(other: Row) -> None:
+    """P2."""
+    first = bench.compare(BY_CUSTOMER, checks=[check(not_found=True)])
+    asked = bench.settled({**SKU, **other, "segment": ""}, night=3)
+    results = bench.compare(
+        cell(country="", previous=2),
+        night=3,
+        known=bench.carried(first),
+        checks=[check("failed"), asked],
+    )
+    assert found(results) == found(first)
+
+
 def test_a_term_that_an_answered_list_no_longer_names_is_not_in_catalog() -> None:
     results = bench.compare(
         BY_CUSTOMER,
@@ -165,8 +181,9 @@ def test_letter_case_makes_no_new_term_and_the_known_spelling_stays() -> None:
     assert results["change"].num_rows == 0
 
 
-def test_reissued_ids_are_no_change_and_the_new_ones_are_kept() -> None:
+def test_reissued_ids_and_a_lifecycle_are_no_change_and_are_kept() -> None:
     reissued = {"availability_id": "B", "catalog_item_id": "CFQ7:0001:B", "term_id": "t2"}
+    reissued |= {"lifecycle": "beta"}
     results = bench.compare(
         BY_CUSTOMER,
         known=known({**term(), **offered()}),
