@@ -187,7 +187,8 @@ def test_a_key_unanswered_between_two_departures_is_still_the_catalogs_own() -> 
         },
         is_catalog=True,
     )
-    assert set(again["inventory"].column("verdict_since_at").to_pylist()) == {GONE_AT}
+    since = bench.rows_of(again["inventory"], "verdict_since_at", "verdict_since_snapshot_id")
+    assert set(since) == {(GONE_AT, bench.snapshot(2))}
     results = come_back(again, {ACME: OPEN}, night=5, event=False, gone_at=at(4, 3))
     assert results["change"].num_rows == 0
 
