@@ -84,6 +84,22 @@ def test_whoever_could_not_buy_it_before_is_not_counted() -> None:
     assert bench.kinds(results, "affected_customers") == [("catalog", "left_catalog", 1)]
 
 
+@pytest.mark.parametrize(
+    "other",
+    [{"country": "FR"}, {"reservation_scope": "x"}, {"product_id": "DZH2"}, {"sku_id": "0002"}],
+)
+def test_whoever_could_buy_another_is_not_counted(other: Row) -> None:
+    of_acme, of_bond = of_both(OPEN)
+    results = bench.compare(
+        *ALL,
+        cell(BOND, "FR"),
+        known={"inventory": [of_acme, {**of_bond, **other}]},
+        proved={"gone": [{**NAME, "gone_at": GONE_AT}], "catalog_event": [LEFT]},
+        is_catalog=True,
+    )
+    assert bench.kinds(results, "affected_customers") == [("catalog", "left_catalog", 1)]
+
+
 def test_a_departed_product_counts_the_customers_of_all_its_skus() -> None:
     known = [
         {**key("0001", customer_id=ACME), **OPEN, **known_since(1)},
