@@ -13,13 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from auditor.staged import WRITTEN_AT_ONCE
 from auditor.store.conform import plain
 
 _RANGES = 64
 """Of ids, by their first two digits. Each is read at once, and of a large bucket is not small."""
 _DIGITS = pa.array([f"{number:02x}" for number in range(256)])
-_WRITTEN_AT_ONCE = 1 << 18
-"""Bytes. Arrow writes each column of each batch in pieces of a few bytes."""
 
 
 class Outcomes:
@@ -69,7 +68,7 @@ class Outcomes:
     def _opened(self, schema: pa.Schema) -> pa.RecordBatchFileWriter:
         if self._writer is None:
             self._path.parent.mkdir(exist_ok=True)
-            stream = pa.output_stream(str(self._path), buffer_size=_WRITTEN_AT_ONCE)
+            stream = pa.output_stream(str(self._path), buffer_size=WRITTEN_AT_ONCE)
             file = self._stack.enter_context(stream)
             self._writer = self._stack.enter_context(pa.ipc.new_file(file, schema))
         return self._writer

@@ -27,7 +27,7 @@ SUSPECTS = {
     "availability": pa.schema([SCHEMAS["availability"].field(name) for name in AVAILABILITY_KEY]),
 }
 """Keys whose answers are held back (see `auditor.guard`), by relation."""
-_WRITTEN_AT_ONCE = 1 << 18
+WRITTEN_AT_ONCE = 1 << 18
 """Bytes. Arrow writes each column of each batch in pieces of a few bytes."""
 
 Body = Callable[[bytes], bytes]
@@ -139,7 +139,7 @@ class Staged:
             path = self._path(name, chunk)
             new = path.with_suffix(".new")  # the old one may be mapped into memory
             with (
-                pa.output_stream(str(new), buffer_size=_WRITTEN_AT_ONCE) as file,
+                pa.output_stream(str(new), buffer_size=WRITTEN_AT_ONCE) as file,
                 pa.ipc.new_file(file, table.schema) as writer,
             ):
                 writer.write_table(table)
