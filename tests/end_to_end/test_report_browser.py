@@ -20,10 +20,10 @@ PAYLOADS = (
     "<script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",
     "<img src={here}/image>",
+    "</style></title></textarea></script><script src={here}/script></script>",
     "\"><svg onload='alert(1)'>",
     "' autofocus onfocus='alert(1)",
     "</style><style>*{{background:url({here}/style)}}</style>",
-    "</style></title></textarea></script><script src={here}/script></script>",
     "<iframe src={here}/frame></iframe><object data={here}/object></object>",
     "<link rel=stylesheet href={here}/sheet><video poster={here}/poster></video>",
     "<iframe srcdoc='<script>parent.alert(1)</script>'></iframe>",
@@ -32,7 +32,7 @@ PAYLOADS = (
     "]]><a href=javascript:alert(1)>x</a>",
     "<!--",
 )
-"""The last two would hide what follows them."""
+"""The last two would hide what follows them; within `<svg>` a script has no `src`."""
 
 
 class Browser:
