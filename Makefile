@@ -6,8 +6,11 @@ BIN    := $(VENV)/bin
 AUDIT  := .venv-audit
 BI     := .venv-bi
 OUT    ?= demo
-# Kept apart from the source on purpose: what is installed is what the lock files say, hash by hash.
-PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all:
+# What is installed is what the lock files say, hash by hash. They are complete, so pip resolves nothing:
+# before 23.3 it would look up `name[extra]` anew and refuse the pinned `name` once there is a later release.
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes --no-deps --only-binary :all:
+# Was the lock complete?
+PIP_CHECK := $(BIN)/python -m pip --disable-pip-version-check check
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,25 +21,33 @@ $(BIN)/python:
 $(VENV)/installed: requirements.lock pyproject.toml | $(BIN)/python
 	$(PIP) -r requirements.lock
 	$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation -e .
+	@$(PIP_CHECK) >&2
 	@touch $@
 
-$(VENV)/installed-dev: requirements-dev.lock $(VENV)/installed
+$(VENV)/installed-dev: requirements-dev.lock requirements-old-pip.lock $(VENV)/installed
 	$(PIP) -r requirements-dev.lock
+	@$(PIP_CHECK) >&2
+	$(PIP) --upgrade --target $(VENV)/old-pip -r requirements-old-pip.lock
 	@touch $@
 
 $(AUDIT)/installed: requirements-audit.lock
 	$(PYTHON) -m venv $(AUDIT)
 	$(PIP:$(VENV)/%=$(AUDIT)/%) -r requirements-audit.lock
+	@$(PIP_CHECK:$(VENV)/%=$(AUDIT)/%) >&2
 	@touch $@
 
 # Two of its packages come as source alone: their hashes are checked too, not those of what builds them.
 $(BI)/installed: requirements-bi.lock
 	$(PYTHON) -m venv $(BI)
 	$(PIP:$(VENV)/%=$(BI)/%) --no-binary odfpy,wtforms-json -r requirements-bi.lock
+	@$(PIP_CHECK:$(VENV)/%=$(BI)/%) >&2
 	@touch $@
 
 install: $(VENV)/installed  ## Set up the virtual environment with what a run needs
 dev: $(VENV)/installed-dev  ## The same, with what development needs
+
+wheel: $(VENV)/installed  ## Build the wheel into dist/, for an installation without this checkout
+	$(BIN)/python -m hatchling build -t wheel
 
 demo: $(VENV)/installed  ## Audit two nights of a made-up portfolio and write a report
 	$(BIN)/auditor demo --out $(OUT)
@@ -103,14 +114,16 @@ sbom: $(AUDIT)/installed  ## Write what a run is made of to sbom.json, in Cyclon
 	$(AUDIT)/bin/cyclonedx-py requirements requirements.lock --of JSON -o sbom.json
 
 lock: $(BIN)/python  ## Resolve the lock files anew
-	$(BIN)/python -m pip --quiet install uv
+	$(PIP) -r requirements-uv.lock
 	$(BIN)/uv pip compile --quiet pyproject.toml --group build $(LOCK) -o requirements.lock
 	$(BIN)/uv pip compile --quiet pyproject.toml --group build --group dev $(LOCK) -o requirements-dev.lock
 	$(BIN)/uv pip compile --quiet --group audit $(LOCK) -o requirements-audit.lock
 	$(BIN)/uv pip compile --quiet --group bi $(LOCK) -o requirements-bi.lock
-LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
+	$(BIN)/uv pip compile --quiet --group old-pip $(LOCK) -o requirements-old-pip.lock
+	$(BIN)/uv pip compile --quiet --group uv $(LOCK) -o requirements-uv.lock
+LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-strip-extras --custom-compile-command "make lock"
 
 clean:  ## Remove what the targets above made
 	rm -rf $(VENV) $(AUDIT) $(BI) sbom.json .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
 
-.PHONY: help install dev demo test coverage quick prove mutate soak soak-kill soak-publish soak-nights soak-replies soak-truth check format golden bench audit bi sbom lock clean
+.PHONY: help install dev wheel demo test coverage quick prove mutate soak soak-kill soak-publish soak-nights soak-replies soak-truth check format golden bench audit bi sbom lock clean

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-_PINNED = re.compile(r"^([A-Za-z0-9._-]+)==\S+ (?=\\$)", re.MULTILINE)
+_PINNED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[\S+\])?==\S+ (?=\\$)", re.MULTILINE)
 """One that is installed everywhere: after the others stands where they are."""
 
 
