@@ -4,9 +4,7 @@ Heavy parts are imported where they are used, so that `--help` and a wrong flag 
 """
 
 import asyncio
-import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
@@ -18,7 +16,7 @@ import msgspec
 
 from auditor.arguments import commands
 from auditor.arguments.commands import Asked, Configured, Format
-from auditor.errors import InputMissing, StoreUnwritable, UsageError
+from auditor.errors import InputMissing, UsageError
 from auditor.events import Events
 from auditor.secret import Secret
 from auditor.settings import Narrow, Settings, load, read_secret
@@ -243,8 +241,12 @@ def _run(command: commands.Run, console: Console) -> int:
 
 def _changes(command: commands.Changes, console: Console) -> int:
     store = _store(command, console)
-    from auditor.report import rows  # noqa: PLC0415 - heavy
+    from auditor.report import output, rows  # noqa: PLC0415 - heavy
 
+    if command.out == output.STDOUT and console.stdout.isatty():
+        raise UsageError(
+            "--out -: a workbook is no text", hint="redirect it: --out - > changes.xlsx"
+        )
     read = store.causes if command.by_cause else store.changes
     kinds = tuple(kind.value for kind in command.kinds)
     table = read(command.snapshot, command.between, kinds, command.customer)
@@ -254,7 +256,7 @@ def _changes(command: commands.Changes, console: Console) -> int:
         if command.format is Format.TABLE and not command.by_cause:
             table = table.select(_SHOWN_OF_A_CHANGE)
         return _write(table, command.format, console)
-    rows.save_xlsx(table, command.out)
+    output.save(rows.workbook(table), command.out, console.stdout)
     console.events.note(f"{command.out}: {table.num_rows} row(s)")
     return 0
 
@@ -355,30 +357,12 @@ def _upgrade(command: commands.DbUpgrade, console: Console) -> int:
 
 def _report(command: commands.Report, console: Console) -> int:
     store = _store(command, console)
-    from auditor.report import html  # noqa: PLC0415 - heavy
+    from auditor.report import html, output  # noqa: PLC0415 - heavy
 
     page = html.report(store, command.snapshot, mask=command.mask)
-    if command.out is None:
+    if command.out is None or command.out == output.STDOUT:
         console.stdout.write(page)
         return 0
-    save_text(command.out, page)
+    output.save(page.encode(), command.out, console.stdout)
     console.events.note(f"{command.out} is written")
     return 0
-
-
-def save_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all; one that is there is replaced."""
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", newline="\n", dir=path.parent, prefix=".", delete=False
-        ) as file:
-            try:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as exc:
-        raise StoreUnwritable(f"{path} cannot be written: {exc.strerror}") from None

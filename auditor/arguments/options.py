@@ -183,7 +183,10 @@ def changes(parser: ArgumentParser) -> None:
     )
     rows(parser)
     parser.add_argument(
-        "--out", type=words.excel_path, metavar="FILE.xlsx", help="write an Excel file instead"
+        "--out",
+        type=words.excel_path,
+        metavar="FILE.xlsx",
+        help="write an Excel file instead; - is stdout",
     )
 
 
@@ -218,7 +221,9 @@ def report(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--snapshot", type=words.snapshot, metavar="ID", help="default: the newest of each partner"
     )
-    parser.add_argument("--out", type=words.path, metavar="FILE", help="default: stdout")
+    parser.add_argument(
+        "--out", type=words.path, metavar="FILE", help="default: -, which is stdout"
+    )
     parser.add_argument(
         "--mask", action="store_true", help="hide who the customers are, to show it around"
     )

@@ -46,9 +46,12 @@ def snapshot(word: str) -> str:
 
 
 def excel_path(word: str) -> Path:
-    if not word.lower().endswith(".xlsx"):
+    """Accept a file whose name tells Excel what it is, `-`, a device, or a pipe that is there."""
+    given = path(word)
+    is_through = word == "-" or word.startswith("/dev/") or given.is_fifo()
+    if not is_through and given.suffix.lower() != ".xlsx":
         raise ArgumentTypeError(f"{word[:60]!a} must end in .xlsx")
-    return path(word)
+    return given
 
 
 def days(word: str) -> int:

@@ -7,13 +7,11 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from math import isfinite
-from pathlib import Path
 from typing import Any, TextIO
 
 import pyarrow as pa
 
 from auditor.errors import UsageError
-from auditor.store import disk
 
 Value = Any  # what Arrow gives for one cell: text, a number, a boolean, a time, a list, nothing
 
@@ -150,18 +148,21 @@ def _write_rich(table: pa.Table, stream: TextIO) -> None:
     Console(file=stream).print(shown)
 
 
-def save_xlsx(table: pa.Table, path: str | Path) -> None:
-    """Write a workbook in the place of `path`: text stays text, times are UTC, rows filter."""
+def workbook(table: pa.Table) -> memoryview:
+    """Return an Excel workbook: text stays text, times are UTC, rows filter.
+
+    Raises UsageError for more rows than a sheet holds.
+    """
     import xlsxwriter  # noqa: PLC0415 - only for a workbook
 
     if table.num_rows >= _SHEET_ROWS:
-        raise UsageError(f"{path}: a sheet holds {_SHEET_ROWS} rows", hint="use --format csv")
+        raise UsageError(f"--out: a sheet holds {_SHEET_ROWS} rows", hint="use --format csv")
     made = io.BytesIO()
-    workbook = xlsxwriter.Workbook(made, {"constant_memory": True})
-    bold = workbook.add_format({"bold": True})
-    time = workbook.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
-    day = workbook.add_format({"num_format": "yyyy-mm-dd"})
-    sheet = workbook.add_worksheet()
+    book = xlsxwriter.Workbook(made, {"constant_memory": True})
+    bold = book.add_format({"bold": True})
+    time = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
+    day = book.add_format({"num_format": "yyyy-mm-dd"})
+    sheet = book.add_worksheet()
     sheet.freeze_panes(1, 0)
     sheet.autofilter(0, 0, table.num_rows, max(table.num_columns - 1, 0))
     for column, name in enumerate(table.column_names):
@@ -183,5 +184,5 @@ def save_xlsx(table: pa.Table, path: str | Path) -> None:
                     sheet.write_datetime(row, column, value, day)
                 case _:
                     sheet.write_string(row, column, _text(value)[:_CELL_LENGTH])
-    workbook.close()
-    disk.replace(Path(path), made.getbuffer())
+    book.close()
+    return made.getbuffer()

@@ -32,11 +32,11 @@ _RENAME_NOREPLACE = 1
 def guarded(path: Path, *, need: int = 0) -> Iterator[None]:
     """Turn what the operating system says about `path` into a StoreError that names it.
 
-    A TimeoutError is an OSError too, and is not ours to explain.
+    A TimeoutError and a BrokenPipeError are OSErrors too, and say nothing of the path.
     """
     try:
         yield
-    except TimeoutError:
+    except (TimeoutError, BrokenPipeError):
         raise
     except OSError as error:
         raise _explained(error, path, need) from error

@@ -1,0 +1,88 @@
+"""Where `--out` goes: into a file that is replaced whole, or through a device, a pipe or stdout."""
+
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import TextIO
+
+from auditor.errors import StoreFailed, StoreUnwritable
+from auditor.store import disk
+
+STDOUT = Path("-")
+
+
+def save(data: bytes | memoryview, path: Path, stdout: TextIO) -> None:
+    """Write `data` where `path` leads.
+
+    `-` is `stdout`. A link is followed. A regular file is replaced at once, so that nobody reads
+    half of it, and keeps its mode and owner. A device, a pipe or a socket is written to, never
+    replaced: as root, a rename would put a regular file in the place of /dev/stdout.
+
+    Raises StoreUnwritable where `path` takes no output, StoreFailed where the disk is full or
+    fails, BrokenPipeError where nobody reads on.
+    """
+    if path == STDOUT:
+        stdout.flush()
+        stdout.buffer.write(data)
+        return
+    try:
+        with disk.guarded(path):
+            _write(data, path, stdout)
+    except StoreUnwritable as error:
+        raise StoreUnwritable(error.message, hint="name another file with --out") from error
+    except StoreFailed as error:
+        hint = "free space there, or name another file with --out"
+        raise StoreFailed(error.message, hint=hint) from error
+
+
+def _write(data: bytes | memoryview, path: Path, stdout: TextIO) -> None:
+    there = _status(path)
+    if there is None:
+        _replace(path, data)
+    elif (own := _own_descriptor(there)) is not None:
+        stdout.flush()
+        _write_all(os.dup(own), data)
+    elif stat.S_ISREG(there.st_mode):
+        target = _replace(path, data)
+        with suppress(PermissionError):  # only root gives files away
+            os.chown(target, there.st_uid, there.st_gid)
+        target.chmod(stat.S_IMODE(there.st_mode))
+    else:
+        _write_all(os.open(path, os.O_WRONLY | os.O_CLOEXEC), data)
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """Return what a path leads to; None where nothing is there yet."""
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+
+
+def _own_descriptor(there: os.stat_result) -> int | None:
+    """Return our stdout or stderr where it leads to this very file, as /dev/stdout does.
+
+    After `--out /dev/stdout >> log` a replaced file would have lost what the log held, and what
+    else is written to stderr would go to the old one.
+    """
+    for descriptor in (1, 2):
+        with suppress(OSError):  # it was closed before the start
+            if os.path.samestat(there, os.fstat(descriptor)):
+                return descriptor
+    return None
+
+
+def _replace(path: Path, data: bytes | memoryview) -> Path:
+    """Replace the file that a path leads to, and return it."""
+    target = Path(os.path.realpath(path))
+    disk.replace(target, data)
+    return target
+
+
+def _write_all(descriptor: int, data: bytes | memoryview) -> None:
+    """Write everything to a descriptor, and close it."""
+    with open(descriptor, "wb", buffering=0) as stream:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[stream.write(rest) :]

@@ -1,0 +1,147 @@
+"""cron mails whatever its line writes: nothing after a good night, and why after any other."""
+
+import asyncio
+import os
+import shlex
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from another_partner_center import TOKEN, AnotherPartnerCenter, another_partner_center, config
+
+JOBS = Path(__file__).parents[2] / "jobs"
+LINES = (JOBS / "auditor.cron").read_text("utf-8").splitlines()
+SILENT = {0, 10}
+STATUSES = [0, 3, 10, 64, 65, 66, 69, 70, 73, 74, 75, 76, 77, 78, 127, 130, 137, 143]
+OTHER = "aaaaaaaa-0000-4000-8000-000000000002"
+
+
+def command() -> str:
+    """Return what cron runs, after the five times and the user."""
+    [line] = [line for line in LINES if line and line[0].isdigit()]
+    return line.split(maxsplit=6)[6]
+
+
+def night(folder: Path, **environ: str) -> tuple[int, str]:
+    """Run cron's line as cron does, in a folder of the test's; return its status and its mail."""
+    (folder / "jobs").mkdir(exist_ok=True)
+    shutil.copy(JOBS / "cron.sh", folder / "jobs")
+    ran = subprocess.run(
+        ["/bin/sh", "-c", command().replace("/srv/audit", shlex.quote(str(folder)))],
+        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "LOGNAME": "auditor"} | environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return ran.returncode, ran.stdout
+
+
+def install(folder: Path, script: str) -> None:
+    """Put a command where the line looks for it."""
+    path = folder / ".venv" / "bin" / "auditor"
+    path.parent.mkdir(parents=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+def test_the_line_names_who_is_mailed_and_redirects_nothing() -> None:
+    assert any(line.startswith("MAILTO=") for line in LINES)
+    assert ">" not in command()
+    assert "%" not in command()  # cron's line break
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_every_status_but_0_and_10_is_mailed_with_its_reason(tmp_path: Path, status: int) -> None:
+    install(
+        tmp_path,
+        'echo "error[E_ODD]: it went oddly" >&2; echo "hint: look" >&2; echo "a summary"\n'
+        f"exit {status}",
+    )
+    ended, mail = night(tmp_path)
+    assert ended == status
+    assert bool(mail) is (status not in SILENT)
+    if mail:
+        assert f"ended with {status}: " in mail
+        assert "error[E_ODD]: it went oddly\nhint: look\n" in mail
+        assert "a summary" in mail
+
+
+def test_a_command_that_is_not_there_is_mailed(tmp_path: Path) -> None:
+    ended, mail = night(tmp_path)
+    assert ended == 127
+    assert "auditor cannot be started" in mail
+
+
+def test_a_folder_that_is_not_there_is_mailed(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        ["/bin/sh", "-c", command().replace("/srv/audit", str(tmp_path / "gone"))],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode != 0
+    assert "gone" in ran.stderr
+
+
+def write(folder: Path, text: str) -> None:
+    (folder / "auditor.toml").write_text(text)
+
+
+def whole(folder: Path, center: AnotherPartnerCenter) -> None:
+    write(folder, config(center.base_url))
+
+
+def one_of_two(folder: Path, center: AnotherPartnerCenter) -> None:
+    write(folder, config(center.base_url) + config(center.base_url, "other", OTHER))
+
+
+def nobody(folder: Path, center: AnotherPartnerCenter) -> None:
+    write(folder, config(center.base_url, "other"))
+
+
+def no_secret(folder: Path, center: AnotherPartnerCenter) -> None:
+    write(folder, config(center.base_url, "forgotten"))
+
+
+def no_file(folder: Path, center: AnotherPartnerCenter) -> None:
+    del folder, center
+
+
+@pytest.mark.parametrize(
+    ("configure", "status", "says"),
+    [
+        (whole, 0, []),
+        (one_of_two, 3, ["published, but incomplete", "other", "not published"]),
+        (nobody, 77, ["error[E_AUTH]", "hint: "]),
+        (no_secret, 78, ["error[E_SECRET_MISSING]", "FORGOTTEN_TOKEN"]),
+        (no_file, 66, ["error[E_CONFIG_MISSING]"]),
+    ],
+)
+@pytest.mark.asyncio
+async def test_the_real_command_mails_why(
+    tmp_path: Path,
+    configure: Callable[[Path, AnotherPartnerCenter], None],
+    status: int,
+    says: list[str],
+) -> None:
+    project = shlex.quote(str(JOBS.parent))
+    install(tmp_path, f'PYTHONPATH={project} exec {shlex.quote(sys.executable)} -m auditor "$@"')
+    async with another_partner_center() as center:
+        configure(tmp_path, center)
+        ended, mail = await asyncio.to_thread(
+            night, tmp_path, CONTOSO_TOKEN=TOKEN, OTHER_TOKEN="not-the-right-one-at-all"
+        )
+    assert ended == status, mail
+    assert bool(mail) is bool(says), mail
+    assert all(said in mail for said in says), mail
+    assert TOKEN not in mail
+
+
+def test_the_script_may_be_run() -> None:
+    assert os.access(JOBS / "cron.sh", os.X_OK)
