@@ -106,7 +106,7 @@ def there_for_three_nights(night: Night, when: int) -> list[Key]:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("seed", seeds([1, 3], [4]))
+@pytest.mark.parametrize("seed", seeds([3], [1, 4]))
 async def test_what_is_asked_is_true_and_what_is_not_asked_stays(seed: int, tmp_path: Path) -> None:
     """Within the hours of `[cache]` everything is found."""
     async with nights(tmp_path, seed) as night:
@@ -193,7 +193,7 @@ def state_of(night: Night) -> list[object]:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("seed", seeds([1, 3], [2, 4]))
+@pytest.mark.parametrize("seed", seeds([1], [2, 3, 4]))
 async def test_in_an_unchanged_world_any_sequence_of_runs_leaves_what_one_leaves(
     seed: int, tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ from auditor.sandbox import Fault, Faults
 from auditor.sandbox.calls import ENDPOINT_NAMES
 from auditor.settings import Settings
 
-SEEDS = seeds(range(1, 5), range(5, 11))
+SEEDS = seeds([2, 4], [1, 3, *range(5, 11)])
 IN_BOTH = [
     *((seed, "folder") for seed in SEEDS),
     pytest.param(1, "database", marks=pytest.mark.timeout(400)),
@@ -284,7 +284,7 @@ async def test_failures_on_an_unchanged_world_show_no_change_and_one_real_change
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("seed", seeds([1, 2], [3]))
+@pytest.mark.parametrize("seed", seeds([1], [2, 3]))
 async def test_after_a_night_of_faults_everywhere_a_whole_night_tells_the_truth(
     seed: int, tmp_path: Path
 ) -> None:

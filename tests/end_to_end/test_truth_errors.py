@@ -34,8 +34,8 @@ LIES = {
     Does.MOVED,
 }
 PAGE = 500
-CUSTOMERS = 5000 if IS_SOAK else 1200
-"""Three pages of them, or ten; about as many questions meet an error."""
+CUSTOMERS = 5000 if IS_SOAK else 600
+"""Two pages of them, or ten; about as many questions meet an error."""
 
 
 def documented(endpoints: tuple[str, ...], share: float, night: tuple[int, ...]) -> list[Fault]:

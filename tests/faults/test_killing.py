@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from killing import Prepared, kill_and_resume, odd
 
-POINTS = 50
+POINTS = 25
 AT_ONCE = 5
 
 

@@ -8,7 +8,7 @@ import syscalls
 from killing import prepared
 from syscalls import HOW, ONE_PARTNER, Publishing
 
-POINTS = 15
+POINTS = 9
 usable = pytest.mark.skipif(not syscalls.is_usable(), reason="no strace here that may inject")
 
 

@@ -21,7 +21,7 @@ from auditor.sandbox import config_text, environment_token
 from auditor.store.postgres import PostgresStore
 from auditor.tables import SCHEMAS
 
-POINTS = 12
+POINTS = 5
 FEW = dataclasses.replace(SMALL, customers=6)
 
 
