@@ -98,7 +98,8 @@ class Store(ABC):
     ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """Open DuckDB on what is published by now, with every relation and view.
 
-        It can read this store and nothing else. With `customer_id` it may leave out rows of other
+        It can reach this store and nothing else, and may be able to write it: SQL that is not yours
+        goes to `sql`. With `customer_id` it may leave out rows of other
         customers; with `asking`, relations and views that this SQL does not stand on. With
         `is_sparing` it is slower and takes little memory.
         """

@@ -14,14 +14,12 @@ import pyarrow as pa
 
 from auditor.errors import AuditorError, ScopeError, StoreCorrupt, StoreFailed, UsageError
 from auditor.model import bucket_of
-from auditor.store import comments, sql
+from auditor.store import sql
 from auditor.store.duck import connect
 from auditor.store.index import Entry, Index
 from auditor.tables import KEYS
 
 SPARING = "256MB"
-_EXPLAIN = re.compile(r"\s*EXPLAIN(\s+ANALYZE)?\s", re.IGNORECASE)
-_CATALOG = re.compile(r"\bduckdb_columns\b", re.IGNORECASE)
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -46,20 +44,24 @@ def connection(
     asking: str | None = None,
     *,
     is_sparing: bool = False,
+    spill: str | None = None,
+    copied: frozenset[str] | None = None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open DuckDB in memory with every relation and view over the snapshots in `index`.
 
-    With `asking`, only with those that this statement stands on: making all takes a while.
+    With `asking`, only with those that this statement stands on: making all takes a while. DuckDB
+    can read and write every file of the store. Where `copied` names base views, it can reach no
+    file of it: these were copied before, to memory or to `spill`, and no other can be read.
     """
     con = _opened(is_sparing=is_sparing)
     try:
         try:
-            con.execute("SET temp_directory = $1", [_spill()])
+            con.execute("SET temp_directory = $1", [_spill() if spill is None else spill])
             only = None if asking is None else sql.needed(asking)
             _name_all_files(con, root, index, _buckets_of(customer_id, buckets), only)
-            for definition in sql.definitions(only):
+            for definition in sql.definitions(only, copied or frozenset()):
                 con.execute(definition)
-            _shut(con, root)
+            _shut(con, root, is_copied=copied is not None)
         except duckdb.Error as error:
             raise explained(error) from error
         yield con
@@ -143,47 +145,26 @@ def files(
     return found
 
 
+def is_whole(root: Path, index: Index) -> bool:
+    """Tell whether each file is there that a relation or view reads."""
+    paths = [f"{root}/_schema/{relation}.parquet" for relation in KEYS]
+    for entry in index.entries:
+        for relation in KEYS:
+            paths += entry.paths(root, relation)
+    return all(Path(path).exists() for path in paths)
+
+
 def name_files(con: duckdb.DuckDBPyConnection, name: str, paths: Sequence[str]) -> None:
     """Give a base view the files it reads."""
     con.execute(f"SET VARIABLE {name}_files = $1", [paths])
 
 
-def _shut(con: duckdb.DuckDBPyConnection, root: Path) -> None:
+def _shut(con: duckdb.DuckDBPyConnection, root: Path, *, is_copied: bool) -> None:
     as_pattern = files(root, "snapshot", ())[0].removesuffix("/_schema/snapshot.parquet")
-    con.execute("SET allowed_directories = $1", [[str(root), as_pattern]])
+    if not is_copied:
+        con.execute("SET allowed_directories = $1", [[str(root), as_pattern]])
     con.execute("SET enable_external_access = false")
     con.execute("SET lock_configuration = true")
-
-
-def answer(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
-    """Return what one read-only statement answers."""
-    try:
-        _refuse_unless_read_only(query)
-        if _CATALOG.search(query):  # for all 700 columns it takes as long as making the views
-            comments.tell(con)
-        return con.sql(query).to_arrow_table()
-    except duckdb.Error as error:
-        raise explained(error, asked=True) from error
-
-
-def _refuse_unless_read_only(query: str) -> None:
-    statements = duckdb.extract_statements(query)
-    if len(statements) != 1:
-        raise UsageError(f"sql: one statement, please, not {len(statements)}")
-    try:
-        kind = statements[0].type
-    except ValueError:  # one that its Python does not know yet
-        kind = duckdb.StatementType.INVALID
-    match kind:
-        case duckdb.StatementType.SELECT:
-            return
-        case duckdb.StatementType.EXPLAIN if _EXPLAIN.match(query):
-            _refuse_unless_read_only(_EXPLAIN.sub("", query, count=1))
-        case other:
-            raise UsageError(
-                f"sql: the store is read-only, and this is {other.name}",
-                hint="ask with SELECT, DESCRIBE or EXPLAIN",
-            )
 
 
 def check_name(name: str) -> None:
@@ -277,7 +258,13 @@ def explained(error: duckdb.Error, *, asked: bool = False) -> AuditorError:
     if isinstance(error, duckdb.IOException) and any(words in said for words in _GONE):
         return FileGone(said)
     if asked:
-        return UsageError(f"sql: {said}", hint="see design section 4 for relations and views")
+        return refused(said)
     if isinstance(error, duckdb.InvalidInputException):
         return StoreCorrupt(said, hint="see: auditor snapshots verify")
     return StoreFailed(said)
+
+
+def refused(said: str) -> UsageError:
+    """Return the error of a statement from outside, by what the engine said of it."""
+    hint = "what can be asked: SELECT table_name FROM information_schema.tables"
+    return UsageError(f"sql: {said}", hint=hint)

@@ -133,12 +133,20 @@ def schema_steps() -> tuple[tuple[int, str], ...]:
     return tuple((int(name.partition("_")[0]), name) for name in names("schema"))
 
 
-def definitions(only: frozenset[str] | None = None) -> tuple[str, ...]:
-    """Return the statements that make every base view and view of DuckDB, or `only` these."""
+def definitions(
+    only: frozenset[str] | None = None, copied: frozenset[str] = frozenset()
+) -> tuple[str, ...]:
+    """Return the statements that make every base view and view of DuckDB, or `only` these.
+
+    Of base views that are `copied` they make tables: no file is read any more when these are asked.
+    """
     folders = (("duckdb", BASE), ("views", VIEWS))
-    return tuple(
-        statement(f"{folder}/{name}")
+    made = {
+        name: statement(f"{folder}/{name}")
         for folder, found in folders
         for name in found
         if only is None or name in only
-    )
+    }
+    for name in copied.intersection(BASE, made):
+        made[name] = made[name].replace("CREATE VIEW", "CREATE TABLE", 1)
+    return tuple(made.values())

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import report_lake
+from hostile_sql import everything, filled
 
 PARTNER = """\
 [[partner]]
@@ -327,3 +329,27 @@ def test_words_cannot_move_the_cursor(auditor: Auditor) -> None:
     ran = auditor("run", "--partner", "a", "--country", "x", "--\x1b[31m")
     assert ran.returncode == 64
     assert "\x1b" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("WITH x AS (COPY (SELECT 1) TO '{lake}/{published}') FROM x", "has COPY inside"),
+        ("EXPLAIN ANALYZE COPY (SELECT 1) TO '{lake}/{manifest}'", "this is COPY"),
+        ("FROM read_duckdb('{lake}/nothing.db')", "nothing.db"),
+        ("FROM read_text('/etc/passwd')", "/etc/passwd"),
+        ("SELECT '\udcff'", "not UTF-8"),  # a byte of the command line that is no text
+        ("SELECT 1; SELECT 2", "one statement"),
+    ],
+)
+def test_sql_that_does_more_than_read_the_store_is_64(
+    auditor: Auditor, tmp_path: Path, query: str, says: str
+) -> None:
+    """S6."""
+    lake = report_lake.two_nights(tmp_path)
+    before = everything(lake.root)
+    ran = auditor("sql", filled(query, lake.root), config=f'store = "{lake.root}"\n{PARTNER}')
+    [(code, message, _)] = told(ran)
+    assert (ran.returncode, code, ran.stdout) == (64, "E_USAGE", "")
+    assert says in message
+    assert everything(lake.root) == before

@@ -1,0 +1,111 @@
+"""Which SQL only reads: decided on the tree that DuckDB parses it to, never on its words.
+
+A tree can hold a write deep inside: `WITH x AS (COPY … TO …) FROM x` is a SELECT to DuckDB. So
+every query in the tree has to be of a kind that is known to read, and every function in a FROM too.
+"""
+
+import re
+from collections.abc import Iterator
+
+import duckdb
+import msgspec
+
+from auditor.errors import UsageError
+
+_READS = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
+"""The kinds of query that write nothing by themselves."""
+
+_FUNCTIONS = frozenset(
+    {
+        *("generate_series", "range", "repeat", "repeat_row", "unnest"),
+        *("histogram", "histogram_values", "json_each", "json_tree", "query_table", "summary"),
+        *("glob", "parquet_scan", "read_blob", "read_duckdb", "read_parquet", "read_text"),
+        *("read_csv", "read_csv_auto", "sniff_csv"),
+        *("read_json", "read_json_auto", "read_json_objects", "read_json_objects_auto"),
+        *("read_ndjson", "read_ndjson_auto", "read_ndjson_objects"),
+        *("icu_calendar_names", "pg_timezone_names"),
+    }
+)
+"""Functions in a FROM that only read; of the files, DuckDB lets them see those of the store.
+
+Others run SQL that they are given as text, take addresses in memory, or change what is set.
+"""
+_LISTS = ("duckdb_", "parquet_", "pragma_")
+"""How those begin that list what there is."""
+
+_EXPLAIN = re.compile(
+    r"\s*EXPLAIN(\s+ANALYZE|\s*\((ANALYZE|FORMAT)\b[\w\s,]*\))?(?=[\s(])", re.IGNORECASE
+)
+_HINT = "ask with SELECT, DESCRIBE, SUMMARIZE or EXPLAIN"
+
+
+def check(con: duckdb.DuckDBPyConnection, query: str) -> None:
+    """Raise UsageError unless this is one statement that only reads; it is not run."""
+    kind = _kind(con, query)
+    match kind:
+        case "SELECT":
+            for fault in _faults(con, query):
+                raise UsageError(f"sql: the store is read-only, and this {fault}", hint=_HINT)
+        case "EXPLAIN" if _EXPLAIN.match(query):  # what it explains has to be such a statement too
+            check(con, _EXPLAIN.sub("", query, count=1))
+        case "MULTI":
+            raise UsageError(
+                "sql: a PIVOT has to name its columns",
+                hint="say which: PIVOT … ON verdict IN ('restricted', 'unrestricted')",
+            )
+        case _:
+            raise UsageError(f"sql: the store is read-only, and this is {kind}", hint=_HINT)
+
+
+def _kind(con: duckdb.DuckDBPyConnection, query: str) -> str:
+    try:
+        statements = con.extract_statements(query)
+    except TypeError:  # half of a surrogate pair
+        raise UsageError("sql: the statement is not UTF-8", hint=_HINT) from None
+    except duckdb.Error as error:
+        raise UsageError(f"sql: {str(error).splitlines()[0]}", hint=_HINT) from error
+    if len(statements) != 1:
+        raise UsageError(f"sql: one statement, please, not {len(statements)}", hint=_HINT)
+    try:
+        return statements[0].type.name
+    except ValueError:  # one that its Python does not know yet
+        return "a statement of an unknown kind"
+
+
+def _faults(con: duckdb.DuckDBPyConnection, query: str) -> Iterator[str]:
+    """Say of each part of a statement that may write what it does."""
+    for part in _parts(con, query):
+        kind = part.get("type")
+        is_query = "cte_map" in part or str(kind).endswith("_NODE")
+        if is_query and kind not in _READS:
+            yield f"has {str(kind).removesuffix('_QUERY_NODE')} inside"
+        match part:
+            case {"type": "TABLE_FUNCTION", "function": {"function_name": str(name)}}:
+                if name.lower() not in _FUNCTIONS and not name.lower().startswith(_LISTS):
+                    yield f"asks the function {name!r}"
+            case {"type": "TABLE_FUNCTION"}:
+                yield "asks a function in an unknown way"
+            case _:
+                pass
+
+
+def _parts(con: duckdb.DuckDBPyConnection, query: str) -> Iterator[dict[str, object]]:
+    """Yield every object of the tree that DuckDB parses a statement to."""
+    rows = con.execute("SELECT json_serialize_sql($1)", [query]).fetchall()
+    try:
+        tree = msgspec.json.decode(rows[0][0])
+    except RecursionError:
+        raise UsageError("sql: the statement is nested too deeply", hint=_HINT) from None
+    if tree["error"]:
+        said = str(tree.get("error_message", "it cannot be parsed")).splitlines()[0]
+        raise UsageError(f"sql: {said}", hint=_HINT)
+    left: list[object] = [tree]
+    while left:
+        match left.pop():
+            case dict(part):
+                yield part
+                left.extend(part.values())
+            case list(parts):
+                left.extend(parts)
+            case _:  # a text or a number
+                pass
