@@ -14,7 +14,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _PATIENCE_S = 0.05
-"""Time between two calls of `stop`: the work may not have got to where it can be stopped."""
+"""Time between two calls of `stop`: the work may not have got to where it can be stopped.
+
+It is also how late a signal is noticed that came just before the caller began to wait."""
 
 # The same number on every processor: linux/Documentation/userspace-api/landlock.rst
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
@@ -67,25 +69,34 @@ def run(work: Callable[[], T], writable: str, stop: Callable[[], None]) -> T:
     """
     outcome: list[T] = []
     failure: list[BaseException] = []
-    ended = threading.Event()
+    # A signal can come between any two steps of the caller. So what both threads have to know is in
+    # a set, which no signal leaves half changed as it would an Event; the lock only ends the pause.
+    marks: set[str] = set()
+    pause = threading.Lock()
+    pause.acquire()
 
     def confined() -> None:
+        marks.add("begun")
         try:
-            _give_up_writing(writable)
-            outcome.append(work())
+            if "given up" not in marks:
+                _give_up_writing(writable)
+                outcome.append(work())
         except BaseException as error:  # noqa: BLE001 - it is raised again where it is waited for
             failure.append(error)
         finally:
-            ended.set()
+            marks.add("ended")
+            pause.release()
 
-    thread = threading.Thread(target=confined, name="read-only")
-    thread.start()
+    thread = threading.Thread(target=confined, name="read-only", daemon=True)
     try:
-        ended.wait()  # not join(): interrupted by a signal, it takes the thread for ended
+        thread.start()
+        while "ended" not in marks:
+            pause.acquire(timeout=_PATIENCE_S)
     finally:
-        while not ended.is_set():
+        marks.add("given up")
+        while "begun" in marks and "ended" not in marks:
             stop()
-            ended.wait(_PATIENCE_S)
+            pause.acquire(timeout=_PATIENCE_S)
     thread.join()
     if failure:
         raise failure[0]

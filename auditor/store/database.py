@@ -122,6 +122,12 @@ class Database:
         return StoreFailed(f"{self.shown}: {said}")
 
 
+def is_of_statement(error: dbapi.Error) -> bool:
+    """Tell whether the server refused what it was asked, and could be asked something else."""
+    state = error.sqlstate or ""
+    return bool(state) and not state.startswith(_GONE) and state not in _AGAIN
+
+
 _NUMBERED = postgresql.dialect(  # type: ignore[no-untyped-call] # SQLAlchemy gives it none
     paramstyle="numeric_dollar"
 )

@@ -16,8 +16,8 @@ from sqlalchemy.exc import OperationalError
 
 from auditor.chunk import EVERYONE, Span
 from auditor.errors import Locked, StoreError, UsageError
-from auditor.store import history, keeping, open_rows, places, reading, schema, sql
-from auditor.store.database import WHOLE, Database, fetched, streamed
+from auditor.store import history, keeping, open_rows, places, read_only, reading, schema, sql
+from auditor.store.database import WHOLE, Database, fetched, is_of_statement, streamed
 from auditor.store.loading import Loading
 from auditor.store.protocol import Store
 from auditor.tables import CELL, SCHEMAS
@@ -214,19 +214,24 @@ class PostgresStore(Store):
 
     def sql(self, query: str) -> pa.Table:
         """Return the rows of one read-only statement; UsageError says what PostgreSQL said."""
+        read_only.check_text(query)
         words = sql.uncommented(query).split(maxsplit=1)
         if not words or words[0].upper().lstrip("(") not in _ASKS:
-            raise UsageError("sql: the store is read-only", hint="ask with SELECT")
+            raise UsageError(
+                "sql: the store is read-only", hint="ask with SELECT, WITH, VALUES or TABLE"
+            )
         with self._database.telling(), self._database.arrow() as con, con.cursor() as cursor:
             cursor.execute("BEGIN READ ONLY")
             try:
                 cursor.execute(query)
                 found: pa.Table = cursor.fetch_arrow_table()
                 cursor.execute("ROLLBACK")  # what it may have set is not there for the next
-            except dbapi.ProgrammingError as error:
-                said = str(error).strip().splitlines()[0]
-                hint = "see design section 4 for relations and views"
-                raise UsageError(f"sql: {said}", hint=hint) from error
+                cursor.execute("SELECT pg_advisory_unlock_all()")  # these outlive a transaction
+                cursor.fetchall()
+            except dbapi.Error as error:
+                if is_of_statement(error):
+                    raise reading.refused(str(error).strip().splitlines()[0]) from error
+                raise
         return found
 
     def snapshot(self, name: str) -> dict[str, Any]:

@@ -57,11 +57,20 @@ def check(con: duckdb.DuckDBPyConnection, query: str) -> None:
             raise UsageError(f"sql: the store is read-only, and this is {kind}", hint=_HINT)
 
 
+def check_text(query: str) -> None:
+    """Raise UsageError where an engine could not be given this, or would see less of it."""
+    try:
+        query.encode()
+    except UnicodeEncodeError:  # a byte of the command line that is no text
+        raise UsageError("sql: the statement is not UTF-8", hint=_HINT) from None
+    if "\0" in query:
+        raise UsageError("sql: the statement has a NUL", hint=_HINT)
+
+
 def _kind(con: duckdb.DuckDBPyConnection, query: str) -> str:
+    check_text(query)
     try:
         statements = con.extract_statements(query)
-    except TypeError:  # half of a surrogate pair
-        raise UsageError("sql: the statement is not UTF-8", hint=_HINT) from None
     except duckdb.Error as error:
         raise UsageError(f"sql: {str(error).splitlines()[0]}", hint=_HINT) from error
     if len(statements) != 1:
