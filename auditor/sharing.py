@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from auditor.database_url import Unreadable, shown
 from auditor.errors import QuotaUnreachable, SettingsError
 from auditor.partner_center.bucket_quota import BucketQuota, Unreachable
 from auditor.partner_center.quota import LocalQuota, Quota, Unshareable, own_folder
 from auditor.settings import Limits, Partner
-from auditor.settings.urls import masked
 
 
 def per_minute(limits: Limits) -> dict[str, float]:
@@ -52,19 +52,20 @@ async def quotas_of(
 async def _bucket(url: str, name: str, limit: float) -> AsyncIterator[Quota]:
     try:
         quota = BucketQuota(url, name, limit)
+        await quota.open()
     except ImportError as exc:
         extra = "shared-postgres" if url.startswith("postgresql:") else "shared-redis"
         raise SettingsError(
             f"limits.shared: {exc.name} is not installed",
             hint=f"pip install 'csp-sku-auditor[{extra}]'",
         ) from exc
-    try:
-        await quota.open()
+    except Unreadable as exc:
+        raise SettingsError(f"limits.shared: the URL {exc.says}", hint=exc.hint) from None
     except Unreachable as exc:
         raise QuotaUnreachable(
-            f"limits.shared: {masked(url)} cannot be opened: {exc}",
+            f"limits.shared: {shown(url)} cannot be opened: {exc}",
             hint="start the database and try again with --resume",
-        ) from exc
+        ) from None  # the driver's error may hold a part of the URL
     try:
         yield quota
     finally:

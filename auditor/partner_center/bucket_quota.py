@@ -6,10 +6,12 @@ where they are used.
 
 import asyncio
 import hashlib
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from auditor.database_url import PostgresUrl, RedisUrl, Unreadable, read
 from auditor.partner_center.quota import LATE_S
 from auditor.partner_center.rates import MINUTE_S
 
@@ -24,6 +26,7 @@ GIVE_UP_S = 5.0
 """How long the database may take to answer."""
 LEAST_WAIT_S = 0.05
 TABLE = "auditor_quota"
+_OPTIONS = "spell the options after ? as redis-py does, as in ?socket_connect_timeout=5"
 
 
 class Unreachable(Exception):
@@ -50,10 +53,15 @@ class BucketQuota:
 
         Raises:
             ImportError: the extra that holds the driver is not installed.
+            Unreadable: the URL cannot be used.
         """
         self._name = f"{TABLE}_{hashlib.sha256(name.encode()).hexdigest()[:20]}"
-        is_postgres = url.startswith("postgresql://")
-        self._opened, self._faults = (_postgres if is_postgres else _redis)(url)
+        self._url = read(url)
+        match self._url:
+            case PostgresUrl():
+                self._opened, self._faults = _postgres(self._url)
+            case RedisUrl():
+                self._opened, self._faults = _redis(self._url)
         self._per_minute = max(1, int(per_minute))
         self._calls = max(1, int(per_minute * SLICE_S / MINUTE_S))
         self._clock = clock
@@ -69,11 +77,18 @@ class BucketQuota:
 
         Raises:
             Unreachable: the database does not answer.
+            Unreadable: the driver does not know an option of the URL.
         """
         try:
             await asyncio.to_thread(self._begin)
         except self._faults as exc:
-            raise Unreachable(type(exc).__name__) from exc  # its text may hold a password
+            # a traceback would show of the driver's error what may not be shown
+            raise Unreachable(self._said(exc)) from None
+
+    def _said(self, error: Exception) -> str:
+        if isinstance(self._url, RedisUrl):
+            return type(error).__name__  # its text may hold a password
+        return self._url.hide((str(error).splitlines() or [type(error).__name__])[0])
 
     async def close(self) -> None:
         """Disconnect."""
@@ -119,13 +134,17 @@ Opened = Callable[[Any, str], tuple["AbstractBucket", Callable[[], None]]]
 Faults = tuple[type[Exception], ...]
 
 
-def _postgres(url: str) -> tuple[Opened, Faults]:
+def _postgres(url: PostgresUrl) -> tuple[Opened, Faults]:
     import psycopg  # noqa: PLC0415 - an extra
     from psycopg_pool import ConnectionPool, PoolTimeout  # noqa: PLC0415 - likewise
     from pyrate_limiter import PostgresBucket  # noqa: PLC0415 - likewise
 
+    logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())  # not for users
+
     def opened(rates: Any, name: str) -> tuple["AbstractBucket", Callable[[], None]]:
-        pool = ConnectionPool(url, min_size=1, max_size=1, open=True, timeout=GIVE_UP_S)
+        conninfo = url.conninfo({"connect_timeout": str(max(1, round(GIVE_UP_S)))})
+        psycopg.connect(conninfo).close()  # says why it cannot connect, which a pool does not
+        pool = ConnectionPool(conninfo, min_size=1, max_size=1, open=True, timeout=GIVE_UP_S)
         try:
             return PostgresBucket(pool, name, rates), pool.close
         except BaseException:
@@ -135,12 +154,19 @@ def _postgres(url: str) -> tuple[Opened, Faults]:
     return opened, (psycopg.Error, PoolTimeout)
 
 
-def _redis(url: str) -> tuple[Opened, Faults]:
+def _redis(url: RedisUrl) -> tuple[Opened, Faults]:
     import redis  # noqa: PLC0415 - an extra
     from pyrate_limiter import RedisBucket  # noqa: PLC0415 - likewise
 
     def opened(rates: Any, name: str) -> tuple["AbstractBucket", Callable[[], None]]:
-        client = redis.Redis.from_url(url, socket_timeout=GIVE_UP_S)
+        try:
+            client = redis.Redis.from_url(
+                url.without_credentials, **url.credentials, socket_timeout=GIVE_UP_S
+            )
+            pool = client.connection_pool
+            pool.connection_class(**pool.connection_kwargs)  # connects nowhere: reads the options
+        except (TypeError, ValueError):  # its text may quote the URL
+            raise Unreadable("has an option that redis-py does not know", _OPTIONS) from None
         try:
             bucket: AbstractBucket = RedisBucket.init(rates, client, name)
         except BaseException:

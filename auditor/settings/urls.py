@@ -4,6 +4,7 @@ import ipaddress
 import re
 import urllib.parse
 
+from auditor.database_url import Unreadable, read
 from auditor.settings.problems import INSECURE_URL, Wrong
 from auditor.settings.rules import required_text, shown, text
 
@@ -105,7 +106,7 @@ def store(value: object) -> str:
         )
     if not rest:
         raise Wrong("must name a host or a database, as in postgresql://auditor@db/audit")
-    _database(given)
+    _check(given)
     return given
 
 
@@ -117,11 +118,12 @@ def shared(value: object) -> str:
     scheme, _, rest = given.partition("://")
     if scheme not in {"postgresql", "redis", "rediss"} or not rest:
         raise Wrong("must be local, none, postgresql://… or redis://… (the value is not shown)")
+    _check(given)
     return given
 
 
 def masked(url: str) -> str:
-    """Return a URL, or a path, without the password it may hold."""
+    """Return a proxy's URL without the password it may hold; a database's: `database_url.shown`."""
     if "://" not in url:
         return url
     url = re.sub(r"(?<=://)([^/?#@:]*):[^/?#]*@", r"\1:***@", url)
@@ -130,20 +132,17 @@ def masked(url: str) -> str:
 
 def has_password(url: str) -> bool:
     """Return whether a URL holds a password."""
-    return masked(url) != url
-
-
-def _database(url: str) -> None:
-    from sqlalchemy.engine import make_url  # noqa: PLC0415 - heavy, and a folder needs none of it
-    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415 - likewise
-
     try:
-        make_url(url)
-    except (ArgumentError, ValueError):
-        raise Wrong(
-            "is not a database URL (the value is not shown: it may hold a password)",
-            hint="as in postgresql://auditor@db/audit; the password comes from PGPASSWORD",
-        ) from None
+        return read(url).has_password
+    except Unreadable:  # it is none of a database
+        return masked(url) != url
+
+
+def _check(url: str) -> None:
+    try:
+        read(url)
+    except Unreadable as error:
+        raise Wrong(error.says, hint=error.hint) from None
 
 
 def _is_loopback(host: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import msgspec
 
+from auditor.database_url import shown
 from auditor.model import ChangeKind, CheckKind
 from auditor.settings import identity, rules, urls
 
@@ -79,6 +80,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     per_customer: Annotated[int, _limit] = 120
     concurrency: Annotated[int, rules.whole(1, 4096)] = 64
     shared: Annotated[str, urls.shared] = "local"
+
+    def __repr__(self) -> str:
+        """Return a line for a debugger: the URL may hold a password."""
+        return f"Limits(shared={shown(self.shared)!r})"
 
 
 class Partner(msgspec.Struct, frozen=True, kw_only=True):
@@ -245,7 +250,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The whole configuration. All paths are absolute."""
 
     store: Annotated[str, urls.store] = "./lake"
-    """A folder, or `postgresql://…`, which may hold a password: show `shown_store()`."""
+    """A folder, or `postgresql://…`, which may hold a password: show `shown_store()` only."""
     state_dir: Annotated[Path, rules.required_path] = Path("./state")
     partner: tuple[Partner, ...] = ()
     scope: Scope = Scope()
@@ -266,8 +271,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return f"Settings(store={self.shown_store()!r}, folder={self.folder!r})"
 
     def shown_store(self) -> str:
-        """Return the store's URL without its password."""
-        return urls.masked(self.store)
+        """Return what may be shown of the store: a folder, or a database's host, port and name."""
+        return shown(self.store)
 
     def secret_references(self, partners: tuple[str, ...] = ()) -> list[tuple[str, str]]:
         """Return (key, reference) of each secret that a run needs; no partners named are all."""

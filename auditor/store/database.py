@@ -1,5 +1,6 @@
 """Connections to PostgreSQL, by SQLAlchemy and by Arrow, and what goes wrong with them."""
 
+import re
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -10,11 +11,12 @@ import adbc_driver_manager
 import psycopg
 import pyarrow as pa
 from adbc_driver_postgresql import dbapi
-from sqlalchemy import Engine, NullPool, Select, create_engine, event, make_url
+from sqlalchemy import Engine, NullPool, Select, create_engine, event
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from auditor.database_url import PostgresUrl, Unreadable
 from auditor.errors import (
     AuditorError,
     SettingsError,
@@ -22,11 +24,23 @@ from auditor.errors import (
     StoreRefused,
     StoreUnreachable,
 )
-from auditor.store.places import ALLOW_SUPERUSER
 from auditor.store.watching import Watch
 
 _CONNECT_TIMEOUT_S = 10
 _REFUSED = ("28000", "28P01", "42501")  # unknown role, wrong password, a right that is missing
+_REFUSALS = (
+    "authentication failed",
+    "no password supplied",
+    "no pg_hba.conf entry",
+    "is not permitted to log in",
+)
+"""The same of a connection that was never made: drivers give no state for those."""
+_BAD_OPTION = re.compile(
+    r"invalid (\S+ value|integer value|value for parameter|command-line argument)"
+    r"|bad value for|unrecognized configuration parameter|could not parse network address"
+    r"|definition of service|(certificate|private key) file|SSL was required"
+)
+"""An option of the URL, or of libpq's environment, with which there can be no connection."""
 _GONE = ("08", "57P", "53")  # connection lost, server shut down, out of connections or memory
 _AGAIN = ("40001", "40P01", "55P03")  # crossed by somebody, in a deadlock, waited for a lock
 _LOCK_TIMEOUT_MS = 30_000
@@ -50,27 +64,25 @@ class Database:
 
     def __init__(self, url: str) -> None:
         try:
-            parsed = make_url(url).set(drivername="postgresql")
-        except (ArgumentError, ValueError):
-            raise SettingsError("store: the URL cannot be read") from None
-        self.allows_superuser = parsed.query.get(ALLOW_SUPERUSER) == "yes"
-        parsed = parsed.difference_update_query([ALLOW_SUPERUSER])
-        query = {
+            self._url = PostgresUrl(url)
+        except Unreadable as error:
+            raise SettingsError(f"store: the URL {error.says}", hint=error.hint) from None
+        self.allows_superuser = self._url.allows_superuser
+        defaults = {
             "connect_timeout": str(_CONNECT_TIMEOUT_S),
             "application_name": "auditor",
             **_KEEPALIVES,
             "options": f"-clock_timeout={_LOCK_TIMEOUT_MS}",
         }
-        parsed = parsed.set(query={**query, **parsed.query})
-        # libpq takes a plus sign for one
-        self._uri = parsed.render_as_string(hide_password=False).replace("+", "%20")
-        self.shown = make_url(url).render_as_string(hide_password=True)
+        parameters = self._url.parameters(defaults)
+        self._conninfo = self._url.conninfo(defaults)
+        self.shown = self._url.shown
         self.engine: Engine = create_engine(
-            parsed.set(drivername="postgresql+psycopg"), poolclass=NullPool
+            "postgresql+psycopg://", connect_args=parameters, poolclass=NullPool
         )
-        said = str(parsed.query["connect_timeout"])  # 0 is for ever
+        said = parameters["connect_timeout"]  # 0 is for ever
         timeout_s = int(said) if said.isdecimal() else 0
-        self._watch = Watch(self._uri, timeout_s or _CONNECT_TIMEOUT_S)
+        self._watch = Watch(self._conninfo, timeout_s or _CONNECT_TIMEOUT_S)
         event.listen(self.engine, "connect", self._connected)
         self._idle: list[dbapi.Connection] = []
         weakref.finalize(self, _close, self._idle)
@@ -86,7 +98,7 @@ class Database:
             try:
                 con = self._idle.pop()
             except IndexError:
-                con = dbapi.connect(self._uri, autocommit=True)
+                con = dbapi.connect(self._conninfo, autocommit=True)
             try:
                 yield con
             except BaseException:
@@ -101,10 +113,15 @@ class Database:
         try:
             with self._watch.over():
                 yield
-        except DBAPIError as error:
-            raise self._told(error.orig or error) from error
-        except (adbc_driver_manager.Error, psycopg.Error) as error:
-            raise self._told(error) from error
+        except (DBAPIError, adbc_driver_manager.Error, psycopg.Error) as error:
+            told = self._told(getattr(error, "orig", None) or error)
+            if any(self.hide(said) != said for said in _texts(error)):
+                raise told from None  # a traceback would show what the message does not
+            raise told from error
+
+    def hide(self, text: str) -> str:
+        """Return what a driver says without any part of the URL but host, port and database."""
+        return self._url.hide(text)
 
     def _connected(self, connection: psycopg.Connection[Any], _: object) -> None:
         self._watch.connected(connection.fileno())
@@ -112,14 +129,27 @@ class Database:
     def _told(self, error: BaseException) -> AuditorError:
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
         state = getattr(error, "sqlstate", None) or ""
-        if state in _REFUSED or "authentication failed" in said or _names_a_role(said):
-            return StoreRefused(f"{self.shown}: {said}", hint="see the roles: auditor db upgrade")
+        told = f"{self.shown}: {self.hide(said)}"
+        is_refused = any(phrase in said for phrase in _REFUSALS) or _names_a_role(said)
+        if state in _REFUSED or is_refused:
+            return StoreRefused(told, hint="see the roles: auditor db upgrade")
         if 'database "' in said and "does not exist" in said:
-            return SettingsError(f"store: {self.shown}: {said}", hint="create the database first")
+            return SettingsError(f"store: {told}", hint="create the database first")
+        if not state and _BAD_OPTION.search(said):
+            return SettingsError(
+                f"store: {told}", hint="change that option of the URL, or its PG… variable"
+            )
         if not state or state.startswith(_GONE) or state in _AGAIN:
             hint = "try again with --resume when it is back: what was asked is journaled"
-            return StoreUnreachable(f"{self.shown}: {said}", hint=hint)
-        return StoreFailed(f"{self.shown}: {said}")
+            return StoreUnreachable(told, hint=hint)
+        return StoreFailed(told)
+
+
+def _texts(error: BaseException | None) -> Iterator[str]:
+    """Yield what a traceback would show of an error and of those it came from."""
+    while error is not None:
+        yield str(error)
+        error = error.__cause__ or error.__context__
 
 
 def is_of_statement(error: dbapi.Error) -> bool:

@@ -28,8 +28,6 @@ CHECKS = {
 _KEYS = {"inventory": INVENTORY_KEY, "availability": AVAILABILITY_KEY}
 SCHEMA = "auditor_tables"
 """Where the tables lie: who only reads cannot look into it, and asks the views."""
-ALLOW_SUPERUSER = "allow_superuser"
-"""What the URL of a store has to say before a superuser may use it."""
 _META = MetaData(schema=SCHEMA)
 
 

@@ -230,7 +230,8 @@ class PostgresStore(Store):
                 cursor.fetchall()
             except dbapi.Error as error:
                 if is_of_statement(error):
-                    raise reading.refused(str(error).strip().splitlines()[0]) from error
+                    said = self._database.hide(str(error).strip().splitlines()[0])
+                    raise reading.refused(said) from error
                 raise
         return found
 

@@ -5,6 +5,7 @@ Only `upgrade` makes or changes tables; it is the owner's. See docs/decisions/00
 
 from sqlalchemy import Connection, func, select, text, true
 
+from auditor.database_url import ALLOW_SUPERUSER
 from auditor.errors import SettingsError, StoreTooNew, StoreTooOld
 from auditor.store import comments, places, sql
 from auditor.store.database import Database
@@ -42,7 +43,7 @@ def check_role(con: Connection) -> None:
         raise SettingsError(
             f"store: {role} is a superuser or bypasses row security: any row could be read or lost",
             hint="connect as a member of auditor_writer or auditor_reader, "
-            f"or say {places.ALLOW_SUPERUSER}=yes in the URL",
+            f"or say {ALLOW_SUPERUSER}=yes in the URL",
         )
 
 

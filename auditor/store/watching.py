@@ -24,8 +24,8 @@ class Watch:
     sockets of this process are shut. Who waits on one is told that the connection is lost.
     """
 
-    def __init__(self, uri: str, connect_timeout_s: int) -> None:
-        self._uri = uri
+    def __init__(self, conninfo: str, connect_timeout_s: int) -> None:
+        self._conninfo = conninfo
         self._timeout_s = connect_timeout_s
         self._peers: set[object] = set()
         self._lock = threading.Lock()
@@ -60,7 +60,7 @@ class Watch:
 
     def _is_silent(self) -> bool:
         try:
-            psycopg.connect(self._uri, connect_timeout=self._timeout_s).close()
+            psycopg.connect(self._conninfo, connect_timeout=self._timeout_s).close()
         except psycopg.errors.ConnectionTimeout:
             return True
         except psycopg.Error:  # it refuses: it is there

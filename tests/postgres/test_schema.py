@@ -7,10 +7,10 @@ import pyarrow as pa
 import pytest
 from sqlalchemy import text
 
+from auditor.database_url import ALLOW_SUPERUSER
 from auditor.errors import AuditorError, SettingsError, StoreTooNew, StoreTooOld
 from auditor.store import open_store, schema, sql
 from auditor.store.database import Database
-from auditor.store.places import ALLOW_SUPERUSER
 from auditor.tables import SCHEMAS
 
 ALL = tuple(name for _, name in sql.schema_steps())
@@ -154,15 +154,15 @@ def test_a_server_that_is_too_old_is_told(database: Database) -> None:
     assert (told.value.exit_status, told.value.hint) == (76, "upgrade the server")
 
 
-def test_a_superuser_is_refused_until_the_url_allows_it(database: Database) -> None:
+def test_a_superuser_is_refused_until_the_url_allows_it(new_database: Callable[[], str]) -> None:
     """S15: no policy and no missing right holds for one."""
-    schema.upgrade(database)
-    url = database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    url = new_database()
+    schema.upgrade(Database(url))
     with pytest.raises(SettingsError, match="is a superuser") as told:
         open_store(url)
     assert told.value.exit_status == 78
     assert "auditor_writer" in told.value.hint
-    allowed = f"{url}{'&' if '?' in url else '?'}{ALLOW_SUPERUSER}="
+    allowed = f"{url}?{ALLOW_SUPERUSER}="
     assert open_store(f"{allowed}yes").published() == ()
     with pytest.raises(SettingsError, match="is a superuser"):
         open_store(f"{allowed}no")

@@ -3,12 +3,15 @@
 import asyncio
 import shutil
 import subprocess
+import traceback
+import urllib.parse
 from collections import deque
 from collections.abc import Callable, Iterator
 
 import pytest
 from throwaway import free_port
 
+from auditor.database_url import Unreadable
 from auditor.partner_center.bucket_quota import WINDOW_S, BucketQuota, Unreachable
 
 PER_MINUTE = 120
@@ -101,6 +104,41 @@ async def test_a_database_that_is_not_there_is_told_at_the_start() -> None:
     port = free_port()
     with pytest.raises(Unreachable):
         await BucketQuota(f"redis://127.0.0.1:{port}", "x", PER_MINUTE).open()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("password", ["ab+cd/ef=", "%2Bpercent", "a@b:c/d?e#f&g", "it's \\ 中"])
+async def test_a_user_and_a_password_of_redis_are_decoded_once(password: str, redis: str) -> None:
+    """S1: where they stand in the URL makes no difference, and nothing of it is told."""
+    commands = [
+        ["acl", "setuser", "ni+ght@", "reset", "on", f">{password}", "~*", "&*", "+@all"],
+        ["config", "set", "requirepass", "another"],
+    ]
+    for words in commands:
+        command = ["redis-cli", "-u", redis, *words]
+        await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True)
+    user, secret = urllib.parse.quote("ni+ght@", safe=""), urllib.parse.quote(password, safe="")
+    for url in (
+        redis.replace("redis://", f"redis://{user}:{secret}@"),
+        f"{redis}?username={user}&password={secret}",
+    ):
+        quota = BucketQuota(url, password, PER_MINUTE, sleep=Waits())
+        await quota.open()
+        await quota.take()
+        await quota.close()
+        with pytest.raises(Unreachable) as told:
+            await BucketQuota(f"{url}x" if "?" in url else url.replace("@", "x@"), "x", 1).open()
+        said = "".join(traceback.format_exception(told.value))
+        assert password not in said
+        assert secret not in said
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("option", ["hunter2pass=1", "socket_timeout=hunter2pass"])
+async def test_an_option_that_redis_does_not_know_is_not_repeated(option: str) -> None:
+    with pytest.raises(Unreadable) as told:
+        await BucketQuota(f"redis://127.0.0.1:{free_port()}/0?{option}", "x", 1).open()
+    assert "hunter2" not in "".join(traceback.format_exception(told.value)) + told.value.hint
 
 
 @pytest.mark.asyncio

@@ -230,6 +230,26 @@ class TestPasswords:
         shown.append(json.dumps(settings.identity()))
         assert not [each for each in shown if "hunter2pass" in each]
 
+    def test_nor_is_that_of_a_shared_quota(self, tmp_path: Path) -> None:
+        shared = f'{PARTNER}[partner.limits]\nshared = "redis://u:hunter2pass@h/0"\n'
+        partner = loaded(tmp_path, shared).partner[0]
+
+        assert "hunter2pass" in partner.limits.shared
+        assert "hunter2pass" not in repr(partner)
+
+    @pytest.mark.parametrize("key", ["store", "partner.limits.shared"])
+    def test_one_that_is_not_percent_encoded_is_refused(self, tmp_path: Path, key: str) -> None:
+        """S1."""
+        url = '"postgresql://auditor:hunter2@pass@db/audit"'
+        shared = f"{PARTNER}[partner.limits]\nshared = {url}\n"
+        with pytest.raises(SettingsError) as caught:
+            loaded(tmp_path, f"store = {url}\n{PARTNER}" if key == "store" else shared)
+        assert caught.value.exit_status == 78
+        ((_, message, hint),) = caught.value.problems
+        assert "percent-encode" in hint
+        assert "hunter2" not in message + hint
+        assert "pass@" not in message + hint
+
     def test_one_in_the_file_is_odd_and_one_in_the_environment_is_not(self, tmp_path: Path) -> None:
         in_file = loaded(tmp_path, f'store = "{self.URL}"\n{PARTNER}')
         in_environment = loaded(tmp_path, PARTNER, {"AUDITOR_STORE": self.URL})
