@@ -72,8 +72,12 @@ class PostgresUrl:
         return bool(_SECRETS & self._parameters.keys())
 
     def parameters(self, defaults: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Return libpq's parameters: what the URL does not say is as in `defaults`."""
-        return {**(defaults or {}), **self._parameters}
+        """Return libpq's parameters: what the URL does not say is as in `defaults`.
+
+        The session's encoding is always UTF-8. The startup packet says so, which counts for more
+        than what the environment, the role or the database sets.
+        """
+        return {**(defaults or {}), **self._parameters, "client_encoding": "UTF8"}
 
     def conninfo(self, defaults: Mapping[str, str] | None = None) -> str:
         """Return the same parameters as one text, quoted by libpq's rules. It holds the secrets."""

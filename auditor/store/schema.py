@@ -54,6 +54,17 @@ def _check_server(con: Connection, oldest: int) -> None:
             f"PostgreSQL {number // 10000} is too old, {oldest // 10000} is the oldest to do",
             hint="upgrade the server",
         )
+    _check_encoding(con)
+
+
+def _check_encoding(con: Connection) -> None:
+    """Refuse a database that cannot hold every name a customer may have."""
+    encoding = con.execute(text("SHOW server_encoding")).scalar_one()
+    if encoding != "UTF8":
+        raise SettingsError(
+            f"store: the database's server_encoding is {encoding}, not UTF8",
+            hint="create the database with ENCODING 'UTF8' (TEMPLATE template0)",
+        )
 
 
 def version(con: Connection) -> int:

@@ -40,6 +40,7 @@ def test_each_part_is_decoded_once_for_both_drivers(
         "dbname": database,
         "options": option,
         "application_name": "auditor",
+        "client_encoding": "UTF8",
     }
     defaults = {"application_name": "auditor", "port": "1"}
     assert url.parameters(defaults) == expected
@@ -142,6 +143,11 @@ def test_what_cannot_be_read_is_refused_and_not_repeated(url: str) -> None:
 def test_host_port_and_database_are_shown_and_nothing_else(url: str, expected: str) -> None:
     """S1."""
     assert shown(url) == expected.replace("%2E", ".")
+
+
+def test_the_session_is_in_utf8_whatever_the_url_says() -> None:
+    url = PostgresUrl("postgresql://h/d?client_encoding=LATIN1")
+    assert url.parameters({"client_encoding": "LATIN1"})["client_encoding"] == "UTF8"
 
 
 @pytest.mark.parametrize(
