@@ -205,8 +205,8 @@ def _check_ambiguity(url: str) -> None:
     """Refuse an @ after the one that ends the password: the rest would be shown as the host."""
     rest = url.partition("://")[2]
     user_info, place, query = _split(rest)
-    is_cut = "@" in query and not user_info and ":" in place.partition("/")[0]
-    if "@" in place or is_cut:
+    may_be_password = bool(user_info) or ":" in place.partition("/")[0]
+    if "@" in place or ("@" in query and may_be_password):
         raise Unreadable(_AMBIGUOUS, ENCODE)
 
 

@@ -68,6 +68,8 @@ def test_each_part_is_decoded_once_for_redis(user: str, password: str) -> None:
 
 
 @given(before=ANY, after=ANY, user=ANY)
+@example(before="a", after="@?", user="u")
+@example(before="a@", after="?", user="u")
 @pytest.mark.parametrize("scheme", ["postgresql", "redis"])
 def test_whatever_a_password_holds_as_it_is_nothing_of_it_is_shown(
     scheme: str, before: str, after: str, user: str
@@ -93,6 +95,7 @@ def test_whatever_a_password_holds_as_it_is_nothing_of_it_is_shown(
         "postgresql://u:a?/hunter2pass@h/d",
         "postgresql://u:1?hunter2pass/@h/d",
         "postgresql://u@h:hunter2pass@h/d",
+        "postgresql://u:a@hunter2pass?user=b@h/d",
         "postgresql://u:hunter2pass/d",
         "postgresql://u:hunter2pass%zz@h/d",
         "postgresql://u:%FFhunter2pass@h/d",
@@ -108,6 +111,7 @@ def test_whatever_a_password_holds_as_it_is_nothing_of_it_is_shown(
         "postgresql://[::1/d",
         "redis://:a@hunter2pass@h/0",
         "redis://:a/hunter2pass@h/0",
+        "redis://:a@hunter2pass?b@h/0",
         "redis://:hunter2pass%zz@h/0",
         "redis://:%FFhunter2pass@h/0",
         "redis://h:hunter2pass",
