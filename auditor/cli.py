@@ -89,7 +89,8 @@ class _Shell:
         if isinstance(command, Text):
             self.stdout.write(command.text)
             return 0
-        from auditor.commands import Console, perform  # noqa: PLC0415 - help does without
+        from auditor.commands import perform  # noqa: PLC0415 - help does without
+        from auditor.console import Console  # noqa: PLC0415 - likewise
 
         console = Console(
             environ=self.environ,

@@ -5,53 +5,23 @@ Heavy parts are imported where they are used, so that `--help` and a wrong flag 
 
 import asyncio
 import sys
-import time
-from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO, assert_never
+from typing import TYPE_CHECKING, assert_never
 
-import msgspec
-
+from auditor import run_command
 from auditor.arguments import commands
 from auditor.arguments.commands import Asked, Configured, Format
+from auditor.console import Console
 from auditor.errors import InputMissing, UsageError
-from auditor.events import Events
-from auditor.secret import Secret
 from auditor.settings import Narrow, Settings, load, read_secret
 from auditor.settings.references import is_elsewhere
-from auditor.stopping import Stopper, exit_status_of
 
 if TYPE_CHECKING:  # both load Arrow, which most commands never need
     import pyarrow as pa
 
     from auditor.store.protocol import Store
-
-
-class Console:
-    """What a command has of the world: streams, environment, log lines, clock, and who stops it."""
-
-    def __init__(
-        self,
-        *,
-        environ: Mapping[str, str],
-        stdin: TextIO,
-        stdout: TextIO,
-        events: Events,
-        stopper: Stopper,
-        now: Callable[[], datetime],
-    ) -> None:
-        self.environ = environ
-        self.stdin = stdin
-        self.stdout = stdout
-        self.events = events
-        self.stopper = stopper
-        self.now = now
-
-    def hide(self, secret: Secret) -> None:
-        """Leave a secret out of every line from now on."""
-        self.events.hide([secret])
 
 
 def perform(command: Asked, console: Console) -> int:  # noqa: C901, PLR0911, PLR0912 - a line each
@@ -196,47 +166,8 @@ def _plan(command: commands.Plan, console: Console) -> int:
 
 
 def _run(command: commands.Run, console: Console) -> int:
-    """Run; with --format json one object is written however it ends."""
     settings = _settings(command, console, asking=command.narrow)
-    from auditor.report import progress, terminal  # noqa: PLC0415 - heavy
-    from auditor.run import World, audit  # noqa: PLC0415 - heavy
-    from auditor.run_report import NothingPublished  # noqa: PLC0415 - likewise
-
-    world = World(environ=console.environ, now=console.now, hide=console.hide)
-    started = time.monotonic()
-    try:
-        with progress.following(console.events) as shown:
-            report = console.stopper.wait(audit(settings, command.narrow, shown, world=world))
-    except BaseException as exc:
-        if command.format is Format.JSON:
-            seconds = round(time.monotonic() - started, 3)
-            ended: object = {
-                "run_id": "",
-                "exit": exit_status_of(exc),
-                "seconds": seconds,
-                "snapshots": [],
-            }
-            if isinstance(exc, NothingPublished):
-                ended = exc.report
-            console.stdout.write(msgspec.json.encode(ended).decode() + "\n")
-        raise
-    try:
-        if command.format is Format.JSON:
-            console.stdout.write(msgspec.json.encode(report).decode() + "\n")
-        elif command.format is Format.TABLE and report.snapshots:
-            terminal.tell_run(
-                settings.store,
-                [one.snapshot_id for one in report.snapshots if one.published],
-                {one.partner: one.reason for one in report.snapshots if not one.published},
-                command.config,
-                console.stdout,
-            )
-        else:
-            _write(report.table(), command.format, console)
-        console.stdout.flush()
-    except BrokenPipeError:
-        pass  # nobody reads on; how the run went is still worth an exit status
-    return report.exit
+    return run_command.run(command, settings, console)
 
 
 def _changes(command: commands.Changes, console: Console) -> int:

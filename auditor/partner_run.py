@@ -49,6 +49,8 @@ class PartnerRun:
         self._now = now
         self._quarantine = Quarantine()
         self.discovery = Discovery(job, store, progress, self._quarantine.refuse)
+        self.made: tuple[Published, Asked] | None = None
+        """What was published, once it is: a run that is stopped in that moment tells it too."""
 
     @asynccontextmanager
     async def _recorded(self, send: Send) -> AsyncIterator[tuple[Journal, Recorded]]:
@@ -61,8 +63,8 @@ class PartnerRun:
         finally:
             await journal.close()
 
-    async def run(self, send: Send) -> tuple[Published, Asked]:
-        """Return what was published.
+    async def run(self, send: Send) -> None:
+        """Ask and publish; `made` then holds what was published.
 
         Raises:
             PartnerCenterError: the partner is out: its credential is refused, or it is unreachable.
@@ -89,10 +91,9 @@ class PartnerRun:
                 asked = Asked(
                     calls=journal.calls, retries=journal.retries, throttled=journal.throttled
                 )
-                published = await self.discovery.outage.outlasted_by(
+                await self.discovery.outage.outlasted_by(
                     self._publish, discovered, settled, asked, staged, journal
                 )
-        return published, asked
 
     async def clear_up(self) -> None:
         """Do what was left to do by a process that was killed after it had published."""
@@ -139,7 +140,7 @@ class PartnerRun:
         asked: Asked,
         staged: Staged,
         journal: Journal,
-    ) -> Published:
+    ) -> None:
         publisher = Publisher(
             self._store,
             discovered.found,
@@ -148,6 +149,5 @@ class PartnerRun:
             at_start={cell: before.snapshot_id for cell, before in discovered.at_start.items()},
             now=self._now,
         )
-        published = publisher.publish(self._job.snapshot(asked), settled)
+        self.made = publisher.publish(self._job.snapshot(asked), settled), asked
         self._thin_out(journal, self._quarantine.keys)
-        return published

@@ -148,13 +148,12 @@ class Publisher:
     def _published_before(self, snapshot_id: str, total: Counts) -> Published:
         """Return what stands there: the reply to an earlier try was lost."""
         row = self._store.snapshot(snapshot_id)
-        kinds = Counter(_believed(self._store.arrow("change", snapshot_id=snapshot_id)))
         return Published(
             snapshot_id=snapshot_id,
             status=row["status"],
             checks=total,
             rows={name: row[f"{name}_rows"] for name in ("inventory", "availability")},
-            changes=dict(sorted(kinds.items())),
+            changes=changes_in(self._store, snapshot_id),
         )
 
     def _results(
@@ -291,6 +290,12 @@ class Publisher:
             "checks_not_eligible": total.not_eligible,
             "auditor_version": __version__,
         }
+
+
+def changes_in(store: Store, snapshot_id: str) -> dict[str, int]:
+    """Count the changes that a published snapshot holds, by kind, suspect ones left out."""
+    kinds = Counter(_believed(store.arrow("change", snapshot_id=snapshot_id)))
+    return dict(sorted(kinds.items()))
 
 
 _THIS = {

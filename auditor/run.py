@@ -6,9 +6,11 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 import msgspec
@@ -37,10 +39,11 @@ from auditor.progress import Progress, Silent
 from auditor.quarantine import Quarantine
 from auditor.run_report import (
     NothingPublished,
+    Reports,
     RunReport,
     SnapshotReport,
-    not_published,
-    published_before,
+    as_it_stands,
+    just_published,
 )
 from auditor.run_state import Header, Runs
 from auditor.secret import Secret
@@ -49,6 +52,7 @@ from auditor.settings.secrets import Secrets
 from auditor.sharing import per_minute, quotas_of
 from auditor.stopping import as_auditor_error
 from auditor.store import open_store
+from auditor.threads import to_its_end
 
 if TYPE_CHECKING:
     from auditor.store.protocol import Store
@@ -84,44 +88,91 @@ async def audit(
         NothingPublished: no partner could be asked, or none of them could be published.
         AuditorError: nothing was begun; its `exit_status` says why.
     """
-    world = world or World(environ=os.environ)
-    run = _Run(settings, narrow or Narrow(), progress or Silent(), world)
-    return await run.audit()
+    with Run(settings, narrow, world=world) as run:
+        report = await run.audit(progress or Silent())
+        run.finish()
+        return report
 
 
 async def foresee(
     settings: Settings, narrow: Narrow | None = None, *, world: World | None = None
 ) -> Forecast:
     """Return what a run would ask, having asked wave 1 only; nothing is journaled or published."""
-    world = world or World(environ=os.environ)
-    run = _Run(settings, narrow or Narrow(), Silent(), world)
-    return await run.foresee()
+    with Run(settings, narrow, world=world) as run:
+        return await run.foresee()
 
 
-class _Run:
+class Run:
+    """One run of all partners. It is locked against others for as long as it is entered.
+
+    What it has come to so far can be asked for at any moment (`so_far`), from any thread. It counts
+    as unfinished until `finish` is called: by whoever has told its report to the user.
+    """
+
     def __init__(
-        self, settings: Settings, narrow: Narrow, progress: Progress, world: World
+        self, settings: Settings, narrow: Narrow | None = None, *, world: World | None = None
     ) -> None:
         self._settings = settings
-        self._narrow = narrow
-        self._progress = progress
-        self._world = world
-        self._now = world.now
+        self._narrow = narrow or Narrow()
+        self._progress: Progress = Silent()
+        self._world = world or World(environ=os.environ)
+        self._now = self._world.now
         self._partners = [
             partner
-            for partner in partners_for(settings, narrow)
-            if not narrow.countries or set(narrow.countries) & set(partner.countries)
+            for partner in partners_for(settings, self._narrow)
+            if not self._narrow.countries or set(self._narrow.countries) & set(partner.countries)
         ]
+        self._began = self._world.clock()
+        self._reports = Reports(self._partners)
         self._runs: list[PartnerRun] = []
         self._budget = RetryBudget()
+        self._held = ExitStack()
+        self._done: Header | None = None
+        """The run, once there is nothing left to go on with."""
 
-    async def audit(self) -> RunReport:
-        started = self._world.clock()
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._held.close()
+
+    def so_far(self, exit_status: int, why: str) -> RunReport:
+        """Return what the run has come to, as it ends with a status, or would end now.
+
+        `why` is the reason of each partner that was not reached. Nothing is read for it.
+        """
+        seconds = round(self._world.clock() - self._began, 3)
+        return self._reports.so_far(exit_status, seconds, why)
+
+    def finish(self) -> None:
+        """Write down that there is nothing left to go on with.
+
+        It is done last of all: a run that is killed before its report was told is resumed, finds
+        its snapshots published, and tells them. A disk that refuses costs no more than that.
+        """
+        if self._done is None:
+            return
+        try:
+            Runs(self._settings.state_dir).finish(self._done)
+        except AuditorError as error:
+            self._progress.event("run.not_finished", run=self._done.run_id, reason=error.message)
+
+    async def audit(self, progress: Progress) -> RunReport:
+        """Take every partner through the pipeline; see `audit`."""
+        self._progress = progress
         runs = Runs(self._settings.state_dir)
         header = runs.to_resume(self._settings, self._narrow, self._world.now())
-        if header is not None and header.is_finished:
-            self._progress.event("run.finished_before", run=header.run_id)
-            return RunReport(run_id=header.run_id, exit=0, seconds=0.0, snapshots=())
+        if header is not None:
+            self._reports.begin(header)
+            if header.is_finished:
+                progress.event("run.finished_before", run=header.run_id)
+                why = await self._recall(partial(open_store, self._settings.store), header)
+                return self.so_far(0, why or "the run ended without it")
         # one that is away is waited for later only: so far there is nothing to lose by ending
         store = open_store(self._settings.store, create=True)
         self._keep_order(store.last_published_at())
@@ -130,53 +181,72 @@ class _Run:
             header = runs.begin(
                 self._settings, self._narrow, tenants, self._now(), self._world.entropy()
             )
-        with ExitStack() as held:
-            held.enter_context(runs.locked(tenants if self._narrow.is_full else (), header))
+        try:
+            locked = runs.locked(tenants if self._narrow.is_full else (), header)
+            self._held.enter_context(locked)
             runs.keep(header)
-            now, hours = self._world.now(), self._settings.run.resume_max_age_hours
-            runs.prune(now, hours)
-            self._progress.event("run.started", run=header.run_id, partners=len(self._partners))
+            self._reports.begin(header)
+            runs.prune(self._world.now(), self._settings.run.resume_max_age_hours)
+            progress.event("run.started", run=header.run_id, partners=len(self._partners))
             async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(
-                        self._partner(partner, header, store, runs.folder(header.run_id))
-                    )
-                    for partner in self._partners
-                ]
-            results = [task.result() for task in tasks]
-        ended = list(zip(self._partners, results, strict=True))
-        if self._narrow.customers:
-            # a customer belongs to one partner: it is no failure that the others do not know it
-            ended = [(p, r) for p, r in ended if not isinstance(r, ScopeError)] or ended
-        errors = [result for _, result in ended if isinstance(result, AuditorError)]
-        reports = [
-            not_published(partner, header, result) if isinstance(result, AuditorError) else result
-            for partner, result in ended
+                for partner in self._partners:
+                    folder = runs.folder(header.run_id)
+                    group.create_task(self._partner(partner, header, store, folder))
+        finally:
+            if self._reports.run_id:
+                await self._recall(lambda: store, header)
+        return self._ended(header)
+
+    def _ended(self, header: Header) -> RunReport:
+        """Return what the run came to, once every partner's part of it has ended."""
+        errors = self._reports.errors
+        strangers = [
+            partner
+            for partner in self._partners
+            if isinstance(errors.get(partner.tenant_id), ScopeError)
         ]
+        if self._narrow.customers and len(strangers) < len(self._partners):
+            # a customer belongs to one partner: it is no failure that the others do not know it
+            for partner in strangers:
+                self._reports.leave_out(partner)
         self._check_customers()
-        seconds = round(self._world.clock() - started, 3)
-        if len(errors) == len(reports):
-            report = RunReport(
-                run_id=header.run_id,
-                exit=errors[0].exit_status,
-                seconds=seconds,
-                snapshots=tuple(reports),
-            )
-            raise NothingPublished(errors[0], report) from errors[0]
-        if not any(isinstance(error, (Locked, StoreFailed, StoreUnwritable)) for error in errors):
-            runs.finish(header)
-        report = RunReport(
-            run_id=header.run_id,
-            exit=self._exit(reports, errors),
-            seconds=seconds,
-            snapshots=tuple(reports),
-        )
+        failures = list(self._reports.errors.values())
+        if len(failures) == len(self._reports.partners):
+            cause = failures[0]
+            report = self.so_far(cause.exit_status, cause.error_code)
+            raise NothingPublished(cause, report) from cause
+        if not any(isinstance(each, (Locked, StoreFailed, StoreUnwritable)) for each in failures):
+            self._done = header
+        report = self.so_far(0, "")
+        report = msgspec.structs.replace(report, exit=self._exit(report, failures))
         self._progress.event("run.finished", run=report.run_id, exit=report.exit)
         return report
 
+    async def _recall(self, opened: "Callable[[], Store]", header: Header) -> str:
+        """Ask the store for the snapshots of partners whose part did not end by publishing them.
+
+        One may be published all the same: by this run before it was stopped and resumed, or just
+        before a signal or a failing disk ended it. Returns why the store could not be asked.
+        """
+        unsure = self._reports.unsure
+        if not unsure:
+            return ""
+        try:
+            store = await to_its_end(opened)
+            published = set(await to_its_end(store.published))
+            for partner in unsure:
+                snapshot_id = header.snapshots[partner.tenant_id]
+                if snapshot_id in published:
+                    report = await to_its_end(as_it_stands, partner, store, snapshot_id)
+                    self._reports.published(partner, report)
+        except AuditorError as error:
+            return error.error_code
+        return ""
+
     def _check_customers(self) -> None:
         """Refuse a `--customer` that no partner knows."""
-        if self._runs:
+        # one that was resumed does not look for a customer whose snapshot is published
+        if len(self._runs) == len(self._partners):
             unknown = frozenset.intersection(*(run.discovery.unknown for run in self._runs))
             if unknown:
                 raise self._runs[0].discovery.unknown_customers(unknown)
@@ -188,57 +258,55 @@ class _Run:
             behind_s = round((latest - now).total_seconds())
             self._progress.event("clock.behind", seconds=behind_s, latest=latest.isoformat())
 
-    def _exit(self, reports: list[SnapshotReport], errors: list[AuditorError]) -> int:
-        if errors or any(report.status != "complete" for report in reports):
+    def _exit(self, report: RunReport, errors: list[AuditorError]) -> int:
+        if errors or any(one.status != "complete" for one in report.snapshots):
             return INCOMPLETE
-        kinds = {kind for report in reports for kind in report.changes}
+        kinds = {kind for one in report.snapshots for kind in one.changes}
         return CHANGED if kinds & {kind.value for kind in self._narrow.fail_on} else 0
 
     async def _partner(
         self, partner: Partner, header: Header, store: "Store", folder: Path
-    ) -> SnapshotReport | AuditorError:
-        """Return what became of one partner: its failure is a value, the others go on."""
+    ) -> None:
+        """Take one partner through the pipeline: its failure is noted, the others go on."""
         job = self._job(partner, header, folder)
         partner_run = PartnerRun(job, store, self._progress, now=self._now)
-        outage = partner_run.discovery.outage
         try:
-            if job.snapshot_id in await outage.outlasted_by(store.published):
-                await partner_run.clear_up()
-                row = await outage.outlasted_by(store.snapshot, job.snapshot_id)
-                return published_before(partner, row)
-            self._runs.append(partner_run)
-            async with self._sending(job) as send:
-                published, asked = await partner_run.run(send)
-        except (AuditorError, OSError) as failure:
+            await self._take(partner_run, job, store)
+        except Exception as failure:
             error = as_auditor_error(failure)
+            self._reports.failed(partner, error)
             if isinstance(error, Bug):
                 raise  # ours, so no other partner's snapshot can be trusted either
             self._progress.event(
-                "partner.not_published",
+                "partner.not_published" if partner_run.made is None else "partner.failed",
                 partner=partner.name,
                 code=error.error_code,
                 reason=error.message,
             )
-            return error
+        finally:  # cancelled too: it may have come while the snapshot was being published
+            if partner_run.made is not None:
+                report = just_published(partner, *partner_run.made)
+                self._tell("snapshot.published", partner, report)
+
+    async def _take(self, partner_run: PartnerRun, job: Job, store: "Store") -> None:
+        outage = partner_run.discovery.outage
+        if job.snapshot_id in await outage.outlasted_by(store.published):
+            await partner_run.clear_up()
+            report = await outage.outlasted_by(as_it_stands, job.partner, store, job.snapshot_id)
+            self._tell("snapshot.published_before", job.partner, report)
+            return
+        self._runs.append(partner_run)
+        async with self._sending(job) as send:
+            await partner_run.run(send)
+
+    def _tell(self, event: str, partner: Partner, report: SnapshotReport) -> None:
+        self._reports.published(partner, report)
         self._progress.event(
-            "snapshot.published",
+            event,
             partner=partner.name,
-            snapshot=published.snapshot_id,
-            status=published.status,
-            changes=sum(published.changes.values()),
-        )
-        return SnapshotReport(
-            partner=partner.name,
-            snapshot_id=published.snapshot_id,
-            status=published.status,
-            published=True,
-            reason="",
-            calls=asked.calls,
-            retries=asked.retries,
-            throttled=asked.throttled,
-            checks=published.checks,
-            rows=published.rows,
-            changes=published.changes,
+            snapshot=report.snapshot_id,
+            status=report.status,
+            changes=sum(report.changes.values()),
         )
 
     def _job(self, partner: Partner, header: Header, folder: Path) -> Job:

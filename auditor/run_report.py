@@ -1,17 +1,32 @@
 """What a run came to, partner by partner: what `auditor run --format json` prints."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from auditor.coverage import Counts
-from auditor.errors import AuditorError
+from auditor.errors import (
+    AuditorError,
+    PartnerCenterError,
+    ScopeError,
+    SettingsError,
+    StoreUnreachable,
+)
+from auditor.job import Asked
+from auditor.publish import Published, changes_in
 from auditor.run_state import Header
 from auditor.settings import Partner
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from auditor.store.protocol import Store
+
+_NOT_PUBLISHED = (PartnerCenterError, ScopeError, SettingsError, StoreUnreachable)
+"""What ends a partner's part before it publishes, or leaves no store to ask."""
+PUBLISHED_BEFORE = "published before"
+"""The reason of a snapshot that this process found in the store: it was stopped and resumed."""
 
 
 class SnapshotReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +75,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NothingPublished(AuditorError):
-    """No partner's snapshot was published; `report` says why, partner by partner."""
+    """Every partner's part of the run failed; `report` says why, partner by partner."""
 
     def __init__(self, cause: AuditorError, report: RunReport) -> None:
         super().__init__(cause.message, code=cause.error_code, hint=cause.hint)
@@ -68,39 +83,124 @@ class NothingPublished(AuditorError):
         self.exit_status = cause.exit_status  # type: ignore[misc] # its cause's, not its class's
 
 
-def not_published(partner: Partner, header: Header, error: AuditorError) -> SnapshotReport:
-    """Return the report of a partner that has no snapshot."""
+class Reports:
+    """The report of a run while it is at work: whole at every moment, for every partner."""
+
+    def __init__(self, partners: Iterable[Partner]) -> None:
+        self._partners = list(partners)
+        self._header: Header | None = None
+        self._published: dict[str, SnapshotReport] = {}
+        self._errors: dict[str, AuditorError] = {}
+
+    def begin(self, header: Header) -> None:
+        """Take the run that is on disk from now on: what is told before has no run id."""
+        self._header = header
+
+    def published(self, partner: Partner, report: SnapshotReport) -> None:
+        """Take what was published for a partner, by this process or by an earlier one."""
+        self._published[partner.tenant_id] = report
+
+    def failed(self, partner: Partner, error: AuditorError) -> None:
+        """Take why a partner's part of the run failed. Its snapshot may be published all the same.
+
+        So it is when the disk fails just after the publishing.
+        """
+        self._errors[partner.tenant_id] = error
+
+    def leave_out(self, partner: Partner) -> None:
+        """Leave a partner out of the report: the run turned out not to be about it."""
+        self._partners.remove(partner)
+
+    @property
+    def run_id(self) -> str:
+        """The run that is on disk; empty until there is one."""
+        return "" if self._header is None else self._header.run_id
+
+    @property
+    def partners(self) -> tuple[Partner, ...]:
+        """The partners that the report is about."""
+        return tuple(self._partners)
+
+    @property
+    def errors(self) -> dict[str, AuditorError]:
+        """What failed, by partner tenant."""
+        of_mine = ((p.tenant_id, self._errors.get(p.tenant_id)) for p in self._partners)
+        return {tenant_id: error for tenant_id, error in of_mine if error is not None}
+
+    @property
+    def unsure(self) -> list[Partner]:
+        """The partners of whom only the store can say whether their snapshot is published."""
+        return [
+            partner
+            for partner in self._partners
+            if partner.tenant_id not in self._published
+            and not isinstance(self._errors.get(partner.tenant_id), _NOT_PUBLISHED)
+        ]
+
+    def so_far(self, exit_status: int, seconds: float, why: str) -> RunReport:
+        """Return the report; `why` is the reason of every partner that was not reached."""
+        return RunReport(
+            run_id=self.run_id,
+            exit=exit_status,
+            seconds=seconds,
+            snapshots=tuple(self._of(partner, why) for partner in self._partners),
+        )
+
+    def _of(self, partner: Partner, why: str) -> SnapshotReport:
+        error = self._errors.get(partner.tenant_id)
+        made = self._published.get(partner.tenant_id)
+        if made is not None:
+            return made if error is None else msgspec.structs.replace(made, reason=error.error_code)
+        return SnapshotReport(
+            partner=partner.name,
+            snapshot_id="" if self._header is None else self._header.snapshots[partner.tenant_id],
+            status="",
+            published=False,
+            reason=why if error is None else error.error_code,
+            calls=0,
+            retries=0,
+            throttled=0,
+            checks=Counts(),
+            rows={"inventory": 0, "availability": 0},
+            changes={},
+        )
+
+
+def just_published(partner: Partner, published: Published, asked: Asked) -> SnapshotReport:
+    """Return the report of a snapshot that this process has published."""
     return SnapshotReport(
         partner=partner.name,
-        snapshot_id=header.snapshots[partner.tenant_id],
-        status="",
-        published=False,
-        reason=error.error_code,
-        calls=0,
-        retries=0,
-        throttled=0,
-        checks=Counts(),
-        rows={"inventory": 0, "availability": 0},
-        changes={},
+        snapshot_id=published.snapshot_id,
+        status=published.status,
+        published=True,
+        reason="",
+        calls=asked.calls,
+        retries=asked.retries,
+        throttled=asked.throttled,
+        checks=published.checks,
+        rows=published.rows,
+        changes=published.changes,
     )
 
 
-def published_before(partner: Partner, row: Mapping[str, object]) -> SnapshotReport:
-    """Return the report of a snapshot that an earlier part of this run has published."""
-    count = {name: int(str(row[name])) for name in row if name.startswith("checks_")}
+def as_it_stands(partner: Partner, store: "Store", snapshot_id: str) -> SnapshotReport:
+    """Return the report of a published snapshot, read from the store, changes included."""
+    row = store.snapshot(snapshot_id)
     return SnapshotReport(
         partner=partner.name,
-        snapshot_id=str(row["snapshot_id"]),
-        status=str(row["status"]),
+        snapshot_id=snapshot_id,
+        status=row["status"],
         published=True,
-        reason="published before it was resumed",
-        calls=int(str(row["calls"])),
-        retries=int(str(row["retries"])),
-        throttled=int(str(row["throttled"])),
-        checks=Counts(**{name.removeprefix("checks_"): n for name, n in count.items()}),
-        rows={
-            "inventory": int(str(row["inventory_rows"])),
-            "availability": int(str(row["availability_rows"])),
-        },
-        changes={},
+        reason=PUBLISHED_BEFORE,
+        calls=row["calls"],
+        retries=row["retries"],
+        throttled=row["throttled"],
+        checks=Counts(
+            answered=row["checks_answered"],
+            failed=row["checks_failed"],
+            skipped=row["checks_skipped"],
+            not_eligible=row["checks_not_eligible"],
+        ),
+        rows={name: row[f"{name}_rows"] for name in ("inventory", "availability")},
+        changes=changes_in(store, snapshot_id),
     )

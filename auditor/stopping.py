@@ -5,7 +5,7 @@ import errno
 import os
 import signal
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from types import FrameType, TracebackType
 from typing import Any, Self, TypeVar
 
@@ -41,6 +41,9 @@ class Stopper:
         self._task: asyncio.Task[object] | None = None
         self._before: dict[int, Any] = {}  # whatever `signal.signal` returned, to be given back
         self._timer: threading.Timer | None = None
+        self._is_ending = False
+        self.last_words: Callable[[int], None] = lambda _: None
+        """Is called with the exit status right before the process ends without cleaning up."""
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
@@ -76,16 +79,37 @@ class Stopper:
             finally:
                 self._task = None
 
+    def let_end(self) -> None:
+        """Let the process end by itself from now on: a signal no longer stops what is left to do.
+
+        What takes longer than the patience is ended all the same.
+        """
+        self._is_ending = True
+
     def _on_signal(self, signum: int, _frame: FrameType | None) -> None:
+        if self._is_ending:
+            self._lose_patience_later(signum)
+            return
         if self._signum:
-            os._exit(_status_of(signum))
+            self._end_at_once(signum)
         self._signum = signum
         if self._task is None or self._loop is None:
             raise Stopped(signum)
-        self._timer = threading.Timer(_PATIENCE_S, os._exit, [_status_of(signum)])
-        self._timer.daemon = True
-        self._timer.start()
+        self._lose_patience_later(signum)
         self._loop.call_soon_threadsafe(self._task.cancel)
+
+    def _lose_patience_later(self, signum: int) -> None:
+        if self._timer is None:
+            self._timer = threading.Timer(_PATIENCE_S, self._end_at_once, [signum])
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _end_at_once(self, signum: int) -> None:
+        status = _status_of(signum)
+        try:
+            self.last_words(status)
+        finally:
+            os._exit(status)
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:

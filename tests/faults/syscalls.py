@@ -95,14 +95,27 @@ class Publishing:
                 points.append(Point(seen[0], seen[1].replace(str(pid), PID), found[seen]))
         return points
 
-    def _traced(self, words: Sequence[str]) -> tuple[int, Ended]:
-        """Run to the end under `strace` with these words; return the process and its end."""
+    def signalled(self, point: Point, signum: signal.Signals, *words: str) -> Ended:
+        """Go on with the run; the signal comes with the nth system call of a point."""
+        self._restored()
+        inject = f"inject={point.call}:signal={signum.name}:when={point.nth}"
+        said = ["-P", point.path, "-e", f"trace={point.call}", "-e", inject]
+        _, ended = self._traced(said, *words)
+        (self.folder / "strace").unlink()
+        return ended
+
+    def resumed(self, *words: str) -> Ended:
+        """Go on with the run once more, to its end."""
+        return self._case.warm.run(self.folder, "run", "--resume", "--format", "json", *words)
+
+    def _traced(self, said: Sequence[str], *words: str) -> tuple[int, Ended]:
+        """Go on with the run under `strace`, which is told `said`; return process and end."""
         log = str(self.folder / "strace")
         started = self._case.warm.start(
-            self.folder, "run", "--resume", "--format", "json", is_traced=True
+            self.folder, "run", "--resume", "--format", "json", *words, is_traced=True
         )
         pid = str(started.pid)
-        said = [word.replace(PID, pid) for word in words]
+        said = [word.replace(PID, pid) for word in said]
         with subprocess.Popen(
             ["strace", "-f", "-q", "-o", log, *said, "-p", pid],
             stderr=subprocess.DEVNULL,

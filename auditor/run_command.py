@@ -1,0 +1,109 @@
+"""`auditor run`: what it came to is told however it ends, and only then counts as finished."""
+
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from auditor.arguments.commands import Format
+from auditor.arguments.commands import Run as Asked
+from auditor.console import Console
+from auditor.errors import AuditorError
+from auditor.settings import Settings
+from auditor.stopping import Stopped, as_auditor_error, exit_status_of, leaves
+
+if TYPE_CHECKING:  # they load Arrow: a signal that comes meanwhile is to be told too
+    from auditor.run import Run
+    from auditor.run_report import RunReport
+
+_STOPPED = "E_STOPPED"
+
+
+def run(command: Asked, settings: Settings, console: Console) -> int:
+    """Run and return the exit status; with --format json one object is written however it ends."""
+    telling = _Telling(command, settings, console)
+    console.stopper.last_words = telling.last_words
+    try:
+        from auditor.report import progress  # noqa: PLC0415 - heavy
+        from auditor.run import Run, World  # noqa: PLC0415 - likewise
+
+        world = World(environ=console.environ, now=console.now, hide=console.hide)
+        with Run(settings, command.narrow, world=world) as work:
+            telling.work = work
+            with progress.following(console.events) as shown:
+                report = console.stopper.wait(work.audit(shown))
+            with suppress(BrokenPipeError):  # nobody reads on; how it went is still worth a status
+                telling.tell(report)
+            work.finish()
+    except BaseException as exc:
+        telling.end(exc)
+        raise
+    return report.exit
+
+
+class _Telling:
+    """Writes what a run came to, once."""
+
+    def __init__(self, command: Asked, settings: Settings, console: Console) -> None:
+        self.work: Run | None = None
+        self._command = command
+        self._settings = settings
+        self._console = console
+        self._began = time.monotonic()
+        self._first = threading.Lock()
+        """Taken for good by the one who writes the object."""
+
+    def tell(self, report: "RunReport") -> None:
+        """Write a report in the form that was asked for; a signal does not cut what is written."""
+        if self._command.format is Format.JSON:
+            self._console.stopper.let_end()
+            self._object(report)
+            return
+        from auditor.report import rows, terminal  # noqa: PLC0415 - heavy
+
+        published = [one.snapshot_id for one in report.snapshots if one.published]
+        if self._command.format is Format.TABLE and published:
+            terminal.tell_run(
+                self._settings.store,
+                published,
+                {one.partner: one.reason for one in report.snapshots if not one.published},
+                self._command.config,
+                self._console.stdout,
+            )
+        else:
+            rows.write(report.table(), self._command.format.value, self._console.stdout)
+        self._console.stopper.let_end()
+        self._console.stdout.flush()
+
+    def end(self, error: BaseException) -> None:
+        """Write the object of a run that ends with an error or a signal."""
+        if self._command.format is not Format.JSON:
+            return
+        self._console.stopper.let_end()
+        is_stopped = isinstance(error, (Stopped, KeyboardInterrupt))
+        why = _STOPPED if is_stopped else as_auditor_error(next(leaves(error))).error_code
+        with suppress(OSError):  # that nobody can read it changes nothing about how the run ended
+            self._object(self._so_far(exit_status_of(error), why))
+
+    def last_words(self, status: int) -> None:
+        """Write the object of a run that ends at once; one that has not begun has none."""
+        if self._command.format is Format.JSON and self.work is not None:
+            with suppress(OSError):
+                self._object(self.work.so_far(status, _STOPPED))
+
+    def _so_far(self, status: int, why: str) -> "RunReport":
+        from auditor.run import Run  # noqa: PLC0415 - heavy
+        from auditor.run_report import RunReport  # noqa: PLC0415 - likewise
+
+        with suppress(AuditorError):  # of a partner that is not there
+            work = self.work or Run(self._settings, self._command.narrow)
+            return work.so_far(status, why)
+        seconds = round(time.monotonic() - self._began, 3)
+        return RunReport(run_id="", exit=status, seconds=seconds, snapshots=())
+
+    def _object(self, report: "RunReport") -> None:
+        if self._first.acquire(blocking=False):
+            self._console.stdout.write(msgspec.json.encode(report).decode() + "\n")
+            self._console.stdout.flush()
