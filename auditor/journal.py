@@ -10,12 +10,13 @@ import os
 import struct
 import zlib
 from collections.abc import Awaitable, Callable, Container, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 import pyarrow as pa
 
+from auditor import unfinished
 from auditor.errors import StoreFailed
 from auditor.model import Reply, Request
 from auditor.state_files import private, refused, sync_folder
@@ -182,19 +183,15 @@ class Journal:
         self._rewrite(lambda _, reply: _is_success(reply))
 
     def _rewrite(self, is_kept: Callable[[bytes, Reply], bool]) -> None:
-        kept = Path(f"{self.path}.kept")
         try:
-            with open(kept, "wb", opener=private) as out:
-                for key, offset in self._index.items():
-                    if is_kept(key, self.read(key)):
-                        payload = _payload_at(self._file, offset)
-                        out.write(_FRAME.pack(len(payload), zlib.crc32(payload)) + payload)
-                out.flush()
-                os.fsync(out.fileno())
-            kept.replace(self.path)
+            with unfinished.beside(self.path) as kept:
+                with open(kept.handle, "wb", closefd=False) as out:
+                    for key, offset in self._index.items():
+                        if is_kept(key, self.read(key)):
+                            payload = _payload_at(self._file, offset)
+                            out.write(_FRAME.pack(len(payload), zlib.crc32(payload)) + payload)
+                kept.put()
         except OSError as exc:
-            with suppress(OSError):
-                kept.unlink()
             raise StoreFailed(f"cannot rewrite the journal {self.path}: {exc.strerror}") from exc
 
 

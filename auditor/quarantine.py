@@ -5,7 +5,6 @@ says. See docs/decisions/0011-quarantine-is-an-index-of-the-journal.md.
 """
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
@@ -13,12 +12,12 @@ from pathlib import Path
 import msgspec
 import pyarrow as pa
 
+from auditor import unfinished
 from auditor.errors import InputMissing, StoreFailed
 from auditor.events import redacted
 from auditor.journal import reading
 from auditor.model import Outcome, Reply, Request, Settled
 from auditor.normalize import UNREADABLE
-from auditor.state_files import private
 from auditor.tables import TEXT
 
 MOST_SHOWN = 256 * 2**10
@@ -116,13 +115,10 @@ class Quarantine:
             StoreFailed: the file cannot be written.
         """
         lines = msgspec.json.Encoder().encode_lines(list(self._records.values()))
-        beside = Path(f"{path}.new")
         try:
-            with open(beside, "wb", opener=private) as file:
+            with unfinished.beside(path) as file:
                 file.write(lines)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
+                file.put()
         except OSError as exc:
             raise StoreFailed(f"cannot write {path}: {exc.strerror}") from exc
 

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import re
 import shutil
 import socket
 from collections.abc import Iterator, Sequence
@@ -13,11 +14,14 @@ from typing import IO
 
 import msgspec
 
+from auditor import unfinished
 from auditor.errors import InputMissing, Locked, ScopeError, StoreFailed, StoreUnwritable
 from auditor.settings import Narrow, Settings
 from auditor.state_files import private, refused, sync_folder
 
 _HEADER = "run.json"
+_STAMP = "%Y%m%dT%H%M%SZ"
+_RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
 KEPT = timedelta(days=14)
 """How long the replies of a run stay here, which hold what customers have."""
 _LOCK = "lock"
@@ -51,7 +55,7 @@ class Runs:
         self, settings: Settings, narrow: Narrow, tenants: Sequence[str], at: datetime, entropy: str
     ) -> Header:
         """Return a new run, not yet written down; `entropy` is some hex digits of its own."""
-        stamp = f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+        stamp = f"{at.astimezone(UTC):{_STAMP}}"
         taken = f"{int(entropy, 16) % (1 << 24):06x}"
         return Header(
             run_id=f"{stamp}-{taken}",
@@ -112,11 +116,23 @@ class Runs:
         )
 
     def prune(self, now: datetime, resume_max_age_hours: float) -> None:
-        """Remove what finished runs have left long ago; what cannot be removed now stays."""
-        oldest = now - max(KEPT, timedelta(hours=resume_max_age_hours))
+        """Remove what runs have left that nobody will look at; what cannot be removed now stays.
+
+        That is: what killed writers left unfinished, what finished runs left long ago, and folders
+        of runs that were killed before they were written down, as long ago.
+        """
+        oldest = now.astimezone(UTC) - max(KEPT, timedelta(hours=resume_max_age_hours))
         for header in self._headers():
             if header.is_finished and header.started_at < oldest:
                 shutil.rmtree(self.folder(header.run_id), ignore_errors=True)
+        with suppress(OSError):
+            for folder in sorted(self._runs.iterdir()):
+                if folder.is_symlink():  # planted: what it leads to is not ours to clear
+                    continue
+                unfinished.clear_folder(folder)
+                is_nobodys = not (folder / _HEADER).exists() and _RUN_ID.fullmatch(folder.name)
+                if is_nobodys and folder.name < f"{oldest:{_STAMP}}":
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def _headers(self) -> Iterator[Header]:
         with suppress(FileNotFoundError):
@@ -130,13 +146,9 @@ class Runs:
         path = self.folder(header.run_id) / _HEADER
         try:
             self._make_private(self._runs, path.parent)
-            beside = path.with_suffix(".new")
-            with open(beside, "wb", opener=private) as file:
+            with unfinished.beside(path) as file:
                 file.write(msgspec.json.encode(header))
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-            sync_folder(path.parent)
+                file.put()
             sync_folder(self._runs)
         except OSError as exc:
             raise _refused(path, exc) from exc

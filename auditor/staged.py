@@ -10,6 +10,7 @@ from typing import Self, TypeVar
 
 import pyarrow as pa
 
+from auditor import unfinished
 from auditor.chunk import Chunk, Span
 from auditor.facts import Found
 from auditor.model import Check, Outcome, Settled, bucket_of
@@ -137,7 +138,7 @@ class Staged:
         """Keep tables of a chunk, instead of what is kept of them."""
         for name, table in tables.items():
             path = self._path(name, chunk)
-            new = path.with_suffix(".new")  # the old one may be mapped into memory
+            new = unfinished.name_of(path)  # the old one may be mapped; the folder goes as a whole
             with (
                 pa.output_stream(str(new), buffer_size=WRITTEN_AT_ONCE) as file,
                 pa.ipc.new_file(file, table.schema) as writer,

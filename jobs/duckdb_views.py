@@ -10,22 +10,23 @@ from pathlib import Path
 
 import duckdb
 
+from auditor import unfinished
 from auditor.store import comments, reading, sql
 from auditor.store.parquet import FolderStore
 from auditor.tables import KEYS
 
 
 def write(lake: Path, file: Path) -> None:
-    """Write the file anew; at no time is there half of it."""
+    """Write the file anew; at no time is there half of it. Of two at once, the first one fails."""
     root = FolderStore.open(str(lake)).root
     pattern = reading.files(root, "snapshot", ())[0].removesuffix("/_schema/snapshot.parquet")
-    unfinished = file.with_name(f".{file.name}.new")
-    unfinished.unlink(missing_ok=True)
-    with duckdb.connect(str(unfinished)) as con:
+    unfinished.clear(file)
+    made = unfinished.name_of(file)  # DuckDB makes it itself, so it has no lock of ours
+    with duckdb.connect(str(made)) as con:
         for definition in (sql.statement("duckdb/query/latest_map"), *sql.definitions()):
             con.execute(_with_files(definition, root, pattern))
         comments.tell(con)
-    unfinished.replace(file)
+    made.replace(file)
 
 
 def _with_files(definition: str, root: Path, pattern: str) -> str:

@@ -9,13 +9,15 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
+from auditor import unfinished
 from auditor.errors import AuditorError, Locked, StoreFailed, StoreUnwritable
 from auditor.secret import Secret
 from auditor.settings.references import opened, read_opened
+from auditor.unfinished import Unfinished
 
 _ROOM = 1 << 14
 """Bytes kept free for the newer one; a refresh token has one or two thousand."""
@@ -37,25 +39,18 @@ class Renewable(Protocol):
 class RenewableFile:
     """A secret in a file, while it is held."""
 
-    def __init__(self, path: Path, secret: Secret, beside: Path, room: int) -> None:
+    def __init__(self, path: Path, secret: Secret, successor: Unfinished) -> None:
         self.secret = secret
         self._path = path
-        self._beside = beside
-        self._room = room
+        self._successor = successor
 
     def replace(self, newer: Secret) -> None:
         """Replace the file at once: a reader, or a power cut, finds the old one or the new."""
         content = (newer.reveal() + "\n").encode()
         with _guarded(self._path):
-            _write(self._room, content)
-            os.ftruncate(self._room, len(content))
-            os.fsync(self._room)
-            self._beside.replace(self._path)
-            folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            _write(self._successor.handle, content)
+            os.ftruncate(self._successor.handle, len(content))
+            self._successor.put()
         self.secret = newer
 
 
@@ -77,8 +72,8 @@ def renewable_file(
     handle = _locked(path, target, clock, pause)
     try:
         secret = read_opened(handle, path)
-        with _room(target, os.fstat(handle)) as (beside, room):
-            yield RenewableFile(target, secret, beside, room)
+        with _room(target, os.fstat(handle)) as successor:
+            yield RenewableFile(target, secret, successor)
     finally:
         os.close(handle)
 
@@ -106,25 +101,17 @@ def _locked(
 
 
 @contextmanager
-def _room(target: Path, found: os.stat_result) -> Iterator[tuple[Path, int]]:
-    beside = target.with_name(f".{target.name}.new")
-    flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    with _guarded(target):
-        room = os.open(beside, flags, 0o600)
-    try:
+def _room(target: Path, found: os.stat_result) -> Iterator[Unfinished]:
+    """Make the successor of a file, with room for what is to be written into it."""
+    with ExitStack() as held:
         with _guarded(target):
-            os.fchmod(room, 0o600)
+            successor = held.enter_context(unfinished.beside(target))
+            os.fchmod(successor.handle, 0o600)
             with suppress(PermissionError):  # only root gives files away
-                os.fchown(room, found.st_uid, found.st_gid)
-            _write(room, bytes(_ROOM))
-            os.fsync(room)
-        yield beside, room
-    finally:
-        with suppress(OSError):
-            # Once it has taken the secret's name, this one may already be another holder's.
-            if os.path.samestat(os.fstat(room), beside.lstat()):
-                beside.unlink()
-        os.close(room)
+                os.fchown(successor.handle, found.st_uid, found.st_gid)
+            _write(successor.handle, bytes(_ROOM))
+            os.fsync(successor.handle)
+        yield successor
 
 
 def _write(handle: int, content: bytes) -> None:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from auditor.errors import AuditorError, StoreError, StoreFailed, StoreUnwritable
+from auditor import unfinished
+from auditor.errors import AuditorError, StoreFailed, StoreUnwritable
 
 _UNWRITABLE = {
     errno.EACCES,
@@ -24,6 +25,8 @@ _UNWRITABLE = {
 }
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _UNSUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}
+_MODE = 0o666
+"""Of what is written: the caller's umask says who else may read a store."""
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
 
@@ -93,7 +96,7 @@ def write_new(path: Path, data: bytes | memoryview) -> None:
     """Write and fsync a file that must not exist yet."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with guarded(path, need=len(data)):
-        handle = os.open(path, flags, 0o666)
+        handle = os.open(path, flags, _MODE)
         with open(handle, "wb", buffering=0) as stream:  # noqa: PTH123 - O_EXCL, O_NOFOLLOW
             rest = memoryview(data)
             while rest:
@@ -103,37 +106,24 @@ def write_new(path: Path, data: bytes | memoryview) -> None:
 
 def replace(path: Path, data: bytes | memoryview) -> None:
     """Put `data` in the place of `path` at once: a reader sees the old bytes or the new."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with guarded(beside):
-        beside.unlink(missing_ok=True)
-    try:
-        write_new(beside, data)
-        with guarded(path):
-            beside.replace(path)
-    except StoreError:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+    with guarded(path, need=len(data)), unfinished.beside(path, _MODE) as file:
+        file.write(data)
+        file.put()
 
 
 def put_if_absent(path: Path, data: bytes | memoryview) -> None:
     """Make a whole file with `data` unless there is one: of two at once, the first one stays."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with guarded(beside):
-        beside.unlink(missing_ok=True)
-    write_new(beside, data)
-    with guarded(path):
+    with guarded(path, need=len(data)), unfinished.beside(path, _MODE) as file:
+        file.write(data)
+        os.fsync(file.handle)
         try:
-            path.hardlink_to(beside)
+            path.hardlink_to(file.beside)
         except FileExistsError:
             pass
         except OSError as error:
             if error.errno not in {errno.EPERM, *_UNSUPPORTED}:
                 raise
-            beside.rename(path)  # a file system without links, where nobody else is likely
-    with guarded(beside):
-        beside.unlink(missing_ok=True)
+            file.put()  # a file system without links, where nobody else is likely
     sync_folder(path.parent)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from auditor import unfinished
 from auditor.errors import Bug, StoreError, UsageError
 from auditor.model import bucket_of
 from auditor.store import comments, conform, disk, manifest
@@ -174,9 +175,8 @@ class Publication:
             with disk.guarded(folder):
                 if not (folder / manifest.NAME).exists() and not os.listdir(folder):  # noqa: PTH208 - is it empty
                     folder.rmdir()
-        with disk.guarded(self._root):
-            for unfinished in self._root.glob(f".{_LATEST}.*"):
-                unfinished.unlink()
+        for folder in (self._root, self._root / "_schema"):
+            unfinished.clear_folder(folder)
         self._rewrite_latest()
 
     def _discard(self) -> None:

@@ -23,7 +23,7 @@ def test_a_difference_is_found(case: Prepared, tmp_path: Path) -> None:
     assert case.problems(folder, kills=0) == []
     newest = max((folder / "lake").glob("snapshot=*/inventory/*.parquet"))
     newest.write_bytes(newest.read_bytes()[:-1] + b"x")
-    (folder / "lake/.latest.parquet.1").touch()
+    (folder / "lake/.latest.parquet.1.new").touch()
     (folder / "state/note").write_text(case.serving.tokens[0])
     oldest = next(iter(case.published))
     (folder / oldest).write_bytes(b"")

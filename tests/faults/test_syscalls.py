@@ -1,5 +1,6 @@
 """Failed or killed at any system call of stage and publish, a run harms nothing and resumes."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,20 @@ def test_a_system_call_that_fails_or_kills_harms_nothing(publishing: Publishing)
     tried = [(points[place * len(points) // POINTS], HOW[place % 3]) for place in range(POINTS)]
     tried += [(point, how) for point in points if point.call == "renameat2" for how in HOW]
     assert [found for point, how in tried for found in publishing.tried(point, how)] == []
+
+
+@usable
+@pytest.mark.timeout(300)
+def test_a_kill_before_any_rename_leaves_nothing_for_ever(publishing: Publishing) -> None:
+    """P11: of each file that is written beside its place; resuming clears it."""
+    points = {
+        re.sub("[0-9a-f-]{36}|[0-9]+", "", point.path): point
+        for point in publishing.points
+        if point.call in ("rename", "linkat") and ".staged/" not in point.path
+    }
+    assert len(points) == 4, "a run's record, its quarantine, its journal, the latest map"
+    for point in points.values():
+        assert publishing.tried(point, "signal=KILL") == []
 
 
 @usable

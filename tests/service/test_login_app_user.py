@@ -17,6 +17,7 @@ from aiohttp import web
 from entra import REFRESH, Authority, Entra, Refused, running
 from signing import keep, login, partner
 
+from auditor import unfinished
 from auditor.errors import (
     AuditorError,
     Locked,
@@ -171,7 +172,7 @@ async def test_one_that_is_killed_while_it_asks_frees_it(entra: Entra, tmp_path:
         await asyncio.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     await process.communicate()
-    assert (tmp_path / ".refresh.new").exists()
+    assert f".refresh.{process.pid}.new" in names(tmp_path)
 
     assert await login(USER, tmp_path, entra.base_url).fetch(False)
 
@@ -194,9 +195,9 @@ async def test_it_is_not_spent_where_its_successor_has_no_room(
 ) -> None:
     """P30: 73 or 74, before anybody is asked."""
     keep(tmp_path)
-    (tmp_path / ".refresh.new").mkdir()
+    unfinished.name_of(tmp_path / "refresh").mkdir()
     await check_is_unspent(entra, tmp_path, StoreUnwritable, 73)
-    (tmp_path / ".refresh.new").rmdir()
+    unfinished.name_of(tmp_path / "refresh").rmdir()
 
     def full(*_: object) -> int:
         raise OSError(28, os.strerror(28))

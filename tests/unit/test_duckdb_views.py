@@ -55,6 +55,8 @@ def test_it_reads_what_was_published_since(tmp_path: Path) -> None:
 
 def test_it_can_be_written_anew(tmp_path: Path) -> None:
     lake = two_nights(tmp_path)
+    for name in (".views.duckdb.4711.new", ".views.duckdb.4711.new.wal"):
+        (tmp_path / name).write_bytes(b"left by one that was killed")
     for _ in range(2):
         file = written(lake, tmp_path / "views.duckdb")
     assert asked(file, "SELECT * FROM latest_sku")

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
+from auditor import unfinished
 from auditor.errors import InputMissing, Locked, ScopeError, StoreUnwritable
 from auditor.run_state import Header, Runs
 from auditor.settings import Limits, Narrow, Partner, Settings
@@ -136,6 +137,34 @@ def test_a_folder_that_is_no_run_is_passed_over(runs: Runs) -> None:
     assert resumed(runs) == header.run_id
 
 
+def test_what_a_killed_writer_left_goes_whoever_s_run_it_was(runs: Runs) -> None:
+    header = begun(runs)
+    other = runs.folder(begun(runs, 1, entropy="1").run_id)
+    for folder in (runs.folder(header.run_id), other):
+        (folder / ".run.json.4711.new").write_text('{"run_id": ')
+    assert resumed(runs) == header.run_id
+    runs.prune(NOW, 12)
+    assert [path.name for path in other.parent.rglob("*") if path.is_file()] == ["run.json"] * 2
+
+
+def test_what_never_became_a_run_goes_after_a_fortnight(runs: Runs) -> None:
+    """It was killed after it had taken its lock, and before it was written down."""
+    kept = begun(runs, 24 * 15)
+    ages = {15: False, 13: True}
+    folders = {}
+    for days in ages:
+        at = NOW - timedelta(days=days)
+        folders[days] = runs.folder(runs.begin(SETTINGS, Narrow(), TENANTS, at, "1").run_id)
+        folders[days].mkdir()
+        (folders[days] / "lock").touch()
+    mine = folders[15].with_name("notes")
+    mine.mkdir()
+    runs.prune(NOW, 12)
+    assert {days: folder.exists() for days, folder in folders.items()} == ages
+    assert mine.exists()
+    assert runs.folder(kept.run_id).exists()
+
+
 def test_what_finished_runs_left_goes_after_a_fortnight(runs: Runs) -> None:
     """S18: the replies hold what customers have."""
     ages = {13.9: True, 14.1: True, 14.2: False}  # days, and whether it is finished
@@ -231,7 +260,8 @@ def test_what_a_run_is_survives_a_power_loss(
 
     monkeypatch.setattr(os, "fsync", fsync)
     folder = runs.folder(begun(runs).run_id)
-    assert synced == [folder / "run.new", folder, tmp_path / "state/runs"]
+    unfinished_name = unfinished.name_of(folder / "run.json").name
+    assert synced == [folder / unfinished_name, folder, tmp_path / "state/runs"]
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o000])
@@ -250,7 +280,7 @@ def test_nobody_else_can_look_into_it(tmp_path: Path, umask: int) -> None:
     assert [path for path in below if path.stat().st_mode & 0o077] == []
 
 
-@pytest.mark.parametrize("place", ["locks", f"locks/{TENANTS[0]}.lock", "runs", "runs/{}/run.new"])
+@pytest.mark.parametrize("place", ["locks", f"locks/{TENANTS[0]}.lock", "runs"])
 def test_no_planted_link_is_followed(tmp_path: Path, place: str) -> None:
     """S12: neither to a file, which would be cut, nor to a folder, which others could read."""
     runs = Runs(tmp_path / "state")

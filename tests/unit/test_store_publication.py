@@ -163,8 +163,10 @@ def test_what_a_killed_publisher_was_writing_beside_the_latest_map_goes(tmp_path
     """P15."""
     store = make(tmp_path)
     publish(store, "s1", at(1), FIRST)
-    (store.root / ".latest.parquet.4711").write_bytes(b"half")
+    for name in (".latest.parquet.4711.new", "_schema/.inventory.parquet.4711-1.new"):
+        (store.root / name).write_bytes(b"half")
     store.recover()
+    assert [path.name for path in (store.root / "_schema").glob(".*")] == []
     assert [path.name for path in store.root.glob(".latest*")] == []
     assert verdicts(store) == [(ACME, "restricted"), (BOND, "restricted")]
 

@@ -1,0 +1,151 @@
+"""Files that are replaced at once: what a killed writer leaves goes, and is never read."""
+
+import ast
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from auditor import unfinished
+from auditor.journal import Journal
+from auditor.quarantine import Quarantine, table
+from auditor.report import output
+from auditor.settings.renewal import renewable_file
+from auditor.store import disk
+
+PACKAGE = Path(unfinished.__file__).parent
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from auditor import unfinished
+
+with unfinished.beside(Path(sys.argv[1])) as file:
+    file.write(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def killed_writing(path: Path) -> None:
+    """Leave what a writer leaves that is killed before it puts its file in its place."""
+    ended = subprocess.run([sys.executable, "-c", KILLED, path], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert left(path.parent) == 1
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def left(folder: Path) -> int:
+    return len([name for name in names(folder) if name.endswith(".new")])
+
+
+def write(path: Path, data: bytes) -> None:
+    with unfinished.beside(path) as file:
+        file.write(data)
+        file.put()
+
+
+def renew(path: Path) -> None:
+    with renewable_file(path) as held:
+        held.replace(held.secret)
+
+
+def thin_out(path: Path) -> None:
+    journal = Journal(path)
+    journal.forget_failures()
+
+
+def quarantined(path: Path) -> None:
+    Quarantine().save(path)
+    assert table(path.parent, path.stem, "eu", with_bodies=False).num_rows == 0
+
+
+WRITERS: dict[str, Callable[[Path], None]] = {
+    "x.quarantine": quarantined,
+    "x.journal": thin_out,
+    "latest.parquet": lambda path: disk.replace(path, b"whole"),
+    "pruned.json": lambda path: disk.put_if_absent(path, b"whole"),
+    "report.html": lambda path: output.save(b"whole", path, sys.stdout),
+    "refresh": renew,
+}
+"""Every writer, but those of a run's record and of the DuckDB file, which have tests elsewhere."""
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_the_next_writer_clears_what_a_killed_one_left(name: str, tmp_path: Path) -> None:
+    """P11."""
+    path = tmp_path / name
+    if name == "refresh":
+        path.write_text("secret\n")
+        path.chmod(0o600)
+    killed_writing(path)
+    assert path.exists() is (name == "refresh")
+    WRITERS[name](path)
+    assert path.exists()
+    assert left(tmp_path) == 0
+
+
+def test_who_clears_a_folder_leaves_what_is_not_left_over(tmp_path: Path) -> None:
+    (tmp_path / "victim").write_text("precious")
+    for number in (3, 4):
+        (tmp_path / f".gone.{number}.new").touch()
+    (tmp_path / ".gone.3.new.wal").touch()
+    (tmp_path / ".planted.5.new").symlink_to("victim")
+    (tmp_path / ".folder.6.new").mkdir()
+    mine = (".note.new", "a.4711.new", ".bashrc", ".a.b.new", "victim")
+    for name in mine:
+        (tmp_path / name).touch()
+    with unfinished.beside(tmp_path / "at work") as file:
+        file.write(b"whole")
+        unfinished.clear_folder(tmp_path)
+        unfinished.clear_folder(tmp_path / "not there")
+        assert file.beside.exists(), "its writer lives"
+        file.put()
+    assert names(tmp_path) == sorted([*mine, ".folder.6.new", "at work"])
+    assert (tmp_path / "victim").read_text() == "precious"
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
+    """In two containers, processes may even have the same number."""
+    path = tmp_path / "file"
+    with unfinished.beside(path) as one, unfinished.beside(path) as other:
+        assert one.beside != other.beside
+        one.write(b"one")
+        other.write(b"other")
+        one.put()
+        other.put()
+    assert path.read_bytes() == b"other"
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_writer_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write(path, b"old")
+    with pytest.raises(TypeError), unfinished.beside(path) as file:
+        file.write("text")  # type: ignore[arg-type] # to fail in there
+    assert names(tmp_path) == ["file"]
+    assert path.read_bytes() == b"old"
+
+
+def test_nobody_else_puts_files_in_their_place() -> None:
+    """One place knows how they are called; the others rename what is not replaced."""
+    renaming = {
+        (path.relative_to(PACKAGE).as_posix(), ast.unparse(call.func))
+        for path in PACKAGE.rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr in ("replace", "rename", "NamedTemporaryFile", "mkstemp")
+        and len(call.args) < 2
+        and not call.keywords
+    }
+    assert renaming == {
+        ("login.py", "held.replace"),
+        ("staged.py", "new.replace"),
+        ("store/disk.py", "source.rename"),
+        ("unfinished.py", "self.beside.replace"),
+    }
