@@ -25,8 +25,14 @@ async def work(patience):
         print("clean", flush=True)
 
 with Stopper() as stopper:
+    stopper.last_words = lambda status: print("last words", status, flush=True)
     try:
-        if sys.argv[1] == "sync":
+        if sys.argv[1] == "ending":
+            stopper.let_end()
+            print("started", flush=True)
+            sys.stdin.read()
+            print("ended by itself", flush=True)
+        elif sys.argv[1] == "sync":
             print("started", flush=True)
             sys.stdin.read()
         else:
@@ -75,7 +81,16 @@ def test_a_second_signal_ends_it_at_once() -> None:
     process.send_signal(signal.SIGINT)
     out, err = process.communicate()
     assert process.returncode == 130
-    assert (out, err) == ("", "")
+    assert (out, err) == ("last words 130\n", "")
+
+
+def test_what_ends_by_itself_is_not_stopped() -> None:
+    """The report is written by then: half of it helps nobody."""
+    process = child("ending")
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert (process.returncode, out, err) == (0, "ended by itself\n", "")
 
 
 def test_what_the_parent_ignores_stays_ignored() -> None:
