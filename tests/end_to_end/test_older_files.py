@@ -1,0 +1,71 @@
+"""What an older version wrote is read by this one: a store, and the journal of an unfinished run.
+
+Each archive in `tests/fixtures/` was made by the version of that day, of one partner of the
+sandbox: a published night, and a second one that was killed when everything had been answered and
+nothing was published.
+"""
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from auditor.run import World, audit
+from auditor.settings import Narrow, Settings, load
+from auditor.store import open_store
+
+ARCHIVES = sorted((Path(__file__).parents[1] / "fixtures").glob("store-and-journal-*.zip"))
+ENVIRON = {"AUDITOR_SANDBOX_TOKEN_CONTOSO_EU": "a-token-that-nobody-asks-for"}
+CHANGES = {
+    "entered_catalog": 1,
+    "first_seen_restricted": 1,
+    "left_catalog": 7,
+    "newly_restricted": 2,
+    "no_longer_purchasable": 7,
+    "purchasable_again": 4,
+    "terms_changed": 3,
+}
+
+
+@pytest.fixture(params=ARCHIVES, ids=lambda path: path.stem)
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Unpack an archive and return its configuration."""
+    with ZipFile(request.param) as archive:
+        archive.extractall(tmp_path)
+    return load(tmp_path / "auditor.toml", ENVIRON, asking=Narrow())
+
+
+def test_a_store_of_an_older_version_is_read(settings: Settings) -> None:
+    """P34."""
+    store = open_store(settings.store)
+    [snapshot] = store.published()
+    assert store.verify(snapshot) == []
+    assert store.arrow("latest_inventory").num_rows == 18
+    assert store.arrow("latest_availability").num_rows == 25
+    assert store.arrow("change").num_rows == 0
+
+
+@pytest.mark.asyncio
+async def test_an_unfinished_run_of_an_older_version_is_resumed_without_a_call(
+    settings: Settings,
+) -> None:
+    """P11, P34: nobody answers at its Partner Center's address any more."""
+    [unfinished] = [
+        path
+        for path in settings.state_dir.glob("runs/*/run.json")
+        if not json.loads(path.read_text())["is_finished"]
+    ]
+    header = json.loads(unfinished.read_text())
+    header["config_hash"] = settings.config_hash(Narrow())  # its store has moved
+    unfinished.write_text(json.dumps(header))
+    an_hour_later = datetime.fromisoformat(header["started_at"]) + timedelta(hours=1)
+    world = World(environ=ENVIRON, now=lambda: an_hour_later)
+    report = await audit(settings, Narrow(resume=""), world=world)
+    assert report.exit == 0
+    [snapshot] = report.snapshots
+    assert (report.run_id, snapshot.published) == (header["run_id"], True)
+    assert snapshot.rows == {"inventory": 17, "availability": 30}
+    assert snapshot.changes == CHANGES
+    assert len(open_store(settings.store).published()) == 2
