@@ -10,7 +10,7 @@ from typing import TextIO
 from auditor.arguments import parse
 from auditor.arguments.commands import Command, Parsed, Text
 from auditor.errors import SettingsError
-from auditor.events import Events, LogFormat
+from auditor.log import (Events, LogFormat)
 from auditor.stopping import Stopped, Stopper, as_auditor_error, exit_status_of, leaves
 from auditor.version import __version__
 

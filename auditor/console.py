@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TextIO
 
-from auditor.events import Events
+from auditor.log import Events
 from auditor.secret import Secret
 from auditor.stopping import Stopper
 

@@ -13,7 +13,7 @@ import msgspec
 from rich.text import Text
 
 from auditor.errors import StoreUnwritable
-from auditor.events import Events
+from auditor.log import Events
 from auditor.report import html, summary
 from auditor.report.page import Page
 from auditor.report.progress import following
@@ -22,7 +22,8 @@ from auditor.run import World, audit
 from auditor.sandbox import Sandbox, WorldSize, config_text
 from auditor.sandbox import World as Portfolio
 from auditor.settings import Settings, load
-from auditor.store import disk, open_store
+from auditor.store import open_store
+from auditor import disk
 
 CUSTOMERS = 250
 NIGHTS = 2

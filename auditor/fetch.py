@@ -8,7 +8,7 @@ import msgspec
 
 from auditor import inventory_reply
 from auditor.errors import Does, PartnerCenterError, Rejected, Unauthorized, UnexpectedReply
-from auditor.fan_out import fan_out
+from auditor.concurrency import fan_out
 from auditor.learning import Learning
 from auditor.model import (
     Check,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from auditor.events import LogFormat
+from auditor.log import LogFormat
 from auditor.model import ChangeKind
 from auditor.settings.values import Narrow
 

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser
 
 from auditor.arguments import commands, words
-from auditor.events import LogFormat
+from auditor.log import LogFormat
 from auditor.model import ChangeKind
 from auditor.settings.values import Narrow
 

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from auditor.doctor.finding import Finding, State
-from auditor.events import clean
+from auditor.log import clean
 from auditor.report.page import Page
 
 _STYLES = {State.OK: "green", State.WARNING: "yellow", State.FAULT: "bold red"}

@@ -9,7 +9,7 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
-from auditor.events import clean
+from auditor.log import clean
 from auditor.report import summary
 from auditor.report.changed import outlook, severity
 from auditor.report.values import Family, Listed, Summary, total

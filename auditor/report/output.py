@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TextIO
 
 from auditor.errors import StoreFailed, StoreUnwritable
-from auditor.store import disk
+from auditor import disk
 
 STDOUT = Path("-")
 

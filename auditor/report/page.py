@@ -8,7 +8,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from auditor.events import clean
+from auditor.log import clean
 
 _WIDEST = 118
 

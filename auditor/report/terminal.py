@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from auditor.events import clean
+from auditor.log import clean
 from auditor.report import summary
 from auditor.report.changed import Cause, Kind, Outlook, outlook, severity
 from auditor.report.page import Page, number, plain, table, words

@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 
 from auditor.errors import Does, NotFound, PartnerCenterError, Unauthorized
-from auditor.fan_out import fan_out
+from auditor.concurrency import fan_out
 from auditor.model import CatalogFound, ForbiddenListing, Gone, Listed, Sku
 from auditor.partner_center import wire
 from auditor.partner_center.client import PartnerCenter

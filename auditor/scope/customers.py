@@ -10,7 +10,7 @@ from contextlib import aclosing
 import msgspec
 
 from auditor.errors import Does, Forbidden, NotFound, PartnerCenterError, Unauthorized
-from auditor.fan_out import fan_out
+from auditor.concurrency import fan_out
 from auditor.model import (
     CommerceSubscription,
     Customer,

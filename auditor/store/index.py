@@ -20,7 +20,7 @@ from auditor.errors import StoreCorrupt, StoreError
 from auditor.model import Cell, bucket_of
 from auditor.store import comments, manifest
 from auditor.store.conform import ranks
-from auditor.store.disk import guarded
+from auditor.disk import guarded
 from auditor.tables import CELL, TEXT
 
 LATEST_SCHEMA = pa.schema(

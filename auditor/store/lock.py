@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from auditor.errors import Locked
-from auditor.store.disk import guarded
+from auditor.disk import guarded
 
 _POLL_S = 0.05
 

@@ -9,7 +9,7 @@ import msgspec
 import pyarrow as pa
 
 from auditor.errors import Bug, StoreCorrupt, StoreTooNew
-from auditor.store.disk import guarded
+from auditor.disk import guarded
 from auditor.tables import SCHEMA_VERSION, SCHEMAS
 
 NAME = "manifest.json"

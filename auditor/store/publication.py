@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 from auditor import unfinished
 from auditor.errors import Bug, StoreError, UsageError
 from auditor.model import bucket_of
-from auditor.store import comments, conform, disk, manifest
+from auditor.store import (comments, conform, manifest)
+from auditor import disk
 from auditor.store.covering import Covering
 from auditor.store.index import Index, folder_of, published_ids
 from auditor.tables import SCHEMA_VERSION

@@ -17,7 +17,7 @@ import pytest
 from auditor.cli import main
 from auditor.demo import demo, invocation
 from auditor.errors import StoreUnwritable
-from auditor.events import Events, LogFormat
+from auditor.log import (Events, LogFormat)
 from auditor.store import open_store
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "demo.txt"

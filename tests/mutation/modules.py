@@ -40,9 +40,9 @@ MODULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "diff_oracle",
         ),
     ),
-    "disk": (("auditor/store/disk.py",), _STORE),
+    "disk": (("auditor/disk.py",), _STORE),
     "echo": (_partner_center("echo"), _unit("echo")),
-    "events": (("auditor/events.py",), _unit("events")),
+    "events": (("auditor/log.py",), _unit("events")),
     "guard": (
         ("auditor/guard.py",),
         _unit("guard_counting", "guard", "guard_availability", "guard_runs"),

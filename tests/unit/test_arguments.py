@@ -12,7 +12,7 @@ from auditor.arguments import commands, parse
 from auditor.arguments.commands import Command, Format, Parsed, Text
 from auditor.arguments.manual import COMMANDS, EXIT_STATUSES, pages_below
 from auditor.errors import UsageError
-from auditor.events import LogFormat
+from auditor.log import LogFormat
 from auditor.model import ChangeKind
 from auditor.settings import Narrow
 

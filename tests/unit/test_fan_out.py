@@ -6,7 +6,7 @@ from contextlib import aclosing, asynccontextmanager
 
 import pytest
 
-from auditor.fan_out import fan_out
+from auditor.concurrency import fan_out
 
 
 class Gate:

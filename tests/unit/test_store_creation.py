@@ -12,7 +12,7 @@ from store_lake import ACME, BOND, at, make, publish
 from test_store_publication import FIRST, verdicts
 
 from auditor.errors import StoreFailed, StoreUnwritable
-from auditor.store import disk
+from auditor import disk
 
 
 def test_rename_never_replaces(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from auditor.journal import Journal
 from auditor.quarantine import Quarantine, table
 from auditor.report import output
 from auditor.settings.renewal import renewable_file
-from auditor.store import disk
+from auditor import disk
 
 PACKAGE = Path(unfinished.__file__).parent
 KILLED = """
