@@ -26,7 +26,7 @@ def run() -> None:
     # pyarrow's own allocators keep what is freed: a tenth of a run's memory
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     sys.meta_path.insert(0, _NoPandas)
-    from auditor.cli import main  # noqa: PLC0415 - this may be interrupted
+    from auditor.cli.shell import main  # noqa: PLC0415 - this may be interrupted
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

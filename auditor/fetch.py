@@ -7,8 +7,8 @@ from contextlib import aclosing
 import msgspec
 
 from auditor import inventory_reply
-from auditor.errors import Does, PartnerCenterError, Rejected, Unauthorized, UnexpectedReply
 from auditor.concurrency import fan_out
+from auditor.errors import Does, PartnerCenterError, Rejected, Unauthorized, UnexpectedReply
 from auditor.learning import Learning
 from auditor.model import (
     Check,

@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from auditor import unfinished
 from auditor.errors import InputMissing, StoreFailed
-from auditor.log import redacted
 from auditor.journal import reading
+from auditor.log import redacted
 from auditor.model import Outcome, Reply, Request, Settled
 from auditor.normalize import UNREADABLE
 from auditor.tables import TEXT

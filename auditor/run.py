@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from auditor.cli.stopping import as_auditor_error
 from auditor.clock import never_back
 from auditor.discovery import Discovery, Send
 from auditor.errors import (
@@ -50,7 +51,6 @@ from auditor.secret import Secret
 from auditor.settings import Narrow, Partner, Settings, partners_for
 from auditor.settings.secrets import Secrets
 from auditor.sharing import per_minute, quotas_of
-from auditor.stopping import as_auditor_error
 from auditor.store import open_store
 from auditor.threads import to_its_end
 

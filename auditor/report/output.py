@@ -6,8 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
-from auditor.errors import StoreFailed, StoreUnwritable
 from auditor import disk
+from auditor.errors import StoreFailed, StoreUnwritable
 
 STDOUT = Path("-")
 

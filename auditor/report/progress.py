@@ -19,7 +19,7 @@ from rich.progress import Progress as RichProgress
 from rich.table import Column
 from rich.text import Text
 
-from auditor.log import (Events, LogFormat, clean)
+from auditor.log import Events, LogFormat, clean
 from auditor.progress import Progress
 
 TOLD = 20

@@ -10,8 +10,8 @@ from datetime import datetime
 
 import msgspec
 
-from auditor.errors import Does, NotFound, PartnerCenterError, Unauthorized
 from auditor.concurrency import fan_out
+from auditor.errors import Does, NotFound, PartnerCenterError, Unauthorized
 from auditor.model import CatalogFound, ForbiddenListing, Gone, Listed, Sku
 from auditor.partner_center import wire
 from auditor.partner_center.client import PartnerCenter

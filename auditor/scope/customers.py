@@ -9,8 +9,8 @@ from contextlib import aclosing
 
 import msgspec
 
-from auditor.errors import Does, Forbidden, NotFound, PartnerCenterError, Unauthorized
 from auditor.concurrency import fan_out
+from auditor.errors import Does, Forbidden, NotFound, PartnerCenterError, Unauthorized
 from auditor.model import (
     CommerceSubscription,
     Customer,

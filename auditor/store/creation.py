@@ -5,8 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from auditor.store import (comments, manifest)
 from auditor import disk
+from auditor.store import comments, manifest
 from auditor.tables import SCHEMA_VERSION, SCHEMAS
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from auditor.errors import Locked
 from auditor.disk import guarded
+from auditor.errors import Locked
 
 _POLL_S = 0.05
 

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from auditor.errors import Bug, StoreCorrupt, StoreTooNew
 from auditor.disk import guarded
+from auditor.errors import Bug, StoreCorrupt, StoreTooNew
 from auditor.tables import SCHEMA_VERSION, SCHEMAS
 
 NAME = "manifest.json"

@@ -10,11 +10,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from auditor import unfinished
+from auditor import disk, unfinished
 from auditor.errors import Bug, StoreError, UsageError
 from auditor.model import bucket_of
-from auditor.store import (comments, conform, manifest)
-from auditor import disk
+from auditor.store import comments, conform, manifest
 from auditor.store.covering import Covering
 from auditor.store.index import Index, folder_of, published_ids
 from auditor.tables import SCHEMA_VERSION

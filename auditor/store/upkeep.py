@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from auditor import disk
 from auditor.errors import StoreCorrupt, StoreError
 from auditor.store import manifest
-from auditor import disk
 from auditor.store.index import Entry, Index, folder_of, read_file, rebuilt_index
 from auditor.store.publication import write_latest
 from auditor.tables import BULKY, TIME

@@ -15,8 +15,8 @@ import pytest
 from another_partner_center import TOKEN, another_partner_center, config
 
 from auditor import __version__
-from auditor.arguments.manual import COMMANDS
-from auditor.cli import main
+from auditor.cli.manual import COMMANDS
+from auditor.cli.shell import main
 
 COMMAND = [sys.executable, "-m", "auditor"]
 HEAVY = {"pandas", "pyarrow", "duckdb", "aiohttp", "sqlalchemy", "rich", "jinja2", "numpy", "yarl"}

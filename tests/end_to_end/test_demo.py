@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from auditor.cli import main
-from auditor.demo import demo, invocation
+from auditor.cli.demo import demo, invocation
+from auditor.cli.shell import main
 from auditor.errors import StoreUnwritable
-from auditor.log import (Events, LogFormat)
+from auditor.log import Events, LogFormat
 from auditor.store import open_store
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "demo.txt"

@@ -9,7 +9,7 @@ import pytest
 from nightly import Night, nights
 from report_lake import two_nights
 
-from auditor.cli import main
+from auditor.cli.shell import main
 from auditor.errors import ScopeError
 from auditor.sandbox import Fault, Faults
 

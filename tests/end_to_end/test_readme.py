@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from auditor import __version__
-from auditor.arguments import parse
+from auditor.cli.parse import parse
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

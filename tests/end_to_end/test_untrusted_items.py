@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from nightly import Night, nights
 
-from auditor.cli import main
+from auditor.cli.shell import main
 from auditor.inventory_reply import DISAGREEING_DUPLICATES, MISMATCHED_ECHO, SPOILED_ITEM
 from auditor.journal import Journal
 from auditor.sandbox import Fault, Faults

@@ -14,7 +14,7 @@ import msgspec
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
-import auditor.commands
+import auditor.cli.perform
 import auditor.report.progress
 import auditor.report.terminal
 import auditor.run

@@ -10,7 +10,7 @@ from owning import as_superuser
 from sqlalchemy import make_url
 from throwaway import free_port
 
-from auditor.cli import main
+from auditor.cli.shell import main
 
 CANARY = "canary-hunter2pass"
 PARTNER = """\

@@ -18,7 +18,7 @@ from psycopg import sql as quoting
 from sqlalchemy import text
 from throwaway import Server, binaries, free_port
 
-from auditor.cli import main
+from auditor.cli.shell import main
 from auditor.errors import (
     AuditorError,
     QuotaUnreachable,

@@ -11,7 +11,7 @@ from owning import as_superuser
 from sqlalchemy import make_url, text
 from store_lake import ACME, at, client, cover, publish
 
-from auditor.cli import main
+from auditor.cli.shell import main
 from auditor.errors import SettingsError
 from auditor.store import open_store, schema
 from auditor.store.database import Database

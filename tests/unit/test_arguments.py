@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.arguments import commands, parse
-from auditor.arguments.commands import Command, Format, Parsed, Text
-from auditor.arguments.manual import COMMANDS, EXIT_STATUSES, pages_below
+from auditor.cli import commands
+from auditor.cli.commands import Command, Format, Parsed, Text
+from auditor.cli.manual import COMMANDS, EXIT_STATUSES, pages_below
+from auditor.cli.parse import parse
 from auditor.errors import UsageError
 from auditor.log import LogFormat
 from auditor.model import ChangeKind

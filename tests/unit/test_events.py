@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.log import (Events, LogFormat, clean, redacted)
+from auditor.log import Events, LogFormat, clean, redacted
 from auditor.secret import Secret
 
 NOW = datetime(2026, 11, 21, 12, 3, 4, 567_000, tzinfo=UTC)

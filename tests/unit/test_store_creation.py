@@ -11,8 +11,8 @@ import pytest
 from store_lake import ACME, BOND, at, make, publish
 from test_store_publication import FIRST, verdicts
 
-from auditor.errors import StoreFailed, StoreUnwritable
 from auditor import disk
+from auditor.errors import StoreFailed, StoreUnwritable
 
 
 def test_rename_never_replaces(tmp_path: Path) -> None:

@@ -24,11 +24,11 @@ from store_lake import (
     stock,
 )
 
+from auditor import disk
 from auditor.chunk import EVERYONE, Span
 from auditor.errors import Bug, InputMissing, StoreCorrupt, StoreError, StoreTooNew, StoreUnwritable
 from auditor.model import bucket_of
 from auditor.store import open_store
-from auditor import disk
 from auditor.store.parquet import FolderStore
 from auditor.store.protocol import Store
 from auditor.tables import SCHEMAS

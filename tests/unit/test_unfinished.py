@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from auditor import unfinished
+from auditor import disk, unfinished
 from auditor.journal import Journal
 from auditor.quarantine import Quarantine, table
 from auditor.report import output
 from auditor.settings.renewal import renewable_file
-from auditor import disk
 
 PACKAGE = Path(unfinished.__file__).parent
 KILLED = """

@@ -8,9 +8,9 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NoReturn
 
-from auditor.arguments import commands, options
-from auditor.arguments.commands import Parsed
-from auditor.arguments.manual import COMMANDS, Page, overview, pages_below
+from auditor.cli import commands, options
+from auditor.cli.commands import Parsed
+from auditor.cli.manual import COMMANDS, Page, overview, pages_below
 from auditor.errors import UsageError
 from auditor.settings.problems import nearest
 from auditor.settings.values import Narrow

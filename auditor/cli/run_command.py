@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from auditor.arguments.commands import Format
-from auditor.arguments.commands import Run as Asked
-from auditor.console import Console
+from auditor.cli.commands import Format
+from auditor.cli.commands import Run as Asked
+from auditor.cli.console import Console
+from auditor.cli.stopping import Stopped, as_auditor_error, exit_status_of, leaves
 from auditor.errors import AuditorError
 from auditor.settings import Settings
-from auditor.stopping import Stopped, as_auditor_error, exit_status_of, leaves
 
 if TYPE_CHECKING:  # they load Arrow: a signal that comes meanwhile is to be told too
     from auditor.run import Run

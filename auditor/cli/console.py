@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TextIO
 
+from auditor.cli.stopping import Stopper
 from auditor.log import Events
 from auditor.secret import Secret
-from auditor.stopping import Stopper
 
 
 class Console:

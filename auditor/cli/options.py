@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser
 
-from auditor.arguments import commands, words
+from auditor.cli import commands, words
 from auditor.log import LogFormat
 from auditor.model import ChangeKind
 from auditor.settings.values import Narrow

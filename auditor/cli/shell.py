@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TextIO
 
-from auditor.arguments import parse
-from auditor.arguments.commands import Command, Parsed, Text
+from auditor.cli.commands import Command, Parsed, Text
+from auditor.cli.parse import parse
+from auditor.cli.stopping import Stopped, Stopper, as_auditor_error, exit_status_of, leaves
 from auditor.errors import SettingsError
-from auditor.log import (Events, LogFormat)
-from auditor.stopping import Stopped, Stopper, as_auditor_error, exit_status_of, leaves
+from auditor.log import Events, LogFormat
 from auditor.version import __version__
 
 _UMASK = 0o077
@@ -89,8 +89,8 @@ class _Shell:
         if isinstance(command, Text):
             self.stdout.write(command.text)
             return 0
-        from auditor.commands import perform  # noqa: PLC0415 - help does without
-        from auditor.console import Console  # noqa: PLC0415 - likewise
+        from auditor.cli.console import Console  # noqa: PLC0415 - likewise
+        from auditor.cli.perform import perform  # noqa: PLC0415 - help does without
 
         console = Console(
             environ=self.environ,

@@ -10,10 +10,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
-from auditor import run_command
-from auditor.arguments import commands
-from auditor.arguments.commands import Asked, Configured, Format
-from auditor.console import Console
+from auditor.cli import commands, run_command
+from auditor.cli.commands import Asked, Configured, Format
+from auditor.cli.console import Console
 from auditor.errors import InputMissing, UsageError
 from auditor.settings import Narrow, Settings, load, read_secret
 from auditor.settings.references import is_elsewhere
@@ -87,7 +86,7 @@ def _write(table: "pa.Table", how: Format, console: Console) -> int:
 
 
 def _demo(command: commands.Demo, console: Console) -> int:
-    from auditor.demo import demo, invocation  # noqa: PLC0415 - heavy
+    from auditor.cli.demo import demo, invocation  # noqa: PLC0415 - heavy
 
     command_line = invocation(sys.argv[0], Path.cwd(), sys.executable)
     work = demo(

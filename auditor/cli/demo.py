@@ -12,6 +12,7 @@ from typing import TextIO
 import msgspec
 from rich.text import Text
 
+from auditor import disk
 from auditor.errors import StoreUnwritable
 from auditor.log import Events
 from auditor.report import html, summary
@@ -23,7 +24,6 @@ from auditor.sandbox import Sandbox, WorldSize, config_text
 from auditor.sandbox import World as Portfolio
 from auditor.settings import Settings, load
 from auditor.store import open_store
-from auditor import disk
 
 CUSTOMERS = 250
 NIGHTS = 2
