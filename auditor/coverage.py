@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import msgspec
 import pyarrow as pa
 
-from auditor.facts import Found, table_of
+from auditor.diff.facts import Found, table_of
 from auditor.model import CatalogFound, Cell, CustomerFound, Outcome
 
 _TEXT = pa.string()

@@ -14,8 +14,8 @@ import msgspec
 
 from auditor import recall
 from auditor.coverage import Previous
+from auditor.diff.facts import Found
 from auditor.errors import ScopeError
-from auditor.facts import Found
 from auditor.job import Job
 from auditor.model import CatalogFound, Cell, CustomerFound, Question, Reply, Request
 from auditor.outage import Outage

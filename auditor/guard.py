@@ -13,8 +13,8 @@ import msgspec
 import pyarrow as pa
 
 from auditor.chunk import Chunk
-from auditor.diff import working
-from auditor.facts import asked_segment, settled_table
+from auditor.diff.compare import working
+from auditor.diff.facts import asked_segment, settled_table
 from auditor.model import Check, CheckKind, Outcome, Question, Settled
 from auditor.plan import Plan
 from auditor.staged import ANSWERS, AT_ONCE, SUSPECTS, Body, Staged, together

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from auditor import quarantine
 from auditor.checking import Checking
+from auditor.diff.facts import Found
 from auditor.discovery import Discovered, Discovery, Send
 from auditor.errors import Locked, Retryable, StoreFailed
-from auditor.facts import Found
 from auditor.fetch import Fetch
 from auditor.guard import Guard
 from auditor.job import Asked, Job

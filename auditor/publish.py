@@ -16,11 +16,11 @@ import pyarrow.compute as pc
 
 from auditor import recall
 from auditor.coverage import Counts, cells
-from auditor.diff import NONE_AFFECTED, Diff
-from auditor.facts import Found, Row, settled_table, table_of, tables
+from auditor.diff.compare import NONE_AFFECTED, Diff
+from auditor.diff.facts import Found, Row, settled_table, table_of, tables
+from auditor.diff.parts import Part, Parts
 from auditor.model import Cell, Settled, Sku, bucket_of
 from auditor.outcomes import Outcomes
-from auditor.parts import Part, Parts
 from auditor.plan import Plan
 from auditor.staged import ANSWERS, AT_ONCE, SUSPECTS, Staged
 from auditor.store.protocol import Store

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from auditor import unfinished
 from auditor.chunk import Chunk, Span
-from auditor.facts import Found
+from auditor.diff.facts import Found
 from auditor.model import Check, Outcome, Settled, bucket_of
 from auditor.normalize import Answers
 from auditor.plan import Plan

@@ -28,7 +28,7 @@ MODULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("tests/service/test_bucket_quota.py", *_unit("sharing")),
     ),
     "diff": (
-        ("auditor/diff.py", "sql/diff/*.sql"),
+        ("auditor/diff/compare.py", "sql/diff/*.sql"),
         _unit(
             "diff_kinds",
             "diff_state",
@@ -57,7 +57,7 @@ MODULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "plan": (("auditor/plan.py",), _PLAN),
     "publication": (("auditor/store/publication.py",), _STORE),
     "publish": (
-        ("auditor/publish.py", "auditor/parts.py"),
+        ("auditor/publish.py", "auditor/diff/parts.py"),
         _unit("publish", "guard", "guard_runs", "nights"),
     ),
     "quota": (_partner_center("quota"), _unit("quota")),

@@ -9,8 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from auditor import coverage, facts
-from auditor.diff import STATE, Diff
+from auditor import coverage
+from auditor.diff import facts
+from auditor.diff.compare import STATE, Diff
 from auditor.normalize import Answers
 from auditor.staged import SUSPECTS
 from auditor.tables import SCHEMAS

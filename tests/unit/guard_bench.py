@@ -14,7 +14,7 @@ from scope_bench import P
 
 from auditor import recall
 from auditor.checking import Checking
-from auditor.facts import Found
+from auditor.diff.facts import Found
 from auditor.fetch import Fetch
 from auditor.guard import ROUND, Guard
 from auditor.model import CustomerFound, Reply, Request

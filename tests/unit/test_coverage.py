@@ -9,7 +9,7 @@ import scope_bench as bench
 from scope_bench import ACME, P
 
 from auditor.coverage import CELL_COLUMNS, Counts, Previous, cells
-from auditor.facts import Found
+from auditor.diff.facts import Found
 from auditor.model import CatalogFound, Cell, CustomerFound, ForbiddenListing, Outcome, Reason
 from auditor.scope.known import Known
 

@@ -8,8 +8,8 @@ import pytest
 import scope_bench as bench
 from scope_bench import ACME, P, azure, found
 
-from auditor import facts
-from auditor.facts import COLUMNS, SETTLED_COLUMNS, Found, settled_table, tables
+from auditor.diff import facts
+from auditor.diff.facts import COLUMNS, SETTLED_COLUMNS, Found, settled_table, tables
 from auditor.model import (
     CatalogFound,
     Cell,

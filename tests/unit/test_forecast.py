@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import scope_bench as bench
 from scope_bench import BOTH, P, azure, catalog, found, licence, plan, sku
 
+from auditor.diff.facts import Found
 from auditor.discovery import Discovered
-from auditor.facts import Found
 from auditor.forecast import Forecast, Line, forecast
 from auditor.model import CatalogFound, CustomerFound
 from auditor.plan import Plan

@@ -9,7 +9,7 @@ import scope_bench as bench
 from test_fetch import AT
 
 from auditor.chunk import EVERYONE, Chunk
-from auditor.facts import Found
+from auditor.diff.facts import Found
 from auditor.model import Check, CheckKind, Outcome, Question, Settled, bucket_of
 from auditor.plan import Plan
 from auditor.scope.known import Known

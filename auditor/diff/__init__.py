@@ -1,0 +1,1 @@
+"""What changed: new answers against the last ones known, in SQL on DuckDB."""
