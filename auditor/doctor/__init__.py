@@ -7,7 +7,8 @@ refresh token is renewed, as in a run.
 import asyncio
 from collections.abc import Callable, Mapping
 
-from auditor.doctor import machine, reach
+from auditor.doctor import hosts as reach
+from auditor.doctor import machine
 from auditor.doctor.finding import Finding, State, as_rows, exit_status
 from auditor.doctor.partner import Patient
 from auditor.doctor.telling import tell
