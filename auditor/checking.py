@@ -9,7 +9,7 @@ from contextlib import aclosing
 import msgspec
 
 from auditor.conservation import Ledger
-from auditor.fetch import Fetch
+from auditor.fetch.fetch import Fetch
 from auditor.guard import Guard
 from auditor.model import CustomerFound, Outcome, Question, Settled, Unasked
 from auditor.outage import Outage

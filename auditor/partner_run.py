@@ -12,7 +12,7 @@ from auditor.checking import Checking
 from auditor.diff.facts import Found
 from auditor.discovery import Discovered, Discovery, Send
 from auditor.errors import Locked, Retryable, StoreFailed
-from auditor.fetch import Fetch
+from auditor.fetch.fetch import Fetch
 from auditor.guard import Guard
 from auditor.job import Asked, Job
 from auditor.journal import Journal, Recorded

@@ -9,7 +9,7 @@ from discovering import VIEW, Discovery
 from error_walking import ATTEMPTS, SENDS, SHORT, TIMEOUT, UNSENT, Walk, fault, rows_of, walking
 
 from auditor.errors import Does, PartnerCenterError, Unauthorized
-from auditor.fetch import Fetch
+from auditor.fetch.fetch import Fetch
 from auditor.model import Check, CheckKind, CustomerFound, Outcome, Question, Reason, Settled
 from auditor.partner_center.breaker import CUSTOMER_OPENS_AFTER
 from auditor.partner_center.error_table import ANY, INVENTORY, TABLE, UNANSWERED, row_of, steps

@@ -15,7 +15,7 @@ from scope_bench import P
 from auditor import recall
 from auditor.checking import Checking
 from auditor.diff.facts import Found
-from auditor.fetch import Fetch
+from auditor.fetch.fetch import Fetch
 from auditor.guard import ROUND, Guard
 from auditor.model import CustomerFound, Reply, Request
 from auditor.outage import Outage

@@ -11,7 +11,7 @@ import pytest
 import scope_bench as bench
 
 from auditor.errors import Unauthorized
-from auditor.fetch import UNSENDABLE, Fetch
+from auditor.fetch.fetch import UNSENDABLE, Fetch
 from auditor.model import (
     Check,
     CheckKind,

@@ -9,7 +9,7 @@ from scope_bench import ACME, azure, catalog, found, sku
 from test_fetch import Server, error, fetching, items_of, reply
 from test_fetch_parts import parts_of
 
-from auditor.fetch import Fetch
+from auditor.fetch.fetch import Fetch
 from auditor.model import CatalogFound, Outcome, Reason, Reply, Request, Settled
 from auditor.plan import Plan
 

@@ -33,7 +33,7 @@ from guard_bench import (
 )
 
 from auditor.errors import Bug
-from auditor.fetch import Fetch
+from auditor.fetch.fetch import Fetch
 from auditor.guard import Guard
 from auditor.model import Question, Reply, Request, Settled, Unasked
 from auditor.quarantine import Quarantine

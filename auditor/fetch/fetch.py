@@ -9,7 +9,7 @@ import msgspec
 from auditor import inventory_reply
 from auditor.concurrency import fan_out
 from auditor.errors import Does, PartnerCenterError, Rejected, Unauthorized, UnexpectedReply
-from auditor.learning import Learning
+from auditor.fetch.learned_context import Learning
 from auditor.model import (
     Check,
     CheckKind,

@@ -1,0 +1,1 @@
+"""Asking Partner Center what a plan says, and what its refusals teach."""
