@@ -8,9 +8,9 @@ from contextlib import aclosing
 
 import msgspec
 
-from auditor.conservation import Ledger
 from auditor.fetch.fetch import Fetch
-from auditor.guard import Guard
+from auditor.guard.conservation import Ledger
+from auditor.guard.mass_changes import Guard
 from auditor.model import CustomerFound, Outcome, Question, Settled, Unasked
 from auditor.outage import Outage
 from auditor.progress import Progress

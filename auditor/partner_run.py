@@ -13,7 +13,7 @@ from auditor.diff.facts import Found
 from auditor.discovery import Discovered, Discovery, Send
 from auditor.errors import Locked, Retryable, StoreFailed
 from auditor.fetch.fetch import Fetch
-from auditor.guard import Guard
+from auditor.guard.mass_changes import Guard
 from auditor.job import Asked, Job
 from auditor.journal import Journal, Recorded
 from auditor.model import (

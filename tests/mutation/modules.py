@@ -44,7 +44,7 @@ MODULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "echo": (_partner_center("echo"), _unit("echo")),
     "events": (("auditor/log.py",), _unit("events")),
     "guard": (
-        ("auditor/guard.py",),
+        ("auditor/guard/mass_changes.py",),
         _unit("guard_counting", "guard", "guard_availability", "guard_runs"),
     ),
     "guard_sql": (("sql/guard/*.sql",), _unit("guard_counting")),

@@ -16,7 +16,7 @@ from auditor import recall
 from auditor.checking import Checking
 from auditor.diff.facts import Found
 from auditor.fetch.fetch import Fetch
-from auditor.guard import ROUND, Guard
+from auditor.guard.mass_changes import ROUND, Guard
 from auditor.model import CustomerFound, Reply, Request
 from auditor.outage import Outage
 from auditor.plan import Plan

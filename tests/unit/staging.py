@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 import msgspec
 from test_fetch import fetching
 
-from auditor.conservation import Ledger
+from auditor.guard.conservation import Ledger
 from auditor.model import Outcome, Reply, Request, Settled
 from auditor.normalize import Answers
 from auditor.plan import Plan

@@ -9,9 +9,9 @@ from scope_bench import ACME, azure, catalog, found, licence, plan, sku
 from staging import Course, course
 from test_fetch import AT, error, item, items_of, reply
 
-from auditor.conservation import Ledger
 from auditor.diff.facts import Found
 from auditor.errors import Bug
+from auditor.guard.conservation import Ledger
 from auditor.model import Outcome, Reply, Request
 from auditor.plan import Plan
 from auditor.scope.known import Known

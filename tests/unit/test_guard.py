@@ -32,7 +32,7 @@ from guard_bench import (
     turned,
 )
 
-from auditor.guard import Doubted
+from auditor.guard.mass_changes import Doubted
 from auditor.model import Gone, Reply, Request, bucket_of
 
 pytestmark = pytest.mark.asyncio

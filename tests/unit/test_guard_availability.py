@@ -26,7 +26,7 @@ from guard_bench import (
     turned,
 )
 
-from auditor.guard import Guard
+from auditor.guard.mass_changes import Guard
 from auditor.model import Reply, Request, Settled
 
 pytestmark = pytest.mark.asyncio

@@ -34,7 +34,7 @@ from guard_bench import (
 
 from auditor.errors import Bug
 from auditor.fetch.fetch import Fetch
-from auditor.guard import Guard
+from auditor.guard.mass_changes import Guard
 from auditor.model import Question, Reply, Request, Settled, Unasked
 from auditor.quarantine import Quarantine
 
