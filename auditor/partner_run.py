@@ -7,7 +7,6 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from auditor import quarantine
 from auditor.checking import Checking
 from auditor.diff.facts import Found
 from auditor.discovery import Discovered, Discovery, Send
@@ -15,14 +14,15 @@ from auditor.errors import Locked, Retryable, StoreFailed
 from auditor.fetch.fetch import Fetch
 from auditor.guard.mass_changes import Guard
 from auditor.job import Asked, Job
-from auditor.journal import Journal, Recorded
+from auditor.journal import quarantine
+from auditor.journal.journal import Journal, Recorded
+from auditor.journal.quarantine import Quarantine
 from auditor.model import (
     Settled,
 )
 from auditor.plan import Plan
 from auditor.progress import Progress
 from auditor.publish import Published, Publisher
-from auditor.quarantine import Quarantine
 from auditor.staged import Staged
 from auditor.store.protocol import Store
 from auditor.threads import to_its_end

@@ -29,6 +29,8 @@ from auditor.errors import (
 )
 from auditor.forecast import Forecast, forecast
 from auditor.job import Job
+from auditor.journal.quarantine import Quarantine
+from auditor.journal.runs import Header, Runs
 from auditor.login import Login
 from auditor.partner_center.breaker import Patience
 from auditor.partner_center.pacing import Pacer
@@ -37,7 +39,6 @@ from auditor.partner_center.retry import RetryBudget
 from auditor.partner_center.transport import Transport
 from auditor.partner_run import PartnerRun
 from auditor.progress import Progress, Silent
-from auditor.quarantine import Quarantine
 from auditor.run_report import (
     NothingPublished,
     Reports,
@@ -46,7 +47,6 @@ from auditor.run_report import (
     as_it_stands,
     just_published,
 )
-from auditor.run_state import Header, Runs
 from auditor.secret import Secret
 from auditor.settings import Narrow, Partner, Settings, partners_for
 from auditor.settings.secrets import Secrets

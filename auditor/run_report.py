@@ -14,8 +14,8 @@ from auditor.errors import (
     StoreUnreachable,
 )
 from auditor.job import Asked
+from auditor.journal.runs import Header
 from auditor.publish import Published, changes_in
-from auditor.run_state import Header
 from auditor.settings import Partner
 
 if TYPE_CHECKING:

@@ -228,8 +228,8 @@ def _list(command: commands.SnapshotsList, console: Console) -> int:
 
 
 def _show(command: commands.SnapshotsShow, console: Console) -> int:
-    from auditor import quarantine  # noqa: PLC0415 - heavy
-    from auditor.run_state import Runs  # noqa: PLC0415 - likewise
+    from auditor.journal import quarantine  # noqa: PLC0415 - heavy
+    from auditor.journal.runs import Runs  # noqa: PLC0415 - likewise
     from auditor.store import open_store  # noqa: PLC0415 - likewise
 
     settings = _settings(command, console)

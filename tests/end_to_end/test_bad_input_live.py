@@ -20,7 +20,7 @@ from another_partner_center import (
     config,
 )
 
-from auditor.run_state import Header, Runs
+from auditor.journal.runs import Header, Runs
 from auditor.store import open_store
 
 OTHER = "aaaaaaaa-0000-4000-8000-000000000002"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from auditor.journal import Journal
+from auditor.journal.journal import Journal
 from auditor.store.index import read_file
 from auditor.store.parquet import FolderStore
 from auditor.tables import KEYS, SCHEMAS

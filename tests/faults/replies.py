@@ -22,6 +22,7 @@ import scope_bench as bench
 from scope_bench import azure, catalog, found, licence, plan, sku
 from staging import course
 
+from auditor.journal.quarantine import Quarantine
 from auditor.model import ApiClass, CheckKind, Reply, Request
 from auditor.partner_center.auth import GivenToken
 from auditor.partner_center.pacing import Pacer
@@ -29,7 +30,6 @@ from auditor.partner_center.rates import Limits
 from auditor.partner_center.retry import RetryBudget
 from auditor.partner_center.transport import Transport
 from auditor.plan import Plan
-from auditor.quarantine import Quarantine
 from auditor.secret import Secret
 
 AT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)

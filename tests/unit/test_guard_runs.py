@@ -35,8 +35,8 @@ from guard_bench import (
 from auditor.errors import Bug
 from auditor.fetch.fetch import Fetch
 from auditor.guard.mass_changes import Guard
+from auditor.journal.quarantine import Quarantine
 from auditor.model import Question, Reply, Request, Settled, Unasked
-from auditor.quarantine import Quarantine
 
 pytestmark = pytest.mark.asyncio
 

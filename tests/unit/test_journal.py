@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from auditor import unfinished
 from auditor.errors import StoreUnwritable
-from auditor.journal import SYNC_RECORDS, Journal
+from auditor.journal.journal import SYNC_RECORDS, Journal
 from auditor.model import Reply
 
 AT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)

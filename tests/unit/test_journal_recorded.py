@@ -15,7 +15,7 @@ import pytest
 from test_journal import FAILED, OK, filled, held, key, size_of
 
 from auditor.errors import AuditorError, StoreFailed
-from auditor.journal import Journal, Recorded
+from auditor.journal.journal import Journal, Recorded
 from auditor.model import ApiClass, Reply, Request
 
 # Recorded -----------------------------------------------------------------------------------

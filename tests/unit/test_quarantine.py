@@ -9,12 +9,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from auditor import quarantine
 from auditor.errors import InputMissing, StoreFailed
-from auditor.journal import Journal
+from auditor.journal import quarantine
+from auditor.journal.journal import Journal
+from auditor.journal.quarantine import MOST_SHOWN, Quarantine, path_of
 from auditor.model import ApiClass, Check, CheckKind, Outcome, Question, Reply, Request, Settled
 from auditor.partner_center.client import PartnerCenter
-from auditor.quarantine import MOST_SHOWN, Quarantine, path_of
 
 AT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 TENANT = "aaaaaaaa-0000-0000-0000-000000000001"

@@ -14,7 +14,7 @@ import pytest
 
 from auditor import unfinished
 from auditor.errors import InputMissing, Locked, ScopeError, StoreUnwritable
-from auditor.run_state import Header, Runs
+from auditor.journal.runs import Header, Runs
 from auditor.settings import Limits, Narrow, Partner, Settings
 
 TENANTS = ("aaaaaaaa-0000-0000-0000-000000000001", "aaaaaaaa-0000-0000-0000-000000000002")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from auditor import disk, unfinished
-from auditor.journal import Journal
-from auditor.quarantine import Quarantine, table
+from auditor.journal.journal import Journal
+from auditor.journal.quarantine import Quarantine, table
 from auditor.report import output
 from auditor.settings.renewal import renewable_file
 

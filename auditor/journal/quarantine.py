@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from auditor import unfinished
 from auditor.errors import InputMissing, StoreFailed
-from auditor.journal import reading
+from auditor.journal.journal import reading
 from auditor.log import redacted
 from auditor.model import Outcome, Reply, Request, Settled
 from auditor.normalize import UNREADABLE
