@@ -31,7 +31,8 @@ from auditor.forecast import Forecast, forecast
 from auditor.job import Job
 from auditor.journal.quarantine import Quarantine
 from auditor.journal.runs import Header, Runs
-from auditor.login import Login
+from auditor.login.secrets import Secrets
+from auditor.login.sign_in import Login
 from auditor.partner_center.breaker import Patience
 from auditor.partner_center.pacing import Pacer
 from auditor.partner_center.rates import Limits
@@ -49,7 +50,6 @@ from auditor.run_report import (
 )
 from auditor.secret import Secret
 from auditor.settings import Narrow, Partner, Settings, partners_for
-from auditor.settings.secrets import Secrets
 from auditor.sharing import per_minute, quotas_of
 from auditor.store import open_store
 from auditor.threads import to_its_end

@@ -13,10 +13,10 @@ from auditor.doctor.finding import Finding, State, as_rows, exit_status
 from auditor.doctor.partner import Patient
 from auditor.doctor.telling import tell
 from auditor.errors import AuditorError, SettingsError
-from auditor.login import Login
+from auditor.login.secrets import Secrets
+from auditor.login.sign_in import Login
 from auditor.secret import Secret
 from auditor.settings import Settings
-from auditor.settings.secrets import Secrets
 
 __all__ = ["Finding", "State", "as_rows", "examine", "exit_status", "tell"]
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from auditor.doctor.finding import Finding
 from auditor.errors import Unreachable, Untrusted
 from auditor.https import Https, address
-from auditor.login import login_authority
+from auditor.login.sign_in import login_authority
 from auditor.partner_center.clouds import CLOUDS, Cloud
 from auditor.settings import AuthKind, Network, Partner
 

@@ -9,7 +9,7 @@ import msgspec
 from auditor.doctor.finding import Finding, State
 from auditor.doctor.refusals import exit_status_of, meaning_of
 from auditor.errors import AuditorError, PartnerCenterError, UnexpectedReply
-from auditor.login import Login
+from auditor.login.sign_in import Login
 from auditor.model import CheckKind
 from auditor.partner_center import decoding, requests, wire
 from auditor.partner_center.auth import TokenSource

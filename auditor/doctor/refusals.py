@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from auditor.errors import Forbidden, PartnerCenterError, Unauthorized
-from auditor.partner_center.aadsts import Meaning
+from auditor.login.aadsts import Meaning
 
 _REGISTER = "register the app in Partner Center under Account settings, App management"
 _ROLE = "give the user, or the app, a role that may read customers and prices: Admin agent"

@@ -17,7 +17,7 @@ from entra import CLIENT, SECRET, Authority, Entra, running
 from mirror import TRICKS, mirroring
 
 from auditor.journal.journal import Journal
-from auditor.login import LOGIN_URL
+from auditor.login.sign_in import LOGIN_URL
 from auditor.sandbox import Sandbox, WorldSize, config_text
 from auditor.sandbox import World as Portfolio
 

@@ -13,7 +13,7 @@ import pytest
 from entra import CLIENT, FEDERATED, REFRESH, SECRET, Authority, Entra, Refused, running
 
 from auditor.errors import Unauthorized
-from auditor.login import LOGIN_URL
+from auditor.login.sign_in import LOGIN_URL
 from auditor.run import World, audit
 from auditor.run_report import NothingPublished
 from auditor.sandbox import Sandbox, WorldSize, config_text, environment_token

@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from entra import CLIENT, REFRESH, SECRET, TENANT
 
-from auditor.login import LOGIN_URL, Login
+from auditor.login.key_vault import Vault
+from auditor.login.secrets import Secrets
+from auditor.login.sign_in import LOGIN_URL, Login
 from auditor.settings import AuthKind, Network, Partner
-from auditor.settings.secrets import Secrets
-from auditor.settings.vault import Vault
 
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 

@@ -15,7 +15,7 @@ from signing import partner
 
 from auditor.doctor import Finding, State, examine, exit_status, tell
 from auditor.doctor.refusals import MEANINGS
-from auditor.login import LOGIN_URL
+from auditor.login.sign_in import LOGIN_URL
 from auditor.secret import Secret
 from auditor.settings import (
     AuthKind,

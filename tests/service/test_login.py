@@ -12,7 +12,7 @@ from entra import FEDERATED, SECRET, Authority, Entra, running
 from signing import certificate, keep, login, partner, pem, rsa_key
 
 from auditor.errors import SettingsError
-from auditor.login import LOGIN_URL, login_authority
+from auditor.login.sign_in import LOGIN_URL, login_authority
 from auditor.partner_center.auth import GivenToken, RenewedToken
 from auditor.partner_center.clouds import CLOUDS, Cloud
 from auditor.settings import AuthKind

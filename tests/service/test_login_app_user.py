@@ -26,9 +26,9 @@ from auditor.errors import (
     StoreUnwritable,
     Unauthorized,
 )
+from auditor.login.refresh_token import renewable_file
 from auditor.secret import Secret
 from auditor.settings import AuthKind
-from auditor.settings.renewal import renewable_file
 
 USER = partner(AuthKind.APP_USER, client_secret="env:S", refresh_token="file:refresh")
 

@@ -26,7 +26,7 @@ from auditor.errors import (
     Unreachable,
     Untrusted,
 )
-from auditor.partner_center.aadsts import MEANINGS
+from auditor.login.aadsts import MEANINGS
 from auditor.settings import AuthKind, Network
 
 APP = partner(AuthKind.APP, client_secret="env:S")

@@ -13,9 +13,9 @@ from signing import login, partner
 
 from auditor.errors import AuditorError, SettingsError, StoreUnwritable, Unauthorized, Unreachable
 from auditor.https import Https
+from auditor.login.key_vault import Vault, vault
 from auditor.secret import Secret
 from auditor.settings import AuthKind, Network
-from auditor.settings.vault import Vault, vault
 
 
 class FakeVault:

@@ -12,8 +12,8 @@ import pytest
 from auditor import disk, unfinished
 from auditor.journal.journal import Journal
 from auditor.journal.quarantine import Quarantine, table
+from auditor.login.refresh_token import renewable_file
 from auditor.report import output
-from auditor.settings.renewal import renewable_file
 
 PACKAGE = Path(unfinished.__file__).parent
 KILLED = """

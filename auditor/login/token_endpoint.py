@@ -12,7 +12,7 @@ import msgspec
 
 from auditor.errors import SettingsError, Throttled, Unauthorized, Unreachable
 from auditor.https import Answer, Https, address
-from auditor.partner_center.aadsts import refusal_of
+from auditor.login.aadsts import refusal_of
 from auditor.partner_center.auth import Grant
 from auditor.secret import Secret
 

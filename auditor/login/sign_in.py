@@ -8,18 +8,13 @@ from urllib.parse import urlsplit
 
 from auditor.errors import Retryable, SettingsError, Untrusted
 from auditor.https import Https
+from auditor.login.secrets import Secrets
+from auditor.login.token_endpoint import Assertion, Certificate, Credential, TokenEndpoint
 from auditor.partner_center import retry
 from auditor.partner_center.auth import GivenToken, Grant, RenewedToken, TokenSource
 from auditor.partner_center.clouds import CLOUDS, Cloud
-from auditor.partner_center.token_endpoint import (
-    Assertion,
-    Certificate,
-    Credential,
-    TokenEndpoint,
-)
 from auditor.settings import AuthKind, Network, Partner
 from auditor.settings.problems import INSECURE_URL
-from auditor.settings.secrets import Secrets
 
 LOGIN_URL = "AUDITOR_LOGIN_URL"
 """The variable that names another login authority than the cloud's: `https://host`."""

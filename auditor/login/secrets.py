@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from auditor.login.key_vault import Vault, vault
+from auditor.login.refresh_token import Renewable, renewable_file
 from auditor.secret import Secret
 from auditor.settings import references
-from auditor.settings.renewal import Renewable, renewable_file
 from auditor.settings.values import Network
-from auditor.settings.vault import Vault, vault
 
 
 class Secrets:

@@ -1,0 +1,1 @@
+"""Signing in to Partner Center, and the secrets it takes."""
