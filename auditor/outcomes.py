@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from auditor.staged import WRITTEN_AT_ONCE
+from auditor.normalize.staged import WRITTEN_AT_ONCE
 from auditor.store.conform import plain
 
 _RANGES = 64

@@ -20,10 +20,10 @@ from auditor.journal.quarantine import Quarantine
 from auditor.model import (
     Settled,
 )
+from auditor.normalize.staged import Staged
 from auditor.plan import Plan
 from auditor.progress import Progress
 from auditor.publish import Published, Publisher
-from auditor.staged import Staged
 from auditor.store.protocol import Store
 from auditor.threads import to_its_end
 

@@ -20,9 +20,9 @@ from auditor.diff.compare import NONE_AFFECTED, Diff
 from auditor.diff.facts import Found, Row, settled_table, table_of, tables
 from auditor.diff.parts import Part, Parts
 from auditor.model import Cell, Settled, Sku, bucket_of
+from auditor.normalize.staged import ANSWERS, AT_ONCE, SUSPECTS, Staged
 from auditor.outcomes import Outcomes
 from auditor.plan import Plan
-from auditor.staged import ANSWERS, AT_ONCE, SUSPECTS, Staged
 from auditor.store.protocol import Store
 from auditor.tables import SCHEMAS, TEXT
 from auditor.version import __version__

@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 
 from auditor import publish
+from auditor.normalize.staged import AT_ONCE
 from auditor.run import World, audit
 from auditor.sandbox import Sandbox, WorldSize, config_text, environment_token
 from auditor.sandbox import World as Portfolio
 from auditor.settings import load
-from auditor.staged import AT_ONCE
 
 ROUNDS = 3
 CUSTOMERS = 40

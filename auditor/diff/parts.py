@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from auditor.chunk import EVERYONE, Chunk
 from auditor.diff.compare import STATE
 from auditor.model import Settled, bucket_of
-from auditor.staged import Staged, together
+from auditor.normalize.staged import Staged, together
 from auditor.store.protocol import Store
 
 

@@ -6,7 +6,6 @@ from contextlib import aclosing
 
 import msgspec
 
-from auditor import inventory_reply
 from auditor.concurrency import fan_out
 from auditor.errors import Does, PartnerCenterError, Rejected, Unauthorized, UnexpectedReply
 from auditor.fetch.learned_context import Learning
@@ -22,7 +21,8 @@ from auditor.model import (
     Settled,
     Unasked,
 )
-from auditor.normalize import UNREADABLE, unreadable_availability
+from auditor.normalize import inventory
+from auditor.normalize.answers import UNREADABLE, unreadable_availability
 from auditor.partner_center import decoding, requests
 from auditor.partner_center.error_table import NO_SUCH_SKU
 from auditor.partner_center.replies import error_of
@@ -172,7 +172,7 @@ class Fetch:
         """
         question = settled.question
         try:
-            reading = inventory_reply.read(question, body, self.plan.skus_of)
+            reading = inventory.read(question, body, self.plan.skus_of)
         except decoding.Malformed:
             return (_failed(settled, UNREADABLE),)
         apart = ", ".join(f"{count} {reason}" for reason, count in reading.set_apart.items())

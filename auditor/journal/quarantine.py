@@ -17,7 +17,7 @@ from auditor.errors import InputMissing, StoreFailed
 from auditor.journal.journal import reading
 from auditor.log import redacted
 from auditor.model import Outcome, Reply, Request, Settled
-from auditor.normalize import UNREADABLE
+from auditor.normalize.answers import UNREADABLE
 from auditor.tables import TEXT
 
 MOST_SHOWN = 256 * 2**10

@@ -10,8 +10,8 @@ import pytest
 from nightly import Night, nights
 
 from auditor.cli.shell import main
-from auditor.inventory_reply import DISAGREEING_DUPLICATES, MISMATCHED_ECHO, SPOILED_ITEM
 from auditor.journal.journal import Journal
+from auditor.normalize.inventory import DISAGREEING_DUPLICATES, MISMATCHED_ECHO, SPOILED_ITEM
 from auditor.sandbox import Fault, Faults
 
 FOREIGN = [{"productId": "DZH318Z0NONE", "skuId": "0001", "isRestricted": True}]

@@ -12,8 +12,8 @@ import pyarrow as pa
 from auditor import coverage
 from auditor.diff import facts
 from auditor.diff.compare import STATE, Diff
-from auditor.normalize import Answers
-from auditor.staged import SUSPECTS
+from auditor.normalize.answers import Answers
+from auditor.normalize.staged import SUSPECTS
 from auditor.tables import SCHEMAS
 
 P = "aaaaaaaa-0000-0000-0000-000000000001"

@@ -18,11 +18,11 @@ from auditor.diff.facts import Found
 from auditor.fetch.fetch import Fetch
 from auditor.guard.mass_changes import ROUND, Guard
 from auditor.model import CustomerFound, Reply, Request
+from auditor.normalize.staged import AT_ONCE, Staged
 from auditor.outage import Outage
 from auditor.plan import Plan
 from auditor.progress import Silent
 from auditor.publish import Published, Publisher, Snapshot
-from auditor.staged import AT_ONCE, Staged
 from auditor.store.parquet import FolderStore
 from auditor.store.protocol import Store
 

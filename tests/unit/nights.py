@@ -36,7 +36,7 @@ from guard_bench import (
 from nights_by_hand import ByHand, Event, Heard
 
 from auditor.model import Reply, Request
-from auditor.staged import AT_ONCE, CHUNK
+from auditor.normalize.staged import AT_ONCE, CHUNK
 
 CUSTOMERS = ("c-a", "c-b", "c-c")
 SKUS = 24

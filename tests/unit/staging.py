@@ -8,7 +8,7 @@ from test_fetch import fetching
 
 from auditor.guard.conservation import Ledger
 from auditor.model import Outcome, Reply, Request, Settled
-from auditor.normalize import Answers
+from auditor.normalize.answers import Answers
 from auditor.plan import Plan
 
 

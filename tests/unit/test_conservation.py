@@ -13,9 +13,9 @@ from auditor.diff.facts import Found
 from auditor.errors import Bug
 from auditor.guard.conservation import Ledger
 from auditor.model import Outcome, Reply, Request
+from auditor.normalize.staged import Staged
 from auditor.plan import Plan
 from auditor.scope.known import Known
-from auditor.staged import Staged
 
 GLOBEX = "22222222-0000-0000-0000-000000000002"
 WEST = "westeurope"

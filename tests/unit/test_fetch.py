@@ -23,7 +23,7 @@ from auditor.model import (
     Settled,
     Unasked,
 )
-from auditor.normalize import NO_VERDICT, UNREADABLE
+from auditor.normalize.answers import NO_VERDICT, UNREADABLE
 from auditor.plan import Plan
 
 AT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_fetch import Answer, Server, ask, availability, error, inventory, item, poisoned, reply
 
-from auditor.inventory_reply import DISAGREEING_DUPLICATES, MISMATCHED_ECHO
 from auditor.model import Outcome, Reply, Request, Settled
+from auditor.normalize.inventory import DISAGREEING_DUPLICATES, MISMATCHED_ECHO
 
 # Item by item ------------------------------------------------------------------------------
 

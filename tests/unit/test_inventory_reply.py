@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.inventory_reply import (
+from auditor.model import Check, CheckKind, Question
+from auditor.normalize.inventory import (
     DISAGREEING_DUPLICATES,
     MISMATCHED_ECHO,
     SPOILED_ITEM,
     Reading,
     read,
 )
-from auditor.model import Check, CheckKind, Question
 from auditor.partner_center import decoding
 
 SKUS = ("0001", "0002", "0003")

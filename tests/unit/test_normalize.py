@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.model import Check, CheckKind, Outcome, Question, Settled
-from auditor.normalize import Answers
+from auditor.normalize.answers import Answers
 from auditor.tables import SCHEMAS
 
 SAMPLES = Path(__file__).with_name("samples")

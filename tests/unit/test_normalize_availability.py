@@ -20,7 +20,7 @@ from test_normalize import (
     verdicts,
 )
 
-from auditor.normalize import NO_VERDICT, Answers, unreadable_availability
+from auditor.normalize.answers import NO_VERDICT, Answers, unreadable_availability
 
 
 def offer(name: str = "AVAIL1", **more: object) -> Row:

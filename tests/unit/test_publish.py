@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 from guard_bench import OPEN, A, B, Run, kinds, known, many, published, turned
 
-from auditor.staged import AT_ONCE
+from auditor.normalize.staged import AT_ONCE
 
 
 @pytest.mark.asyncio

@@ -14,7 +14,7 @@ from auditor import unfinished
 from auditor.chunk import Chunk, Span
 from auditor.diff.facts import Found
 from auditor.model import Check, Outcome, Settled, bucket_of
-from auditor.normalize import Answers
+from auditor.normalize.answers import Answers
 from auditor.plan import Plan
 from auditor.tables import AVAILABILITY_KEY, INVENTORY_KEY, SCHEMAS
 

@@ -11,8 +11,8 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from auditor import inventory_reply
 from auditor.model import Check, CheckKind, Settled, Verdict
+from auditor.normalize import inventory as inventory_reply
 from auditor.partner_center import decoding, wire
 from auditor.tables import AVAILABILITY_KEY, INVENTORY_KEY, SCHEMAS
 

@@ -1,0 +1,1 @@
+"""What replies mean: rows of the store for each key that was asked."""
