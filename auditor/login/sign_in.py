@@ -11,8 +11,8 @@ from auditor.https import Https
 from auditor.login.secrets import Secrets
 from auditor.login.token_endpoint import Assertion, Certificate, Credential, TokenEndpoint
 from auditor.partner_center import retry
-from auditor.partner_center.auth import GivenToken, Grant, RenewedToken, TokenSource
 from auditor.partner_center.clouds import CLOUDS, Cloud
+from auditor.partner_center.tokens import GivenToken, Grant, RenewedToken, TokenSource
 from auditor.settings import AuthKind, Network, Partner
 from auditor.settings.problems import INSECURE_URL
 

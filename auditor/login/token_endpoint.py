@@ -13,7 +13,7 @@ import msgspec
 from auditor.errors import SettingsError, Throttled, Unauthorized, Unreachable
 from auditor.https import Answer, Https, address
 from auditor.login.aadsts import refusal_of
-from auditor.partner_center.auth import Grant
+from auditor.partner_center.tokens import Grant
 from auditor.secret import Secret
 
 _TOO_MANY = 429

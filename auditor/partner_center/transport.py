@@ -25,12 +25,12 @@ from yarl import URL
 from auditor.errors import Does, Retryable, SettingsError
 from auditor.https import trusted
 from auditor.model import Reply, Request
-from auditor.partner_center import no_reply, retry
-from auditor.partner_center.auth import TokenSource
+from auditor.partner_center import retry, transport_errors
 from auditor.partner_center.breaker import Breakers, Patience, Ticket
-from auditor.partner_center.echo import Echo
 from auditor.partner_center.error_table import Row, row_of
 from auditor.partner_center.pacing import Pacer
+from auditor.partner_center.token_echo import Echo
+from auditor.partner_center.tokens import TokenSource
 from auditor.secret import Secret
 
 UNAUTHORIZED = 401
@@ -163,7 +163,7 @@ class Transport:
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, connect=self._timeouts.connect_s),
             trust_env=False,
-            middlewares=(no_reply.once,),
+            middlewares=(transport_errors.once,),
         )
         return self
 
@@ -269,8 +269,8 @@ class Transport:
         try:
             async with asyncio.timeout(self._timeouts.total_s):
                 got = await self._exchange(request, call)
-        except no_reply.FAULTS as exc:
-            got = _Received(cause=no_reply.cause_of(exc), request_id=call.request_id)
+        except transport_errors.FAULTS as exc:
+            got = _Received(cause=transport_errors.cause_of(exc), request_id=call.request_id)
         else:
             call.request_id = ""
         self._tell_breakers(request, got)
@@ -279,7 +279,7 @@ class Transport:
     def _tell_breakers(self, request: Request, got: _Received) -> None:
         """A 429 says neither that the server works nor that it does not."""
         whose = request.endpoint, request.customer_id
-        is_silent = not got.status and got.cause != no_reply.UNSENDABLE
+        is_silent = not got.status and got.cause != transport_errors.UNSENDABLE
         if is_silent or Does.RETRIED in _row(request, got).does:
             self._breakers.failed(*whose)
         elif got.status and got.status != TOO_MANY_REQUESTS:

@@ -24,10 +24,10 @@ from staging import course
 
 from auditor.journal.quarantine import Quarantine
 from auditor.model import ApiClass, CheckKind, Reply, Request
-from auditor.partner_center.auth import GivenToken
 from auditor.partner_center.pacing import Pacer
 from auditor.partner_center.rates import Limits
 from auditor.partner_center.retry import RetryBudget
+from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Transport
 from auditor.plan import Plan
 from auditor.secret import Secret

@@ -11,11 +11,11 @@ from aiohttp.test_utils import TestServer
 from auditor.errors import ContextMissing, Throttled
 from auditor.model import ApiClass
 from auditor.partner_center import decoding
-from auditor.partner_center.auth import GivenToken
 from auditor.partner_center.client import PartnerCenter
 from auditor.partner_center.pacing import Pacer
 from auditor.partner_center.rates import Limits
 from auditor.partner_center.requests import InventoryContext
+from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Transport
 from auditor.secret import Secret
 

@@ -13,8 +13,8 @@ from signing import certificate, keep, login, partner, pem, rsa_key
 
 from auditor.errors import SettingsError
 from auditor.login.sign_in import LOGIN_URL, login_authority
-from auditor.partner_center.auth import GivenToken, RenewedToken
 from auditor.partner_center.clouds import CLOUDS, Cloud
+from auditor.partner_center.tokens import GivenToken, RenewedToken
 from auditor.settings import AuthKind
 from auditor.settings import Cloud as ConfiguredCloud
 

@@ -11,7 +11,6 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from auditor.model import ApiClass, Request
-from auditor.partner_center.auth import GivenToken
 from auditor.partner_center.breaker import (
     CUSTOMER_OPENS_AFTER,
     PARTNER_OPENS_AFTER,
@@ -20,6 +19,7 @@ from auditor.partner_center.breaker import (
 from auditor.partner_center.pacing import Pacer
 from auditor.partner_center.rates import Limits
 from auditor.partner_center.retry import ATTEMPTS
+from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Timeouts, Transport
 from auditor.secret import Secret
 

@@ -6,7 +6,7 @@ import pytest
 from test_transport_retries import ASK, serving
 
 from auditor.errors import Unauthorized, Unreachable
-from auditor.partner_center.auth import PAUSE_S, Grant, RenewedToken
+from auditor.partner_center.tokens import PAUSE_S, Grant, RenewedToken
 from auditor.secret import Secret
 
 

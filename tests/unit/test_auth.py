@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from auditor.errors import Unauthorized, Unreachable
-from auditor.partner_center.auth import PAUSE_S, GivenToken, Grant, RenewedToken
+from auditor.partner_center.tokens import PAUSE_S, GivenToken, Grant, RenewedToken
 from auditor.secret import Secret
 
 

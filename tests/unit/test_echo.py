@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.partner_center.echo import HIDDEN, Echo
+from auditor.partner_center.token_echo import HIDDEN, Echo
 from auditor.secret import Secret
 
 JWT = "eyJhbGciOiJub25lIn0." + "Y2FuYXJ5LWNhbmFyeS1jYW5hcnk" * 12 + ".c2lnbmF0dXJl"
