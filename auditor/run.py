@@ -34,8 +34,8 @@ from auditor.journal.runs import Header, Runs
 from auditor.login.secrets import Secrets
 from auditor.login.sign_in import Login
 from auditor.partner_center.breaker import Patience
-from auditor.partner_center.pacing import Pacer
-from auditor.partner_center.rates import Limits
+from auditor.partner_center.pacing.pacer import Pacer
+from auditor.partner_center.pacing.rates import Limits
 from auditor.partner_center.retry import RetryBudget
 from auditor.partner_center.transport import Transport
 from auditor.partner_run import PartnerRun

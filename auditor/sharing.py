@@ -8,8 +8,8 @@ from pathlib import Path
 
 from auditor.database_url import Unreadable, shown
 from auditor.errors import QuotaUnreachable, SettingsError
-from auditor.partner_center.bucket_quota import BucketQuota, Unreachable
-from auditor.partner_center.quota import LocalQuota, Quota, Unshareable, own_folder
+from auditor.partner_center.pacing.local_quota import LocalQuota, Quota, Unshareable, own_folder
+from auditor.partner_center.pacing.shared_quota import BucketQuota, Unreachable
 from auditor.settings import Limits, Partner
 
 

@@ -10,8 +10,8 @@ import time
 from itertools import pairwise
 
 from auditor.model import ApiClass, Request
-from auditor.partner_center.pacing import Pacer
-from auditor.partner_center.rates import Limits
+from auditor.partner_center.pacing.pacer import Pacer
+from auditor.partner_center.pacing.rates import Limits
 from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Transport
 from auditor.sandbox import Limits as Hidden

@@ -15,9 +15,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from auditor.model import ApiClass, Request
-from auditor.partner_center.pacing import Pacer
-from auditor.partner_center.quota import LocalQuota
-from auditor.partner_center.rates import Limits
+from auditor.partner_center.pacing.local_quota import LocalQuota
+from auditor.partner_center.pacing.pacer import Pacer
+from auditor.partner_center.pacing.rates import Limits
 from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Transport
 from auditor.secret import Secret

@@ -14,8 +14,8 @@ from auditor.model import CheckKind
 from auditor.partner_center import decoding, requests, wire
 from auditor.partner_center.client import PartnerCenter
 from auditor.partner_center.clouds import CLOUDS, Cloud
-from auditor.partner_center.pacing import Pacer
-from auditor.partner_center.rates import Limits
+from auditor.partner_center.pacing.pacer import Pacer
+from auditor.partner_center.pacing.rates import Limits
 from auditor.partner_center.tokens import TokenSource
 from auditor.partner_center.transport import Transport
 from auditor.settings import AuthKind, InventoryApi, Partner, Settings

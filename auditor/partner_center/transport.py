@@ -28,7 +28,7 @@ from auditor.model import Reply, Request
 from auditor.partner_center import retry, transport_errors
 from auditor.partner_center.breaker import Breakers, Patience, Ticket
 from auditor.partner_center.error_table import Row, row_of
-from auditor.partner_center.pacing import Pacer
+from auditor.partner_center.pacing.pacer import Pacer
 from auditor.partner_center.token_echo import Echo
 from auditor.partner_center.tokens import TokenSource
 from auditor.secret import Secret

@@ -10,8 +10,8 @@ from nightly import SMALL, Night, nights
 
 from auditor.job import Job
 from auditor.model import ApiClass, Reply, Request
-from auditor.partner_center.pacing import Pacer
-from auditor.partner_center.rates import Limits
+from auditor.partner_center.pacing.pacer import Pacer
+from auditor.partner_center.pacing.rates import Limits
 from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Transport
 from auditor.partner_run import PartnerRun

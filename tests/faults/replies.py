@@ -24,8 +24,8 @@ from staging import course
 
 from auditor.journal.quarantine import Quarantine
 from auditor.model import ApiClass, CheckKind, Reply, Request
-from auditor.partner_center.pacing import Pacer
-from auditor.partner_center.rates import Limits
+from auditor.partner_center.pacing.pacer import Pacer
+from auditor.partner_center.pacing.rates import Limits
 from auditor.partner_center.retry import RetryBudget
 from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Transport

@@ -11,8 +11,8 @@ import msgspec
 from auditor.model import ApiClass, CatalogFound, Cell, CustomerFound
 from auditor.partner_center.breaker import Patience
 from auditor.partner_center.client import PartnerCenter
-from auditor.partner_center.pacing import Pacer
-from auditor.partner_center.rates import Limits
+from auditor.partner_center.pacing.pacer import Pacer
+from auditor.partner_center.pacing.rates import Limits
 from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Transport
 from auditor.sandbox import Fault, Faults, Sandbox, World, WorldSize

@@ -10,7 +10,7 @@ from auditor.errors import Does
 from auditor.model import CatalogFound, CustomerFound
 from auditor.partner_center.client import PartnerCenter
 from auditor.partner_center.error_table import NO_CODE, TABLE, row_of, steps
-from auditor.partner_center.pacing import Pacer
+from auditor.partner_center.pacing.pacer import Pacer
 from auditor.partner_center.retry import RetryBudget
 from auditor.partner_center.tokens import Grant, RenewedToken
 from auditor.partner_center.transport import Timeouts, Transport

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from auditor.model import ApiClass, Request
 from auditor.partner_center import decoding, wire
-from auditor.partner_center.pacing import Pacer
-from auditor.partner_center.rates import Limits
+from auditor.partner_center.pacing.pacer import Pacer
+from auditor.partner_center.pacing.rates import Limits
 from auditor.partner_center.retry import RetryBudget
 from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Transport

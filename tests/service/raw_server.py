@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from itertools import count
 
 from auditor.model import ApiClass, Request
-from auditor.partner_center.pacing import Pacer
-from auditor.partner_center.rates import Limits
+from auditor.partner_center.pacing.pacer import Pacer
+from auditor.partner_center.pacing.rates import Limits
 from auditor.partner_center.retry import RetryBudget
 from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Timeouts, Transport

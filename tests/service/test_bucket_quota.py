@@ -12,7 +12,7 @@ import pytest
 from throwaway import free_port
 
 from auditor.database_url import Unreadable
-from auditor.partner_center.bucket_quota import WINDOW_S, BucketQuota, Unreachable
+from auditor.partner_center.pacing.shared_quota import WINDOW_S, BucketQuota, Unreachable
 
 PER_MINUTE = 120
 

@@ -12,8 +12,8 @@ from auditor.errors import ContextMissing, Throttled
 from auditor.model import ApiClass
 from auditor.partner_center import decoding
 from auditor.partner_center.client import PartnerCenter
-from auditor.partner_center.pacing import Pacer
-from auditor.partner_center.rates import Limits
+from auditor.partner_center.pacing.pacer import Pacer
+from auditor.partner_center.pacing.rates import Limits
 from auditor.partner_center.requests import InventoryContext
 from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Transport

@@ -18,8 +18,8 @@ from auditor.errors import UnexpectedReply, Unreachable
 from auditor.https import Https
 from auditor.model import ApiClass
 from auditor.partner_center.client import PartnerCenter
-from auditor.partner_center.pacing import Pacer
-from auditor.partner_center.rates import Limits
+from auditor.partner_center.pacing.pacer import Pacer
+from auditor.partner_center.pacing.rates import Limits
 from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Transport
 from auditor.secret import Secret

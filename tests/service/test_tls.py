@@ -16,8 +16,8 @@ from entra import Authority, served
 from auditor.errors import Unreachable
 from auditor.https import Https
 from auditor.model import ApiClass, Request
-from auditor.partner_center.pacing import Pacer
-from auditor.partner_center.rates import Limits
+from auditor.partner_center.pacing.pacer import Pacer
+from auditor.partner_center.pacing.rates import Limits
 from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Transport
 from auditor.secret import Secret

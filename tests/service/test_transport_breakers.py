@@ -16,8 +16,8 @@ from auditor.partner_center.breaker import (
     PARTNER_OPENS_AFTER,
     Patience,
 )
-from auditor.partner_center.pacing import Pacer
-from auditor.partner_center.rates import Limits
+from auditor.partner_center.pacing.pacer import Pacer
+from auditor.partner_center.pacing.rates import Limits
 from auditor.partner_center.retry import ATTEMPTS
 from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Timeouts, Transport

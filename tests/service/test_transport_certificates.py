@@ -8,7 +8,7 @@ import pytest
 from raw_server import CANARY, LIMITS, OK, always, ask, serving
 
 from auditor.errors import SettingsError
-from auditor.partner_center.pacing import Pacer
+from auditor.partner_center.pacing.pacer import Pacer
 from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Transport
 from auditor.secret import Secret

@@ -11,7 +11,7 @@ from raw_server import CANARY, LIMITS, OK, always, ask, serving
 
 from auditor.errors import Rejected, StoreFailed, UnexpectedReply, Unreachable
 from auditor.model import Reply
-from auditor.partner_center.pacing import Pacer
+from auditor.partner_center.pacing.pacer import Pacer
 from auditor.partner_center.replies import error_of
 from auditor.partner_center.retry import RetryBudget
 from auditor.partner_center.tokens import GivenToken

@@ -13,8 +13,8 @@ from aiohttp.test_utils import TestServer
 
 from auditor.errors import SettingsError
 from auditor.model import ApiClass, Request
-from auditor.partner_center.pacing import Pacer
-from auditor.partner_center.rates import Limits
+from auditor.partner_center.pacing.pacer import Pacer
+from auditor.partner_center.pacing.rates import Limits
 from auditor.partner_center.retry import MOST_WAITS, RetryBudget
 from auditor.partner_center.tokens import GivenToken, TokenSource
 from auditor.partner_center.transport import Transport

@@ -5,7 +5,7 @@ import math
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 
-from auditor.partner_center.pacing import Pacer
+from auditor.partner_center.pacing.pacer import Pacer
 
 Steps = Sequence[tuple[float, float]]
 """(from second, limit), in order."""

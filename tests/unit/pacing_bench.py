@@ -4,8 +4,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from auditor.partner_center.pacing import Pacer
-from auditor.partner_center.rates import Limits
+from auditor.partner_center.pacing.pacer import Pacer
+from auditor.partner_center.pacing.rates import Limits
 
 Start = tuple[float, str]
 

@@ -7,8 +7,8 @@ import pytest
 from hidden_limits import Hidden, Server, keep_asking
 from virtual_time import run_virtually
 
-from auditor.partner_center.pacing import Pacer
-from auditor.partner_center.rates import Limits
+from auditor.partner_center.pacing.pacer import Pacer
+from auditor.partner_center.pacing.rates import Limits
 
 WARM_S = 300.0
 END_S = 2100.0

@@ -8,8 +8,8 @@ import pytest
 from pacing_bench import Start, call, limits, most_in_any
 from virtual_time import run_virtually
 
-from auditor.partner_center.line import Customer
-from auditor.partner_center.pacing import Pacer
+from auditor.partner_center.pacing.pacer import Pacer
+from auditor.partner_center.pacing.queue import Customer
 
 
 @pytest.mark.parametrize("per_minute", [1, 7, 250, 600, 1000, 3333])

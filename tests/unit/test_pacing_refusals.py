@@ -7,8 +7,8 @@ import pytest
 from pacing_bench import Start, call, limits
 from virtual_time import run_virtually
 
-from auditor.partner_center.line import WATCHED
-from auditor.partner_center.pacing import Pacer
+from auditor.partner_center.pacing.pacer import Pacer
+from auditor.partner_center.pacing.queue import WATCHED
 
 
 def time_of_others(*dead: str) -> float:

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from virtual_time import run_virtually
 
-from auditor.partner_center.pacing import Pacer
-from auditor.partner_center.quota import LocalQuota, Unshareable, own_folder
-from auditor.partner_center.rates import Limits
+from auditor.partner_center.pacing.local_quota import LocalQuota, Unshareable, own_folder
+from auditor.partner_center.pacing.pacer import Pacer
+from auditor.partner_center.pacing.rates import Limits
 
 
 def most_in_any_minute(starts: list[float]) -> int:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.partner_center.rates import (
+from auditor.partner_center.pacing.rates import (
     LEAST_PER_MINUTE,
     LITTLE,
     MARGIN,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from auditor.errors import QuotaUnreachable, SettingsError
-from auditor.partner_center import bucket_quota
+from auditor.partner_center.pacing import shared_quota
 from auditor.settings import Limits, Partner
 from auditor.sharing import quotas_of
 
@@ -79,7 +79,7 @@ def test_none_shares_nothing(tmp_path: Path) -> None:
 def test_a_database_that_is_not_there_is_said_without_its_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
-    monkeypatch.setattr(bucket_quota, "GIVE_UP_S", 0.2)
+    monkeypatch.setattr(shared_quota, "GIVE_UP_S", 0.2)
 
     with pytest.raises(QuotaUnreachable) as caught:
         files_of(tmp_path, partner(url))

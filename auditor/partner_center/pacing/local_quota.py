@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from auditor.partner_center.rates import MINUTE_S, window
+from auditor.partner_center.pacing.rates import MINUTE_S, window
 
 SLICE_S = 0.1
 LATE_S = 0.2

@@ -12,9 +12,9 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
 
-from auditor.partner_center.line import Clock, Customer, Line, Sleep
-from auditor.partner_center.quota import Quota
-from auditor.partner_center.rates import Limits
+from auditor.partner_center.pacing.local_quota import Quota
+from auditor.partner_center.pacing.queue import Clock, Customer, Line, Sleep
+from auditor.partner_center.pacing.rates import Limits
 
 
 class Turn:

@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from auditor.database_url import PostgresUrl, RedisUrl, Unreadable, read
-from auditor.partner_center.quota import LATE_S
-from auditor.partner_center.rates import MINUTE_S
+from auditor.partner_center.pacing.local_quota import LATE_S
+from auditor.partner_center.pacing.rates import MINUTE_S
 
 if TYPE_CHECKING:
     from pyrate_limiter import AbstractBucket

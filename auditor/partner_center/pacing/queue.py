@@ -11,8 +11,8 @@ from itertools import count
 
 from asyncio_throttle.throttler import Throttler
 
-from auditor.partner_center.quota import Quota
-from auditor.partner_center.rates import MINUTE_S, CustomerRate, Limits, Rate, window
+from auditor.partner_center.pacing.local_quota import Quota
+from auditor.partner_center.pacing.rates import MINUTE_S, CustomerRate, Limits, Rate, window
 
 Clock = Callable[[], float]
 Sleep = Callable[[float], Awaitable[None]]
