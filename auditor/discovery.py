@@ -20,7 +20,7 @@ from auditor.job import Job
 from auditor.model import CatalogFound, Cell, CustomerFound, Question, Reply, Request
 from auditor.outage import Outage
 from auditor.partner_center.client import PartnerCenter, Refuse
-from auditor.plan import Plan
+from auditor.plan.plan import Plan
 from auditor.progress import Progress
 from auditor.scope.arrivals import Arrivals
 from auditor.scope.buyers import Buyers

@@ -8,8 +8,8 @@ import msgspec
 
 from auditor.discovery import Discovered
 from auditor.model import CheckKind, Question
+from auditor.plan.targets import resource_type
 from auditor.settings import Partner
-from auditor.targets import resource_type
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,12 +9,12 @@ import msgspec
 
 from auditor.model import CheckKind
 from auditor.partner_center import clouds
+from auditor.plan.targets import Rules
 from auditor.publish import Snapshot
 from auditor.scope.catalog import CatalogRules
 from auditor.scope.customers import CustomerRules
 from auditor.scope.due import EVERY_RUN, Due
 from auditor.settings import CustomerCountry, Narrow, Partner, Settings
-from auditor.targets import Rules
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ from auditor.model import (
     Settled,
 )
 from auditor.normalize.staged import Staged
-from auditor.plan import Plan
+from auditor.plan.plan import Plan
 from auditor.progress import Progress
 from auditor.publish import Published, Publisher
 from auditor.store.protocol import Store

@@ -22,7 +22,7 @@ from auditor.diff.parts import Part, Parts
 from auditor.model import Cell, Settled, Sku, bucket_of
 from auditor.normalize.staged import ANSWERS, AT_ONCE, SUSPECTS, Staged
 from auditor.outcomes import Outcomes
-from auditor.plan import Plan
+from auditor.plan.plan import Plan
 from auditor.store.protocol import Store
 from auditor.tables import SCHEMAS, TEXT
 from auditor.version import __version__

@@ -12,10 +12,10 @@ import msgspec
 import pyarrow as pa
 
 from auditor.model import CatalogFound, CheckKind, CustomerFound, Gone, Listed, Settled
-from auditor.plan import Plan
+from auditor.plan.plan import Plan
+from auditor.plan.targets import CUSTOMER, SUBSCRIPTION
 from auditor.scope.known import Known
 from auditor.tables import TIME
-from auditor.targets import CUSTOMER, SUBSCRIPTION
 
 Row = tuple[object, ...]
 ANY = "*"

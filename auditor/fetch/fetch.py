@@ -26,8 +26,8 @@ from auditor.normalize.answers import UNREADABLE, unreadable_availability
 from auditor.partner_center import decoding, requests
 from auditor.partner_center.error_table import NO_SUCH_SKU
 from auditor.partner_center.replies import error_of
-from auditor.plan import Plan
-from auditor.targets import CUSTOMER, SUBSCRIPTION
+from auditor.plan.plan import Plan
+from auditor.plan.targets import CUSTOMER, SUBSCRIPTION
 
 UNSENDABLE = "unsendable"
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import msgspec
 
 from auditor.model import Check, Question, Unasked
-from auditor.plan import Plan, Product
-from auditor.targets import CUSTOMER, REGION, SUBSCRIPTION
+from auditor.plan.plan import Plan, Product
+from auditor.plan.targets import CUSTOMER, REGION, SUBSCRIPTION
 
 VARIABLES = (CUSTOMER, SUBSCRIPTION, REGION)
 

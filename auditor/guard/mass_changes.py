@@ -17,7 +17,7 @@ from auditor.diff.compare import working
 from auditor.diff.facts import asked_segment, settled_table
 from auditor.model import Check, CheckKind, Outcome, Question, Settled
 from auditor.normalize.staged import ANSWERS, AT_ONCE, SUSPECTS, Body, Staged, together
-from auditor.plan import Plan
+from auditor.plan.plan import Plan
 from auditor.store.protocol import Store
 from auditor.store.sql import statement
 from auditor.tables import AVAILABILITY_KEY, INVENTORY_KEY

@@ -15,7 +15,7 @@ from auditor.chunk import Chunk, Span
 from auditor.diff.facts import Found
 from auditor.model import Check, Outcome, Settled, bucket_of
 from auditor.normalize.answers import Answers
-from auditor.plan import Plan
+from auditor.plan.plan import Plan
 from auditor.tables import AVAILABILITY_KEY, INVENTORY_KEY, SCHEMAS
 
 CHUNK = 25_000

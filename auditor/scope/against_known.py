@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar
 
 from auditor.model import AzureSubscription, CommerceSubscription, Customer
-from auditor.plan import UNREADABLE
+from auditor.plan.plan import UNREADABLE
 from auditor.scope.known import Known
 
 _Noun = TypeVar("_Noun", AzureSubscription, CommerceSubscription, Customer)

@@ -21,7 +21,7 @@ from auditor.model import (
 from auditor.offers import AZURE_PLAN, is_active, is_licence, is_other_by_type
 from auditor.partner_center import wire
 from auditor.partner_center.client import PartnerCenter
-from auditor.plan import UNREADABLE
+from auditor.plan.plan import UNREADABLE
 from auditor.scope import as_listed, nouns
 from auditor.scope.against_known import Azure, one, some
 from auditor.scope.due import EVERY_RUN, Due

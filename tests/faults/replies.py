@@ -29,7 +29,7 @@ from auditor.partner_center.pacing.rates import Limits
 from auditor.partner_center.retry import RetryBudget
 from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Transport
-from auditor.plan import Plan
+from auditor.plan.plan import Plan
 from auditor.secret import Secret
 
 AT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)

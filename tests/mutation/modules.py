@@ -21,7 +21,7 @@ _STORE = _unit(
 _PLAN = _unit("plan", "plan_properties", "plan_unasked", "plan_calls")
 
 MODULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "availability_plan": (("auditor/availability_plan.py",), _PLAN),
+    "availability_plan": (("auditor/plan/availability.py",), _PLAN),
     "breaker": (_partner_center("breaker"), _unit("breaker")),
     "bucket_quota": (
         _partner_center("bucket_quota"),
@@ -54,7 +54,7 @@ MODULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "manifest": (("auditor/store/manifest.py",), _STORE),
     "outcomes": (("auditor/outcomes.py",), _unit("outcomes", "publish")),
     "pacing": (_partner_center("pacing"), _unit("pacing", "pacing_refusals")),
-    "plan": (("auditor/plan.py",), _PLAN),
+    "plan": (("auditor/plan/plan.py",), _PLAN),
     "publication": (("auditor/store/publication.py",), _STORE),
     "publish": (
         ("auditor/publish.py", "auditor/diff/parts.py"),

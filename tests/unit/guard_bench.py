@@ -20,7 +20,7 @@ from auditor.guard.mass_changes import ROUND, Guard
 from auditor.model import CustomerFound, Reply, Request
 from auditor.normalize.staged import AT_ONCE, Staged
 from auditor.outage import Outage
-from auditor.plan import Plan
+from auditor.plan.plan import Plan
 from auditor.progress import Silent
 from auditor.publish import Published, Publisher, Snapshot
 from auditor.store.parquet import FolderStore

@@ -11,7 +11,7 @@ from auditor.model import (
     Sku,
 )
 from auditor.offers import AZURE_PLAN
-from auditor.targets import Rules
+from auditor.plan.targets import Rules
 
 P = "aaaaaaaa-0000-0000-0000-000000000001"
 ACME = "11111111-0000-0000-0000-000000000001"

@@ -9,7 +9,7 @@ from test_fetch import fetching
 from auditor.guard.conservation import Ledger
 from auditor.model import Outcome, Reply, Request, Settled
 from auditor.normalize.answers import Answers
-from auditor.plan import Plan
+from auditor.plan.plan import Plan
 
 
 class Course(msgspec.Struct, kw_only=True):

@@ -14,7 +14,7 @@ from auditor.errors import Bug
 from auditor.guard.conservation import Ledger
 from auditor.model import Outcome, Reply, Request
 from auditor.normalize.staged import Staged
-from auditor.plan import Plan
+from auditor.plan.plan import Plan
 from auditor.scope.known import Known
 
 GLOBEX = "22222222-0000-0000-0000-000000000002"

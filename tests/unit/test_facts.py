@@ -22,7 +22,7 @@ from auditor.model import (
     Reason,
     Settled,
 )
-from auditor.plan import Plan
+from auditor.plan.plan import Plan
 from auditor.scope.known import Known
 
 AT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)

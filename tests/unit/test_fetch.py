@@ -24,7 +24,7 @@ from auditor.model import (
     Unasked,
 )
 from auditor.normalize.answers import NO_VERDICT, UNREADABLE
-from auditor.plan import Plan
+from auditor.plan.plan import Plan
 
 AT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 CUSTOMER = "65543400-f8b0-4783-8530-6d35ab8c6801"

@@ -11,7 +11,7 @@ from test_fetch_parts import parts_of
 
 from auditor.fetch.fetch import Fetch
 from auditor.model import CatalogFound, Outcome, Reason, Reply, Request, Settled
-from auditor.plan import Plan
+from auditor.plan.plan import Plan
 
 OLD, NEW = "check_inventory", "check_inventory_by_resource_type"
 TYPES = {bench.VIEW: "VMs"}

@@ -10,7 +10,7 @@ from auditor.diff.facts import Found
 from auditor.discovery import Discovered
 from auditor.forecast import Forecast, Line, forecast
 from auditor.model import CatalogFound, CustomerFound
-from auditor.plan import Plan
+from auditor.plan.plan import Plan
 from auditor.scope.known import Known
 from auditor.settings import Limits, Partner
 

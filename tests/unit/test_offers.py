@@ -4,7 +4,7 @@ import pytest
 from scope_bench import held, legacy_azure, licence, plan, sku
 
 from auditor import offers
-from auditor.markets import WITHOUT_RESERVATIONS
+from auditor.plan.markets import WITHOUT_RESERVATIONS
 
 
 @pytest.mark.parametrize(

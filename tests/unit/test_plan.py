@@ -18,7 +18,7 @@ from auditor.model import (
     Reason,
     Unasked,
 )
-from auditor.plan import REGION_UNKNOWN, Plan
+from auditor.plan.plan import REGION_UNKNOWN, Plan
 
 WITH_REGION = f"ArmRegionName;{BOTH}"
 Key = tuple[str, str, str, str, str, str]

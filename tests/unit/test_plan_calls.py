@@ -7,7 +7,7 @@ import scope_bench as bench
 from scope_bench import azure, catalog, found, plan, sku
 
 from auditor.model import CatalogFound, CustomerFound, Question
-from auditor.plan import Plan
+from auditor.plan.plan import Plan
 
 CUSTOMERS, SUBSCRIPTIONS, PRODUCTS, SKUS = 1_000, 2, 40, 300
 COUNTRIES = ("DE", "FR")

@@ -12,7 +12,7 @@ from auditor.chunk import EVERYONE, Chunk
 from auditor.diff.facts import Found
 from auditor.model import Check, CheckKind, Outcome, Question, Settled, bucket_of
 from auditor.normalize.staged import SUSPECTS, Staged, together
-from auditor.plan import Plan
+from auditor.plan.plan import Plan
 from auditor.scope.known import Known
 
 FOUND = Found(

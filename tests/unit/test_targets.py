@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scope_bench import BOTH, catalog, rules, sku
 
 from auditor.model import Sku
-from auditor.targets import REGION, Target, by_context, targets
+from auditor.plan.targets import REGION, Target, by_context, targets
 
 WITH_REGION = f"ArmRegionName;{BOTH}"
 

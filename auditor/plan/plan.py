@@ -6,8 +6,6 @@ from copy import copy
 
 import msgspec
 
-from auditor.availability_plan import AvailabilityPlan
-from auditor.markets import WITHOUT_RESERVATIONS
 from auditor.model import (
     AzureSubscription,
     CatalogFound,
@@ -22,7 +20,9 @@ from auditor.model import (
     Unasked,
 )
 from auditor.offers import AZURE_PLAN_SCOPE, is_active, scope_of
-from auditor.targets import (
+from auditor.plan.availability import AvailabilityPlan
+from auditor.plan.markets import WITHOUT_RESERVATIONS
+from auditor.plan.targets import (
     CUSTOMER,
     SUBSCRIPTION,
     Checks,

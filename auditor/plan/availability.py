@@ -17,7 +17,7 @@ from auditor.model import (
     Unasked,
 )
 from auditor.offers import is_active, is_legacy_licence, is_licence, is_reservation
-from auditor.targets import Rules
+from auditor.plan.targets import Rules
 
 NONPROFIT = "nonprofit"
 
