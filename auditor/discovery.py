@@ -13,7 +13,6 @@ from typing import Self
 import msgspec
 
 from auditor import recall
-from auditor.coverage import Previous
 from auditor.diff.facts import Found
 from auditor.errors import ScopeError
 from auditor.job import Job
@@ -22,6 +21,7 @@ from auditor.outage import Outage
 from auditor.partner_center.client import PartnerCenter, Refuse
 from auditor.plan.plan import Plan
 from auditor.progress import Progress
+from auditor.publish.coverage import Previous
 from auditor.scope.arrivals import Arrivals
 from auditor.scope.buyers import Buyers
 from auditor.scope.catalog import CatalogDiscovery

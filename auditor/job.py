@@ -10,7 +10,7 @@ import msgspec
 from auditor.model import CheckKind
 from auditor.partner_center import clouds
 from auditor.plan.targets import Rules
-from auditor.publish import Snapshot
+from auditor.publish.publish import Snapshot
 from auditor.scope.catalog import CatalogRules
 from auditor.scope.customers import CustomerRules
 from auditor.scope.due import EVERY_RUN, Due

@@ -23,7 +23,7 @@ from auditor.model import (
 from auditor.normalize.staged import Staged
 from auditor.plan.plan import Plan
 from auditor.progress import Progress
-from auditor.publish import Published, Publisher
+from auditor.publish.publish import Published, Publisher
 from auditor.store.protocol import Store
 from auditor.threads import to_its_end
 

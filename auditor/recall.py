@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 import msgspec
 import pyarrow as pa
 
-from auditor.coverage import Previous
 from auditor.model import AzureSubscription, Cell, CommerceSubscription, Customer, Listed, Sku
+from auditor.publish.coverage import Previous
 from auditor.scope.known import Known
 from auditor.store.protocol import Store
 

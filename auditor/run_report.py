@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from auditor.coverage import Counts
 from auditor.errors import (
     AuditorError,
     PartnerCenterError,
@@ -15,7 +14,8 @@ from auditor.errors import (
 )
 from auditor.job import Asked
 from auditor.journal.runs import Header
-from auditor.publish import Published, changes_in
+from auditor.publish.coverage import Counts
+from auditor.publish.publish import Published, changes_in
 from auditor.settings import Partner
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from auditor import publish
 from auditor.normalize.staged import AT_ONCE
+from auditor.publish import publish
 from auditor.run import World, audit
 from auditor.sandbox import Sandbox, WorldSize, config_text, environment_token
 from auditor.sandbox import World as Portfolio

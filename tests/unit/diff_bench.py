@@ -9,11 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from auditor import coverage
 from auditor.diff import facts
 from auditor.diff.compare import STATE, Diff
 from auditor.normalize.answers import Answers
 from auditor.normalize.staged import SUSPECTS
+from auditor.publish import coverage
 from auditor.tables import SCHEMAS
 
 P = "aaaaaaaa-0000-0000-0000-000000000001"

@@ -22,7 +22,7 @@ from auditor.normalize.staged import AT_ONCE, Staged
 from auditor.outage import Outage
 from auditor.plan.plan import Plan
 from auditor.progress import Silent
-from auditor.publish import Published, Publisher, Snapshot
+from auditor.publish.publish import Published, Publisher, Snapshot
 from auditor.store.parquet import FolderStore
 from auditor.store.protocol import Store
 

@@ -8,9 +8,9 @@ import pytest
 import scope_bench as bench
 from scope_bench import ACME, P
 
-from auditor.coverage import CELL_COLUMNS, Counts, Previous, cells
 from auditor.diff.facts import Found
 from auditor.model import CatalogFound, Cell, CustomerFound, ForbiddenListing, Outcome, Reason
+from auditor.publish.coverage import CELL_COLUMNS, Counts, Previous, cells
 from auditor.scope.known import Known
 
 AT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from auditor.outcomes import Outcomes
+from auditor.publish.outcomes_on_disk import Outcomes
 
 
 @pytest.mark.parametrize("count", [0, 1, 100, 101, 5000])

@@ -1,0 +1,1 @@
+"""A snapshot from staged rows to the store: compared, counted, published once."""
