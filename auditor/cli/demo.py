@@ -16,9 +16,9 @@ from auditor import disk
 from auditor.errors import StoreUnwritable
 from auditor.log import Events
 from auditor.report import html, summary
-from auditor.report.page import Page
-from auditor.report.progress import following
+from auditor.report.progress_bar import following
 from auditor.report.terminal import overview
+from auditor.report.terminal_page import Page
 from auditor.run import World, audit
 from auditor.sandbox import Sandbox, WorldSize, config_text
 from auditor.sandbox import World as Portfolio

@@ -79,9 +79,9 @@ def _store(command: Configured, console: Console) -> "Store":
 
 
 def _write(table: "pa.Table", how: Format, console: Console) -> int:
-    from auditor.report import rows  # noqa: PLC0415 - heavy
+    from auditor.report import formats  # noqa: PLC0415 - heavy
 
-    rows.write(table, how.value, console.stdout)
+    formats.write(table, how.value, console.stdout)
     return 0
 
 
@@ -171,7 +171,10 @@ def _run(command: commands.Run, console: Console) -> int:
 
 def _changes(command: commands.Changes, console: Console) -> int:
     store = _store(command, console)
-    from auditor.report import output, rows  # noqa: PLC0415 - heavy
+    from auditor.report import (
+        formats,
+        output,
+    )
 
     if command.out == output.STDOUT and console.stdout.isatty():
         raise UsageError(
@@ -186,7 +189,7 @@ def _changes(command: commands.Changes, console: Console) -> int:
         if command.format is Format.TABLE and not command.by_cause:
             table = table.select(_SHOWN_OF_A_CHANGE)
         return _write(table, command.format, console)
-    output.save(rows.workbook(table), command.out, console.stdout)
+    output.save(formats.workbook(table), command.out, console.stdout)
     console.events.note(f"{command.out}: {table.num_rows} row(s)")
     return 0
 

@@ -26,13 +26,13 @@ def run(command: Asked, settings: Settings, console: Console) -> int:
     telling = _Telling(command, settings, console)
     console.stopper.last_words = telling.last_words
     try:
-        from auditor.report import progress  # noqa: PLC0415 - heavy
+        from auditor.report import progress_bar  # noqa: PLC0415 - heavy
         from auditor.run import Run, World  # noqa: PLC0415 - likewise
 
         world = World(environ=console.environ, now=console.now, hide=console.hide)
         with Run(settings, command.narrow, world=world) as work:
             telling.work = work
-            with progress.following(console.events) as shown:
+            with progress_bar.following(console.events) as shown:
                 report = console.stopper.wait(work.audit(shown))
             with suppress(BrokenPipeError):  # nobody reads on; how it went is still worth a status
                 telling.tell(report)
@@ -61,7 +61,10 @@ class _Telling:
             self._console.stopper.let_end()
             self._object(report)
             return
-        from auditor.report import rows, terminal  # noqa: PLC0415 - heavy
+        from auditor.report import (
+            formats,
+            terminal,
+        )
 
         published = [one.snapshot_id for one in report.snapshots if one.published]
         if self._command.format is Format.TABLE and published:
@@ -73,7 +76,7 @@ class _Telling:
                 self._console.stdout,
             )
         else:
-            rows.write(report.table(), self._command.format.value, self._console.stdout)
+            formats.write(report.table(), self._command.format.value, self._console.stdout)
         self._console.stopper.let_end()
         self._console.stdout.flush()
 

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from auditor.doctor.finding import Finding, State
 from auditor.log import clean
-from auditor.report.page import Page
+from auditor.report.terminal_page import Page
 
 _STYLES = {State.OK: "green", State.WARNING: "yellow", State.FAULT: "bold red"}
 

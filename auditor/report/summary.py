@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from auditor.report.changed import Cause, Change, Kind, Value
-from auditor.report.naming import Naming, Row
+from auditor.report.masking import Naming, Row
 from auditor.report.values import (
     Family,
     Figures,

@@ -12,7 +12,7 @@ from rich.text import Text
 from auditor.log import clean
 from auditor.report import summary
 from auditor.report.changed import Cause, Kind, Outlook, outlook, severity
-from auditor.report.page import Page, number, plain, table, words
+from auditor.report.terminal_page import Page, number, plain, table, words
 from auditor.report.values import Figures, Place, Reason, Summary, total
 from auditor.store import open_store
 

@@ -15,7 +15,7 @@ import msgspec
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import auditor.cli.perform
-import auditor.report.progress
+import auditor.report.progress_bar
 import auditor.report.terminal
 import auditor.run
 import auditor.store.parquet  # noqa: F401 - these are here to be forked with

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from auditor.log import Events, LogFormat
-from auditor.report.progress import EVERY_S, TOLD, Bar, Lines, following
+from auditor.report.progress_bar import EVERY_S, TOLD, Bar, Lines, following
 
 NOW = datetime(2026, 11, 1, 12, 3, 4, tzinfo=UTC)
 

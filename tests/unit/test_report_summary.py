@@ -7,7 +7,7 @@ from report_lake import FIRST, SECOND, night_1, on_demand, two_nights
 from store_lake import ACME, BOND, at, make
 
 from auditor.errors import InputMissing
-from auditor.report import naming, summary
+from auditor.report import masking, summary
 from auditor.report.values import Held, Summary
 from auditor.store.parquet import FolderStore
 
@@ -139,5 +139,5 @@ def test_a_hidden_customer_has_the_same_pseudonym_everywhere(store: FolderStore)
     told = {row.customer for listed in found.changes.values() for row in listed.rows}
     told |= {row.customer for row in found.unknown.rows}
     told |= {row.customer for row in found.renewals.rows}
-    assert told == {"", naming.pseudonym(ACME), naming.pseudonym(BOND)}
-    assert naming.pseudonym(ACME) != naming.pseudonym(BOND)
+    assert told == {"", masking.pseudonym(ACME), masking.pseudonym(BOND)}
+    assert masking.pseudonym(ACME) != masking.pseudonym(BOND)

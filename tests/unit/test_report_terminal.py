@@ -9,7 +9,7 @@ from report_lake import SECOND, night_1, two_nights
 from store_lake import make
 
 from auditor.report import summary, terminal
-from auditor.report.page import Page
+from auditor.report.terminal_page import Page
 from auditor.report.values import Held
 from auditor.store.parquet import FolderStore
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.errors import UsageError
-from auditor.report import rows
+from auditor.report import formats
 
 TIME = datetime(2026, 11, 1, 2, 3, 4, tzinfo=UTC)
 TABLE = pa.table(
@@ -34,7 +34,7 @@ class Terminal(io.StringIO):
 
 def written(table: pa.Table, how: str) -> str:
     stream = io.StringIO()
-    rows.write(table, how, stream)
+    formats.write(table, how, stream)
     return stream.getvalue()
 
 
@@ -79,7 +79,7 @@ def test_json_gives_text_back_as_it_was(text: str) -> None:
 def test_no_text_moves_the_cursor(how: str, stream: type[io.StringIO]) -> None:
     """S7."""
     out = stream()
-    rows.write(pa.table({"a": ["x\x1b[2Jy\x9bz\u202eevil\x07"]}), how, out)
+    formats.write(pa.table({"a": ["x\x1b[2Jy\x9bz\u202eevil\x07"]}), how, out)
     shown = out.getvalue().replace("\x1b[1m", "").replace("\x1b[0m", "")
     assert not set(shown) & {"\x1b", "\x9b", "\u202e", "\x07"}
 
@@ -93,7 +93,7 @@ def test_a_table_in_a_file_lines_up_and_is_not_cut() -> None:
 
 def test_a_table_on_a_terminal_shows_every_value() -> None:
     out = Terminal()
-    rows.write(pa.table({"a": ["[bold]not markup[/]"]}), "table", out)
+    formats.write(pa.table({"a": ["[bold]not markup[/]"]}), "table", out)
     assert "[bold]not markup[/]" in out.getvalue()
 
 
@@ -120,7 +120,7 @@ def test_another_format_is_refused() -> None:
 
 def test_a_workbook_holds_text_as_text() -> None:
     """S8: nothing is a formula; ids keep their zeros; times are dates."""
-    with ZipFile(io.BytesIO(rows.workbook(TABLE))) as book:
+    with ZipFile(io.BytesIO(formats.workbook(TABLE))) as book:
         sheet = book.read("xl/worksheets/sheet1.xml").decode()
     assert "<f>" not in sheet
     assert "<t>0011</t>" in sheet
@@ -131,5 +131,5 @@ def test_a_workbook_holds_text_as_text() -> None:
 
 
 def test_an_empty_workbook_has_its_header() -> None:
-    with ZipFile(io.BytesIO(rows.workbook(TABLE.slice(0, 0)))) as book:
+    with ZipFile(io.BytesIO(formats.workbook(TABLE.slice(0, 0)))) as book:
         assert "sku_id" in book.read("xl/worksheets/sheet1.xml").decode()
