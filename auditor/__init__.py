@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 from auditor.version import __version__
 
 if TYPE_CHECKING:  # at run time these load when they are first asked for: see __getattr__
-    from auditor.run import audit
-    from auditor.run_report import RunReport
+    from auditor.run.result import RunReport
+    from auditor.run.run import audit
     from auditor.settings import Narrow, Settings, load
     from auditor.store import open_store
 
 __all__ = ["Narrow", "RunReport", "Settings", "__version__", "audit", "load", "open_store"]
 
 _HOMES = {
-    "audit": "auditor.run",
-    "RunReport": "auditor.run_report",
+    "audit": "auditor.run.run",
+    "RunReport": "auditor.run.result",
     "Narrow": "auditor.settings",
     "Settings": "auditor.settings",
     "load": "auditor.settings",

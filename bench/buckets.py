@@ -11,7 +11,7 @@ from pathlib import Path
 
 from auditor.normalize.staged import AT_ONCE
 from auditor.publish import publish
-from auditor.run import World, audit
+from auditor.run.run import World, audit
 from auditor.sandbox import Sandbox, WorldSize, config_text, environment_token
 from auditor.sandbox import World as Portfolio
 from auditor.settings import load

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from auditor.run import World, audit
+from auditor.run.run import World, audit
 from auditor.sandbox import Sandbox, WorldSize, config_text, environment_token
 from auditor.sandbox import World as Portfolio
 from auditor.sandbox.log import Record

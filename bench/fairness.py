@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from auditor.run import World, audit
+from auditor.run.run import World, audit
 from auditor.sandbox import Fault, Faults, Sandbox, WorldSize, config_text, environment_token
 from auditor.sandbox import World as Portfolio
 from auditor.settings import Settings, load

@@ -19,7 +19,7 @@ from auditor.report import html, summary
 from auditor.report.progress_bar import following
 from auditor.report.terminal import overview
 from auditor.report.terminal_page import Page
-from auditor.run import World, audit
+from auditor.run.run import World, audit
 from auditor.sandbox import Sandbox, WorldSize, config_text
 from auditor.sandbox import World as Portfolio
 from auditor.settings import Settings, load

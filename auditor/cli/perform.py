@@ -154,7 +154,7 @@ def _doctor(command: commands.Doctor, console: Console) -> int:
 
 def _plan(command: commands.Plan, console: Console) -> int:
     settings = _settings(command, console, asking=command.narrow)
-    from auditor.run import World, foresee  # noqa: PLC0415 - heavy
+    from auditor.run.run import World, foresee  # noqa: PLC0415 - heavy
 
     world = World(environ=console.environ, now=console.now, hide=console.hide)
     forecast = console.stopper.wait(foresee(settings, command.narrow, world=world))

@@ -15,8 +15,8 @@ from auditor.errors import AuditorError
 from auditor.settings import Settings
 
 if TYPE_CHECKING:  # they load Arrow: a signal that comes meanwhile is to be told too
-    from auditor.run import Run
-    from auditor.run_report import RunReport
+    from auditor.run.result import RunReport
+    from auditor.run.run import Run
 
 _STOPPED = "E_STOPPED"
 
@@ -27,7 +27,7 @@ def run(command: Asked, settings: Settings, console: Console) -> int:
     console.stopper.last_words = telling.last_words
     try:
         from auditor.report import progress_bar  # noqa: PLC0415 - heavy
-        from auditor.run import Run, World  # noqa: PLC0415 - likewise
+        from auditor.run.run import Run, World  # noqa: PLC0415 - likewise
 
         world = World(environ=console.environ, now=console.now, hide=console.hide)
         with Run(settings, command.narrow, world=world) as work:
@@ -97,8 +97,8 @@ class _Telling:
                 self._object(self.work.so_far(status, _STOPPED))
 
     def _so_far(self, status: int, why: str) -> "RunReport":
-        from auditor.run import Run  # noqa: PLC0415 - heavy
-        from auditor.run_report import RunReport  # noqa: PLC0415 - likewise
+        from auditor.run.result import RunReport  # noqa: PLC0415 - likewise
+        from auditor.run.run import Run  # noqa: PLC0415 - heavy
 
         with suppress(AuditorError):  # of a partner that is not there
             work = self.work or Run(self._settings, self._command.narrow)

@@ -14,8 +14,8 @@ import msgspec
 
 from auditor.partner_center.breaker import Patience
 from auditor.progress import Progress, Silent
-from auditor.run import World, audit
-from auditor.run_report import RunReport
+from auditor.run.result import RunReport
+from auditor.run.run import World, audit
 from auditor.sandbox import Faults, Sandbox, WorldSize, config_text, environment_token
 from auditor.sandbox import World as Portfolio
 from auditor.settings import Narrow, Settings, load

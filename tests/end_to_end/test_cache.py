@@ -11,8 +11,8 @@ import msgspec
 import pytest
 from nightly import INVENTORY_KEY, Key, Night, Remaining, nights, seeds, ticking
 
-from auditor.run import World, foresee
-from auditor.run_report import RunReport
+from auditor.run.result import RunReport
+from auditor.run.run import World, foresee
 from auditor.sandbox import Fault, Faults, WorldSize
 from auditor.settings import Cache, Settings
 

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from nightly import Night, nights
 
-from auditor.partner_run import WAITING
 from auditor.progress import Silent
+from auditor.run.partner import WAITING
 from auditor.sandbox import Fault, Faults, draws
 from auditor.sandbox.sending import DOUBLED
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from nightly import SMALL, Night, nights
 
-from auditor.job import Job
 from auditor.model import ApiClass, Reply, Request
 from auditor.partner_center.pacing.pacer import Pacer
 from auditor.partner_center.pacing.rates import Limits
 from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Transport
-from auditor.partner_run import PartnerRun
 from auditor.progress import Silent
+from auditor.run.job import Job
+from auditor.run.partner import PartnerRun
 from auditor.secret import Secret
 from auditor.settings import Narrow
 from auditor.store import open_store

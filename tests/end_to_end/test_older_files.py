@@ -12,7 +12,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from auditor.run import World, audit
+from auditor.run.run import World, audit
 from auditor.settings import Narrow, Settings, load
 from auditor.store import open_store
 

@@ -14,8 +14,8 @@ from entra import CLIENT, FEDERATED, REFRESH, SECRET, Authority, Entra, Refused,
 
 from auditor.errors import Unauthorized
 from auditor.login.sign_in import LOGIN_URL
-from auditor.run import World, audit
-from auditor.run_report import NothingPublished
+from auditor.run.result import NothingPublished
+from auditor.run.run import World, audit
 from auditor.sandbox import Sandbox, WorldSize, config_text, environment_token
 from auditor.sandbox import World as Portfolio
 from auditor.secret import Secret

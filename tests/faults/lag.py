@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from auditor.run import World, audit
+from auditor.run.run import World, audit
 from auditor.sandbox import World as Portfolio
 from auditor.sandbox import WorldSize, config_text, environment_token
 from auditor.settings import Narrow, load

@@ -11,7 +11,7 @@ import syscalls
 from killing import SMALL, odd, prepared
 from syscalls import Point, Publishing
 
-from auditor.run_report import RunReport
+from auditor.run.result import RunReport
 from auditor.store.parquet import FolderStore
 
 FEW = dataclasses.replace(SMALL, customers=3, products=2, licence_products=3)

@@ -17,7 +17,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 import auditor.cli.perform
 import auditor.report.progress_bar
 import auditor.report.terminal
-import auditor.run
+import auditor.run.run
 import auditor.store.parquet  # noqa: F401 - these are here to be forked with
 from auditor.__main__ import run
 

@@ -9,7 +9,7 @@ from nightly import Night, nights
 
 from auditor.model import ChangeKind
 from auditor.progress import Silent
-from auditor.run_report import RunReport
+from auditor.run.result import RunReport
 from auditor.sandbox import Fault, Faults, WorldSize
 
 SIZE = WorldSize(

@@ -26,8 +26,8 @@ from auditor.errors import (
     StoreRefused,
     StoreUnreachable,
 )
+from auditor.run.quotas import quotas_of
 from auditor.settings import Limits, Partner
-from auditor.sharing import quotas_of
 from auditor.store import open_store, schema
 from auditor.store.database import Database
 

@@ -17,7 +17,7 @@ from throwaway import Server, binaries
 
 from auditor.errors import StoreUnreachable
 from auditor.progress import Silent
-from auditor.run_report import NothingPublished, RunReport
+from auditor.run.result import NothingPublished, RunReport
 from auditor.store import open_store, schema
 from auditor.store.database import Database
 

@@ -13,16 +13,16 @@ import scope_bench as bench
 from scope_bench import P
 
 from auditor import recall
-from auditor.checking import Checking
 from auditor.diff.facts import Found
 from auditor.fetch.fetch import Fetch
 from auditor.guard.mass_changes import ROUND, Guard
 from auditor.model import CustomerFound, Reply, Request
 from auditor.normalize.staged import AT_ONCE, Staged
-from auditor.outage import Outage
 from auditor.plan.plan import Plan
 from auditor.progress import Silent
 from auditor.publish.publish import Published, Publisher, Snapshot
+from auditor.run.check import Checking
+from auditor.run.outage import Outage
 from auditor.store.parquet import FolderStore
 from auditor.store.protocol import Store
 

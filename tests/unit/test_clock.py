@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from auditor.clock import never_back
+from auditor.run.clock import never_back
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)

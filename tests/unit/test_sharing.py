@@ -9,8 +9,8 @@ import pytest
 
 from auditor.errors import QuotaUnreachable, SettingsError
 from auditor.partner_center.pacing import shared_quota
+from auditor.run.quotas import quotas_of
 from auditor.settings import Limits, Partner
-from auditor.sharing import quotas_of
 
 TENANT = "aaaaaaaa-0000-0000-0000-000000000001"
 

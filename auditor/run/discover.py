@@ -15,13 +15,13 @@ import msgspec
 from auditor import recall
 from auditor.diff.facts import Found
 from auditor.errors import ScopeError
-from auditor.job import Job
 from auditor.model import CatalogFound, Cell, CustomerFound, Question, Reply, Request
-from auditor.outage import Outage
 from auditor.partner_center.client import PartnerCenter, Refuse
 from auditor.plan.plan import Plan
 from auditor.progress import Progress
 from auditor.publish.coverage import Previous
+from auditor.run.job import Job
+from auditor.run.outage import Outage
 from auditor.scope.arrivals import Arrivals
 from auditor.scope.buyers import Buyers
 from auditor.scope.catalog import CatalogDiscovery

@@ -16,8 +16,6 @@ from urllib.parse import urlsplit
 import msgspec
 
 from auditor.cli.stopping import as_auditor_error
-from auditor.clock import never_back
-from auditor.discovery import Discovery, Send
 from auditor.errors import (
     AuditorError,
     Bug,
@@ -27,8 +25,6 @@ from auditor.errors import (
     StoreUnwritable,
     Unreachable,
 )
-from auditor.forecast import Forecast, forecast
-from auditor.job import Job
 from auditor.journal.quarantine import Quarantine
 from auditor.journal.runs import Header, Runs
 from auditor.login.secrets import Secrets
@@ -38,9 +34,14 @@ from auditor.partner_center.pacing.pacer import Pacer
 from auditor.partner_center.pacing.rates import Limits
 from auditor.partner_center.retry import RetryBudget
 from auditor.partner_center.transport import Transport
-from auditor.partner_run import PartnerRun
 from auditor.progress import Progress, Silent
-from auditor.run_report import (
+from auditor.run.clock import never_back
+from auditor.run.discover import Discovery, Send
+from auditor.run.forecast import Forecast, forecast
+from auditor.run.job import Job
+from auditor.run.partner import PartnerRun
+from auditor.run.quotas import per_minute, quotas_of
+from auditor.run.result import (
     NothingPublished,
     Reports,
     RunReport,
@@ -50,7 +51,6 @@ from auditor.run_report import (
 )
 from auditor.secret import Secret
 from auditor.settings import Narrow, Partner, Settings, partners_for
-from auditor.sharing import per_minute, quotas_of
 from auditor.store import open_store
 from auditor.threads import to_its_end
 

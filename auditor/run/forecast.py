@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from auditor.discovery import Discovered
 from auditor.model import CheckKind, Question
 from auditor.plan.targets import resource_type
+from auditor.run.discover import Discovered
 from auditor.settings import Partner
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from auditor.errors import (
     SettingsError,
     StoreUnreachable,
 )
-from auditor.job import Asked
 from auditor.journal.runs import Header
 from auditor.publish.coverage import Counts
 from auditor.publish.publish import Published, changes_in
+from auditor.run.job import Asked
 from auditor.settings import Partner
 
 if TYPE_CHECKING:

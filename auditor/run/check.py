@@ -13,8 +13,8 @@ from auditor.guard.conservation import Ledger
 from auditor.guard.mass_changes import Guard
 from auditor.model import CustomerFound, Outcome, Question, Settled, Unasked
 from auditor.normalize.staged import Body, Staged
-from auditor.outage import Outage
 from auditor.progress import Progress
+from auditor.run.outage import Outage
 from auditor.threads import to_its_end
 
 Latecomers = Callable[[], Awaitable[Sequence[CustomerFound]]]

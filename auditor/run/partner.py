@@ -7,13 +7,10 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from auditor.checking import Checking
 from auditor.diff.facts import Found
-from auditor.discovery import Discovered, Discovery, Send
 from auditor.errors import Locked, Retryable, StoreFailed
 from auditor.fetch.fetch import Fetch
 from auditor.guard.mass_changes import Guard
-from auditor.job import Asked, Job
 from auditor.journal import quarantine
 from auditor.journal.journal import Journal, Recorded
 from auditor.journal.quarantine import Quarantine
@@ -24,6 +21,9 @@ from auditor.normalize.staged import Staged
 from auditor.plan.plan import Plan
 from auditor.progress import Progress
 from auditor.publish.publish import Published, Publisher
+from auditor.run.check import Checking
+from auditor.run.discover import Discovered, Discovery, Send
+from auditor.run.job import Asked, Job
 from auditor.store.protocol import Store
 from auditor.threads import to_its_end
 
