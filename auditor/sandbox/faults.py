@@ -22,7 +22,7 @@ from typing import Self
 import msgspec
 
 from auditor.sandbox import draws
-from auditor.sandbox.calls import ENDPOINT_NAMES, Call
+from auditor.sandbox.answers.calls import ENDPOINT_NAMES, Call
 
 Texts = str | tuple[str, ...]
 Nights = int | tuple[int, ...]

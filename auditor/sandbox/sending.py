@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from auditor.sandbox import draws, problems
-from auditor.sandbox.calls import Call
+from auditor.sandbox import draws
+from auditor.sandbox.answers import problems
+from auditor.sandbox.answers.calls import Call
+from auditor.sandbox.answers.reply import SMALL, Reply, problem_reply
 from auditor.sandbox.faults import Fault
-from auditor.sandbox.reply import SMALL, Reply, problem_reply
 
 UNAUTHORIZED = 401
 DOUBLED = 0.1

@@ -4,14 +4,14 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 
-from auditor.sandbox import problems
-from auditor.sandbox.answering import Answers
-from auditor.sandbox.calls import Call, find_endpoint, read_check
+from auditor.sandbox.answers import problems
+from auditor.sandbox.answers.answering import Answers
+from auditor.sandbox.answers.calls import Call, find_endpoint, read_check
+from auditor.sandbox.answers.problems import Problem
+from auditor.sandbox.answers.reply import Reply, problem_reply
 from auditor.sandbox.faults import Choice, Faults
 from auditor.sandbox.limits import Limiter, Limits
 from auditor.sandbox.log import Log, Record
-from auditor.sandbox.problems import Problem
-from auditor.sandbox.reply import Reply, problem_reply
 from auditor.sandbox.sending import faulted, send
 from auditor.sandbox.things import SkuKey
 from auditor.sandbox.world import World

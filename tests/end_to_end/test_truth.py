@@ -9,7 +9,7 @@ import pytest
 from nightly import INVENTORY_KEY, Key, Night, Remaining, Row, inventory_of, nights, seeds
 
 from auditor.sandbox import Fault, Faults
-from auditor.sandbox.calls import ENDPOINT_NAMES
+from auditor.sandbox.answers.calls import ENDPOINT_NAMES
 from auditor.settings import Settings
 
 SEEDS = seeds([2, 4], [1, 3, *range(5, 11)])

@@ -8,7 +8,7 @@ from discovering import AT, VIEW, Discovery, discovering
 
 from auditor.model import CatalogFound, CustomerFound
 from auditor.sandbox import Fault
-from auditor.sandbox.calls import ENDPOINT_NAMES
+from auditor.sandbox.answers.calls import ENDPOINT_NAMES
 from auditor.scope.due import Due
 from auditor.scope.known import Known
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from auditor.sandbox.problems import Problem
+from auditor.sandbox.answers.problems import Problem
 from auditor.sandbox.things import SkuKey
 
 SMALL = 512

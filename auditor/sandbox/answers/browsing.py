@@ -2,12 +2,12 @@
 
 import msgspec
 
-from auditor.sandbox import problems, shapes
-from auditor.sandbox.calls import Call
+from auditor.sandbox.answers import problems, shapes
+from auditor.sandbox.answers.calls import Call
+from auditor.sandbox.answers.people import buyer_of
+from auditor.sandbox.answers.reply import Reply, collection, whole
 from auditor.sandbox.offers import country_offers, customer_offers
-from auditor.sandbox.people import buyer_of
 from auditor.sandbox.places import COUNTRIES
-from auditor.sandbox.reply import Reply, collection, whole
 from auditor.sandbox.state import State
 from auditor.sandbox.things import AZURE_PLAN, LEGACY, Availability, Customer, Product, Sku
 

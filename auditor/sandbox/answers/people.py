@@ -5,9 +5,10 @@ import binascii
 
 import msgspec
 
-from auditor.sandbox import draws, problems, shapes
-from auditor.sandbox.calls import GUID, Call
-from auditor.sandbox.reply import Reply, collection, whole
+from auditor.sandbox import draws
+from auditor.sandbox.answers import problems, shapes
+from auditor.sandbox.answers.calls import GUID, Call
+from auditor.sandbox.answers.reply import Reply, collection, whole
 from auditor.sandbox.state import State
 from auditor.sandbox.things import CommerceSubscription, Customer
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 
-from auditor.sandbox import people, problems, shapes
-from auditor.sandbox.browsing import Shelf
-from auditor.sandbox.calls import Call
-from auditor.sandbox.checking import Counter
-from auditor.sandbox.documented import documented_reply
+from auditor.sandbox.answers import people, problems, shapes
+from auditor.sandbox.answers.browsing import Shelf
+from auditor.sandbox.answers.calls import Call
+from auditor.sandbox.answers.checking import Counter
+from auditor.sandbox.answers.documented import documented_reply
+from auditor.sandbox.answers.problems import Problem
+from auditor.sandbox.answers.reply import Reply, problem_reply, whole
 from auditor.sandbox.places import COUNTRIES
-from auditor.sandbox.problems import Problem
-from auditor.sandbox.reply import Reply, problem_reply, whole
 from auditor.sandbox.state import State
 
 Answerer = Callable[[State, Call], Reply]

@@ -4,8 +4,8 @@ from importlib import resources
 
 import msgspec
 
-from auditor.sandbox.calls import Call
-from auditor.sandbox.reply import Reply
+from auditor.sandbox.answers.calls import Call
+from auditor.sandbox.answers.reply import Reply
 
 CUSTOMER = "65543400-f8b0-4783-8530-6d35ab8c6801"
 INVENTORY_CUSTOMER = "d6bf25b7-e0a8-4f2d-a31b-97b55cfc774d"
