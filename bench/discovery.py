@@ -18,7 +18,7 @@ import msgspec
 from auditor.run.run import World, audit
 from auditor.sandbox import Sandbox, WorldSize, config_text, environment_token
 from auditor.sandbox import World as Portfolio
-from auditor.sandbox.log import Record
+from auditor.sandbox.server.log import Record
 from auditor.settings import Cache, Limits, load
 
 FIRST = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)

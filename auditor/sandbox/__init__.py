@@ -4,11 +4,11 @@ It is written from the documents of the API and shares nothing with the client, 
 two cannot agree on the same mistake.
 """
 
-from auditor.sandbox.control import config_text, environment_token
-from auditor.sandbox.faults import Fault, Faults
-from auditor.sandbox.limits import Limits
-from auditor.sandbox.log import Delivered, Log, Record
-from auditor.sandbox.server import Sandbox, create_app
+from auditor.sandbox.server.control import config_text, environment_token
+from auditor.sandbox.server.faults import Fault, Faults
+from auditor.sandbox.server.limits import Limits
+from auditor.sandbox.server.log import Delivered, Log, Record
+from auditor.sandbox.server.server import Sandbox, create_app
 from auditor.sandbox.things import Answer, Availability, Partner, Restriction, WorldSize
 from auditor.sandbox.world import World
 

@@ -16,7 +16,7 @@ from auditor.partner_center.pacing.rates import Limits
 from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Transport
 from auditor.sandbox import Fault, Faults, Sandbox, World, WorldSize
-from auditor.sandbox.log import Record
+from auditor.sandbox.server.log import Record
 from auditor.sandbox.state import State
 from auditor.scope.buyers import Buyers
 from auditor.scope.catalog import CatalogDiscovery, CatalogRules

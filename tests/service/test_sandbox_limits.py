@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.sandbox import Limits, Sandbox, World, WorldSize
-from auditor.sandbox.limits import Limiter
+from auditor.sandbox.server.limits import Limiter
 
 
 class Clock:

@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 
 from auditor.sandbox import Faults, Sandbox, World, WorldSize, config_text, create_app
-from auditor.sandbox.faults import Fault
-from auditor.sandbox.server import SERVICE
+from auditor.sandbox.server.faults import Fault
+from auditor.sandbox.server.server import SERVICE
 
 SIZE = WorldSize(customers=20, products=3, regions=2, sizes_per_product=1)
 

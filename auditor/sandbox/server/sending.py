@@ -11,7 +11,7 @@ from auditor.sandbox import draws
 from auditor.sandbox.answers import problems
 from auditor.sandbox.answers.calls import Call
 from auditor.sandbox.answers.reply import SMALL, Reply, problem_reply
-from auditor.sandbox.faults import Fault
+from auditor.sandbox.server.faults import Fault
 
 UNAUTHORIZED = 401
 DOUBLED = 0.1

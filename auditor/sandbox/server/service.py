@@ -9,10 +9,10 @@ from auditor.sandbox.answers.answering import Answers
 from auditor.sandbox.answers.calls import Call, find_endpoint, read_check
 from auditor.sandbox.answers.problems import Problem
 from auditor.sandbox.answers.reply import Reply, problem_reply
-from auditor.sandbox.faults import Choice, Faults
-from auditor.sandbox.limits import Limiter, Limits
-from auditor.sandbox.log import Log, Record
-from auditor.sandbox.sending import faulted, send
+from auditor.sandbox.server.faults import Choice, Faults
+from auditor.sandbox.server.limits import Limiter, Limits
+from auditor.sandbox.server.log import Log, Record
+from auditor.sandbox.server.sending import faulted, send
 from auditor.sandbox.things import SkuKey
 from auditor.sandbox.world import World
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import msgspec
 from aiohttp import web
 
-from auditor.sandbox.service import Service
+from auditor.sandbox.server.service import Service
 from auditor.sandbox.things import Partner
 from auditor.sandbox.world import World
 

@@ -7,11 +7,11 @@ from typing import Self
 
 from aiohttp import web
 
-from auditor.sandbox.control import Control
-from auditor.sandbox.faults import Faults
-from auditor.sandbox.limits import Limits
-from auditor.sandbox.log import Log
-from auditor.sandbox.service import Clock, Service, Sleep
+from auditor.sandbox.server.control import Control
+from auditor.sandbox.server.faults import Faults
+from auditor.sandbox.server.limits import Limits
+from auditor.sandbox.server.log import Log
+from auditor.sandbox.server.service import Clock, Service, Sleep
 from auditor.sandbox.world import World
 
 HOST = "127.0.0.1"
