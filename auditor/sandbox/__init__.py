@@ -9,8 +9,8 @@ from auditor.sandbox.server.faults import Fault, Faults
 from auditor.sandbox.server.limits import Limits
 from auditor.sandbox.server.log import Delivered, Log, Record
 from auditor.sandbox.server.server import Sandbox, create_app
-from auditor.sandbox.things import Answer, Availability, Partner, Restriction, WorldSize
-from auditor.sandbox.world import World
+from auditor.sandbox.world.things import Answer, Availability, Partner, Restriction, WorldSize
+from auditor.sandbox.world.world import World
 
 __all__ = [
     "Answer",

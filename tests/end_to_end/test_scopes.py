@@ -7,7 +7,7 @@ from nightly import SMALL, nights
 
 from auditor.model import CheckKind
 from auditor.sandbox import World
-from auditor.sandbox.things import SAVINGS_PLAN
+from auditor.sandbox.world.things import SAVINGS_PLAN
 from auditor.settings import AvailabilityScope, CustomerCountry, InventoryApi
 
 

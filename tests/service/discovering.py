@@ -17,7 +17,7 @@ from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Transport
 from auditor.sandbox import Fault, Faults, Sandbox, World, WorldSize
 from auditor.sandbox.server.log import Record
-from auditor.sandbox.state import State
+from auditor.sandbox.world.state import State
 from auditor.scope.buyers import Buyers
 from auditor.scope.catalog import CatalogDiscovery, CatalogRules
 from auditor.scope.customers import CustomerDiscovery, CustomerRules, list_customers

@@ -15,7 +15,7 @@ from auditor.partner_center.breaker import CUSTOMER_OPENS_AFTER
 from auditor.partner_center.error_table import ANY, INVENTORY, TABLE, UNANSWERED, row_of, steps
 from auditor.partner_center.transport import Transport
 from auditor.plan.plan import UNREADABLE, Plan
-from auditor.sandbox.things import SAVINGS_PLAN
+from auditor.sandbox.world.things import SAVINGS_PLAN
 
 # Wave 1 -------------------------------------------------------------------------------------
 

@@ -8,8 +8,8 @@ import aiohttp
 import pytest
 
 from auditor.sandbox import Sandbox, World, WorldSize
-from auditor.sandbox.draft import Kind
-from auditor.sandbox.truth import InventoryRow
+from auditor.sandbox.world.draft import Kind
+from auditor.sandbox.world.truth import InventoryRow
 
 SIZE = WorldSize(customers=24, products=4, regions=3, sizes_per_product=2)
 

@@ -6,7 +6,7 @@ from discovering import VIEW, Discovery, discovering
 from auditor.errors import Unauthorized
 from auditor.model import CatalogFound
 from auditor.sandbox import Fault
-from auditor.sandbox.things import Product, Sku
+from auditor.sandbox.world.things import Product, Sku
 from auditor.scope.known import Known
 
 Name = tuple[str, str]

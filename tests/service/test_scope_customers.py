@@ -10,7 +10,7 @@ from auditor.errors import Unauthorized, Unreachable
 from auditor.model import CustomerFound, Reason
 from auditor.partner_center import wire
 from auditor.sandbox import Fault, WorldSize
-from auditor.sandbox.things import Customer
+from auditor.sandbox.world.things import Customer
 from auditor.scope import nouns
 from auditor.scope.customers import CustomerDiscovery, list_customers, match_customers
 

@@ -14,7 +14,7 @@ from test_scope_catalog import (
 
 from auditor.model import CatalogFound
 from auditor.sandbox import Fault
-from auditor.sandbox.things import SAVINGS_PLAN
+from auditor.sandbox.world.things import SAVINGS_PLAN
 
 
 @pytest.mark.asyncio

@@ -9,8 +9,8 @@ from auditor.sandbox.answers.checking import Counter
 from auditor.sandbox.answers.documented import documented_reply
 from auditor.sandbox.answers.problems import Problem
 from auditor.sandbox.answers.reply import Reply, problem_reply, whole
-from auditor.sandbox.places import COUNTRIES
-from auditor.sandbox.state import State
+from auditor.sandbox.world.places import COUNTRIES
+from auditor.sandbox.world.state import State
 
 Answerer = Callable[[State, Call], Reply]
 

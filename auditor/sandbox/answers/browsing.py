@@ -6,10 +6,10 @@ from auditor.sandbox.answers import problems, shapes
 from auditor.sandbox.answers.calls import Call
 from auditor.sandbox.answers.people import buyer_of
 from auditor.sandbox.answers.reply import Reply, collection, whole
-from auditor.sandbox.offers import country_offers, customer_offers
-from auditor.sandbox.places import COUNTRIES
-from auditor.sandbox.state import State
-from auditor.sandbox.things import AZURE_PLAN, LEGACY, Availability, Customer, Product, Sku
+from auditor.sandbox.world.offers import country_offers, customer_offers
+from auditor.sandbox.world.places import COUNTRIES
+from auditor.sandbox.world.state import State
+from auditor.sandbox.world.things import AZURE_PLAN, LEGACY, Availability, Customer, Product, Sku
 
 VIEWS = frozenset(
     {

@@ -8,7 +8,7 @@ import msgspec
 
 from auditor.sandbox.answers import problems
 from auditor.sandbox.answers.problems import Problem
-from auditor.sandbox.things import Partner, SkuKey
+from auditor.sandbox.world.things import Partner, SkuKey
 
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

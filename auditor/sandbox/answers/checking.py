@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from auditor.sandbox import draws
 from auditor.sandbox.answers import problems, shapes
 from auditor.sandbox.answers.browsing import read_country
 from auditor.sandbox.answers.calls import Call
 from auditor.sandbox.answers.people import buyer_of
 from auditor.sandbox.answers.reply import Reply
-from auditor.sandbox.state import Restrictions, State
-from auditor.sandbox.things import AZURE_PLAN, AzureSubscription, Customer, Sku, SkuKey
+from auditor.sandbox.world import draws
+from auditor.sandbox.world.state import Restrictions, State
+from auditor.sandbox.world.things import AZURE_PLAN, AzureSubscription, Customer, Sku, SkuKey
 
 CONTEXT_KEYS = {
     "CustomerId": "customerId",

@@ -5,12 +5,12 @@ import binascii
 
 import msgspec
 
-from auditor.sandbox import draws
 from auditor.sandbox.answers import problems, shapes
 from auditor.sandbox.answers.calls import GUID, Call
 from auditor.sandbox.answers.reply import Reply, collection, whole
-from auditor.sandbox.state import State
-from auditor.sandbox.things import CommerceSubscription, Customer
+from auditor.sandbox.world import draws
+from auditor.sandbox.world.state import State
+from auditor.sandbox.world.things import CommerceSubscription, Customer
 
 LARGEST_PAGE = 500
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from auditor.sandbox.answers.problems import Problem
-from auditor.sandbox.things import SkuKey
+from auditor.sandbox.world.things import SkuKey
 
 SMALL = 512
 """Bytes below which compressing is not worth it."""

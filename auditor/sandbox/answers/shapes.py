@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import msgspec
 
-from auditor.sandbox import draws
-from auditor.sandbox.places import COUNTRIES
-from auditor.sandbox.state import State
-from auditor.sandbox.things import (
+from auditor.sandbox.world import draws
+from auditor.sandbox.world.places import COUNTRIES
+from auditor.sandbox.world.state import State
+from auditor.sandbox.world.things import (
     Availability,
     AvailableTerm,
     AzureSubscription,

@@ -10,8 +10,8 @@ import msgspec
 from aiohttp import web
 
 from auditor.sandbox.server.service import Service
-from auditor.sandbox.things import Partner
-from auditor.sandbox.world import World
+from auditor.sandbox.world.things import Partner
+from auditor.sandbox.world.world import World
 
 
 class _Night(msgspec.Struct, forbid_unknown_fields=True):

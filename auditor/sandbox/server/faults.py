@@ -21,8 +21,8 @@ from typing import Self
 
 import msgspec
 
-from auditor.sandbox import draws
 from auditor.sandbox.answers.calls import ENDPOINT_NAMES, Call
+from auditor.sandbox.world import draws
 
 Texts = str | tuple[str, ...]
 Nights = int | tuple[int, ...]

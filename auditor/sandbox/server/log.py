@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from auditor.sandbox.things import SkuKey
+from auditor.sandbox.world.things import SkuKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from auditor.sandbox import draws
 from auditor.sandbox.answers import problems
 from auditor.sandbox.answers.calls import Call
 from auditor.sandbox.answers.reply import SMALL, Reply, problem_reply
 from auditor.sandbox.server.faults import Fault
+from auditor.sandbox.world import draws
 
 UNAUTHORIZED = 401
 DOUBLED = 0.1

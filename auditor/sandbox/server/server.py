@@ -12,7 +12,7 @@ from auditor.sandbox.server.faults import Faults
 from auditor.sandbox.server.limits import Limits
 from auditor.sandbox.server.log import Log
 from auditor.sandbox.server.service import Clock, Service, Sleep
-from auditor.sandbox.world import World
+from auditor.sandbox.world.world import World
 
 HOST = "127.0.0.1"
 

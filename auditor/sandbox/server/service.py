@@ -13,8 +13,8 @@ from auditor.sandbox.server.faults import Choice, Faults
 from auditor.sandbox.server.limits import Limiter, Limits
 from auditor.sandbox.server.log import Log, Record
 from auditor.sandbox.server.sending import faulted, send
-from auditor.sandbox.things import SkuKey
-from auditor.sandbox.world import World
+from auditor.sandbox.world.things import SkuKey
+from auditor.sandbox.world.world import World
 
 Clock = Callable[[], float]
 Sleep = Callable[[float], Awaitable[None]]

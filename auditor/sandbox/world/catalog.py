@@ -2,9 +2,9 @@
 
 import random
 
-from auditor.sandbox import draws
-from auditor.sandbox.draws import happens
-from auditor.sandbox.places import (
+from auditor.sandbox.world import draws
+from auditor.sandbox.world.draws import happens
+from auditor.sandbox.world.places import (
     CORES,
     COUNTRIES,
     FAMILIES,
@@ -13,7 +13,7 @@ from auditor.sandbox.places import (
     Family,
     Region,
 )
-from auditor.sandbox.things import (
+from auditor.sandbox.world.things import (
     AZURE_PLAN,
     AZURE_PLAN_OFFER,
     LEGACY,

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 from typing import TypedDict
 
-from auditor.sandbox.offers import customer_offers
-from auditor.sandbox.state import State
-from auditor.sandbox.things import (
+from auditor.sandbox.world.offers import customer_offers
+from auditor.sandbox.world.state import State
+from auditor.sandbox.world.things import (
     AZURE_PLAN,
     Availability,
     Customer,

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 
-from auditor.sandbox.draft import Event
-from auditor.sandbox.offers import country_offers, customer_offers
-from auditor.sandbox.portfolio import Portfolio
-from auditor.sandbox.script import first_night, next_night
-from auditor.sandbox.state import State
-from auditor.sandbox.things import (
+from auditor.sandbox.world.draft import Event
+from auditor.sandbox.world.offers import country_offers, customer_offers
+from auditor.sandbox.world.portfolio import Portfolio
+from auditor.sandbox.world.script import first_night, next_night
+from auditor.sandbox.world.state import State
+from auditor.sandbox.world.things import (
     Answer,
     Availability,
     AzureSubscription,
@@ -24,7 +24,7 @@ from auditor.sandbox.things import (
     Sku,
     WorldSize,
 )
-from auditor.sandbox.truth import (
+from auditor.sandbox.world.truth import (
     AvailabilityRow,
     InventoryRow,
     availability_rows,

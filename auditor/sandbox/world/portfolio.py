@@ -2,9 +2,9 @@
 
 from datetime import date
 
-from auditor.sandbox.catalog import make_products
-from auditor.sandbox.customers import make_customers, make_partners
-from auditor.sandbox.things import (
+from auditor.sandbox.world.catalog import make_products
+from auditor.sandbox.world.customers import make_customers, make_partners
+from auditor.sandbox.world.things import (
     AzureSubscription,
     CommerceSubscription,
     Customer,

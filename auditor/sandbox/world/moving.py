@@ -1,9 +1,9 @@
 """What the script does to customers, subscriptions and the catalog: they come, go and pause."""
 
-from auditor.sandbox import draws
-from auditor.sandbox.draft import Draft, Kind
-from auditor.sandbox.portfolio import Portfolio
-from auditor.sandbox.things import (
+from auditor.sandbox.world import draws
+from auditor.sandbox.world.draft import Draft, Kind
+from auditor.sandbox.world.portfolio import Portfolio
+from auditor.sandbox.world.things import (
     AZURE_PLAN,
     AzureSubscription,
     CommerceSubscription,

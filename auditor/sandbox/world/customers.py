@@ -3,16 +3,16 @@
 import random
 from datetime import date, timedelta
 
-from auditor.sandbox import draws
-from auditor.sandbox.draws import happens
-from auditor.sandbox.places import (
+from auditor.sandbox.world import draws
+from auditor.sandbox.world.draws import happens
+from auditor.sandbox.world.places import (
     FOREIGN_COUNTRIES,
     MARKETS_WITHOUT_RESERVATIONS,
     NAMES_AFTER,
     NAMES_BEFORE,
     PARTNER_TEMPLATES,
 )
-from auditor.sandbox.things import (
+from auditor.sandbox.world.things import (
     AZURE_PLAN,
     AZURE_PLAN_OFFER,
     LEGACY,

@@ -1,17 +1,17 @@
 """The seeded script: what the first night looks like and what each later one changes."""
 
-from auditor.sandbox.draft import Draft, Event
-from auditor.sandbox.licensing import base_licences, change_licences
-from auditor.sandbox.moving import (
+from auditor.sandbox.world.draft import Draft, Event
+from auditor.sandbox.world.licensing import base_licences, change_licences
+from auditor.sandbox.world.moving import (
     first_absent,
     first_skus_out,
     move_catalog,
     move_customers,
     move_subscriptions,
 )
-from auditor.sandbox.portfolio import Portfolio
-from auditor.sandbox.restricting import base_restrictions, restrict_and_lift
-from auditor.sandbox.state import State
+from auditor.sandbox.world.portfolio import Portfolio
+from auditor.sandbox.world.restricting import base_restrictions, restrict_and_lift
+from auditor.sandbox.world.state import State
 
 
 def first_night(portfolio: Portfolio) -> State:

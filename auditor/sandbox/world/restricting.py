@@ -2,13 +2,13 @@
 
 import random
 
-from auditor.sandbox import draws
-from auditor.sandbox.draft import Draft, Kind
-from auditor.sandbox.draws import happens
-from auditor.sandbox.places import REGIONS
-from auditor.sandbox.portfolio import Portfolio
-from auditor.sandbox.state import OMITTED, Restrictions
-from auditor.sandbox.things import AzureSubscription, Customer, Restriction, Sku, SkuKey
+from auditor.sandbox.world import draws
+from auditor.sandbox.world.draft import Draft, Kind
+from auditor.sandbox.world.draws import happens
+from auditor.sandbox.world.places import REGIONS
+from auditor.sandbox.world.portfolio import Portfolio
+from auditor.sandbox.world.state import OMITTED, Restrictions
+from auditor.sandbox.world.things import AzureSubscription, Customer, Restriction, Sku, SkuKey
 
 COMMON_CODE = "NotAvailableForSubscription"
 RARE_CODE = "QuotaId"

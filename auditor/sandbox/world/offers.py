@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, replace
 
-from auditor.sandbox import draws
-from auditor.sandbox.places import COUNTRIES
-from auditor.sandbox.state import LicenceState, State
-from auditor.sandbox.things import Availability, AvailableTerm, Customer, Sku, Term
+from auditor.sandbox.world import draws
+from auditor.sandbox.world.places import COUNTRIES
+from auditor.sandbox.world.state import LicenceState, State
+from auditor.sandbox.world.things import Availability, AvailableTerm, Customer, Sku, Term
 
 REISSUED_EACH_NIGHT = 0.2
 """The share of ids that are new each night, though nothing else is."""

@@ -6,9 +6,9 @@ States are values: the script makes each from the one before, and nobody changes
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from auditor.sandbox.places import MARKETS_WITHOUT_RESERVATIONS
-from auditor.sandbox.portfolio import Portfolio
-from auditor.sandbox.things import (
+from auditor.sandbox.world.places import MARKETS_WITHOUT_RESERVATIONS
+from auditor.sandbox.world.portfolio import Portfolio
+from auditor.sandbox.world.things import (
     AZURE_PLAN,
     AzureSubscription,
     CommerceSubscription,

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from auditor.sandbox import draws
-from auditor.sandbox.draft import Draft, Kind
-from auditor.sandbox.draws import happens
-from auditor.sandbox.portfolio import Portfolio
-from auditor.sandbox.state import AS_EVER, Holder, LicenceState
-from auditor.sandbox.things import Customer, Sku, SkuKey
+from auditor.sandbox.world import draws
+from auditor.sandbox.world.draft import Draft, Kind
+from auditor.sandbox.world.draws import happens
+from auditor.sandbox.world.portfolio import Portfolio
+from auditor.sandbox.world.state import AS_EVER, Holder, LicenceState
+from auditor.sandbox.world.things import Customer, Sku, SkuKey
 
 
 def base_licences(portfolio: Portfolio) -> dict[tuple[Holder, SkuKey], LicenceState]:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from auditor.sandbox import draws
-from auditor.sandbox.state import State
-from auditor.sandbox.things import AZURE_PLAN, AzureSubscription, Customer, Sku, SkuKey
+from auditor.sandbox.world import draws
+from auditor.sandbox.world.state import State
+from auditor.sandbox.world.things import AZURE_PLAN, AzureSubscription, Customer, Sku, SkuKey
 
 Item = TypeVar("Item")
 
