@@ -16,8 +16,8 @@ from auditor.model import (
     Sku,
     Unasked,
 )
-from auditor.offers import is_active, is_legacy_licence, is_licence, is_reservation
 from auditor.plan.targets import Rules
+from auditor.scope.offers import is_active, is_legacy_licence, is_licence, is_reservation
 
 NONPROFIT = "nonprofit"
 

@@ -19,7 +19,6 @@ from auditor.model import (
     Sku,
     Unasked,
 )
-from auditor.offers import AZURE_PLAN_SCOPE, is_active, scope_of
 from auditor.plan.availability import AvailabilityPlan
 from auditor.plan.markets import WITHOUT_RESERVATIONS
 from auditor.plan.targets import (
@@ -33,6 +32,7 @@ from auditor.plan.targets import (
     targets,
     variables_of,
 )
+from auditor.scope.offers import AZURE_PLAN_SCOPE, is_active, scope_of
 
 Product = tuple[str, str, str]
 """Country, reservation scope and product id."""

@@ -11,7 +11,7 @@ from typing import overload
 import msgspec
 
 from auditor.model import CatalogFound, Check, Sku
-from auditor.offers import is_reservation
+from auditor.scope.offers import is_reservation
 
 CUSTOMER = "CustomerId"
 SUBSCRIPTION = "AzureSubscriptionId"

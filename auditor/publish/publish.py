@@ -14,7 +14,6 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from auditor import recall
 from auditor.diff.compare import NONE_AFFECTED, Diff
 from auditor.diff.facts import Found, Row, settled_table, table_of, tables
 from auditor.diff.parts import Part, Parts
@@ -23,6 +22,7 @@ from auditor.normalize.staged import ANSWERS, AT_ONCE, SUSPECTS, Staged
 from auditor.plan.plan import Plan
 from auditor.publish.coverage import Counts, cells
 from auditor.publish.outcomes_on_disk import Outcomes
+from auditor.scope import recall
 from auditor.store.protocol import Store
 from auditor.tables import SCHEMAS, TEXT
 from auditor.version import __version__

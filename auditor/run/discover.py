@@ -12,7 +12,6 @@ from typing import Self
 
 import msgspec
 
-from auditor import recall
 from auditor.diff.facts import Found
 from auditor.errors import ScopeError
 from auditor.model import CatalogFound, Cell, CustomerFound, Question, Reply, Request
@@ -22,6 +21,7 @@ from auditor.progress import Progress
 from auditor.publish.coverage import Previous
 from auditor.run.job import Job
 from auditor.run.outage import Outage
+from auditor.scope import recall
 from auditor.scope.arrivals import Arrivals
 from auditor.scope.buyers import Buyers
 from auditor.scope.catalog import CatalogDiscovery

@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from auditor.errors import Does, PartnerCenterError
 from auditor.model import CustomerFound
-from auditor.offers import AZURE_PLAN, is_active
 from auditor.partner_center import wire
 from auditor.partner_center.client import PartnerCenter
+from auditor.scope.offers import AZURE_PLAN, is_active
 
 T = TypeVar("T")
 MOST = 3

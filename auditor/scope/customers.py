@@ -18,14 +18,15 @@ from auditor.model import (
     Listed,
     Reason,
 )
-from auditor.offers import AZURE_PLAN, is_active, is_licence, is_other_by_type
 from auditor.partner_center import wire
 from auditor.partner_center.client import PartnerCenter
 from auditor.plan.plan import UNREADABLE
-from auditor.scope import as_listed, nouns
-from auditor.scope.against_known import Azure, one, some
+from auditor.scope import cached as as_listed
+from auditor.scope import from_wire
+from auditor.scope.azure_subscriptions import Azure, one, some
 from auditor.scope.due import EVERY_RUN, Due
 from auditor.scope.known import Known
+from auditor.scope.offers import AZURE_PLAN, is_active, is_licence, is_other_by_type
 
 RESELLER = "reseller"
 
@@ -130,10 +131,10 @@ class CustomerDiscovery:
             except PartnerCenterError as refusal:
                 self.refusal = refusal
                 return self._failed(self._stub(entry), Reason.LISTING_FAILED)
-            customer = nouns.customer(self._known.partner_tenant_id, read)
+            customer = from_wire.customer(self._known.partner_tenant_id, read)
         else:
             country = self._known.country_of(entry.id.lower())
-            customer = nouns.customer(self._known.partner_tenant_id, entry, country)
+            customer = from_wire.customer(self._known.partner_tenant_id, entry, country)
             if self._rules.own_country and customer.relationship in {"", RESELLER}:
                 before = as_listed.country(self._known, customer.customer_id, self._country_due)
                 if before is not None:
@@ -142,8 +143,10 @@ class CustomerDiscovery:
                     read = await self._api.customer(customer.customer_id)
                 except PartnerCenterError:
                     return self._failed(customer, Reason.COUNTRY_UNREADABLE)
-                customer = nouns.customer(self._known.partner_tenant_id, read)
-                customer = _filled(customer, nouns.customer(self._known.partner_tenant_id, entry))
+                customer = from_wire.customer(self._known.partner_tenant_id, read)
+                customer = _filled(
+                    customer, from_wire.customer(self._known.partner_tenant_id, entry)
+                )
                 is_country_read = True
         found = await self._in_scope(customer)
         return found and msgspec.structs.replace(found, is_country_read=is_country_read)
@@ -234,7 +237,7 @@ class CustomerDiscovery:
             except PartnerCenterError:
                 carried_plans.add(missing)
         held = [
-            nouns.commerce_subscription(self._known.partner_tenant_id, customer_id, read)
+            from_wire.commerce_subscription(self._known.partner_tenant_id, customer_id, read)
             for read in listed.values()
         ]
         azure = Azure(self._known, customer_id)
@@ -263,7 +266,7 @@ class CustomerDiscovery:
         self, plan: CommerceSubscription, read: wire.Subscription, azure: Azure
     ) -> None:
         """Add the Azure subscriptions of one thing held, if it is an Azure offer."""
-        legacy = nouns.legacy_azure_subscription(plan, read)
+        legacy = from_wire.legacy_azure_subscription(plan, read)
         if legacy is not None:
             azure.add(plan, [legacy])
             return
@@ -278,7 +281,7 @@ class CustomerDiscovery:
             azure.unlisted |= self._still_unlisted(plan.customer_id, plan_id, known=known)
             return
         status = await self._registration(plan) if entitlements else ""
-        found = [nouns.azure_subscription(plan, e, status) for e in entitlements.values()]
+        found = [from_wire.azure_subscription(plan, e, status) for e in entitlements.values()]
         azure.add(plan, found)
 
     async def _entitlements(

@@ -9,9 +9,9 @@ from auditor.errors import Bug, Does, NotFound, PartnerCenterError
 from auditor.model import Gone, Listed, Sku
 from auditor.partner_center import wire
 from auditor.partner_center.client import PartnerCenter
-from auditor.scope import nouns
-from auditor.scope.as_listed import CatalogAsListed
+from auditor.scope import from_wire
 from auditor.scope.buyers import Buyers
+from auditor.scope.cached import CatalogAsListed
 from auditor.scope.known import Known
 
 
@@ -149,7 +149,9 @@ class SkuLists:
         return msgspec.structs.replace(self._as_listed.of_skus, arm_region_names=names)
 
     def _sku(self, product: Product, read: wire.Sku) -> Sku:
-        return nouns.sku(self._partner_tenant_id, self._country, self._scope, product.title, read)
+        return from_wire.sku(
+            self._partner_tenant_id, self._country, self._scope, product.title, read
+        )
 
 
 def departure(where: tuple[str, str], name: tuple[str, str], at: datetime | None) -> Gone:

@@ -11,7 +11,7 @@ from auditor.model import CustomerFound, Reason
 from auditor.partner_center import wire
 from auditor.sandbox import Fault, WorldSize
 from auditor.sandbox.world.things import Customer
-from auditor.scope import nouns
+from auditor.scope import from_wire
 from auditor.scope.customers import CustomerDiscovery, list_customers, match_customers
 
 
@@ -239,7 +239,9 @@ async def test_a_customer_list_that_breaks_off_says_who_was_not_reached() -> Non
         assert len(names) > 500
         known = discovery.remembered(
             CustomerFound(
-                customer=nouns.customer(discovery.nothing.partner_tenant_id, wire.Customer(id=name))
+                customer=from_wire.customer(
+                    discovery.nothing.partner_tenant_id, wire.Customer(id=name)
+                )
             )
             for name in names
         )

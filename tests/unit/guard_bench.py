@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import scope_bench as bench
 from scope_bench import P
 
-from auditor import recall
 from auditor.diff.facts import Found
 from auditor.fetch.fetch import Fetch
 from auditor.guard.mass_changes import ROUND, Guard
@@ -23,6 +22,7 @@ from auditor.progress import Silent
 from auditor.publish.publish import Published, Publisher, Snapshot
 from auditor.run.check import Checking
 from auditor.run.outage import Outage
+from auditor.scope import recall
 from auditor.store.parquet import FolderStore
 from auditor.store.protocol import Store
 

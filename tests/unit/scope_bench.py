@@ -10,8 +10,8 @@ from auditor.model import (
     CustomerFound,
     Sku,
 )
-from auditor.offers import AZURE_PLAN
 from auditor.plan.targets import Rules
+from auditor.scope.offers import AZURE_PLAN
 
 P = "aaaaaaaa-0000-0000-0000-000000000001"
 ACME = "11111111-0000-0000-0000-000000000001"

@@ -2,7 +2,7 @@
 
 from scope_bench import customer
 
-from auditor.scope.against_known import one, some
+from auditor.scope.azure_subscriptions import one, some
 
 KNOWN = customer()
 

@@ -8,8 +8,8 @@ import pytest
 from scope_bench import ACME, VIEW, P, azure, customer, legacy_azure, licence, plan, sku
 
 from auditor.model import Cell, CommerceSubscription, CustomerFound, Listed, Sku
-from auditor.scope import as_listed
-from auditor.scope.as_listed import CatalogAsListed
+from auditor.scope import cached
+from auditor.scope.cached import CatalogAsListed
 from auditor.scope.due import Due
 from auditor.scope.known import Known
 
@@ -39,7 +39,7 @@ def known(*held: CommerceSubscription, registration: str = "Registered", **given
 def subscriptions(
     known: Known, due: Due = LATER, *, check_registration: bool = True
 ) -> CustomerFound | None:
-    return as_listed.subscriptions(
+    return cached.subscriptions(
         known, customer(), ("DE",), due, check_registration=check_registration
     )
 
@@ -78,11 +78,11 @@ def test_registrations_that_are_never_asked_for_do_not(held: CommerceSubscriptio
 
 
 def test_a_country_is_read_when_it_is_due_or_not_known() -> None:
-    assert as_listed.country(known(), ACME, LATER) == customer()
-    assert as_listed.country(known(), ACME, TOO_LATE) is None
-    assert as_listed.country(known(), "nobody", LATER) is None
-    assert as_listed.country(known(countries_read={}), ACME, LATER) is None
-    assert as_listed.country(known(customers={ACME: customer(country="")}), ACME, LATER) is None
+    assert cached.country(known(), ACME, LATER) == customer()
+    assert cached.country(known(), ACME, TOO_LATE) is None
+    assert cached.country(known(), "nobody", LATER) is None
+    assert cached.country(known(countries_read={}), ACME, LATER) is None
+    assert cached.country(known(customers={ACME: customer(country="")}), ACME, LATER) is None
 
 
 # The catalog --------------------------------------------------------------------------------

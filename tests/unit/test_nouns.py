@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from auditor.model import CommerceSubscription, Sku
 from auditor.partner_center import decoding, wire
-from auditor.scope import nouns
+from auditor.scope import from_wire
 
 SAMPLES = Path(__file__).with_name("samples")
 P = "aaaaaaaa-0000-0000-0000-000000000001"
@@ -36,13 +36,13 @@ def test_a_customer_by_id_has_its_country_and_ids_in_one_letter_case() -> None:
         "associatedPartnerID": "1234567",
         "billingProfile": {"defaultAddress": {"country": "de"}},
     }
-    found = nouns.customer(P, read(wire.Customer, sent))
+    found = from_wire.customer(P, read(wire.Customer, sent))
     assert found.customer_id == GUID.lower()
     assert (found.country, found.relationship, found.reseller_id) == ("DE", "reseller", "1234567")
 
 
 def test_a_listed_customer_has_the_country_known_from_before() -> None:
-    found = nouns.customer(P, read(wire.Customer, {"id": GUID}), "fr")
+    found = from_wire.customer(P, read(wire.Customer, {"id": GUID}), "fr")
     assert found.country == "FR"
 
 
@@ -50,7 +50,7 @@ def test_a_listed_customer_has_the_country_known_from_before() -> None:
 
 
 def held(**sent: object) -> CommerceSubscription:
-    return nouns.commerce_subscription(P, "c", read(wire.Subscription, {"id": GUID, **sent}))
+    return from_wire.commerce_subscription(P, "c", read(wire.Subscription, {"id": GUID, **sent}))
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_the_recorded_list_is_read() -> None:
     """Of 2018: no envelope links, a byte order mark, GUIDs as offers."""
     body = (SAMPLES / "customer_subscriptions_list.json").read_bytes()
     for sent in decoding.collection(body, wire.Subscription).items:
-        found = nouns.commerce_subscription(P, "c", sent)
+        found = from_wire.commerce_subscription(P, "c", sent)
         assert found.commerce_subscription_id == sent.id.lower()
         assert found.status in {"active", "suspended", "deleted", "none", "expired"}
 
@@ -166,7 +166,7 @@ def test_the_recorded_list_is_read() -> None:
 def test_an_entitlement_is_an_azure_subscription_of_its_plan() -> None:
     plan = held(offerId="DZH318Z0BPS6:0001:X", partnerId="77")
     sent = {"id": GUID, "friendlyName": "Prod", "status": "Active"}
-    found = nouns.azure_subscription(plan, read(wire.AzureEntitlement, sent), "Registered")
+    found = from_wire.azure_subscription(plan, read(wire.AzureEntitlement, sent), "Registered")
     assert found.azure_subscription_id == GUID.lower()
     assert (found.plan_id, found.customer_id, found.reseller_id) == (GUID.lower(), "c", "77")
     assert (found.status, found.registration_status) == ("active", "Registered")
@@ -178,15 +178,18 @@ def test_a_legacy_azure_offer_is_one_itself(entitlement: str, expected: str) -> 
         wire.Subscription,
         {"id": GUID, "offerId": "ms-azr-0145p", "entitlementId": entitlement, "status": "active"},
     )
-    of = nouns.commerce_subscription(P, "c", sent)
-    found = nouns.legacy_azure_subscription(of, sent)
+    of = from_wire.commerce_subscription(P, "c", sent)
+    found = from_wire.legacy_azure_subscription(of, sent)
     assert found is not None
     assert (found.azure_subscription_id, found.plan_id) == (expected, GUID.lower())
 
 
 def test_no_other_offer_is_one() -> None:
     sent = read(wire.Subscription, {"id": GUID, "offerId": "CFQ7:0001:X"})
-    assert nouns.legacy_azure_subscription(nouns.commerce_subscription(P, "c", sent), sent) is None
+    assert (
+        from_wire.legacy_azure_subscription(from_wire.commerce_subscription(P, "c", sent), sent)
+        is None
+    )
 
 
 # SKUs ---------------------------------------------------------------------------------------
@@ -194,13 +197,13 @@ def test_no_other_offer_is_one() -> None:
 
 def sku(**attributes: object) -> Sku:
     sent = {"id": "00G1", "productId": "DZH1", "title": "T", "dynamicAttributes": attributes}
-    return nouns.sku(P, "DE", "AzurePlan", "Product", read(wire.Sku, sent))
+    return from_wire.sku(P, "DE", "AzurePlan", "Product", read(wire.Sku, sent))
 
 
 def test_the_documents_own_sku_is_read() -> None:
     """Seed 3: a reservation, with inventory variables and a region in odd letter case."""
     read_one = decoding.one((SAMPLES / "sku_reservation.json").read_bytes(), wire.Sku)
-    found = nouns.sku(P, "US", "", "Product", read_one)
+    found = from_wire.sku(P, "US", "", "Product", read_one)
     assert found.inventory_variables == "AzureSubscriptionId;CustomerId"
     assert "InventoryCheck" in found.purchase_prerequisites.split(";")
     assert found.region == found.arm_region_name.lower()
@@ -253,10 +256,12 @@ def test_durations_are_iso(sent: object, iso: str) -> None:
 @given(st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=9))
 def test_ids_stay_text(name: str) -> None:
     """P28: `0011`, `00E1` and `NO` are ids."""
-    found = nouns.sku(P, "DE", "", "", read(wire.Sku, {"id": name, "productId": name}))
+    found = from_wire.sku(P, "DE", "", "", read(wire.Sku, {"id": name, "productId": name}))
     assert (found.sku_id, found.product_id) == (name, name)
 
 
 def test_names_of_variables_are_a_set() -> None:
     sent = {"id": "1", "productId": "P", "inventoryVariables": ["CustomerId", "A", "CustomerId"]}
-    assert nouns.sku(P, "DE", "", "", read(wire.Sku, sent)).inventory_variables == "A;CustomerId"
+    assert (
+        from_wire.sku(P, "DE", "", "", read(wire.Sku, sent)).inventory_variables == "A;CustomerId"
+    )

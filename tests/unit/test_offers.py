@@ -3,8 +3,8 @@
 import pytest
 from scope_bench import held, legacy_azure, licence, plan, sku
 
-from auditor import offers
 from auditor.plan.markets import WITHOUT_RESERVATIONS
+from auditor.scope import offers
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from pathlib import Path
 import store_lake as lake
 from store_lake import ACME, BOND, P, Row, at, cover
 
-from auditor import recall
 from auditor.model import Listed
-from auditor.offers import is_licence
+from auditor.scope import recall
 from auditor.scope.known import Known
+from auditor.scope.offers import is_licence
 
 DE = {"country": "DE", "reservation_scope": "AzurePlan"}
 

@@ -9,8 +9,8 @@ import re
 from datetime import UTC, datetime
 
 from auditor.model import AzureSubscription, CommerceSubscription, Customer, Sku
-from auditor.offers import LEGACY_AZURE
 from auditor.partner_center import wire
+from auditor.scope.offers import LEGACY_AZURE
 
 _YEARS = range(1900, 2999)
 """Ends in other years are a way to say "never" (seen: 9999-12-14) or "not set" (0001-01-01)."""

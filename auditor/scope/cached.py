@@ -7,9 +7,9 @@ configuration would ask for nothing else, and it proves nothing: neither news no
 from collections.abc import Iterable
 
 from auditor.model import Customer, CustomerFound, Listed, Sku
-from auditor.offers import AZURE_PLAN, is_active
 from auditor.scope.due import Due
 from auditor.scope.known import Known
+from auditor.scope.offers import AZURE_PLAN, is_active
 
 
 def country(known: Known, customer_id: str, due: Due) -> Customer | None:
