@@ -15,7 +15,7 @@ from auditor.cli.commands import Asked, Configured, Format
 from auditor.cli.console import Console
 from auditor.errors import InputMissing, UsageError
 from auditor.settings import Narrow, Settings, load, read_secret
-from auditor.settings.references import is_elsewhere
+from auditor.settings.secret_references import is_elsewhere
 
 if TYPE_CHECKING:  # both load Arrow, which most commands never need
     import pyarrow as pa
@@ -132,7 +132,7 @@ async def _sandbox(command: commands.Sandbox, console: Console) -> int:
 
 
 def _init(command: commands.Init, console: Console) -> int:
-    from auditor.init_file import write_template  # noqa: PLC0415 - nobody else needs it
+    from auditor.settings.template import write_template  # noqa: PLC0415 - nobody else needs it
 
     path = command.config or Path("auditor.toml")
     write_template(path)

@@ -13,7 +13,7 @@ from auditor.errors import SettingsError, StoreUnwritable, Unauthorized, Unreach
 from auditor.https import Answer, Https, address
 from auditor.secret import Secret
 from auditor.settings import problems
-from auditor.settings.references import checked
+from auditor.settings.secret_references import checked
 from auditor.settings.values import Network
 
 _VERSION = "7.4"

@@ -16,7 +16,7 @@ from typing import Protocol
 from auditor import unfinished
 from auditor.errors import AuditorError, Locked, StoreFailed, StoreUnwritable
 from auditor.secret import Secret
-from auditor.settings.references import opened, read_opened
+from auditor.settings.secret_references import opened, read_opened
 from auditor.unfinished import Unfinished
 
 _ROOM = 1 << 14

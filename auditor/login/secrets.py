@@ -7,7 +7,7 @@ from pathlib import Path
 from auditor.login.key_vault import Vault, vault
 from auditor.login.refresh_token import Renewable, renewable_file
 from auditor.secret import Secret
-from auditor.settings import references
+from auditor.settings import secret_references
 from auditor.settings.values import Network
 
 
@@ -35,33 +35,33 @@ class Secrets:
 
     def read(self, reference: str) -> Secret:
         """Return the secret that a reference names, as it is now."""
-        if references.is_elsewhere(reference):
+        if secret_references.is_elsewhere(reference):
             found = self._key_vault(reference).read(reference.removeprefix("keyvault:"))
         else:
-            found = references.read_secret(reference, self._environ, self._folder)
+            found = secret_references.read_secret(reference, self._environ, self._folder)
         self.seen(found)
         return found
 
     def federated(self) -> Secret:
         """Return the token that the platform wrote for this workload."""
-        found = references.read_federated(self._environ)
+        found = secret_references.read_federated(self._environ)
         self.seen(found)
         return found
 
     @contextmanager
     def renewable(self, reference: str) -> Iterator[Renewable]:
         """Hold a secret that its use replaces by a newer one."""
-        if references.is_elsewhere(reference):
+        if secret_references.is_elsewhere(reference):
             url = reference.removeprefix("keyvault:")
             yield _RenewableInVault(self.read(reference), self._key_vault(reference), url)
             return
-        with renewable_file(references.path_of(reference, self._folder)) as held:
+        with renewable_file(secret_references.path_of(reference, self._folder)) as held:
             self.seen(held.secret)
             yield held
 
     def _key_vault(self, reference: str) -> Vault:
         if self._vault is None:
-            references.check_extra(reference)
+            secret_references.check_extra(reference)
             self._vault = vault(self._network)
         return self._vault
 

@@ -4,7 +4,7 @@
 """
 
 from auditor.settings.load import load, partners_for
-from auditor.settings.references import read_secret
+from auditor.settings.secret_references import read_secret
 from auditor.settings.urls import masked
 from auditor.settings.values import (
     AuthKind,

@@ -9,11 +9,13 @@ from pathlib import Path
 import msgspec
 
 from auditor.errors import ConfigMissing, ScopeError, SettingsError
-from auditor.settings import checks, environment, places, problems, references
+from auditor.settings import contradictions as checks
+from auditor.settings import environment, known_places, problems
+from auditor.settings import secret_references as references
 from auditor.settings.decode import Decoder, Table
 from auditor.settings.environment import Given
-from auditor.settings.lines import key_lines, line_of
 from auditor.settings.problems import Fault, dotted, nearest
+from auditor.settings.toml_lines import key_lines, line_of
 from auditor.settings.values import AuthKind, Narrow, Partner, Settings
 
 DEFAULT_NAME = "auditor.toml"
@@ -91,7 +93,7 @@ def partners_for(settings: Settings, narrow: Narrow) -> tuple[Partner, ...]:
     sold_in = {country for partner in chosen for country in partner.countries}
     for country in narrow.countries:
         if country not in sold_in:
-            near = places.MISTAKEN_COUNTRIES.get(country, "")
+            near = known_places.MISTAKEN_COUNTRIES.get(country, "")
             hint = f"did you mean `{near}`?" if near in sold_in else ""
             raise SettingsError(
                 f"--country {country!r} is not a country of the configured partners",

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from auditor.settings import places
+from auditor.settings import known_places
 from auditor.settings.problems import GUID, REGION, Fault, Wrong, nearest
 
 # A rule's result is what its field says; the decoder puts it there without looking.
@@ -96,8 +96,8 @@ def country(value: object) -> str:
     """Accept a two-letter country code in either case."""
     given = text(value)
     code = given.upper()
-    if code not in places.COUNTRIES:
-        near = places.MISTAKEN_COUNTRIES.get(code) or nearest(code, places.COUNTRIES)
+    if code not in known_places.COUNTRIES:
+        near = known_places.MISTAKEN_COUNTRIES.get(code) or nearest(code, known_places.COUNTRIES)
         raise Wrong(
             f"{shown(given)} is not a country code",
             code=REGION,

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.settings.lines import key_lines, line_of
 from auditor.settings.problems import Path
+from auditor.settings.toml_lines import key_lines, line_of
 
 DOCUMENT = '''\
 # a comment with = and [brackets]

@@ -8,7 +8,7 @@ import pytest
 
 from auditor.errors import SettingsError
 from auditor.settings import read_secret
-from auditor.settings.references import _is_open_to_others, check_extra, read_federated
+from auditor.settings.secret_references import _is_open_to_others, check_extra, read_federated
 
 SECRET = "s3cret-of-contoso"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from auditor.errors import SettingsError, StoreUnwritable
-from auditor.init_file import template, write_template
 from auditor.settings import Settings, load
 from auditor.settings.decode import tables
+from auditor.settings.template import template, write_template
 
 FILLED = (
     template()

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 import auditor
-from auditor.init_file import template
+from auditor.settings.template import template
 
 ROOT = Path(auditor.__file__).parent
 PROJECT = ROOT.parent

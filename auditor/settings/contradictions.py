@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from auditor.model import CheckKind
 from auditor.partner_center.clouds import CLOUDS, Cloud
-from auditor.settings import places, problems
+from auditor.settings import known_places, problems
 from auditor.settings.problems import Fault, nearest
 from auditor.settings.urls import has_password
 from auditor.settings.values import (
@@ -59,9 +59,9 @@ def oddities(settings: Settings) -> Iterator[Fault]:
     """Yield what may be right, but looks like a slip of the pen."""
     scope = settings.scope
     for index, region in enumerate(scope.arm_regions or ()):
-        if region not in places.ARM_REGIONS:
-            close = [each for each in sorted(places.ARM_REGIONS) if region in each]
-            near = close[:3] or [nearest(region, places.ARM_REGIONS)]
+        if region not in known_places.ARM_REGIONS:
+            close = [each for each in sorted(known_places.ARM_REGIONS) if region in each]
+            near = close[:3] or [nearest(region, known_places.ARM_REGIONS)]
             yield Fault(
                 code=problems.REGION,
                 says=f"{region!r} is not an Azure region that this version knows",
@@ -69,10 +69,10 @@ def oddities(settings: Settings) -> Iterator[Fault]:
                 at=("scope", "arm_regions", index),
             )
     for index, view in enumerate(scope.target_views):
-        if view not in places.TARGET_VIEWS:
+        if view not in known_places.TARGET_VIEWS:
             yield Fault(
                 says=f"{view!r} is not a target view that this version knows",
-                hint=_nearest_are([nearest(view, places.TARGET_VIEWS)]),
+                hint=_nearest_are([nearest(view, known_places.TARGET_VIEWS)]),
                 at=("scope", "target_views", index),
             )
     yield from _unheeded(settings)
