@@ -20,7 +20,7 @@ from auditor.settings.secret_references import is_elsewhere
 if TYPE_CHECKING:  # both load Arrow, which most commands never need
     import pyarrow as pa
 
-    from auditor.store.protocol import Store
+    from auditor.store.interface import Store
 
 
 def perform(command: Asked, console: Console) -> int:  # noqa: C901, PLR0911, PLR0912 - a line each

@@ -7,11 +7,11 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from auditor.chunk import EVERYONE, Chunk
 from auditor.diff.compare import STATE
 from auditor.model import Settled, bucket_of
 from auditor.normalize.staged import Staged, together
-from auditor.store.protocol import Store
+from auditor.store.interface import Store
+from auditor.store.span import EVERYONE, Chunk
 
 
 class Part(msgspec.Struct, frozen=True):

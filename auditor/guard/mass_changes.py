@@ -12,13 +12,13 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from auditor.chunk import Chunk
 from auditor.diff.compare import working
 from auditor.diff.facts import asked_segment, settled_table
 from auditor.model import Check, CheckKind, Outcome, Question, Settled
 from auditor.normalize.staged import ANSWERS, AT_ONCE, SUSPECTS, Body, Staged, together
 from auditor.plan.plan import Plan
-from auditor.store.protocol import Store
+from auditor.store.interface import Store
+from auditor.store.span import Chunk
 from auditor.store.sql import statement
 from auditor.tables import AVAILABILITY_KEY, INVENTORY_KEY
 

@@ -11,11 +11,11 @@ from typing import Self, TypeVar
 import pyarrow as pa
 
 from auditor import unfinished
-from auditor.chunk import Chunk, Span
 from auditor.diff.facts import Found
 from auditor.model import Check, Outcome, Settled, bucket_of
 from auditor.normalize.answers import Answers
 from auditor.plan.plan import Plan
+from auditor.store.span import Chunk, Span
 from auditor.tables import AVAILABILITY_KEY, INVENTORY_KEY, SCHEMAS
 
 CHUNK = 25_000

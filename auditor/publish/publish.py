@@ -23,7 +23,7 @@ from auditor.plan.plan import Plan
 from auditor.publish.coverage import Counts, cells
 from auditor.publish.outcomes_on_disk import Outcomes
 from auditor.scope import recall
-from auditor.store.protocol import Store
+from auditor.store.interface import Store
 from auditor.tables import SCHEMAS, TEXT
 from auditor.version import __version__
 

@@ -15,7 +15,7 @@ from auditor.report.changed import outlook, severity
 from auditor.report.values import Family, Listed, Summary, total
 
 if TYPE_CHECKING:
-    from auditor.store.protocol import Store
+    from auditor.store.interface import Store
 
 T = TypeVar("T")
 

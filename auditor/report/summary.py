@@ -28,7 +28,7 @@ from auditor.store import history, reading, sql
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from auditor.store.protocol import Store
+    from auditor.store.interface import Store
 
 V = TypeVar("V", bound=Value)
 

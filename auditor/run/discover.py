@@ -27,7 +27,7 @@ from auditor.scope.buyers import Buyers
 from auditor.scope.catalog import CatalogDiscovery
 from auditor.scope.customers import CustomerDiscovery, list_customers, match_customers
 from auditor.scope.known import Known
-from auditor.store.protocol import Store
+from auditor.store.interface import Store
 
 Send = Callable[[Request], Awaitable[Reply]]
 FEW = 20

@@ -24,7 +24,7 @@ from auditor.publish.publish import Published, Publisher
 from auditor.run.check import Checking
 from auditor.run.discover import Discovered, Discovery, Send
 from auditor.run.job import Asked, Job
-from auditor.store.protocol import Store
+from auditor.store.interface import Store
 from auditor.threads import to_its_end
 
 WAITING = 16

@@ -21,7 +21,7 @@ from auditor.settings import Partner
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from auditor.store.protocol import Store
+    from auditor.store.interface import Store
 
 _NOT_PUBLISHED = (PartnerCenterError, ScopeError, SettingsError, StoreUnreachable)
 """What ends a partner's part before it publishes, or leaves no store to ask."""

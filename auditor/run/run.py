@@ -55,7 +55,7 @@ from auditor.store import open_store
 from auditor.threads import to_its_end
 
 if TYPE_CHECKING:
-    from auditor.store.protocol import Store
+    from auditor.store.interface import Store
 
 INCOMPLETE = 3
 CHANGED = 10

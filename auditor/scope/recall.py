@@ -10,7 +10,7 @@ import pyarrow as pa
 from auditor.model import AzureSubscription, Cell, CommerceSubscription, Customer, Listed, Sku
 from auditor.publish.coverage import Previous
 from auditor.scope.known import Known
-from auditor.store.protocol import Store
+from auditor.store.interface import Store
 
 Noun = TypeVar("Noun", bound=msgspec.Struct)
 # One row of a relation by column name, as Arrow hands it over.

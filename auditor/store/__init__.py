@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from auditor.errors import SettingsError
 
 if TYPE_CHECKING:  # Arrow and DuckDB load when a store is opened, not with the command line
-    from auditor.store.protocol import Store
+    from auditor.store.interface import Store
 
 
 def open_store(url: str, *, create: bool = False) -> "Store":

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from auditor.chunk import EVERYONE, Span
 from auditor.model import Cell
 from auditor.store import conform
 from auditor.store.index import Index, read_file
+from auditor.store.span import EVERYONE, Span
 from auditor.tables import CELL, SCHEMAS
 
 _CELL_COLUMNS = [*CELL, "snapshot_id", "status", "scope"]

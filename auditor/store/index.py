@@ -15,12 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from auditor.chunk import EVERYONE, Span
 from auditor.disk import guarded
 from auditor.errors import StoreCorrupt, StoreError
 from auditor.model import Cell, bucket_of
 from auditor.store import comments, manifest
 from auditor.store.conform import ranks
+from auditor.store.span import EVERYONE, Span
 from auditor.tables import CELL, TEXT
 
 LATEST_SCHEMA = pa.schema(

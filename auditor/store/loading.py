@@ -24,7 +24,7 @@ from auditor.errors import (
     UsageError,
 )
 from auditor.store import conform, manifest, places
-from auditor.store.covering import Covering
+from auditor.store.covered_cells import Covering
 from auditor.store.database import Database
 from auditor.store.digest import added, digest
 from auditor.store.intervals import news

@@ -27,9 +27,9 @@ from sqlalchemy import (
     true,
 )
 
-from auditor.chunk import EVERYONE, Span
 from auditor.store import conform, places
 from auditor.store.database import WHOLE, Database, fetched
+from auditor.store.span import EVERYONE, Span
 from auditor.tables import CELL, SCHEMAS
 
 _PARTNER = "partner_tenant_id"

@@ -11,13 +11,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from auditor.chunk import EVERYONE, Span
 from auditor.errors import InputMissing, StoreError
 from auditor.store import creation, current, history, manifest, reading, untrusted, upkeep
 from auditor.store.index import Index, folder_of, published_ids, read_index
+from auditor.store.interface import Store
 from auditor.store.lock import publish_lock
-from auditor.store.protocol import Store
 from auditor.store.publication import Publication
+from auditor.store.span import EVERYONE, Span
 from auditor.tables import SCHEMAS
 
 BUCKETS = 16

@@ -14,12 +14,12 @@ from adbc_driver_postgresql import dbapi
 from sqlalchemy import Connection, Select, Text, column, func, literal, select, table, text, true
 from sqlalchemy.exc import OperationalError
 
-from auditor.chunk import EVERYONE, Span
 from auditor.errors import Locked, StoreError, UsageError
 from auditor.store import history, keeping, open_rows, places, read_only, reading, schema, sql
 from auditor.store.database import WHOLE, Database, fetched, is_of_statement, streamed
+from auditor.store.interface import Store
 from auditor.store.loading import Loading
-from auditor.store.protocol import Store
+from auditor.store.span import EVERYONE, Span
 from auditor.tables import CELL, SCHEMAS
 
 _PUBLISH_LOCK = 0x5CA1_AB1F

@@ -14,7 +14,7 @@ from auditor import disk, unfinished
 from auditor.errors import Bug, StoreError, UsageError
 from auditor.model import bucket_of
 from auditor.store import comments, conform, manifest
-from auditor.store.covering import Covering
+from auditor.store.covered_cells import Covering
 from auditor.store.index import Index, folder_of, published_ids
 from auditor.tables import SCHEMA_VERSION
 

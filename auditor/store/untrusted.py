@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from auditor.errors import UsageError
-from auditor.store import comments, confined, read_only, sql
+from auditor.store import comments, landlock, read_only, sql
 from auditor.store.index import Index
 from auditor.store.reading import connection, explained
 
@@ -66,7 +66,7 @@ def harmless(
     """
     with _spill_folder(root) as spill:
         if by_kernel:
-            with suppress(confined.NotPossible):
+            with suppress(landlock.NotPossible):
                 return _bound(partial(connection, root, index, buckets, spill=spill), work, spill)
         names = sql.needed(" ".join(_WORD.findall(query.lower())))
         with connection(root, index, buckets, spill=spill, copied=names) as con:
@@ -91,7 +91,7 @@ def _bound(
             with suppress(duckdb.Error):  # it is closed by now
                 con.interrupt()
 
-    return confined.run(bound, spill, stop)
+    return landlock.run(bound, spill, stop)
 
 
 @contextmanager

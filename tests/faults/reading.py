@@ -11,7 +11,7 @@ from pathlib import Path
 from store_lake import at, cover, make, publish, stock
 
 from auditor.store import open_store
-from auditor.store.protocol import Store
+from auditor.store.interface import Store
 
 CUSTOMERS = [f"11111111-0000-0000-0000-00000000000{number}" for number in range(6)]
 KEPT_DAYS = 5

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.chunk import EVERYONE, Span
+from auditor.store.span import EVERYONE, Span
 
 names = st.text("ab-", max_size=4)
 

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 import report_lake
 
-from auditor.store import confined
+from auditor.store import landlock
 
-pytestmark = pytest.mark.skipif(not confined.is_possible(), reason="this kernel has no Landlock")
+pytestmark = pytest.mark.skipif(not landlock.is_possible(), reason="this kernel has no Landlock")
 
 
 def nothing() -> None:
@@ -49,14 +49,14 @@ def test_it_can_read_everything_and_write_in_one_folder(tmp_path: Path) -> None:
                 change()
         return (kept / "file").read_text()
 
-    assert confined.run(work, str(spill), nothing) == "as it was"
+    assert landlock.run(work, str(spill), nothing) == "as it was"
     assert [path.name for path in kept.iterdir()] == ["file"]
     (kept / "file").write_text("the process itself can")
 
 
 def test_without_a_folder_it_can_write_nowhere(tmp_path: Path) -> None:
     with pytest.raises(PermissionError):
-        confined.run((tmp_path / "new").touch, "", nothing)
+        landlock.run((tmp_path / "new").touch, "", nothing)
 
 
 def test_so_can_no_thread_that_it_starts(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_so_can_no_thread_that_it_starts(tmp_path: Path) -> None:
         thread.start()
         thread.join()
 
-    confined.run(work, "", nothing)
+    landlock.run(work, "", nothing)
     assert len(failures) == 1
 
 
@@ -116,7 +116,7 @@ def test_an_interrupted_caller_stops_the_work() -> None:
     before = signal.signal(signal.SIGUSR1, handle)
     try:
         with pytest.raises(Interrupted):
-            confined.run(work, "", told.set)
+            landlock.run(work, "", told.set)
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert ended == [True]

@@ -14,13 +14,13 @@ import report_lake
 from hostile_sql import everything, filled
 
 from auditor.errors import AuditorError, StoreFailed, UsageError
-from auditor.store import confined, read_only, sql, untrusted
+from auditor.store import landlock, read_only, sql, untrusted
 from auditor.store.duck import connect
 from auditor.store.parquet import FolderStore
 
 BY_KERNEL = pytest.param(
     True,
-    marks=pytest.mark.skipif(not confined.is_possible(), reason="this kernel has no Landlock"),
+    marks=pytest.mark.skipif(not landlock.is_possible(), reason="this kernel has no Landlock"),
     id="kernel",
 )
 BY_COPIES = pytest.param(False, id="copies")
@@ -117,7 +117,7 @@ def test_what_gets_past_the_check_still_writes_nothing(lake: FolderStore, by_ker
     assert refused > len(asked) / 2
 
 
-@pytest.mark.skipif(not confined.is_possible(), reason="this kernel has no Landlock")
+@pytest.mark.skipif(not landlock.is_possible(), reason="this kernel has no Landlock")
 def test_without_the_kernel_those_statements_would_write(tmp_path: Path) -> None:
     """Proof that the test above tries something: the same connection, where nothing holds it."""
     lake = report_lake.two_nights(tmp_path)

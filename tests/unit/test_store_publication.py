@@ -25,12 +25,12 @@ from store_lake import (
 )
 
 from auditor import disk
-from auditor.chunk import EVERYONE, Span
 from auditor.errors import Bug, InputMissing, StoreCorrupt, StoreError, StoreTooNew, StoreUnwritable
 from auditor.model import bucket_of
 from auditor.store import open_store
+from auditor.store.interface import Store
 from auditor.store.parquet import FolderStore
-from auditor.store.protocol import Store
+from auditor.store.span import EVERYONE, Span
 from auditor.tables import SCHEMAS
 
 FIRST = {

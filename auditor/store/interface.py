@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import duckdb
 import pyarrow as pa
 
-from auditor.chunk import EVERYONE, Span
 from auditor.errors import InputMissing, StoreError, UsageError
 from auditor.store import history, reading
+from auditor.store.span import EVERYONE, Span
 
 if TYPE_CHECKING:
     import pandas as pd
