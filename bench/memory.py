@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from auditor.sandbox import Fault, Faults, Sandbox, WorldSize, config_text, environment_token
 from auditor.sandbox import World as Portfolio
-from auditor.store.parquet import FolderStore
+from auditor.store.folder.store import FolderStore
 
 MIB = 2**20
 AT_ONCE = 32

@@ -12,7 +12,7 @@ import duckdb
 
 from auditor import unfinished
 from auditor.store import comments, reading, sql
-from auditor.store.parquet import FolderStore
+from auditor.store.folder.store import FolderStore
 from auditor.tables import KEYS
 
 

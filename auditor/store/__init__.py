@@ -17,7 +17,7 @@ def open_store(url: str, *, create: bool = False) -> "Store":
         from auditor.store.postgres import PostgresStore  # noqa: PLC0415 - loads Arrow
 
         return PostgresStore.open(url)
-    from auditor.store.parquet import FolderStore  # noqa: PLC0415 - likewise
+    from auditor.store.folder.store import FolderStore  # noqa: PLC0415 - likewise
 
     return FolderStore.open(_folder(url), create=create)
 

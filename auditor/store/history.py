@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from auditor.store import reading, sql
 from auditor.store.duck import connect
-from auditor.store.index import Entry, Index
+from auditor.store.folder.index import Entry, Index
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):

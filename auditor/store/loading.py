@@ -23,10 +23,11 @@ from auditor.errors import (
     StoreUnreachable,
     UsageError,
 )
-from auditor.store import conform, manifest, places
+from auditor.store import conform, places
 from auditor.store.covered_cells import Covering
 from auditor.store.database import Database
 from auditor.store.digest import added, digest
+from auditor.store.folder import manifest
 from auditor.store.intervals import news
 from auditor.store.moving import Moving, fence, next_sequence
 from auditor.tables import SCHEMA_VERSION, SCHEMAS, STATE

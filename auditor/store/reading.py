@@ -16,7 +16,7 @@ from auditor.errors import AuditorError, ScopeError, StoreCorrupt, StoreFailed, 
 from auditor.model import bucket_of
 from auditor.store import sql
 from auditor.store.duck import connect
-from auditor.store.index import Entry, Index
+from auditor.store.folder.index import Entry, Index
 from auditor.tables import KEYS
 
 SPARING = "256MB"

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from auditor.store import sql
-from auditor.store.parquet import FolderStore
+from auditor.store.folder.store import FolderStore
 
 BUNDLE = Path(__file__).parents[2] / "sql" / "dashboards" / "superset"
 Row = dict[str, Any]  # of whatever columns a chart has

@@ -25,7 +25,7 @@ from throwaway import Server, binaries
 from auditor.sandbox import Fault, Faults, WorldSize
 from auditor.store import schema
 from auditor.store.database import Database
-from auditor.store.parquet import FolderStore
+from auditor.store.folder.store import FolderStore
 from auditor.store.postgres import PostgresStore
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"

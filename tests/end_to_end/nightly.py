@@ -20,8 +20,8 @@ from auditor.sandbox import Faults, Sandbox, WorldSize, config_text, environment
 from auditor.sandbox import World as Portfolio
 from auditor.settings import Narrow, Settings, load
 from auditor.store import open_store
+from auditor.store.folder.store import BUCKETS, FolderStore
 from auditor.store.interface import Store
-from auditor.store.parquet import BUCKETS, FolderStore
 
 SMALL = WorldSize(customers=24, products=4, regions=3, sizes_per_product=2, licence_products=6)
 INVENTORY_KEY = (

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from auditor.journal.journal import Journal
-from auditor.store.index import read_file
-from auditor.store.parquet import FolderStore
+from auditor.store.folder.index import read_file
+from auditor.store.folder.store import FolderStore
 from auditor.tables import KEYS, SCHEMAS
 
 IGNORED = {

@@ -8,7 +8,7 @@ from killing import Prepared, odd
 from nightly import availability_of, inventory_of
 
 from auditor.sandbox import World
-from auditor.store.parquet import FolderStore
+from auditor.store.folder.store import FolderStore
 
 NIGHT = 2
 

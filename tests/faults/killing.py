@@ -15,7 +15,7 @@ from driving import Ended, Started, Warm, until
 from serving import Serving
 
 from auditor.sandbox import WorldSize, config_text, environment_token
-from auditor.store.parquet import FolderStore
+from auditor.store.folder.store import FolderStore
 
 SMALL = WorldSize(
     partners=2, customers=10, products=3, regions=2, sizes_per_product=2, licence_products=4

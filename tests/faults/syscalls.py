@@ -18,7 +18,7 @@ from driving import Ended, until
 from killing import Prepared, odd
 
 from auditor.sandbox import WorldSize
-from auditor.store.parquet import FolderStore
+from auditor.store.folder.store import FolderStore
 
 CHANGING = (
     "write,pwrite64,writev,fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat"

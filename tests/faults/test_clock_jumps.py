@@ -13,7 +13,7 @@ from killing import Prepared, odd, prepared
 from nightly import nights
 from syscalls import ONE_PARTNER
 
-from auditor.store.parquet import FolderStore
+from auditor.store.folder.store import FolderStore
 
 NIGHT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ import comparing
 import pytest
 from killing import Prepared, odd
 
-from auditor.store.parquet import FolderStore
+from auditor.store.folder.store import FolderStore
 
 GROUPS = Path("/sys/fs/cgroup/memory")
 MIB = 2**20

@@ -15,7 +15,7 @@ import comparing
 import pytest
 from killing import Prepared, odd, signal_and_resume, words
 
-from auditor.store.parquet import FolderStore
+from auditor.store.folder.store import FolderStore
 
 RUN = ("run", "--format", "json")
 

@@ -12,7 +12,7 @@ from killing import SMALL, odd, prepared
 from syscalls import Point, Publishing
 
 from auditor.run.result import RunReport
-from auditor.store.parquet import FolderStore
+from auditor.store.folder.store import FolderStore
 
 FEW = dataclasses.replace(SMALL, customers=3, products=2, licence_products=3)
 FAIL_ON = ("--fail-on", "newly_restricted")

@@ -18,7 +18,7 @@ import auditor.cli.perform
 import auditor.report.progress_bar
 import auditor.report.terminal
 import auditor.run.run
-import auditor.store.parquet  # noqa: F401 - these are here to be forked with
+import auditor.store.folder.store  # noqa: F401 - these are here to be forked with
 from auditor.__main__ import run
 
 

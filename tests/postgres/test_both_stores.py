@@ -13,8 +13,8 @@ from store_lake import ACME
 from auditor.errors import UsageError
 from auditor.model import bucket_of
 from auditor.store import open_store, sql
-from auditor.store.index import read_file
-from auditor.store.parquet import FolderStore
+from auditor.store.folder.index import read_file
+from auditor.store.folder.store import FolderStore
 from auditor.store.postgres import PostgresStore
 from auditor.tables import KEYS
 

@@ -13,7 +13,7 @@ from test_both_stores import copied
 from test_sandbox_nights import TINY
 
 from auditor.store import sql
-from auditor.store.parquet import FolderStore
+from auditor.store.folder.store import FolderStore
 from auditor.store.postgres import PostgresStore
 
 QUERIES = (

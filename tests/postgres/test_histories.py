@@ -9,7 +9,7 @@ from owning import as_superuser
 from test_both_stores import rows
 
 from auditor.store import moving, sql
-from auditor.store.parquet import FolderStore
+from auditor.store.folder.store import FolderStore
 from auditor.store.postgres import PostgresStore
 
 NIGHTS = 16

@@ -10,7 +10,7 @@ from test_both_stores import copied, rows
 
 from auditor.sandbox import WorldSize
 from auditor.store import open_store, sql
-from auditor.store.parquet import FolderStore
+from auditor.store.folder.store import FolderStore
 from auditor.store.postgres import PostgresStore
 
 _SAID_TWICE = """

@@ -23,8 +23,8 @@ from auditor.publish.publish import Published, Publisher, Snapshot
 from auditor.run.check import Checking
 from auditor.run.outage import Outage
 from auditor.scope import recall
+from auditor.store.folder.store import FolderStore
 from auditor.store.interface import Store
-from auditor.store.parquet import FolderStore
 
 SECOND = ROUND
 A, B = "c-a", "c-b"

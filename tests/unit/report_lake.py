@@ -5,7 +5,7 @@ from typing import Any
 
 from store_lake import ACME, BOND, COHO, at, client, cover, listed, make, publish, stock
 
-from auditor.store.parquet import FolderStore
+from auditor.store.folder.store import FolderStore
 
 PRODUCT = "DZH318Z0BQ3Q"
 OFFICE = "CFQ7TTC0LH18"

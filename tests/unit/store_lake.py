@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from auditor.model import bucket_of
+from auditor.store.folder.store import FolderStore
 from auditor.store.interface import Store
-from auditor.store.parquet import FolderStore
 from auditor.tables import KEYS, SCHEMAS
 
 P = "aaaaaaaa-0000-0000-0000-000000000001"

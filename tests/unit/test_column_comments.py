@@ -8,7 +8,7 @@ from report_lake import two_nights
 
 from auditor.errors import Bug
 from auditor.store import comments, sql
-from auditor.store.parquet import FolderStore
+from auditor.store.folder.store import FolderStore
 from auditor.tables import KEYS, SCHEMAS
 
 

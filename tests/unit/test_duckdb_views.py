@@ -9,7 +9,7 @@ from report_lake import two_nights
 from store_lake import BOND, at, client, cover, publish
 
 from auditor.store import comments, sql
-from auditor.store.parquet import FolderStore
+from auditor.store.folder.store import FolderStore
 
 SCRIPT = Path(__file__).parents[2] / "jobs" / "duckdb_views.py"
 

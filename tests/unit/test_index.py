@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from auditor.model import Cell
-from auditor.store.index import Index
+from auditor.store.folder.index import Index
 
 BUCKETS = 4
 ROWS = [

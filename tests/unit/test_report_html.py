@@ -9,7 +9,7 @@ from report_lake import FIRST, night_1, two_nights
 from store_lake import ACME, BOND, COHO, at, cover, make, publish
 
 from auditor.report import html
-from auditor.store.parquet import FolderStore
+from auditor.store.folder.store import FolderStore
 
 PAYLOADS = (
     "<script>alert(1)</script>",

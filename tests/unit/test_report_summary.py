@@ -9,7 +9,7 @@ from store_lake import ACME, BOND, at, make
 from auditor.errors import InputMissing
 from auditor.report import masking, summary
 from auditor.report.values import Held, Summary
-from auditor.store.parquet import FolderStore
+from auditor.store.folder.store import FolderStore
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from store_lake import make
 from auditor.report import summary, terminal
 from auditor.report.terminal_page import Page
 from auditor.report.values import Held
-from auditor.store.parquet import FolderStore
+from auditor.store.folder.store import FolderStore
 
 HOSTILE = "\x1b[2J\x07\u202eevil\x9b\u2028[red]x[/red]"
 

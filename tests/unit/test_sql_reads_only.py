@@ -14,9 +14,10 @@ import report_lake
 from hostile_sql import everything, filled
 
 from auditor.errors import AuditorError, StoreFailed, UsageError
-from auditor.store import landlock, read_only, sql, untrusted
+from auditor.store import landlock, read_only, sql
 from auditor.store.duck import connect
-from auditor.store.parquet import FolderStore
+from auditor.store.folder import untrusted_sql
+from auditor.store.folder.store import FolderStore
 
 BY_KERNEL = pytest.param(
     True,
@@ -113,7 +114,7 @@ def test_what_gets_past_the_check_still_writes_nothing(lake: FolderStore, by_ker
         return refused
 
     place = lake.root, lake.index(), lake.buckets
-    refused = untrusted.harmless(*place, ALL_NAMES, work, by_kernel=by_kernel)
+    refused = untrusted_sql.harmless(*place, ALL_NAMES, work, by_kernel=by_kernel)
     assert refused > len(asked) / 2
 
 
@@ -134,13 +135,13 @@ def test_what_only_reads_is_answered(lake: FolderStore, by_kernel: bool) -> None
 
     def work(con: duckdb.DuckDBPyConnection, asked: str) -> pa.Table:
         read_only.check(con, asked)
-        return untrusted.run(con, asked)
+        return untrusted_sql.run(con, asked)
 
     def every(con: duckdb.DuckDBPyConnection) -> list[pa.Table]:
         return [work(con, asked) for asked in (*hostile_sql.HARMLESS, *views)]
 
     place = lake.root, lake.index(), lake.buckets
-    found = untrusted.harmless(*place, ALL_NAMES, every, by_kernel=by_kernel)
+    found = untrusted_sql.harmless(*place, ALL_NAMES, every, by_kernel=by_kernel)
     assert all(table.num_columns for table in found)
     for name, table in zip(
         (*sql.BASE, *sql.VIEWS), found[len(hostile_sql.HARMLESS) :], strict=True
@@ -152,7 +153,9 @@ def test_upper_case_and_comments_are_read_through(lake: FolderStore) -> None:
     """Where the kernel cannot hold DuckDB, what a statement names has to be found in it."""
     place = lake.root, lake.index(), lake.buckets
     asked = "SELECT '--', COUNT(*) AS n FROM LATEST_INVENTORY"
-    found = untrusted.harmless(*place, asked, partial(untrusted.run, query=asked), by_kernel=False)
+    found = untrusted_sql.harmless(
+        *place, asked, partial(untrusted_sql.run, query=asked), by_kernel=False
+    )
     assert found.column("n").to_pylist() == [lake.arrow("latest_inventory").num_rows]
 
 
@@ -166,7 +169,7 @@ def test_what_memory_does_not_hold_can_be_spilled(lake: FolderStore, by_kernel: 
         return Path(folder), Path(folder, "spilled.csv").exists()
 
     place = lake.root, lake.index(), lake.buckets
-    folder, is_written = untrusted.harmless(*place, "", work, by_kernel=by_kernel)
+    folder, is_written = untrusted_sql.harmless(*place, "", work, by_kernel=by_kernel)
     assert is_written
     assert not folder.is_relative_to(lake.root)
 

@@ -11,7 +11,7 @@ from store_lake import make
 
 from auditor.errors import Locked, StoreFailed
 from auditor.store import open_store
-from auditor.store.lock import publish_lock
+from auditor.store.folder.lock import publish_lock
 
 
 def hold(

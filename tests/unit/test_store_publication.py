@@ -28,8 +28,8 @@ from auditor import disk
 from auditor.errors import Bug, InputMissing, StoreCorrupt, StoreError, StoreTooNew, StoreUnwritable
 from auditor.model import bucket_of
 from auditor.store import open_store
+from auditor.store.folder.store import FolderStore
 from auditor.store.interface import Store
-from auditor.store.parquet import FolderStore
 from auditor.store.span import EVERYONE, Span
 from auditor.tables import SCHEMAS
 

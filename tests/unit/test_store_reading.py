@@ -14,7 +14,7 @@ from store_lake import ACME, BOND, COHO, P, Q, at, client, cover, listed, make, 
 from auditor.errors import InputMissing, ScopeError, SettingsError, StoreCorrupt, UsageError
 from auditor.model import bucket_of
 from auditor.store import open_store, reading, sql
-from auditor.store.parquet import FolderStore
+from auditor.store.folder.store import FolderStore
 from auditor.tables import KEYS, SCHEMAS
 
 

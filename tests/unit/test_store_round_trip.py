@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from store_lake import ACME, P, at, cover, publish, rows_table
 
-from auditor.store.parquet import FolderStore
+from auditor.store.folder.store import FolderStore
 from auditor.tables import KEYS, SCHEMAS
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)

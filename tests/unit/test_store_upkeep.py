@@ -8,8 +8,8 @@ from store_lake import ACME, BOND, P, at, cover, listed, make, publish, rows_tab
 
 from auditor.errors import StoreCorrupt
 from auditor.store import open_store
-from auditor.store.index import Index
-from auditor.store.parquet import FolderStore
+from auditor.store.folder.index import Index
+from auditor.store.folder.store import FolderStore
 from auditor.tables import BULKY
 
 

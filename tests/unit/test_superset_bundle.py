@@ -11,7 +11,7 @@ import yaml
 from store_lake import make
 
 from auditor.store import sql
-from auditor.store.parquet import FolderStore
+from auditor.store.folder.store import FolderStore
 
 BUNDLE = Path(__file__).parents[2] / "sql" / "dashboards" / "superset"
 FILES = sorted(BUNDLE.rglob("*.yaml"))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from store_lake import ACME, BOND, P, Q, at, client, cover, listed, make, publish, stock
 
-from auditor.store.parquet import FolderStore
+from auditor.store.folder.store import FolderStore
 
 PRODUCT = "DZH318Z0BQ3Q"
 CODE = "NotAvailableForSubscription"

@@ -19,7 +19,7 @@ from store_lake import (
     stock,
 )
 
-from auditor.store.parquet import FolderStore
+from auditor.store.folder.store import FolderStore
 
 PRODUCT = "DZH318Z0BQ3Q"
 OFFICE = "CFQ7TTC0LH18"

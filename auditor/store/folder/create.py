@@ -6,7 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from auditor import disk
-from auditor.store import comments, manifest
+from auditor.store import comments
+from auditor.store.folder import manifest
 from auditor.tables import SCHEMA_VERSION, SCHEMAS
 
 

@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from auditor import disk
 from auditor.errors import StoreCorrupt, StoreError
-from auditor.store import manifest
-from auditor.store.index import Entry, Index, folder_of, read_file, rebuilt_index
-from auditor.store.publication import write_latest
+from auditor.store.folder import manifest
+from auditor.store.folder.index import Entry, Index, folder_of, read_file, rebuilt_index
+from auditor.store.folder.publication import write_latest
 from auditor.tables import BULKY, TIME
 
 _SCHEMA = pa.schema(

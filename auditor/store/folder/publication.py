@@ -13,9 +13,10 @@ import pyarrow.parquet as pq
 from auditor import disk, unfinished
 from auditor.errors import Bug, StoreError, UsageError
 from auditor.model import bucket_of
-from auditor.store import comments, conform, manifest
+from auditor.store import comments, conform
 from auditor.store.covered_cells import Covering
-from auditor.store.index import Index, folder_of, published_ids
+from auditor.store.folder import manifest
+from auditor.store.folder.index import Index, folder_of, published_ids
 from auditor.tables import SCHEMA_VERSION
 
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")

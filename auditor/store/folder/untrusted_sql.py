@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from auditor.errors import UsageError
 from auditor.store import comments, landlock, read_only, sql
-from auditor.store.index import Index
+from auditor.store.folder.index import Index
 from auditor.store.reading import connection, explained
 
 T = TypeVar("T")

@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 from auditor.disk import guarded
 from auditor.errors import StoreCorrupt, StoreError
 from auditor.model import Cell, bucket_of
-from auditor.store import comments, manifest
+from auditor.store import comments
 from auditor.store.conform import ranks
+from auditor.store.folder import manifest
 from auditor.store.span import EVERYONE, Span
 from auditor.tables import CELL, TEXT
 

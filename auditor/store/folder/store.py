@@ -12,11 +12,14 @@ import duckdb
 import pyarrow as pa
 
 from auditor.errors import InputMissing, StoreError
-from auditor.store import creation, current, history, manifest, reading, untrusted, upkeep
-from auditor.store.index import Index, folder_of, published_ids, read_index
+from auditor.store import history, reading
+from auditor.store.folder import create as creation
+from auditor.store.folder import known as current
+from auditor.store.folder import manifest, untrusted_sql, upkeep
+from auditor.store.folder.index import Index, folder_of, published_ids, read_index
+from auditor.store.folder.lock import publish_lock
+from auditor.store.folder.publication import Publication
 from auditor.store.interface import Store
-from auditor.store.lock import publish_lock
-from auditor.store.publication import Publication
 from auditor.store.span import EVERYONE, Span
 from auditor.tables import SCHEMAS
 
@@ -160,11 +163,11 @@ class FolderStore(Store):
     def sql(self, query: str) -> pa.Table:
         """Return the rows of one read-only statement; UsageError says what DuckDB said."""
         try:
-            return untrusted.answer(self.root, self.index(), self.buckets, query)
+            return untrusted_sql.answer(self.root, self.index(), self.buckets, query)
         except reading.FileGone:  # a prune came in between
             self._seen = None
         try:
-            return untrusted.answer(self.root, self.index(), self.buckets, query)
+            return untrusted_sql.answer(self.root, self.index(), self.buckets, query)
         except reading.FileGone as error:
             if reading.is_whole(self.root, self.index()):  # it is a file that the statement names
                 raise reading.refused(error.message) from error

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from auditor.model import Cell
 from auditor.store import conform
-from auditor.store.index import Index, read_file
+from auditor.store.folder.index import Index, read_file
 from auditor.store.span import EVERYONE, Span
 from auditor.tables import CELL, SCHEMAS
 
