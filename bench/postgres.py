@@ -28,11 +28,11 @@ from store_lake import P, cover, rows_table, snapshot_row
 from throwaway import Server, binaries
 
 from auditor.model import bucket_of
-from auditor.store import schema
 from auditor.store.conform import plain
-from auditor.store.database import Database
-from auditor.store.places import of_interval
-from auditor.store.postgres import PostgresStore
+from auditor.store.postgres import schema
+from auditor.store.postgres.connection import Database
+from auditor.store.postgres.store import PostgresStore
+from auditor.store.postgres.tables import of_interval
 from auditor.tables import SCHEMAS
 
 ROUNDS = 3

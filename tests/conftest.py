@@ -12,10 +12,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from auditor.store import schema
-from auditor.store.database import Database
-from auditor.store.places import SCHEMA
-from auditor.store.postgres import PostgresStore
+from auditor.store.postgres import schema
+from auditor.store.postgres.connection import Database
+from auditor.store.postgres.store import PostgresStore
+from auditor.store.postgres.tables import SCHEMA
 
 _KEEPER = Path(__file__).parent / "postgres" / "throwaway.py"
 _numbers = itertools.count()

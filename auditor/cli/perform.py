@@ -272,8 +272,8 @@ def _sql(command: commands.Sql, console: Console) -> int:
 
 
 def _upgrade(command: commands.DbUpgrade, console: Console) -> int:
-    from auditor.store import schema  # noqa: PLC0415 - heavy
-    from auditor.store.database import Database  # noqa: PLC0415 - likewise
+    from auditor.store.postgres import schema  # noqa: PLC0415 - heavy
+    from auditor.store.postgres.connection import Database  # noqa: PLC0415 - likewise
 
     settings = _settings(command, console)
     if not settings.store.startswith("postgresql"):

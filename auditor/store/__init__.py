@@ -14,7 +14,7 @@ def open_store(url: str, *, create: bool = False) -> "Store":
     Raises SettingsError for a URL of a kind there is no store for.
     """
     if url.partition("://")[0].partition("+")[0] == "postgresql":
-        from auditor.store.postgres import PostgresStore  # noqa: PLC0415 - loads Arrow
+        from auditor.store.postgres.store import PostgresStore  # noqa: PLC0415 - loads Arrow
 
         return PostgresStore.open(url)
     from auditor.store.folder.store import FolderStore  # noqa: PLC0415 - likewise

@@ -23,10 +23,10 @@ from test_both_stores import copied
 from throwaway import Server, binaries
 
 from auditor.sandbox import Fault, Faults, WorldSize
-from auditor.store import schema
-from auditor.store.database import Database
 from auditor.store.folder.store import FolderStore
-from auditor.store.postgres import PostgresStore
+from auditor.store.postgres import schema
+from auditor.store.postgres.connection import Database
+from auditor.store.postgres.store import PostgresStore
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 BEGAN = datetime(2026, 11, 20, 2, tzinfo=UTC)

@@ -3,7 +3,7 @@
 import psycopg
 from sqlalchemy import make_url
 
-from auditor.store.places import SCHEMA
+from auditor.store.postgres.tables import SCHEMA
 
 
 def as_superuser(url: str) -> psycopg.Connection:

@@ -15,7 +15,7 @@ from auditor.model import bucket_of
 from auditor.store import open_store, sql
 from auditor.store.folder.index import read_file
 from auditor.store.folder.store import FolderStore
-from auditor.store.postgres import PostgresStore
+from auditor.store.postgres.store import PostgresStore
 from auditor.tables import KEYS
 
 LAKES = [report_lake.two_nights, test_views_latest.two_nights]

@@ -7,8 +7,9 @@ import pytest
 from owning import as_superuser
 from readers import reader
 
-from auditor.store import comments, schema, sql
-from auditor.store.database import Database
+from auditor.store import comments, sql
+from auditor.store.postgres import schema
+from auditor.store.postgres.connection import Database
 
 _ASKED = """
     SELECT c.relname, a.attname, col_description(c.oid, a.attnum)

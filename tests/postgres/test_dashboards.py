@@ -14,7 +14,7 @@ from test_sandbox_nights import TINY
 
 from auditor.store import sql
 from auditor.store.folder.store import FolderStore
-from auditor.store.postgres import PostgresStore
+from auditor.store.postgres.store import PostgresStore
 
 QUERIES = (
     "customers_hit_most",

@@ -28,8 +28,9 @@ from auditor.errors import (
 )
 from auditor.run.quotas import quotas_of
 from auditor.settings import Limits, Partner
-from auditor.store import open_store, schema
-from auditor.store.database import Database
+from auditor.store import open_store
+from auditor.store.postgres import schema
+from auditor.store.postgres.connection import Database
 
 RESERVED = " %+'\"\\@/?#=&:;,[]{}<>|^`~!$*()\n\té中🔑"
 HEAD, TAIL = "hEAd7xq", "tA1lz9w"

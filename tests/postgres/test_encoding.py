@@ -13,9 +13,10 @@ from store_lake import ACME, at, client, cover, publish
 
 from auditor.cli.shell import main
 from auditor.errors import SettingsError
-from auditor.store import open_store, schema
-from auditor.store.database import Database
-from auditor.store.postgres import PostgresStore
+from auditor.store import open_store
+from auditor.store.postgres import schema
+from auditor.store.postgres.connection import Database
+from auditor.store.postgres.store import PostgresStore
 
 NAME = "Café Łódź 中"
 SNAPSHOT = "20261101T020000Z-000001"

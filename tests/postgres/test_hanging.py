@@ -12,9 +12,9 @@ from throwaway import Server, binaries
 
 from auditor.errors import StoreUnreachable
 from auditor.model import bucket_of
-from auditor.store import schema
-from auditor.store.database import Database
-from auditor.store.postgres import PostgresStore
+from auditor.store.postgres import schema
+from auditor.store.postgres.connection import Database
+from auditor.store.postgres.store import PostgresStore
 
 
 @pytest.fixture

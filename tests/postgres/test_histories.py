@@ -8,9 +8,10 @@ from nights import Nights
 from owning import as_superuser
 from test_both_stores import rows
 
-from auditor.store import moving, sql
+from auditor.store import sql
 from auditor.store.folder.store import FolderStore
-from auditor.store.postgres import PostgresStore
+from auditor.store.postgres import transaction
+from auditor.store.postgres.store import PostgresStore
 
 NIGHTS = 16
 
@@ -22,7 +23,7 @@ NIGHTS = 16
     [
         (
             13,
-            moving.MANY,
+            transaction.MANY,
             {"suspect", "crossing runs", "failed runs", "nights with lies", "mass changes"},
         ),
         (15, 1, {"suspect", "crossing runs", "failed runs", "customers left"}),
@@ -42,8 +43,8 @@ async def test_a_random_history_is_the_same_in_both_stores_and_by_hand(
     Where `many` end, the planner may read a table from end to end for them; where so many wait they
     are moved before the end.
     """
-    monkeypatch.setattr(moving, "MANY", many)
-    monkeypatch.setattr(moving, "AT_ONCE", many)
+    monkeypatch.setattr(transaction, "MANY", many)
+    monkeypatch.setattr(transaction, "AT_ONCE", many)
     world = Nights(tmp_path, seed)
     with as_superuser(store_url) as con:  # answers are staged by the buckets of the folder
         con.execute("UPDATE store SET buckets = %s", [world.partner.store.buckets])

@@ -18,7 +18,7 @@ from serving import Serving
 from sqlalchemy import make_url
 
 from auditor.sandbox import config_text, environment_token
-from auditor.store.postgres import PostgresStore
+from auditor.store.postgres.store import PostgresStore
 from auditor.tables import SCHEMAS
 
 POINTS = 5

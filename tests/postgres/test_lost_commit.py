@@ -13,7 +13,7 @@ from test_publishing import FIRST, night
 
 from auditor.errors import StoreUnreachable
 from auditor.model import bucket_of
-from auditor.store.postgres import PostgresStore
+from auditor.store.postgres.store import PostgresStore
 
 
 class Cutter:

@@ -18,8 +18,9 @@ from throwaway import Server, binaries
 from auditor.errors import StoreUnreachable
 from auditor.progress import Silent
 from auditor.run.result import NothingPublished, RunReport
-from auditor.store import open_store, schema
-from auditor.store.database import Database
+from auditor.store import open_store
+from auditor.store.postgres import schema
+from auditor.store.postgres.connection import Database
 
 
 def end_sessions(url: str) -> None:

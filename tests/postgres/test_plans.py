@@ -9,7 +9,7 @@ from owning import as_superuser
 from readers import reader
 from store_lake import at, client, cover, publish, stock
 
-from auditor.store.postgres import PostgresStore
+from auditor.store.postgres.store import PostgresStore
 
 CUSTOMERS = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(40)]
 SKUS = 50

@@ -22,9 +22,9 @@ from store_lake import (
 
 from auditor.errors import Bug, Locked, StoreError, StoreFailed, StoreUnreachable
 from auditor.model import bucket_of
-from auditor.store import moving
-from auditor.store.loading import Loading
-from auditor.store.postgres import PostgresStore
+from auditor.store.postgres import transaction
+from auditor.store.postgres.publication import Loading
+from auditor.store.postgres.store import PostgresStore
 
 FIRST, SECOND, THIRD = (f"2026110{day}T020000Z-00000{day}" for day in (1, 2, 3))
 
@@ -177,10 +177,10 @@ def end_lock_holder(url: str) -> None:
         )
 
 
-@pytest.fixture(params=[moving.AT_ONCE, 1])
+@pytest.fixture(params=[transaction.AT_ONCE, 1])
 def at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing be moved before the end, and then everything."""
-    monkeypatch.setattr(moving, "AT_ONCE", request.param)
+    monkeypatch.setattr(transaction, "AT_ONCE", request.param)
 
 
 @pytest.mark.usefixtures("at_once")
@@ -205,7 +205,7 @@ def test_nobody_sees_what_is_not_committed(store: PostgresStore, store_url: str)
 def test_a_bucket_that_was_moved_is_not_written_to_again(
     store: PostgresStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(moving, "AT_ONCE", 1)
+    monkeypatch.setattr(transaction, "AT_ONCE", 1)
     of = {f"c{n}": bucket_of(f"c{n}", store.buckets) for n in range(20)}
     first, again = [name for name in of if of[name] == of["c0"]][:2]
     other = next(name for name in of if of[name] != of["c0"])

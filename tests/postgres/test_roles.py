@@ -11,7 +11,7 @@ from store_lake import ACME, BOND, P, at, client, cover, listed, publish, stock
 
 from auditor.errors import StoreRefused
 from auditor.store import open_store, sql
-from auditor.store.postgres import PostgresStore
+from auditor.store.postgres.store import PostgresStore
 
 Q = "aaaaaaaa-0000-0000-0000-000000000002"
 CRUX = "cccccccc-0000-0000-0000-00000000000c"

@@ -11,7 +11,7 @@ from test_both_stores import copied, rows
 from auditor.sandbox import WorldSize
 from auditor.store import open_store, sql
 from auditor.store.folder.store import FolderStore
-from auditor.store.postgres import PostgresStore
+from auditor.store.postgres.store import PostgresStore
 
 _SAID_TWICE = """
     SELECT a.sku_id, a.valid_from, b.valid_from

@@ -9,8 +9,9 @@ from sqlalchemy import text
 
 from auditor.database_url import ALLOW_SUPERUSER
 from auditor.errors import AuditorError, SettingsError, StoreTooNew, StoreTooOld
-from auditor.store import open_store, schema, sql
-from auditor.store.database import Database
+from auditor.store import open_store, sql
+from auditor.store.postgres import schema
+from auditor.store.postgres.connection import Database
 from auditor.tables import SCHEMAS
 
 ALL = tuple(name for _, name in sql.schema_steps())

@@ -11,8 +11,8 @@ from test_both_stores import copied
 
 from auditor.errors import UsageError
 from auditor.store import open_store
-from auditor.store.places import SCHEMA
-from auditor.store.postgres import PostgresStore
+from auditor.store.postgres.store import PostgresStore
+from auditor.store.postgres.tables import SCHEMA
 
 WRITES = (
     "DELETE FROM {change} RETURNING 1",

@@ -12,7 +12,7 @@ from test_publishing import FIRST, SECOND, THIRD, count, intervals, night
 
 from auditor.errors import StoreCorrupt
 from auditor.store import sql
-from auditor.store.postgres import PostgresStore
+from auditor.store.postgres.store import PostgresStore
 
 EVENT = {"event_id": "e", "kind": "newly_restricted", "customer_id": ACME}
 

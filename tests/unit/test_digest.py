@@ -6,7 +6,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.store.digest import added, digest
+from auditor.store.postgres.digest import added, digest
 
 SCHEMA = pa.schema(
     {

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from store_lake import ACME, BOND, Row, at, rows_table, stock
 
 from auditor.store import conform
-from auditor.store.intervals import news
-from auditor.store.places import CHECKED, CHECKS, key, of_interval
+from auditor.store.postgres.intervals import news
+from auditor.store.postgres.tables import CHECKED, CHECKS, key, of_interval
 from auditor.tables import CELL
 
 NIGHT = "20261101T020000Z-000001"

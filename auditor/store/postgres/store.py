@@ -15,10 +15,13 @@ from sqlalchemy import Connection, Select, Text, column, func, literal, select, 
 from sqlalchemy.exc import OperationalError
 
 from auditor.errors import Locked, StoreError, UsageError
-from auditor.store import history, keeping, open_rows, places, read_only, reading, schema, sql
-from auditor.store.database import WHOLE, Database, fetched, is_of_statement, streamed
+from auditor.store import history, read_only, reading, sql
 from auditor.store.interface import Store
-from auditor.store.loading import Loading
+from auditor.store.postgres import known as open_rows
+from auditor.store.postgres import schema, upkeep
+from auditor.store.postgres import tables as places
+from auditor.store.postgres.connection import WHOLE, Database, fetched, is_of_statement, streamed
+from auditor.store.postgres.publication import Loading
 from auditor.store.span import EVERYONE, Span
 from auditor.tables import CELL, SCHEMAS
 
@@ -247,10 +250,10 @@ class PostgresStore(Store):
         """Return one StoreCorrupt for each relation that is not what was published."""
         snapshot_id = self.snapshot_id(name)
         with self._database.telling(), self._database.engine.connect() as con:
-            said = keeping.said(con, snapshot_id)
+            said = upkeep.said(con, snapshot_id)
         faults = (
-            keeping.fault(
-                snapshot_id, relation, expected, self._rows(keeping.rows_of(relation, snapshot_id))
+            upkeep.fault(
+                snapshot_id, relation, expected, self._rows(upkeep.rows_of(relation, snapshot_id))
             )
             for relation, expected in said.items()
         )
@@ -260,9 +263,9 @@ class PostgresStore(Store):
         """Return what is dropped (or would be) of snapshots older than `keep`, one row for each."""
         if not apply:
             with self._database.telling(), self._database.engine.connect() as con:
-                return keeping.plan(con, now - keep)
+                return upkeep.plan(con, now - keep)
         with self.publishing(timeout_s=60.0) as loading, loading.fenced() as con:
-            return keeping.prune(con, now - keep, now)
+            return upkeep.prune(con, now - keep, now)
 
     def _rows(self, query: Select[Any]) -> pa.Table:
         with self._database.arrow() as con, con.cursor() as cursor:

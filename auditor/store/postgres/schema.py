@@ -7,8 +7,9 @@ from sqlalchemy import Connection, func, select, text, true
 
 from auditor.database_url import ALLOW_SUPERUSER
 from auditor.errors import SettingsError, StoreTooNew, StoreTooOld
-from auditor.store import comments, places, sql
-from auditor.store.database import Database
+from auditor.store import comments, sql
+from auditor.store.postgres import tables
+from auditor.store.postgres.connection import Database
 
 NEWEST = 4
 """The last file of `sql/schema/`: what this version is built for."""
@@ -71,7 +72,7 @@ def version(con: Connection) -> int:
     """Return the last step that was applied, as a reader sees it; 0 where there is none."""
     if con.execute(text("SELECT to_regclass('store_info')")).scalar() is None:
         return 0
-    found = con.execute(select(places.STORE_INFO.c.schema_step)).scalar()
+    found = con.execute(select(tables.STORE_INFO.c.schema_step)).scalar()
     return 0 if found is None else int(found)
 
 
@@ -88,7 +89,7 @@ def upgrade(database: Database, *, until: int = NEWEST) -> tuple[str, ...]:
         views = con.execute(select(func.current_schema())).scalar_one()
         _run(con, sql.statement("roles/roles"))
         con.execute(text("SET LOCAL ROLE auditor_owner"))
-        _look_into(con, places.SCHEMA)
+        _look_into(con, tables.SCHEMA)
         have = _applied(con)
         _drop_views(con, views)
         missing = [(step, name) for step, name in sql.schema_steps() if have < step <= until]
@@ -119,7 +120,7 @@ def _look_into(con: Connection, *schemas: str) -> None:
 def _make_views(con: Connection, views: str) -> None:
     for definition in sql.beside_postgres().values():
         _run(con, definition)
-    _look_into(con, views, places.SCHEMA)
+    _look_into(con, views, tables.SCHEMA)
     for definition in sql.postgres_views().values():
         _run(con, definition)
     _run(con, sql.statement("roles/view"))
@@ -129,7 +130,7 @@ def _make_views(con: Connection, views: str) -> None:
 
 def _drop_views(con: Connection, views: str) -> None:
     quote = con.dialect.identifier_preparer.quote
-    for schema, names in ((views, sql.postgres_views()), (places.SCHEMA, sql.beside_postgres())):
+    for schema, names in ((views, sql.postgres_views()), (tables.SCHEMA, sql.beside_postgres())):
         for name in reversed(names):
             _run(con, f"DROP VIEW IF EXISTS {quote(schema)}.{name}")
 

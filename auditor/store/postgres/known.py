@@ -27,8 +27,9 @@ from sqlalchemy import (
     true,
 )
 
-from auditor.store import conform, places
-from auditor.store.database import WHOLE, Database, fetched
+from auditor.store import conform
+from auditor.store.postgres import tables as places
+from auditor.store.postgres.connection import WHOLE, Database, fetched
 from auditor.store.span import EVERYONE, Span
 from auditor.tables import CELL, SCHEMAS
 

@@ -23,13 +23,14 @@ from auditor.errors import (
     StoreUnreachable,
     UsageError,
 )
-from auditor.store import conform, places
+from auditor.store import conform
 from auditor.store.covered_cells import Covering
-from auditor.store.database import Database
-from auditor.store.digest import added, digest
 from auditor.store.folder import manifest
-from auditor.store.intervals import news
-from auditor.store.moving import Moving, fence, next_sequence
+from auditor.store.postgres import tables as places
+from auditor.store.postgres.connection import Database
+from auditor.store.postgres.digest import added, digest
+from auditor.store.postgres.intervals import news
+from auditor.store.postgres.transaction import Moving, fence, next_sequence
 from auditor.tables import SCHEMA_VERSION, SCHEMAS, STATE
 
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")

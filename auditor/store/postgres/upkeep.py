@@ -6,8 +6,9 @@ import pyarrow as pa
 from sqlalchemy import ColumnElement, Connection, Select, delete, exists, func, select, update
 
 from auditor.errors import StoreCorrupt, StoreError
-from auditor.store import conform, places
-from auditor.store.digest import digest
+from auditor.store import conform
+from auditor.store.postgres import tables as places
+from auditor.store.postgres.digest import digest
 from auditor.tables import BULKY, STATE, TIME
 
 _SCHEMA = pa.schema(

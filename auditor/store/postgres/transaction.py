@@ -28,8 +28,9 @@ from sqlalchemy.exc import DBAPIError
 
 from auditor.errors import AuditorError, Bug, LockLost, StoreFailed
 from auditor.model import Cell
-from auditor.store import conform, places
-from auditor.store.database import Database
+from auditor.store import conform
+from auditor.store.postgres import tables as places
+from auditor.store.postgres.connection import Database
 from auditor.tables import PER_SNAPSHOT, STATE
 
 AT_ONCE = 50_000

@@ -24,7 +24,7 @@ from auditor.errors import (
     StoreRefused,
     StoreUnreachable,
 )
-from auditor.store.watching import Watch
+from auditor.store.postgres.watchdog import Watch
 
 _CONNECT_TIMEOUT_S = 10
 _REFUSED = ("28000", "28P01", "42501")  # unknown role, wrong password, a right that is missing

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from auditor.store import conform, places
+from auditor.store import conform
+from auditor.store.postgres import tables
 
 
 def news(relation: str, known: pa.Table, stated: pa.Table) -> Iterator[tuple[str, pa.Table]]:
@@ -13,12 +14,12 @@ def news(relation: str, known: pa.Table, stated: pa.Table) -> Iterator[tuple[str
 
     Cells without a row in `stated` are left out of what is known.
     """
-    columns = list(places.of_interval(relation))
+    columns = list(tables.of_interval(relation))
     said = stated.select(columns)
     over, begun = _apart(_in_cells(relation, known, stated).select(columns), said)
     yield relation, _marked(over, is_over=True)
     yield relation, _marked(begun, is_over=False)
-    if relation in places.CHECKS:
+    if relation in tables.CHECKS:
         yield from _times(relation, stated)
 
 
@@ -48,14 +49,14 @@ def _in_cells(relation: str, known: pa.Table, stated: pa.Table) -> pa.Table:
 
 def _times(relation: str, stated: pa.Table) -> Iterator[tuple[str, pa.Table]]:
     """Yield when each check was asked, and the keys that were asked at another time."""
-    check = conform.numbers(stated.select(places.CHECKS[relation]))
-    asked = conform.ranks(stated, places.CHECKED)
+    check = conform.numbers(stated.select(tables.CHECKS[relation]))
+    asked = conform.ranks(stated, tables.CHECKED)
     is_usual = _usual(check, asked) == asked
     usual = np.flatnonzero(is_usual)
     _, first = np.unique(check[usual], return_index=True)
-    checked = ("snapshot_id", *places.CHECKS[relation], *places.CHECKED)
+    checked = ("snapshot_id", *tables.CHECKS[relation], *tables.CHECKED)
     yield f"{relation}_checked", stated.select(checked).take(pa.array(usual[first]))
-    apart = ("snapshot_id", *places.key(relation), *places.CHECKED)
+    apart = ("snapshot_id", *tables.key(relation), *tables.CHECKED)
     yield f"{relation}_checked_apart", stated.select(apart).filter(pa.array(~is_usual))
 
 
