@@ -171,10 +171,7 @@ def _run(command: commands.Run, console: Console) -> int:
 
 def _changes(command: commands.Changes, console: Console) -> int:
     store = _store(command, console)
-    from auditor.report import (
-        formats,
-        output,
-    )
+    from auditor.report import formats, output  # noqa: PLC0415 - heavy
 
     if command.out == output.STDOUT and console.stdout.isatty():
         raise UsageError(

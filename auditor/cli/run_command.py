@@ -61,10 +61,7 @@ class _Telling:
             self._console.stopper.let_end()
             self._object(report)
             return
-        from auditor.report import (
-            formats,
-            terminal,
-        )
+        from auditor.report import formats, terminal  # noqa: PLC0415 - heavy
 
         published = [one.snapshot_id for one in report.snapshots if one.published]
         if self._command.format is Format.TABLE and published:

@@ -1,1 +1,1 @@
-"""The pipeline: one run from the configuration to its report, the only place that knows all stages."""
+"""The pipeline: a run from its configuration to its report. Only this folder knows all stages."""
