@@ -29,8 +29,12 @@ AuditorError
 └── Bug                      a promise of ours is broken (70)
 """
 
+import errno
+import os
+from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
+from types import TracebackType
 from typing import ClassVar
 
 
@@ -298,3 +302,41 @@ class Bug(AuditorError):
     """A promise of the auditor itself is broken."""
 
     code = "E_INTERNAL"
+
+
+_DISK_FAULTS = frozenset(
+    [errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE]
+)
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """Yield the errors in a group of errors, or the error itself."""
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from leaves(each)
+    else:
+        yield error
+
+
+def as_auditor_error(error: BaseException) -> AuditorError:
+    """Return what to tell the user of an error that is not one of ours; its text stays inside."""
+    if isinstance(error, AuditorError):
+        return error
+    if isinstance(error, OSError) and error.errno in _DISK_FAULTS:
+        place = f"{error.filename}: " if error.filename else ""
+        too_many = error.errno in {errno.EMFILE, errno.ENFILE}
+        hint = TOO_MANY_OPEN if too_many else "make room, then `auditor run --resume`"
+        return StoreFailed(f"{place}{error.strerror}", hint=hint)
+    step = error.__traceback__
+    while step is not None and step.tb_next is not None:
+        step = step.tb_next
+    place = "" if step is None else _place(step)
+    return Bug(
+        f"{type(error).__name__}{place}: the auditor itself is at fault",
+        hint="run again with --debug and report what it prints",
+    )
+
+
+def _place(step: TracebackType) -> str:
+    code = step.tb_frame.f_code
+    return f" in {os.path.basename(code.co_filename)}:{step.tb_lineno}"  # noqa: PTH119 - a name

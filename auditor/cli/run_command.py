@@ -10,8 +10,8 @@ import msgspec
 from auditor.cli.commands import Format
 from auditor.cli.commands import Run as Asked
 from auditor.cli.console import Console
-from auditor.cli.stopping import Stopped, as_auditor_error, exit_status_of, leaves
-from auditor.errors import AuditorError
+from auditor.cli.stopping import Stopped, exit_status_of
+from auditor.errors import AuditorError, as_auditor_error, leaves
 from auditor.settings import Settings
 
 if TYPE_CHECKING:  # they load Arrow: a signal that comes meanwhile is to be told too

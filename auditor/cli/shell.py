@@ -9,8 +9,8 @@ from typing import TextIO
 
 from auditor.cli.commands import Command, Parsed, Text
 from auditor.cli.parse import parse
-from auditor.cli.stopping import Stopped, Stopper, as_auditor_error, exit_status_of, leaves
-from auditor.errors import SettingsError
+from auditor.cli.stopping import Stopped, Stopper, exit_status_of
+from auditor.errors import SettingsError, as_auditor_error, leaves
 from auditor.log import Events, LogFormat
 from auditor.version import __version__
 

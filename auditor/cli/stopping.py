@@ -1,24 +1,19 @@
 """How the process ends: signals that stop it with care, and the exit status of every ending."""
 
 import asyncio
-import errno
 import os
 import signal
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from types import FrameType, TracebackType
 from typing import Any, Self, TypeVar
 
-from auditor.errors import TOO_MANY_OPEN, AuditorError, Bug, StoreFailed
+from auditor.errors import as_auditor_error, leaves
 
 T = TypeVar("T")
 
 _PATIENCE_S = 15.0
 """How long stopping with care may take. The journal is on disk by then, whatever still hangs."""
-
-_DISK_FAULTS = frozenset(
-    [errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE]
-)
 
 
 class Stopped(BaseException):
@@ -112,34 +107,6 @@ class Stopper:
             os._exit(status)
 
 
-def leaves(error: BaseException) -> Iterator[BaseException]:
-    """Yield the errors in a group of errors, or the error itself."""
-    if isinstance(error, BaseExceptionGroup):
-        for each in error.exceptions:
-            yield from leaves(each)
-    else:
-        yield error
-
-
-def as_auditor_error(error: BaseException) -> AuditorError:
-    """Return what to tell the user of an error that is not one of ours; its text stays inside."""
-    if isinstance(error, AuditorError):
-        return error
-    if isinstance(error, OSError) and error.errno in _DISK_FAULTS:
-        place = f"{error.filename}: " if error.filename else ""
-        too_many = error.errno in {errno.EMFILE, errno.ENFILE}
-        hint = TOO_MANY_OPEN if too_many else "make room, then `auditor run --resume`"
-        return StoreFailed(f"{place}{error.strerror}", hint=hint)
-    step = error.__traceback__
-    while step is not None and step.tb_next is not None:
-        step = step.tb_next
-    place = "" if step is None else _place(step)
-    return Bug(
-        f"{type(error).__name__}{place}: the auditor itself is at fault",
-        hint="run again with --debug and report what it prints",
-    )
-
-
 def exit_status_of(error: BaseException) -> int:
     """Return the exit status that an error ends the process with."""
     match error:
@@ -149,11 +116,6 @@ def exit_status_of(error: BaseException) -> int:
             return _status_of(signal.SIGINT)
         case _:
             return as_auditor_error(next(leaves(error))).exit_status
-
-
-def _place(step: TracebackType) -> str:
-    code = step.tb_frame.f_code
-    return f" in {os.path.basename(code.co_filename)}:{step.tb_lineno}"  # noqa: PTH119 - a name
 
 
 def _status_of(signum: int) -> int:

@@ -11,7 +11,7 @@ from typing import Self
 import duckdb
 import pyarrow as pa
 
-from auditor.store.duck import connect
+from auditor.store.duck import working
 from auditor.store.sql import statement
 from auditor.tables import SCHEMAS
 
@@ -26,7 +26,6 @@ STATE = (
     "remembered",
 )
 """What a snapshot says of the cells it covers, in the order it is worked out."""
-MACROS = ("change_kind", "is_flip", "same_answer", "run_began")
 _AWAITED = "awaited"
 _GAPS = {
     "customer_id": pa.string(),
@@ -41,22 +40,6 @@ NONE_AFFECTED = pa.schema(
     ]
 ).empty_table()
 """How many customers each catalog event concerns, before a bucket was compared."""
-
-
-@contextmanager
-def working(*, spill: Path, memory: str = "1GB") -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open DuckDB with our macros in it; it spills to a folder rather than grow."""
-    with connect(
-        memory_limit=memory,
-        threads=1,
-        temp_directory=str(spill),
-        # what one part needed is given back before the next: a fifth of a publisher's memory
-        allocator_flush_threshold="1MB",
-        allocator_bulk_deallocation_flush_threshold="1MB",
-    ) as con:
-        for name in MACROS:
-            con.execute(statement(f"diff/{name}"))
-        yield con
 
 
 class Diff:

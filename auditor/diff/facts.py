@@ -5,73 +5,60 @@ positive proof stands in them: what is not here is carried.
 """
 
 import json
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container
 from datetime import datetime
 
 import msgspec
 import pyarrow as pa
 
-from auditor.model import CatalogFound, CheckKind, CustomerFound, Gone, Listed, Settled
+from auditor.model import CheckKind, Listed
+from auditor.normalize.settled import TEXT, Row, asked_segment, table_of
 from auditor.plan.plan import Plan
 from auditor.plan.targets import CUSTOMER, SUBSCRIPTION
-from auditor.scope.known import Known
+from auditor.scope.found import CatalogFound, CustomerFound, Found, Gone
 from auditor.tables import TIME
 
-Row = tuple[object, ...]
 ANY = "*"
 
-_TEXT = pa.string()
-_SKU = {"country": _TEXT, "reservation_scope": _TEXT, "product_id": _TEXT, "sku_id": _TEXT}
+_SKU = {"country": TEXT, "reservation_scope": TEXT, "product_id": TEXT, "sku_id": TEXT}
 _REMEMBERED = {
-    "customer_id": _TEXT,
-    "country": _TEXT,
-    "azure_subscription_id": _TEXT,
-    "arm_region": _TEXT,
-    "reservation_scope": _TEXT,
-    "product_id": _TEXT,
-    "sku_id": _TEXT,
-    "what": _TEXT,
-    "detail": _TEXT,
+    "customer_id": TEXT,
+    "country": TEXT,
+    "azure_subscription_id": TEXT,
+    "arm_region": TEXT,
+    "reservation_scope": TEXT,
+    "product_id": TEXT,
+    "sku_id": TEXT,
+    "what": TEXT,
+    "detail": TEXT,
     "since_at": TIME,
 }
 COLUMNS: dict[str, dict[str, pa.DataType]] = {
-    "ended": {"customer_id": _TEXT, "country": _TEXT, "azure_subscription_id": _TEXT},
-    "unheld": {"customer_id": _TEXT, "product_id": _TEXT, "sku_id": _TEXT},
+    "ended": {"customer_id": TEXT, "country": TEXT, "azure_subscription_id": TEXT},
+    "unheld": {"customer_id": TEXT, "product_id": TEXT, "sku_id": TEXT},
     "settled_sku": _SKU,
     "asked_sku": {
         **_SKU,
-        "arm_region": _TEXT,
+        "arm_region": TEXT,
         "by_customer": pa.bool_(),
         "by_subscription": pa.bool_(),
     },
     "cached_sku": _SKU,
     "gone": {**_SKU, "gone_at": TIME},
-    "new_subscription": {"customer_id": _TEXT, "azure_subscription_id": _TEXT},
+    "new_subscription": {"customer_id": TEXT, "azure_subscription_id": TEXT},
     "new_sku": _SKU,
-    "asked_segment": {"segment": _TEXT},
+    "asked_segment": {"segment": TEXT},
     "catalog_absence": {**_SKU, "gone_at": TIME},
     "catalog_event": {
         **_SKU,
-        "kind": _TEXT,
-        "detail": _TEXT,
+        "kind": TEXT,
+        "detail": TEXT,
         "before_at": TIME,
         "after_at": TIME,
     },
     "remember": _REMEMBERED,
     "forget": _REMEMBERED,
 }
-
-
-class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that wave 1 of one partner's run found."""
-
-    known: Known
-    customers: tuple[CustomerFound, ...]
-    catalogs: tuple[CatalogFound, ...]
-    covers_catalog: bool
-    """Whether it looks at all customers, so that it may speak for the catalog."""
-    covers_all_countries: bool
-    started_at: datetime
 
 
 def tables(
@@ -99,19 +86,6 @@ def tables(
         **{name: table_of(COLUMNS[name], rows[name]) for name in COLUMNS},
         "asked_segment": asked_segment(plan),
     }
-
-
-def asked_segment(plan: Plan) -> pa.Table:
-    """Return the segments that availabilities by country count of, and '', which is for all."""
-    rows = [(segment,) for segment in ("", *plan.rules.segments)]
-    return table_of(COLUMNS["asked_segment"], rows)
-
-
-def table_of(columns: Mapping[str, pa.DataType], rows: Iterable[Row]) -> pa.Table:
-    """Return rows as a table of these columns."""
-    values = list(zip(*rows, strict=True)) or [()] * len(columns)
-    arrays = [pa.array(v, type=t) for v, t in zip(values, columns.values(), strict=True)]
-    return pa.table(arrays, names=list(columns))
 
 
 def _where(catalog: CatalogFound) -> tuple[str, str]:
@@ -290,58 +264,3 @@ def _remembered(
     country, scope = where
     at = since or run.started_at
     return (customer_id, country, subscription, "", scope, *name, what, detail, at)
-
-
-def settled_rows(settled: Iterable[Settled]) -> Iterator[Row]:
-    """Yield one row for each check, as `SETTLED_COLUMNS`."""
-    for each in settled:
-        for check in each.question.checks:
-            yield (
-                check.check_id(),
-                check.kind.value,
-                check.customer_id,
-                check.country,
-                check.azure_subscription_id,
-                check.arm_region,
-                check.reservation_scope,
-                check.product_id,
-                check.sku_id,
-                each.outcome.value,
-                str(each.reason),
-                each.http_status,
-                each.error_code,
-                each.request_id,
-                each.correlation_id,
-                each.attempts,
-                each.sent_at,
-                each.question.segment,
-                each.not_found,
-            )
-
-
-SETTLED_COLUMNS = {
-    "check_id": _TEXT,
-    "kind": _TEXT,
-    "customer_id": _TEXT,
-    "country": _TEXT,
-    "azure_subscription_id": _TEXT,
-    "arm_region": _TEXT,
-    "reservation_scope": _TEXT,
-    "product_id": _TEXT,
-    "sku_id": _TEXT,
-    "outcome": _TEXT,
-    "reason": _TEXT,
-    "http_status": pa.int64(),
-    "error_code": _TEXT,
-    "request_id": _TEXT,
-    "correlation_id": _TEXT,
-    "attempts": pa.int64(),
-    "checked_at": TIME,
-    "segment": _TEXT,
-    "not_found": pa.bool_(),
-}
-
-
-def settled_table(settled: Iterable[Settled]) -> pa.Table:
-    """Return what became of each check, as `SETTLED_COLUMNS`."""
-    return table_of(SETTLED_COLUMNS, settled_rows(settled))

@@ -10,9 +10,9 @@ from auditor.concurrency import fan_out
 from auditor.errors import Does, PartnerCenterError, Rejected, Unauthorized, UnexpectedReply
 from auditor.fetch.learned_context import Learning
 from auditor.model import (
+    UNREADABLE,
     Check,
     CheckKind,
-    CustomerFound,
     Outcome,
     Question,
     Reason,
@@ -22,12 +22,13 @@ from auditor.model import (
     Unasked,
 )
 from auditor.normalize import inventory
-from auditor.normalize.answers import UNREADABLE, unreadable_availability
+from auditor.normalize.availability import unreadable_availability
 from auditor.partner_center import decoding, requests
 from auditor.partner_center.error_table import NO_SUCH_SKU
 from auditor.partner_center.replies import error_of
 from auditor.plan.plan import Plan
 from auditor.plan.targets import CUSTOMER, SUBSCRIPTION
+from auditor.scope.found import CustomerFound
 
 UNSENDABLE = "unsendable"
 

@@ -12,11 +12,11 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from auditor.diff.compare import working
-from auditor.diff.facts import asked_segment, settled_table
 from auditor.model import Check, CheckKind, Outcome, Question, Settled
+from auditor.normalize.settled import asked_segment, settled_table
 from auditor.normalize.staged import ANSWERS, AT_ONCE, SUSPECTS, Body, Staged, together
 from auditor.plan.plan import Plan
+from auditor.store.duck import working
 from auditor.store.interface import Store
 from auditor.store.span import Chunk
 from auditor.store.sql import statement

@@ -16,8 +16,7 @@ from auditor import unfinished
 from auditor.errors import InputMissing, StoreFailed
 from auditor.journal.journal import reading
 from auditor.log import redacted
-from auditor.model import Outcome, Reply, Request, Settled
-from auditor.normalize.answers import UNREADABLE
+from auditor.model import UNREADABLE, Outcome, Reply, Request, Settled
 from auditor.tables import TEXT
 
 MOST_SHOWN = 256 * 2**10

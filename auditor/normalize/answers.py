@@ -13,16 +13,13 @@ import pyarrow as pa
 
 from auditor.model import Check, CheckKind, Settled, Verdict
 from auditor.normalize import inventory as inventory_reply
+from auditor.normalize.availability import _content, _joined, _terms
+from auditor.normalize.rows import Rows
 from auditor.partner_center import decoding, wire
 from auditor.tables import AVAILABILITY_KEY, INVENTORY_KEY, SCHEMAS
 
-UNREADABLE = "unreadable_reply"
-NO_VERDICT = "no_verdict"
 NOTHING = b"[]"
 """An inventory reply that leaves out all that was asked."""
-
-_PACK_ROWS = 50_000
-"""Rows that wait as Python values, which are large, before they become Arrow."""
 
 
 def _answer_schema(relation: str, *columns: str) -> pa.Schema:
@@ -64,41 +61,6 @@ AVAILABILITY_ANSWER = _answer_schema(
     "min_commitment",
     "checked_at",
 )
-
-
-class Rows:
-    """Rows of one schema, gathered column by column."""
-
-    def __init__(self, schema: pa.Schema) -> None:
-        self._schema = schema
-        self._rows: list[tuple[object, ...]] = []
-        self._packed: list[pa.RecordBatch] = []
-
-    def add(self, *row: object) -> None:
-        """Add one row, its values in the schema's order."""
-        self._rows.append(row)
-        if len(self._rows) >= _PACK_ROWS:
-            self._pack()
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        packed: int = sum(batch.num_rows for batch in self._packed)
-        return packed + len(self._rows)
-
-    def _pack(self) -> None:
-        columns = zip(*self._rows, strict=True)
-        arrays = [
-            pa.array(values, type=field.type)
-            for values, field in zip(columns, self._schema, strict=True)
-        ]
-        self._packed.append(pa.record_batch(arrays, schema=self._schema))
-        self._rows = []
-
-    def table(self) -> pa.Table:
-        """Return the rows so far."""
-        if self._rows:
-            self._pack()
-        return pa.Table.from_batches(self._packed, schema=self._schema)
 
 
 class Answers:
@@ -193,67 +155,3 @@ class Answers:
             key = min(key for key, _ in same)
             for ordinal, row in enumerate(sorted((row for _, row in same), key=_content)):
                 self.availability.add(*key, ordinal, *row, at)
-
-
-def unreadable_availability(body: bytes) -> str:
-    """Return why a 2xx reply is no answer to an availability check, '' if it is one."""
-    try:
-        found = decoding.availabilities(body)
-    except decoding.Malformed:
-        return UNREADABLE
-    return NO_VERDICT if any(a.is_purchasable is None for a in found) else ""
-
-
-def _joined(values: Iterable[str]) -> str:
-    """Return the values sorted, each once whatever its letter case, joined with ';'."""
-    once: dict[str, str] = {}
-    for value in sorted(v for v in values if v):
-        once.setdefault(value.casefold(), value)
-    return ";".join(once[folded] for folded in sorted(once))
-
-
-def _terms(
-    check: Check, availability: wire.Availability
-) -> Iterable[tuple[tuple[str, ...], tuple[object, ...]]]:
-    """Yield key and attributes of each term; an availability without terms is one row."""
-    verdict = Verdict.PURCHASABLE if availability.is_purchasable else Verdict.NOT_PURCHASABLE
-    for term in availability.terms or (wire.Term(),):
-        key = (
-            check.partner_tenant_id,
-            check.customer_id,
-            check.country,
-            check.product_id,
-            check.sku_id,
-            availability.segment,
-            check.reservation_scope,
-            term.duration,
-            term.billing_cycle,
-        )
-        row = (
-            verdict,
-            availability.id,
-            availability.catalog_item_id,
-            term.id,
-            availability.country.upper(),
-            availability.currency,
-            availability.is_renewable,
-            _renew_to(availability, term),
-            availability.lifecycle,
-            inventory_reply.text(availability.minimum_purchase_commitment),
-        )
-        yield key, row
-
-
-def _renew_to(availability: wire.Availability, term: wire.Term) -> str:
-    """Return what a term can renew to: said on the term, or on the availability for it."""
-    options = list(term.renewal_options)
-    for instruction in availability.renewal_instructions:
-        if term.id in instruction.applicable_term_ids:
-            options.extend(instruction.renewal_options)
-    return _joined(option.renew_to_id for option in options)
-
-
-def _content(row: tuple[object, ...]) -> tuple[str, ...]:
-    """Return what ranks a row: its content; its ids, which are reissued, only among equals."""
-    verdict, availability_id, catalog_item_id, term_id, *rest = row
-    return tuple(str(part) for part in (verdict, *rest, availability_id, catalog_item_id, term_id))

@@ -11,10 +11,10 @@ from typing import Self, TypeVar
 import pyarrow as pa
 
 from auditor import unfinished
-from auditor.diff.facts import Found
 from auditor.model import Check, Outcome, Settled, bucket_of
 from auditor.normalize.answers import Answers
 from auditor.plan.plan import Plan
+from auditor.scope.found import Found
 from auditor.store.span import Chunk, Span
 from auditor.tables import AVAILABILITY_KEY, INVENTORY_KEY, SCHEMAS
 

@@ -5,18 +5,9 @@ See `docs/decisions/0003-availability-by-customer-or-country.md`.
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from auditor.model import (
-    CatalogFound,
-    Check,
-    CheckKind,
-    CustomerFound,
-    Outcome,
-    Question,
-    Reason,
-    Sku,
-    Unasked,
-)
-from auditor.plan.targets import Rules
+from auditor.model import Check, CheckKind, Outcome, Question, Reason, Sku, Unasked
+from auditor.plan.rules import Rules
+from auditor.scope.found import CatalogFound, CustomerFound
 from auditor.scope.offers import is_active, is_legacy_licence, is_licence, is_reservation
 
 NONPROFIT = "nonprofit"

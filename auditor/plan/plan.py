@@ -8,11 +8,9 @@ import msgspec
 
 from auditor.model import (
     AzureSubscription,
-    CatalogFound,
     Check,
     CheckKind,
     CommerceSubscription,
-    CustomerFound,
     Outcome,
     Question,
     Reason,
@@ -21,24 +19,28 @@ from auditor.model import (
 )
 from auditor.plan.availability import AvailabilityPlan
 from auditor.plan.markets import WITHOUT_RESERVATIONS
+from auditor.plan.rules import Rules
 from auditor.plan.targets import (
     CUSTOMER,
     SUBSCRIPTION,
     Checks,
-    Rules,
     Target,
     by_context,
     resource_type,
     targets,
     variables_of,
 )
-from auditor.scope.offers import AZURE_PLAN_SCOPE, is_active, scope_of
+from auditor.scope.found import CatalogFound, CustomerFound
+from auditor.scope.offers import (
+    AZURE_PLAN_SCOPE,
+    REGISTERED,
+    REGISTRATION_UNKNOWN,
+    is_active,
+    scope_of,
+)
 
 Product = tuple[str, str, str]
 """Country, reservation scope and product id."""
-REGISTERED = "registered"
-UNREADABLE = "unknown"
-"""The registration status that stands for one that could not be read."""
 REGION_UNKNOWN = "arm_region_unknown"
 
 
@@ -233,7 +235,7 @@ class Plan:
             return Outcome.NOT_ELIGIBLE, Reason.OFFER_IS_LEGACY
         if self.rules.check_registration and scope == AZURE_PLAN_SCOPE:
             status = subscription.registration_status.lower()
-            if status == UNREADABLE:
+            if status == REGISTRATION_UNKNOWN:
                 return Outcome.SKIPPED, Reason.REGISTRATION_UNREADABLE
             if status != REGISTERED:
                 return Outcome.NOT_ELIGIBLE, Reason.PLAN_NOT_REGISTERED

@@ -5,52 +5,19 @@ context, and a product whose SKUs all do is asked whole.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import overload
 
 import msgspec
 
-from auditor.model import CatalogFound, Check, Sku
+from auditor.model import Check, Sku
+from auditor.plan.rules import Rules
+from auditor.scope.found import CatalogFound
 from auditor.scope.offers import is_reservation
 
 CUSTOMER = "CustomerId"
 SUBSCRIPTION = "AzureSubscriptionId"
 REGION = "ArmRegionName"
-
-
-class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """What of the configuration decides whether and how something is asked."""
-
-    partner_tenant_id: str
-    countries: frozenset[str]
-    """Where the partner sells."""
-    checks: frozenset[str]
-    batch_size: int
-    reservation_scopes: tuple[str, ...]
-    arm_regions: tuple[str, ...] | None
-    """None: all."""
-    azure_subscriptions: frozenset[str] | None
-    """None: all."""
-    check_registration: bool
-    segments: tuple[str, ...]
-    availability: str
-    availability_always: tuple[str, ...]
-    by_customer: bool = True
-    """False in a run over one country: by-customer availability belongs to no country."""
-    by_country: bool = True
-    """False in a run over some customers: what belongs to none is not asked."""
-    inventory_api: str = "auto"
-    """`check_inventory`, `by_resource_type`, or `auto`: the first until it is gone."""
-    is_route_gone: bool = False
-    """Whether checkInventory has answered this partner that it is gone."""
-    resource_types: Mapping[str, str] = {}
-    """By target view: what checkinventorybyresourcetype has to be told."""
-
-    @property
-    def by_resource_type(self) -> bool:
-        """Tell whether inventory is asked by resource type."""
-        is_moved = self.inventory_api == "auto" and self.is_route_gone
-        return is_moved or self.inventory_api == "by_resource_type"
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 import msgspec
 import pyarrow as pa
 
-from auditor.diff.facts import Found, table_of
-from auditor.model import CatalogFound, Cell, CustomerFound, Outcome
+from auditor.model import Cell, Outcome
+from auditor.normalize.settled import table_of
+from auditor.scope.found import CatalogFound, CustomerFound, Found
+from auditor.scope.known import Previous
 
 _TEXT = pa.string()
 
@@ -29,14 +31,6 @@ class Counts(msgspec.Struct, kw_only=True):
         """The share of unanswered checks among those that should have been."""
         missing = self.failed + self.skipped
         return missing / (self.answered + missing) if missing else 0.0
-
-
-class Previous(msgspec.Struct, frozen=True, kw_only=True):
-    """What is published of a cell at the moment of publishing."""
-
-    snapshot_id: str
-    status: str
-    scope: str
 
 
 CELL_COLUMNS = {

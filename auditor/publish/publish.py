@@ -6,7 +6,7 @@ compared with, what is published by then.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -15,14 +15,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from auditor.diff.compare import NONE_AFFECTED, Diff
-from auditor.diff.facts import Found, Row, settled_table, table_of, tables
+from auditor.diff.facts import tables
 from auditor.diff.parts import Part, Parts
 from auditor.model import Cell, Settled, Sku, bucket_of
+from auditor.normalize.settled import Row, settled_table, table_of
 from auditor.normalize.staged import ANSWERS, AT_ONCE, SUSPECTS, Staged
 from auditor.plan.plan import Plan
 from auditor.publish.coverage import Counts, cells
 from auditor.publish.outcomes_on_disk import Outcomes
+from auditor.publish.snapshot import Published, Snapshot
 from auditor.scope import recall
+from auditor.scope.found import Found
 from auditor.store.interface import Store
 from auditor.tables import SCHEMAS, TEXT
 from auditor.version import __version__
@@ -30,39 +33,6 @@ from auditor.version import __version__
 LOCK_WAIT_S = 600.0
 """How long a publisher waits for another one of the same store."""
 _DESCRIBING = ("customer", "azure_subscription", "commerce_subscription", "sku")
-
-
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """What a snapshot says of itself before its rows are known."""
-
-    snapshot_id: str
-    run_id: str
-    partner_tenant_id: str
-    partner_name: str
-    started_at: datetime
-    business_date: date
-    kind: str
-    trigger: str
-    scope: Mapping[str, object]
-    cell_scope: Mapping[str, object]
-    """What applies inside each cell."""
-    scope_hash: str
-    config_hash: str
-    calls: int
-    retries: int
-    throttled: int
-    max_failed_share: float
-
-
-class Published(msgspec.Struct, frozen=True, kw_only=True):
-    """What was published."""
-
-    snapshot_id: str
-    status: str
-    checks: Counts
-    rows: dict[str, int]
-    changes: dict[str, int]
-    """By kind, suspect ones left out."""
 
 
 class Publisher:

@@ -11,10 +11,11 @@ import msgspec
 from auditor.fetch.fetch import Fetch
 from auditor.guard.conservation import Ledger
 from auditor.guard.mass_changes import Guard
-from auditor.model import CustomerFound, Outcome, Question, Settled, Unasked
+from auditor.model import Outcome, Question, Settled, Unasked
 from auditor.normalize.staged import Body, Staged
 from auditor.progress import Progress
 from auditor.run.outage import Outage
+from auditor.scope.found import CustomerFound
 from auditor.threads import to_its_end
 
 Latecomers = Callable[[], Awaitable[Sequence[CustomerFound]]]

@@ -12,13 +12,11 @@ from typing import Self
 
 import msgspec
 
-from auditor.diff.facts import Found
 from auditor.errors import ScopeError
-from auditor.model import CatalogFound, Cell, CustomerFound, Question, Reply, Request
+from auditor.model import Cell, Question, Reply, Request
 from auditor.partner_center.client import PartnerCenter, Refuse
 from auditor.plan.plan import Plan
 from auditor.progress import Progress
-from auditor.publish.coverage import Previous
 from auditor.run.job import Job
 from auditor.run.outage import Outage
 from auditor.scope import recall
@@ -26,7 +24,8 @@ from auditor.scope.arrivals import Arrivals
 from auditor.scope.buyers import Buyers
 from auditor.scope.catalog import CatalogDiscovery
 from auditor.scope.customers import CustomerDiscovery, list_customers, match_customers
-from auditor.scope.known import Known
+from auditor.scope.found import CatalogFound, CustomerFound, Found
+from auditor.scope.known import Known, Previous
 from auditor.store.interface import Store
 
 Send = Callable[[Request], Awaitable[Reply]]

@@ -9,8 +9,8 @@ import msgspec
 
 from auditor.model import CheckKind
 from auditor.partner_center import clouds
-from auditor.plan.targets import Rules
-from auditor.publish.publish import Snapshot
+from auditor.plan.rules import Rules
+from auditor.publish.snapshot import Snapshot
 from auditor.scope.catalog import CatalogRules
 from auditor.scope.customers import CustomerRules
 from auditor.scope.due import EVERY_RUN, Due

@@ -7,7 +7,6 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from auditor.diff.facts import Found
 from auditor.errors import Locked, Retryable, StoreFailed
 from auditor.fetch.fetch import Fetch
 from auditor.guard.mass_changes import Guard
@@ -20,10 +19,12 @@ from auditor.model import (
 from auditor.normalize.staged import Staged
 from auditor.plan.plan import Plan
 from auditor.progress import Progress
-from auditor.publish.publish import Published, Publisher
+from auditor.publish.publish import Publisher
+from auditor.publish.snapshot import Published
 from auditor.run.check import Checking
 from auditor.run.discover import Discovered, Discovery, Send
 from auditor.run.job import Asked, Job
+from auditor.scope.found import Found
 from auditor.store.interface import Store
 from auditor.threads import to_its_end
 

@@ -14,7 +14,8 @@ from auditor.errors import (
 )
 from auditor.journal.runs import Header
 from auditor.publish.coverage import Counts
-from auditor.publish.publish import Published, changes_in
+from auditor.publish.publish import changes_in
+from auditor.publish.snapshot import Published
 from auditor.run.job import Asked
 from auditor.settings import Partner
 

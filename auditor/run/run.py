@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from auditor.cli.stopping import as_auditor_error
 from auditor.errors import (
     AuditorError,
     Bug,
@@ -24,6 +23,7 @@ from auditor.errors import (
     StoreFailed,
     StoreUnwritable,
     Unreachable,
+    as_auditor_error,
 )
 from auditor.journal.quarantine import Quarantine
 from auditor.journal.runs import Header, Runs

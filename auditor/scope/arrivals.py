@@ -6,7 +6,7 @@ from contextlib import aclosing
 from types import TracebackType
 from typing import Self
 
-from auditor.model import CustomerFound
+from auditor.scope.found import CustomerFound
 
 
 class Arrivals:

@@ -5,8 +5,8 @@ from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar
 
 from auditor.model import AzureSubscription, CommerceSubscription, Customer
-from auditor.plan.plan import UNREADABLE
 from auditor.scope.known import Known
+from auditor.scope.offers import REGISTRATION_UNKNOWN
 
 _Noun = TypeVar("_Noun", AzureSubscription, CommerceSubscription, Customer)
 _Name = TypeVar("_Name", bound=Hashable)
@@ -55,7 +55,7 @@ class Azure:
         for subscription in found:
             name = subscription.azure_subscription_id
             self.found[name] = one(subscription, self._before.get(name))
-            self.is_whole &= subscription.registration_status.lower() != UNREADABLE
+            self.is_whole &= subscription.registration_status.lower() != REGISTRATION_UNKNOWN
             if (
                 self.is_news
                 and name not in self._before

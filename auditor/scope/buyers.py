@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
 from auditor.errors import Does, PartnerCenterError
-from auditor.model import CustomerFound
 from auditor.partner_center import wire
 from auditor.partner_center.client import PartnerCenter
+from auditor.scope.found import CustomerFound
 from auditor.scope.offers import AZURE_PLAN, is_active
 
 T = TypeVar("T")

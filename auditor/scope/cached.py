@@ -6,8 +6,9 @@ configuration would ask for nothing else, and it proves nothing: neither news no
 
 from collections.abc import Iterable
 
-from auditor.model import Customer, CustomerFound, Listed, Sku
+from auditor.model import Customer, Listed, Sku
 from auditor.scope.due import Due
+from auditor.scope.found import CustomerFound
 from auditor.scope.known import Known
 from auditor.scope.offers import AZURE_PLAN, is_active
 

@@ -12,12 +12,13 @@ import msgspec
 
 from auditor.concurrency import fan_out
 from auditor.errors import Does, NotFound, PartnerCenterError, Unauthorized
-from auditor.model import CatalogFound, ForbiddenListing, Gone, Listed, Sku
+from auditor.model import Listed, Sku
 from auditor.partner_center import wire
 from auditor.partner_center.client import PartnerCenter
 from auditor.scope.buyers import Buyers
 from auditor.scope.cached import CatalogAsListed
 from auditor.scope.due import EVERY_RUN, Due
+from auditor.scope.found import CatalogFound, ForbiddenListing, Gone
 from auditor.scope.known import Known
 from auditor.scope.sku_lists import Product, SkuLists, Skus, departure
 

@@ -11,22 +11,22 @@ import msgspec
 
 from auditor.concurrency import fan_out
 from auditor.errors import Does, Forbidden, NotFound, PartnerCenterError, Unauthorized
-from auditor.model import (
-    CommerceSubscription,
-    Customer,
-    CustomerFound,
-    Listed,
-    Reason,
-)
+from auditor.model import CommerceSubscription, Customer, Listed, Reason
 from auditor.partner_center import wire
 from auditor.partner_center.client import PartnerCenter
-from auditor.plan.plan import UNREADABLE
 from auditor.scope import cached as as_listed
 from auditor.scope import from_wire
 from auditor.scope.azure_subscriptions import Azure, one, some
 from auditor.scope.due import EVERY_RUN, Due
+from auditor.scope.found import CustomerFound
 from auditor.scope.known import Known
-from auditor.scope.offers import AZURE_PLAN, is_active, is_licence, is_other_by_type
+from auditor.scope.offers import (
+    AZURE_PLAN,
+    REGISTRATION_UNKNOWN,
+    is_active,
+    is_licence,
+    is_other_by_type,
+)
 
 RESELLER = "reseller"
 
@@ -306,7 +306,7 @@ class CustomerDiscovery:
                 plan.customer_id, plan.commerce_subscription_id
             )
         except PartnerCenterError:
-            return UNREADABLE
+            return REGISTRATION_UNKNOWN
         return read.status
 
 

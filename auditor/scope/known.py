@@ -4,7 +4,14 @@ from datetime import datetime
 
 import msgspec
 
-from auditor.model import AzureSubscription, Cell, CommerceSubscription, Customer, Listed, Sku
+from auditor.model import (
+    AzureSubscription,
+    Cell,
+    CommerceSubscription,
+    Customer,
+    Listed,
+    Sku,
+)
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,3 +64,11 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
         """Return a customer's billing country as last read, '' if it never was."""
         known = self.customers.get(customer_id)
         return known.country if known else ""
+
+
+class Previous(msgspec.Struct, frozen=True, kw_only=True):
+    """What is published of a cell at the moment of publishing."""
+
+    snapshot_id: str
+    status: str
+    scope: str

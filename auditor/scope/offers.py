@@ -2,7 +2,10 @@
 
 import msgspec
 
-from auditor.model import CommerceSubscription, Sku
+from auditor.model import (
+    CommerceSubscription,
+    Sku,
+)
 
 LEGACY_AZURE = "MS-AZR-0145P"
 """The legacy Azure offer: its entitlement is the Azure subscription, its catalog has no scope."""
@@ -44,3 +47,9 @@ def scope_of(plan: CommerceSubscription | None) -> str:
     """Return the reservation scope that an Azure subscription buys in."""
     is_legacy = plan is not None and plan.offer_id.upper() == LEGACY_AZURE
     return "" if is_legacy else AZURE_PLAN_SCOPE
+
+
+REGISTERED = "registered"
+
+REGISTRATION_UNKNOWN = "unknown"
+"""The registration status that stands for one that could not be read."""

@@ -8,8 +8,7 @@ import msgspec
 import pyarrow as pa
 
 from auditor.model import AzureSubscription, Cell, CommerceSubscription, Customer, Listed, Sku
-from auditor.publish.coverage import Previous
-from auditor.scope.known import Known
+from auditor.scope.known import Known, Previous
 from auditor.store.interface import Store
 
 Noun = TypeVar("Noun", bound=msgspec.Struct)

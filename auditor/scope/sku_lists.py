@@ -6,12 +6,13 @@ from datetime import datetime
 import msgspec
 
 from auditor.errors import Bug, Does, NotFound, PartnerCenterError
-from auditor.model import Gone, Listed, Sku
+from auditor.model import Listed, Sku
 from auditor.partner_center import wire
 from auditor.partner_center.client import PartnerCenter
 from auditor.scope import from_wire
 from auditor.scope.buyers import Buyers
 from auditor.scope.cached import CatalogAsListed
+from auditor.scope.found import Gone
 from auditor.scope.known import Known
 
 

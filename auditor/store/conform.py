@@ -1,6 +1,6 @@
 """Makes a table fit its relation: columns, types, order, unique keys, one bucket, whole cells."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -170,3 +170,12 @@ def check_bucket(relation: str, table: pa.Table, bucket: int, buckets: int) -> N
     for customer_id in customers:
         if bucket_of(customer_id, buckets) != bucket:
             raise Bug(f"{relation}: customer {customer_id!r} is not of bucket {bucket}")
+
+
+def snapshot_table(row: Mapping[str, object]) -> pa.Table:
+    """Return the one-row table of the relation `snapshot`; Bug unless every column is given."""
+    schema = SCHEMAS["snapshot"]
+    odd = set(row) ^ set(schema.names)
+    if odd:
+        raise Bug(f"snapshot: columns missing or unknown: {', '.join(sorted(odd))}")
+    return pa.Table.from_pylist([dict(row)], schema=schema)

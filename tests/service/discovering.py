@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from auditor.model import ApiClass, CatalogFound, Cell, CustomerFound
+from auditor.model import ApiClass, Cell
 from auditor.partner_center.breaker import Patience
 from auditor.partner_center.client import PartnerCenter
 from auditor.partner_center.pacing.pacer import Pacer
@@ -22,6 +22,7 @@ from auditor.scope.buyers import Buyers
 from auditor.scope.catalog import CatalogDiscovery, CatalogRules
 from auditor.scope.customers import CustomerDiscovery, CustomerRules, list_customers
 from auditor.scope.due import EVERY_RUN, Due
+from auditor.scope.found import CatalogFound, CustomerFound
 from auditor.scope.known import Known
 from auditor.secret import Secret
 

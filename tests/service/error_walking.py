@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from discovering import LIMITS, SMALL, Discovery
 
 from auditor.errors import Does
-from auditor.model import CatalogFound, CustomerFound
 from auditor.partner_center.client import PartnerCenter
 from auditor.partner_center.error_table import NO_CODE, TABLE, row_of, steps
 from auditor.partner_center.pacing.pacer import Pacer
@@ -16,6 +15,7 @@ from auditor.partner_center.tokens import Grant, RenewedToken
 from auditor.partner_center.transport import Timeouts, Transport
 from auditor.sandbox import Fault, Sandbox, World
 from auditor.sandbox.world.things import SAVINGS_PLAN
+from auditor.scope.found import CatalogFound, CustomerFound
 from auditor.scope.known import Known
 from auditor.secret import Secret
 

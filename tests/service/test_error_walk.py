@@ -10,12 +10,14 @@ from error_walking import ATTEMPTS, SENDS, SHORT, TIMEOUT, UNSENT, Walk, fault, 
 
 from auditor.errors import Does, PartnerCenterError, Unauthorized
 from auditor.fetch.fetch import Fetch
-from auditor.model import Check, CheckKind, CustomerFound, Outcome, Question, Reason, Settled
+from auditor.model import Check, CheckKind, Outcome, Question, Reason, Settled
 from auditor.partner_center.breaker import CUSTOMER_OPENS_AFTER
 from auditor.partner_center.error_table import ANY, INVENTORY, TABLE, UNANSWERED, row_of, steps
 from auditor.partner_center.transport import Transport
-from auditor.plan.plan import UNREADABLE, Plan
+from auditor.plan.plan import Plan
 from auditor.sandbox.world.things import SAVINGS_PLAN
+from auditor.scope.found import CustomerFound
+from auditor.scope.offers import REGISTRATION_UNKNOWN
 
 # Wave 1 -------------------------------------------------------------------------------------
 
@@ -58,7 +60,7 @@ async def a_plan(walk: Walk, discovery: Discovery) -> Does:
 async def a_registration(walk: Walk, discovery: Discovery) -> Does:
     found = await the_customer(walk, discovery)
     [status] = {s.registration_status for s in found.azure_subscriptions}
-    assert status == UNREADABLE
+    assert status == REGISTRATION_UNKNOWN
     return Does.CARRIED
 
 

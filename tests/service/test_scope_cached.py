@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from discovering import AT, VIEW, Discovery, discovering
 
-from auditor.model import CatalogFound, CustomerFound
 from auditor.sandbox import Fault
 from auditor.sandbox.answers.calls import ENDPOINT_NAMES
 from auditor.scope.due import Due
+from auditor.scope.found import CatalogFound, CustomerFound
 from auditor.scope.known import Known
 
 NOT_DUE = Due(now=AT + timedelta(hours=1), hours=20)

@@ -4,9 +4,9 @@ import pytest
 from discovering import VIEW, Discovery, discovering
 
 from auditor.errors import Unauthorized
-from auditor.model import CatalogFound
 from auditor.sandbox import Fault
 from auditor.sandbox.world.things import Product, Sku
+from auditor.scope.found import CatalogFound
 from auditor.scope.known import Known
 
 Name = tuple[str, str]

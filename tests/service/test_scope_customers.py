@@ -7,12 +7,13 @@ import pytest
 from discovering import Discovery, discovering
 
 from auditor.errors import Unauthorized, Unreachable
-from auditor.model import CustomerFound, Reason
+from auditor.model import Reason
 from auditor.partner_center import wire
 from auditor.sandbox import Fault, WorldSize
 from auditor.sandbox.world.things import Customer
 from auditor.scope import from_wire
 from auditor.scope.customers import CustomerDiscovery, list_customers, match_customers
+from auditor.scope.found import CustomerFound
 
 
 def with_plan(discovery: Discovery, azure: int = 1) -> Customer:

@@ -12,9 +12,9 @@ from test_scope_catalog import (
     skus_of,
 )
 
-from auditor.model import CatalogFound
 from auditor.sandbox import Fault
 from auditor.sandbox.world.things import SAVINGS_PLAN
+from auditor.scope.found import CatalogFound
 
 
 @pytest.mark.asyncio

@@ -12,6 +12,7 @@ import pyarrow as pa
 from auditor.diff import facts
 from auditor.diff.compare import STATE, Diff
 from auditor.normalize.answers import Answers
+from auditor.normalize.settled import SETTLED_COLUMNS, table_of
 from auditor.normalize.staged import SUSPECTS
 from auditor.publish import coverage
 from auditor.tables import SCHEMAS
@@ -158,8 +159,8 @@ def settled(of: Row, outcome: str = "answered", *, night: int = 2, **more: objec
     kind = "availability" if "segment" in of else "inventory"
     row = {
         name: of.get(name, "")
-        for name in facts.SETTLED_COLUMNS
-        if facts.SETTLED_COLUMNS[name] == pa.string() and name != "segment"
+        for name in SETTLED_COLUMNS
+        if SETTLED_COLUMNS[name] == pa.string() and name != "segment"
     }
     row |= {
         "check_id": f"{kind}-{'-'.join(str(v) for v in of.values())}"[:200],
@@ -207,7 +208,7 @@ def compare(
             {name: _known(name, (known or {}).get(name, ())) for name in STATE},
             {n: _filled(s, (answers or {}).get(n, ())) for n, s in Answers.SCHEMAS.items()},
             {name: _filled(SCHEMAS[name], (found or {}).get(name, ())) for name in DESCRIBING},
-            _table(facts.SETTLED_COLUMNS, checks),
+            _table(SETTLED_COLUMNS, checks),
             suspects={
                 name: _filled(s, (suspects or {}).get(name, ())) for name, s in SUSPECTS.items()
             },
@@ -230,7 +231,7 @@ def _table(columns: Mapping[str, pa.DataType], rows: Iterable[Row]) -> pa.Table:
     for row in rows:
         assert row.keys() <= columns.keys(), row.keys() - columns.keys()
         full.append(tuple(row.get(name, _empty(name, kind)) for name, kind in columns.items()))
-    return facts.table_of(columns, full)
+    return table_of(columns, full)
 
 
 def _empty(name: str, kind: pa.DataType) -> object:

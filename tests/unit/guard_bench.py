@@ -12,17 +12,18 @@ import pyarrow.parquet as pq
 import scope_bench as bench
 from scope_bench import P
 
-from auditor.diff.facts import Found
 from auditor.fetch.fetch import Fetch
 from auditor.guard.mass_changes import ROUND, Guard
-from auditor.model import CustomerFound, Reply, Request
+from auditor.model import Reply, Request
 from auditor.normalize.staged import AT_ONCE, Staged
 from auditor.plan.plan import Plan
 from auditor.progress import Silent
-from auditor.publish.publish import Published, Publisher, Snapshot
+from auditor.publish.publish import Publisher
+from auditor.publish.snapshot import Published, Snapshot
 from auditor.run.check import Checking
 from auditor.run.outage import Outage
 from auditor.scope import recall
+from auditor.scope.found import CustomerFound, Found
 from auditor.store.folder.store import FolderStore
 from auditor.store.interface import Store
 

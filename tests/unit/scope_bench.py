@@ -2,15 +2,9 @@
 
 from collections.abc import Iterable
 
-from auditor.model import (
-    AzureSubscription,
-    CatalogFound,
-    CommerceSubscription,
-    Customer,
-    CustomerFound,
-    Sku,
-)
-from auditor.plan.targets import Rules
+from auditor.model import AzureSubscription, CommerceSubscription, Customer, Sku
+from auditor.plan.rules import Rules
+from auditor.scope.found import CatalogFound, CustomerFound
 from auditor.scope.offers import AZURE_PLAN
 
 P = "aaaaaaaa-0000-0000-0000-000000000001"

@@ -5,8 +5,9 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from auditor.model import Customer, CustomerFound
+from auditor.model import Customer
 from auditor.scope.arrivals import Arrivals
+from auditor.scope.found import CustomerFound
 
 pytestmark = pytest.mark.asyncio
 

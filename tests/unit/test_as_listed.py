@@ -7,10 +7,11 @@ import msgspec
 import pytest
 from scope_bench import ACME, VIEW, P, azure, customer, legacy_azure, licence, plan, sku
 
-from auditor.model import Cell, CommerceSubscription, CustomerFound, Listed, Sku
+from auditor.model import Cell, CommerceSubscription, Listed, Sku
 from auditor.scope import cached
 from auditor.scope.cached import CatalogAsListed
 from auditor.scope.due import Due
+from auditor.scope.found import CustomerFound
 from auditor.scope.known import Known
 
 AT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)

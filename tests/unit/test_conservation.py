@@ -9,12 +9,12 @@ from scope_bench import ACME, azure, catalog, found, licence, plan, sku
 from staging import Course, course
 from test_fetch import AT, error, item, items_of, reply
 
-from auditor.diff.facts import Found
 from auditor.errors import Bug
 from auditor.guard.conservation import Ledger
 from auditor.model import Outcome, Reply, Request
 from auditor.normalize.staged import Staged
 from auditor.plan.plan import Plan
+from auditor.scope.found import Found
 from auditor.scope.known import Known
 
 GLOBEX = "22222222-0000-0000-0000-000000000002"

@@ -8,10 +8,10 @@ import pytest
 import scope_bench as bench
 from scope_bench import ACME, P
 
-from auditor.diff.facts import Found
-from auditor.model import CatalogFound, Cell, CustomerFound, ForbiddenListing, Outcome, Reason
-from auditor.publish.coverage import CELL_COLUMNS, Counts, Previous, cells
-from auditor.scope.known import Known
+from auditor.model import Cell, Outcome, Reason
+from auditor.publish.coverage import CELL_COLUMNS, Counts, cells
+from auditor.scope.found import CatalogFound, CustomerFound, ForbiddenListing, Found
+from auditor.scope.known import Known, Previous
 
 AT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 SCOPE: dict[str, object] = {"views": ["A"], "products": [], "regions": "all", "checks": ["x", "y"]}

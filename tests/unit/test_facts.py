@@ -9,20 +9,11 @@ import scope_bench as bench
 from scope_bench import ACME, P, azure, found
 
 from auditor.diff import facts
-from auditor.diff.facts import COLUMNS, SETTLED_COLUMNS, Found, settled_table, tables
-from auditor.model import (
-    CatalogFound,
-    Cell,
-    Check,
-    CheckKind,
-    CustomerFound,
-    Listed,
-    Outcome,
-    Question,
-    Reason,
-    Settled,
-)
+from auditor.diff.facts import COLUMNS, tables
+from auditor.model import Cell, Check, CheckKind, Listed, Outcome, Question, Reason, Settled
+from auditor.normalize.settled import SETTLED_COLUMNS, settled_table, table_of
 from auditor.plan.plan import Plan
+from auditor.scope.found import CatalogFound, CustomerFound, Found
 from auditor.scope.known import Known
 
 AT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
@@ -222,7 +213,7 @@ def test_a_settled_question_is_one_row_for_each_check() -> None:
 
 def test_a_table_of_no_rows_has_its_columns() -> None:
     for columns in facts.COLUMNS.values():
-        assert facts.table_of(columns, []).column_names == list(columns)
+        assert table_of(columns, []).column_names == list(columns)
 
 
 def test_a_cell_that_holds_something_is_known() -> None:

@@ -7,7 +7,8 @@ import scope_bench as bench
 from scope_bench import BOTH, catalog, sku
 from test_facts import AT, BEFORE, DE, Tuples, proved, remembered
 
-from auditor.model import Gone, Listed
+from auditor.model import Listed
+from auditor.scope.found import Gone
 
 
 def test_cached_skus_are_named_and_settle_nothing_that_another_run_may_know_better() -> None:

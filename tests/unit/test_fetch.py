@@ -13,6 +13,7 @@ import scope_bench as bench
 from auditor.errors import Unauthorized
 from auditor.fetch.fetch import UNSENDABLE, Fetch
 from auditor.model import (
+    UNREADABLE,
     Check,
     CheckKind,
     Outcome,
@@ -23,7 +24,7 @@ from auditor.model import (
     Settled,
     Unasked,
 )
-from auditor.normalize.answers import NO_VERDICT, UNREADABLE
+from auditor.normalize.availability import NO_VERDICT
 from auditor.plan.plan import Plan
 
 AT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)

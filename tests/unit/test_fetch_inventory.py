@@ -10,8 +10,9 @@ from test_fetch import Server, error, fetching, items_of, reply
 from test_fetch_parts import parts_of
 
 from auditor.fetch.fetch import Fetch
-from auditor.model import CatalogFound, Outcome, Reason, Reply, Request, Settled
+from auditor.model import Outcome, Reason, Reply, Request, Settled
 from auditor.plan.plan import Plan
+from auditor.scope.found import CatalogFound
 
 OLD, NEW = "check_inventory", "check_inventory_by_resource_type"
 TYPES = {bench.VIEW: "VMs"}

@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 import scope_bench as bench
 from scope_bench import BOTH, P, azure, catalog, found, licence, plan, sku
 
-from auditor.diff.facts import Found
-from auditor.model import CatalogFound, CustomerFound
 from auditor.plan.plan import Plan
 from auditor.run.discover import Discovered
 from auditor.run.forecast import Forecast, Line, forecast
+from auditor.scope.found import CatalogFound, CustomerFound, Found
 from auditor.scope.known import Known
 from auditor.settings import Limits, Partner
 

@@ -33,7 +33,8 @@ from guard_bench import (
 )
 
 from auditor.guard.mass_changes import Doubted
-from auditor.model import Gone, Reply, Request, bucket_of
+from auditor.model import Reply, Request, bucket_of
+from auditor.scope.found import Gone
 
 pytestmark = pytest.mark.asyncio
 

@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from auditor.diff.compare import working
+from auditor.store.duck import working
 from auditor.store.sql import statement
 
 AT = datetime(2026, 11, 21, 2, tzinfo=UTC)

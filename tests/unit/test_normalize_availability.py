@@ -20,7 +20,8 @@ from test_normalize import (
     verdicts,
 )
 
-from auditor.normalize.answers import NO_VERDICT, Answers, unreadable_availability
+from auditor.normalize.answers import Answers
+from auditor.normalize.availability import NO_VERDICT, unreadable_availability
 
 
 def offer(name: str = "AVAIL1", **more: object) -> Row:

@@ -8,17 +8,9 @@ import pytest
 import scope_bench as bench
 from scope_bench import ACME, BOTH, azure, catalog, found, held, legacy_azure, licence, plan, sku
 
-from auditor.model import (
-    CatalogFound,
-    Check,
-    CheckKind,
-    CustomerFound,
-    Outcome,
-    Question,
-    Reason,
-    Unasked,
-)
+from auditor.model import Check, CheckKind, Outcome, Question, Reason, Unasked
 from auditor.plan.plan import REGION_UNKNOWN, Plan
+from auditor.scope.found import CatalogFound, CustomerFound
 
 WITH_REGION = f"ArmRegionName;{BOTH}"
 Key = tuple[str, str, str, str, str, str]

@@ -6,8 +6,9 @@ import pytest
 import scope_bench as bench
 from scope_bench import azure, catalog, found, plan, sku
 
-from auditor.model import CatalogFound, CustomerFound, Question
+from auditor.model import Question
 from auditor.plan.plan import Plan
+from auditor.scope.found import CatalogFound, CustomerFound
 
 CUSTOMERS, SUBSCRIPTIONS, PRODUCTS, SKUS = 1_000, 2, 40, 300
 COUNTRIES = ("DE", "FR")

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scope_bench import BOTH, azure, catalog, found, sku
 from test_plan import WITH_REGION, Key, calls, checks, keys, planned
 
-from auditor.model import CatalogFound, CustomerFound, Outcome, Unasked
+from auditor.model import Outcome, Unasked
+from auditor.scope.found import CatalogFound, CustomerFound
 
 
 @st.composite

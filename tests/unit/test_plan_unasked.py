@@ -4,7 +4,8 @@ import pytest
 from scope_bench import azure, catalog, found, legacy_azure, plan, sku
 from test_plan import checks, planned, unasked
 
-from auditor.model import CheckKind, CustomerFound, Outcome, Reason, Unasked
+from auditor.model import CheckKind, Outcome, Reason, Unasked
+from auditor.scope.found import CustomerFound
 
 # Not eligible -------------------------------------------------------------------------------
 

@@ -8,10 +8,10 @@ import pytest
 import scope_bench as bench
 from test_fetch import AT
 
-from auditor.diff.facts import Found
 from auditor.model import Check, CheckKind, Outcome, Question, Settled, bucket_of
 from auditor.normalize.staged import SUSPECTS, Staged, together
 from auditor.plan.plan import Plan
+from auditor.scope.found import Found
 from auditor.scope.known import Known
 from auditor.store.span import EVERYONE, Chunk
 

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from auditor.cli.stopping import Stopped, Stopper, as_auditor_error, exit_status_of, leaves
-from auditor.errors import AuditorError, Bug, Locked, StoreFailed
+from auditor.cli.stopping import Stopped, Stopper, exit_status_of
+from auditor.errors import AuditorError, Bug, Locked, StoreFailed, as_auditor_error, leaves
 
 CHILD = """
 import asyncio, sys

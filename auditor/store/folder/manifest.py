@@ -1,6 +1,5 @@
 """What a published snapshot says of itself: its files, their checksums, its own row."""
 
-from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import msgspec
 import pyarrow as pa
 
 from auditor.disk import guarded
-from auditor.errors import Bug, StoreCorrupt, StoreTooNew
+from auditor.errors import StoreCorrupt, StoreTooNew
 from auditor.tables import SCHEMA_VERSION, SCHEMAS
 
 NAME = "manifest.json"
@@ -101,15 +100,6 @@ def read_store_info(root: Path) -> StoreInfo:
 def encode(value: msgspec.Struct) -> bytes:
     """Return a value as JSON that people can read."""
     return msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n"
-
-
-def snapshot_table(row: Mapping[str, object]) -> pa.Table:
-    """Return the one-row table of the relation `snapshot`; Bug unless every column is given."""
-    schema = SCHEMAS["snapshot"]
-    odd = set(row) ^ set(schema.names)
-    if odd:
-        raise Bug(f"snapshot: columns missing or unknown: {', '.join(sorted(odd))}")
-    return pa.Table.from_pylist([dict(row)], schema=schema)
 
 
 def snapshot_row(manifest: Manifest) -> dict[str, Any]:

@@ -118,7 +118,7 @@ class Publication:
         for relation in list(self._open):
             self._close(relation)
         row = self._complete(snapshot_row)
-        self.write("snapshot", bucket_of("", self._buckets), manifest.snapshot_table(row))
+        self.write("snapshot", bucket_of("", self._buckets), conform.snapshot_table(row))
         self._close("snapshot")
         staged = self._staging / snapshot_id
         said = self._manifest(row, config_hash)

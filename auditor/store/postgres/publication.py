@@ -25,7 +25,6 @@ from auditor.errors import (
 )
 from auditor.store import conform
 from auditor.store.covered_cells import Covering
-from auditor.store.folder import manifest
 from auditor.store.postgres import tables as places
 from auditor.store.postgres.connection import Database
 from auditor.store.postgres.digest import added, digest
@@ -201,7 +200,7 @@ class Loading:
             "snapshot_id": self._snapshot_id,
             "sequence": sequence,
         }
-        manifest.snapshot_table(row)  # raises Bug unless every column is given
+        conform.snapshot_table(row)  # raises Bug unless every column is given
         self._con.execute(insert(places.TABLES["snapshot"]).values(row))
         noted = {"snapshot_id": self._snapshot_id, "config_hash": config_hash}
         self._con.execute(insert(places.PUBLICATION).values(noted))
@@ -221,7 +220,7 @@ class Loading:
         kept = [table.filter(pc.is_in(table["event_id"], new)) for table in self._changes]
         digests = {
             **self._digest,
-            "snapshot": digest(manifest.snapshot_table(row)),
+            "snapshot": digest(conform.snapshot_table(row)),
             "change": reduce(added, map(digest, kept), 0),
         }
         counts = {**self._rows, "snapshot": 1, "change": len(new)}

@@ -1,0 +1,41 @@
+"""A snapshot before and after it is published."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+
+import msgspec
+
+from auditor.publish.coverage import Counts
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """What a snapshot says of itself before its rows are known."""
+
+    snapshot_id: str
+    run_id: str
+    partner_tenant_id: str
+    partner_name: str
+    started_at: datetime
+    business_date: date
+    kind: str
+    trigger: str
+    scope: Mapping[str, object]
+    cell_scope: Mapping[str, object]
+    """What applies inside each cell."""
+    scope_hash: str
+    config_hash: str
+    calls: int
+    retries: int
+    throttled: int
+    max_failed_share: float
+
+
+class Published(msgspec.Struct, frozen=True, kw_only=True):
+    """What was published."""
+
+    snapshot_id: str
+    status: str
+    checks: Counts
+    rows: dict[str, int]
+    changes: dict[str, int]
+    """By kind, suspect ones left out."""
