@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping
 
 from auditor.doctor import hosts as reach
 from auditor.doctor import machine
-from auditor.doctor.finding import Finding, State, as_rows, exit_status
+from auditor.doctor.finding import Finding, State, as_rows, exit_status, tell
 from auditor.doctor.partner import Patient
-from auditor.doctor.telling import tell
 from auditor.errors import AuditorError, SettingsError
 from auditor.login.secrets import Secrets
 from auditor.login.sign_in import Login

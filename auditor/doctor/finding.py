@@ -1,12 +1,17 @@
 """What the doctor says of one thing that was tried."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import msgspec
+from rich.table import Table
+from rich.text import Text
 
-from auditor.errors import AuditorError
+from auditor.errors import AuditorError, Forbidden, PartnerCenterError, Unauthorized
+from auditor.log import clean
+from auditor.login.aadsts import Meaning
+from auditor.report.terminal_page import Page
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,3 +67,71 @@ def as_rows(findings: Iterable[Finding]) -> "pa.Table":
     schema = pa.schema([(name, pa.string()) for name in names])
     rows = [{name: str(getattr(finding, name)) for name in names} for finding in findings]
     return pa.Table.from_pylist(rows, schema=schema)
+
+
+_REGISTER = "register the app in Partner Center under Account settings, App management"
+
+_ROLE = "give the user, or the app, a role that may read customers and prices: Admin agent"
+
+_AGAIN = "sign in once more with MFA, and store the new refresh token"
+
+MEANINGS: Mapping[str, Meaning] = {
+    "900420": Meaning("the token is for another audience", "it must be for Partner Center's API"),
+    "900421": Meaning("the token has no MFA claim", _AGAIN),
+    "900329": Meaning("an app alone is not let in here", 'sign in with auth = "app_user"'),
+    "900308": Meaning("the privileges do not suffice", _ROLE),
+    "900309": Meaning("conditional access forbids it", "exempt the app or its user in the policy"),
+    "900150": Meaning("the role lacks the right", _ROLE),
+    "2032": Meaning("the role lacks the right", _ROLE),
+    "800001": Meaning("the token is not a partner's", _REGISTER),
+    "2030": Meaning("the partner does not sell in this country", "take it out of `countries`"),
+    "400030": Meaning("the segment is not open to this partner", "take it out of scope.segments"),
+    "400036": Meaning(
+        "the target view is not open to this partner", "take it out of scope.target_views"
+    ),
+}
+
+_CONFIGURED = frozenset({"2030", "400030", "400036"})
+"""What the configuration asks for, and should not."""
+
+_UNAUTHORIZED = 401
+
+
+def meaning_of(error: PartnerCenterError) -> Meaning:
+    """Return what an error means; its own words where it is no refusal."""
+    if not isinstance(error, (Unauthorized, Forbidden)):
+        return Meaning(error.message, error.hint)
+    if found := MEANINGS.get(error.error_code_sent):
+        return Meaning(f"{error.status} {error.error_code_sent}: {found.says}", found.mend)
+    if error.status == _UNAUTHORIZED:
+        return Meaning("401: the token is not accepted", f"is it this tenant's? If so, {_REGISTER}")
+    code = f" {error.error_code_sent}" if error.error_code_sent else ""
+    return Meaning(f"403{code}: forbidden", f"consent to the app's permissions; {_REGISTER}")
+
+
+def exit_status_of(error: PartnerCenterError) -> int:
+    """Return the exit status that a refusal stands for."""
+    return 78 if error.error_code_sent in _CONFIGURED else error.exit_status
+
+
+_STYLES = {State.OK: "green", State.WARNING: "yellow", State.FAULT: "bold red"}
+
+
+def tell(findings: Sequence[Finding], stream: TextIO) -> None:
+    """Write what was found, and how many faults there are."""
+    page = Page(stream)
+    lines = Table.grid(padding=(0, 2, 0, 0))
+    lines.add_column(no_wrap=True)
+    lines.add_column(overflow="fold")
+    for finding in findings:
+        whose = f"{finding.partner} " if finding.partner else ""
+        line = Text(clean(f"{whose}{finding.check}"), style="bold")
+        line.append(f": {clean(finding.said)}", "not bold")
+        lines.add_row(Text(finding.state, style=_STYLES[finding.state]), line)
+        if finding.mend and finding.state is not State.OK:
+            lines.add_row("", Text(f"to mend: {clean(finding.mend)}", style="italic"))
+    page.print(lines)
+    faults = sum(finding.state is State.FAULT for finding in findings)
+    warnings = sum(finding.state is State.WARNING for finding in findings)
+    page.print()
+    page.print(f"{len(findings)} checks, {faults} fault(s), {warnings} warning(s)")

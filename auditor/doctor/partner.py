@@ -6,8 +6,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from auditor.doctor.finding import Finding, State
-from auditor.doctor.refusals import exit_status_of, meaning_of
+from auditor.doctor.finding import Finding, State, exit_status_of, meaning_of
 from auditor.errors import AuditorError, PartnerCenterError, UnexpectedReply
 from auditor.login.sign_in import Login
 from auditor.model import CheckKind

@@ -11,8 +11,7 @@ from markupsafe import Markup
 
 from auditor.log import clean
 from auditor.report import summary
-from auditor.report.changed import outlook, severity
-from auditor.report.values import Family, Listed, Summary, total
+from auditor.report.values import Family, Listed, Summary, outlook, severity, total
 
 if TYPE_CHECKING:
     from auditor.store.interface import Store

@@ -6,8 +6,7 @@ from typing import Any
 
 import msgspec
 
-from auditor.report.changed import Change
-from auditor.report.values import Renewal, Unknown
+from auditor.report.values import Change, Renewal, Unknown
 
 Row = dict[str, Any]  # a row as Arrow gives it
 

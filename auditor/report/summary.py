@@ -9,19 +9,22 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from auditor.report.changed import Cause, Change, Kind, Value
 from auditor.report.masking import Naming, Row
 from auditor.report.values import (
+    Cause,
+    Change,
     Family,
     Figures,
     Health,
     Held,
+    Kind,
     Listed,
     Place,
     Reason,
     Renewal,
     Stale,
     Summary,
+    Value,
 )
 from auditor.store import history, reading, sql
 

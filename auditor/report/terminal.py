@@ -11,9 +11,19 @@ from rich.text import Text
 
 from auditor.log import clean
 from auditor.report import summary
-from auditor.report.changed import Cause, Kind, Outlook, outlook, severity
 from auditor.report.terminal_page import Page, number, plain, table, words
-from auditor.report.values import Figures, Place, Reason, Summary, total
+from auditor.report.values import (
+    Cause,
+    Figures,
+    Kind,
+    Outlook,
+    Place,
+    Reason,
+    Summary,
+    outlook,
+    severity,
+    total,
+)
 from auditor.store import open_store
 
 PLACES = 8

@@ -8,6 +8,7 @@ from contextlib import aclosing
 
 import msgspec
 
+from auditor.concurrency import to_its_end
 from auditor.fetch.fetch import Fetch
 from auditor.guard.conservation import Ledger
 from auditor.guard.mass_changes import Guard
@@ -16,7 +17,6 @@ from auditor.normalize.staged import Body, Staged
 from auditor.progress import Progress
 from auditor.run.outage import Outage
 from auditor.scope.found import CustomerFound
-from auditor.threads import to_its_end
 
 Latecomers = Callable[[], Awaitable[Sequence[CustomerFound]]]
 

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+from auditor.concurrency import to_its_end
 from auditor.errors import LockLost, StoreUnreachable
 from auditor.progress import Progress
-from auditor.threads import to_its_end
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from auditor.concurrency import to_its_end
 from auditor.errors import Locked, Retryable, StoreFailed
 from auditor.fetch.fetch import Fetch
 from auditor.guard.mass_changes import Guard
@@ -26,7 +27,6 @@ from auditor.run.discover import Discovered, Discovery, Send
 from auditor.run.job import Asked, Job
 from auditor.scope.found import Found
 from auditor.store.interface import Store
-from auditor.threads import to_its_end
 
 WAITING = 16
 """Calls that may wait in line for each connection: as many as one customer may hold connections,

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from auditor.concurrency import to_its_end
 from auditor.errors import (
     AuditorError,
     Bug,
@@ -52,7 +53,6 @@ from auditor.run.result import (
 from auditor.secret import Secret
 from auditor.settings import Narrow, Partner, Settings, partners_for
 from auditor.store import open_store
-from auditor.threads import to_its_end
 
 if TYPE_CHECKING:
     from auditor.store.interface import Store

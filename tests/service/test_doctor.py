@@ -14,7 +14,7 @@ from entra import Authority, Entra, Refused, running
 from signing import partner
 
 from auditor.doctor import Finding, State, examine, exit_status, tell
-from auditor.doctor.refusals import MEANINGS
+from auditor.doctor.finding import MEANINGS
 from auditor.login.sign_in import LOGIN_URL
 from auditor.secret import Secret
 from auditor.settings import (

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from auditor.threads import to_its_end
+from auditor.concurrency import to_its_end
 
 
 @pytest.mark.asyncio
