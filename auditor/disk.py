@@ -85,11 +85,7 @@ def try_to_write(folder: Path) -> None:
 def sync_folder(folder: Path) -> None:
     """Make the names inside `folder` survive a power cut."""
     with guarded(folder):
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        unfinished.sync_folder(folder)
 
 
 def write_new(path: Path, data: bytes | memoryview) -> None:
@@ -153,3 +149,17 @@ def _rename_noreplace(source: Path, target: Path) -> bool:
     if number in _UNSUPPORTED:
         return False
     raise OSError(number, os.strerror(number), str(target))
+
+
+def private(path: str, flags: int) -> int:
+    """Open a file that nobody else may read; a link in its place is not followed."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+def refused(what: str, exc: OSError) -> StoreUnwritable | StoreFailed:
+    """Return the error for a `state_dir` that does not take what is written to it."""
+    if exc.errno in _UNWRITABLE:
+        return StoreUnwritable(
+            f"{what}: {exc.strerror}", hint="make state_dir a folder that this user may write to"
+        )
+    return StoreFailed(f"{what}: {exc.strerror}", hint="look at the disk, then --resume")

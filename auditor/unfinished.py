@@ -15,8 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from auditor.state_files import sync_folder
-
 _UNFINISHED = re.compile(r"\.(?P<of>.+)\.\d+(-\d+)?\.new", re.DOTALL)
 _DUCKDB_LOG = ".wal"
 """What DuckDB puts after the name of a database for the changes that are not in it yet."""
@@ -124,3 +122,12 @@ def _made(path: Path, mode: int) -> tuple[Path, int]:
             return place, handle  # a file system without locks: nobody else clears up there
         os.close(handle)
     raise AssertionError  # there is always another number
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names inside a folder survive a power loss."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

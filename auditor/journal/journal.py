@@ -17,9 +17,10 @@ import msgspec
 import pyarrow as pa
 
 from auditor import unfinished
+from auditor.disk import private, refused
 from auditor.errors import StoreFailed
 from auditor.model import Reply, Request
-from auditor.state_files import private, refused, sync_folder
+from auditor.unfinished import sync_folder
 
 SYNC_RECORDS = 64
 SYNC_SECONDS = 1.0

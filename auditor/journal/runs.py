@@ -15,9 +15,10 @@ from typing import IO
 import msgspec
 
 from auditor import unfinished
+from auditor.disk import private, refused
 from auditor.errors import InputMissing, Locked, ScopeError, StoreFailed, StoreUnwritable
 from auditor.settings import Narrow, Settings
-from auditor.state_files import private, refused, sync_folder
+from auditor.unfinished import sync_folder
 
 _HEADER = "run.json"
 _STAMP = "%Y%m%dT%H%M%SZ"
