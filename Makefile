@@ -66,7 +66,7 @@ soak-kill: $(VENV)/installed-dev  ## Kill, stop and crowd runs, 1,400 times; tak
 
 soak-publish: $(VENV)/installed-dev  ## Fail and kill every system call of publishing; four readers
 	$(SOAK) publish $(ARGS)
-SOAK := PYTHONPATH=tests/faults:tests/unit:tests/end_to_end $(BIN)/python tests/faults/soak.py
+SOAK := $(BIN)/python -m tests.faults.soak
 
 soak-truth: $(VENV)/installed-dev  ## Hold the store against the truth of more made-up portfolios
 	SOAK=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal tests/end_to_end/test_truth*.py tests/end_to_end/test_cache.py $(ARGS)
@@ -78,7 +78,7 @@ prove: $(VENV)/installed-dev  ## Run the tests that keep one promise of docs/pro
 	&& $(BIN)/python -m pytest -q $$tests
 
 mutate: $(VENV)/installed-dev  ## Break a module (MODULE=guard) in many places: which does no test notice?
-	$(BIN)/python tests/mutation/run.py $(MODULE) $(ARGS)
+	$(BIN)/python -m tests.mutation.run $(MODULE) $(ARGS)
 
 check: $(VENV)/installed-dev  ## Format, lint, types and the order of imports
 	$(BIN)/ruff format --check
@@ -91,11 +91,11 @@ format: $(VENV)/installed-dev  ## Let the formatter and the linter mend what the
 	$(BIN)/ruff check --fix
 
 soak-replies: $(VENV)/installed-dev  ## Send a million replies nobody would believe
-	PYTHONPATH=tests/unit $(BIN)/python tests/faults/replies.py 1000000
-	PYTHONPATH=tests/unit $(BIN)/python tests/faults/replies.py 10000 --sockets
+	$(BIN)/python -m tests.builders.replies 1000000
+	$(BIN)/python -m tests.builders.replies 10000 --sockets
 
 soak-nights: $(VENV)/installed-dev  ## Live through 10,000 nights: ten years of one seed, and 32 others
-	$(BIN)/python tests/unit/nights.py $(ARGS)
+	$(BIN)/python -m tests.builders.nights $(ARGS)
 
 golden: $(VENV)/installed-dev  ## Write the golden files anew; review the difference like code
 	REWRITE_GOLDEN=1 $(BIN)/python -m pytest -q tests -k golden
@@ -108,7 +108,7 @@ audit: $(AUDIT)/installed  ## Look the locked releases up among the known vulner
 	$(AUDIT)/bin/python .ci/audit.py $(AUDIT)/bin/pip-audit requirements-dev.lock
 
 bi: $(BI)/installed $(VENV)/installed-dev  ## Hold the dashboard in a Superset of its own against the store
-	PYTHONPATH=tests/bi:tests/postgres:tests/end_to_end:tests/unit:jobs $(BIN)/python -u tests/bi/proof.py $(ARGS)
+	$(BIN)/python -u -m tests.bi.proof $(ARGS)
 
 sbom: $(AUDIT)/installed  ## Write what a run is made of to sbom.json, in CycloneDX
 	$(AUDIT)/bin/cyclonedx-py requirements requirements.lock --of JSON -o sbom.json

@@ -2,7 +2,7 @@
 
 Against the sandbox, whose limit is halved and restored while calls of ten customers are put as
 fast as the auditor thinks right (docs/decisions/0008). The windows are of a second, so that it
-takes minutes and not hours; `tests/unit/test_hidden_limits.py` does the same with minutes.
+takes minutes and not hours; `tests/unit/partner_center/pacing/` has the same test with minutes.
 """
 
 import asyncio

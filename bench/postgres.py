@@ -22,11 +22,7 @@ import pyarrow as pa
 import pyarrow.csv
 from adbc_driver_postgresql import dbapi
 
-TESTS = Path(__file__).parent.parent / "tests"
-sys.path[:0] = [str(TESTS / "postgres"), str(TESTS / "unit")]
-from store_lake import P, cover, rows_table, snapshot_row
-from throwaway import Server, binaries
-
+sys.path[:0] = [str(Path(__file__).parents[1])]
 from auditor.model import bucket_of
 from auditor.store.conform import plain
 from auditor.store.postgres import schema
@@ -34,6 +30,8 @@ from auditor.store.postgres.connection import Database
 from auditor.store.postgres.store import PostgresStore
 from auditor.store.postgres.tables import of_interval
 from auditor.tables import SCHEMAS
+from tests.builders.store_lake import P, cover, rows_table, snapshot_row
+from tests.builders.throwaway import Server, binaries
 
 ROUNDS = 3
 KEYS = 1_000_000

@@ -17,7 +17,7 @@ from auditor.store.postgres.connection import Database
 from auditor.store.postgres.store import PostgresStore
 from auditor.store.postgres.tables import SCHEMA
 
-_KEEPER = Path(__file__).parent / "postgres" / "throwaway.py"
+_KEEPER = Path(__file__).parent / "builders" / "throwaway.py"
 _numbers = itertools.count()
 _BUCKETS = 3
 """Each is asked for and loaded by itself: more of them take longer, and say the same."""

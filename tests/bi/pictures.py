@@ -9,8 +9,9 @@ from pathlib import Path
 
 import aiohttp
 import requests
-from test_report_browser import CHROMIUM, Browser
-from throwaway_superset import BIN, USER, Superset
+
+from tests.bi.throwaway_superset import BIN, USER, Superset
+from tests.end_to_end.test_report_browser import CHROMIUM, Browser
 
 WIDTH, HEIGHT = 1400, 3000
 """High enough for all of the dashboard: what is out of sight is not drawn."""

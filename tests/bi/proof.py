@@ -13,20 +13,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import expected
-import pictures
 import psycopg
-import throwaway_superset
-from duckdb_views import write
-from nightly import nights
-from test_both_stores import copied
-from throwaway import Server, binaries
 
 from auditor.sandbox import Fault, Faults, WorldSize
 from auditor.store.folder.store import FolderStore
 from auditor.store.postgres import schema
 from auditor.store.postgres.connection import Database
 from auditor.store.postgres.store import PostgresStore
+from jobs.duckdb_views import write
+from tests.bi import expected, pictures, throwaway_superset
+from tests.builders.nightly import nights
+from tests.builders.throwaway import Server, binaries
+from tests.postgres.test_both_stores import copied
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 BEGAN = datetime(2026, 11, 20, 2, tzinfo=UTC)

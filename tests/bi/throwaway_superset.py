@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from expected import BUNDLE
-from throwaway import free_port
+
+from tests.bi.expected import BUNDLE
+from tests.builders.throwaway import free_port
 
 BIN = Path(__file__).parents[2] / ".venv-bi" / "bin"
 USER = "admin"

@@ -7,7 +7,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from another_partner_center import (
+
+from tests.builders.another_partner_center import (
     ANYWHERE,
     DORMANT,
     LAB,

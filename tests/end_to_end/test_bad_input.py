@@ -12,8 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import report_lake
-from hostile_sql import everything, filled
+
+from tests.builders import report_lake
+from tests.builders.hostile_sql import everything, filled
 
 PARTNER = """\
 [[partner]]

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from another_partner_center import (
+
+from auditor.journal.runs import Header, Runs
+from auditor.store import open_store
+from tests.builders.another_partner_center import (
     ANYWHERE,
     LAB,
     RELECLOUD,
@@ -19,9 +22,6 @@ from another_partner_center import (
     auditor,
     config,
 )
-
-from auditor.journal.runs import Header, Runs
-from auditor.store import open_store
 
 OTHER = "aaaaaaaa-0000-4000-8000-000000000002"
 CHECKS = ("check_inventory", "by_resource_type")

@@ -3,11 +3,16 @@
 from pathlib import Path
 
 import pytest
-from another_partner_center import AnotherPartnerCenter, another_partner_center, auditor, config
-from entra import Authority, served
-from test_bad_input_live import configure, published, told
 
 from auditor.store import open_store
+from tests.builders.another_partner_center import (
+    AnotherPartnerCenter,
+    another_partner_center,
+    auditor,
+    config,
+)
+from tests.builders.entra import Authority, served
+from tests.end_to_end.test_bad_input_live import configure, published, told
 
 
 @pytest.mark.asyncio

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from nightly import INVENTORY_KEY, nights
+
+from tests.builders.nightly import INVENTORY_KEY, nights
 
 MIRROR = {
     "newly_restricted": "restriction_lifted",

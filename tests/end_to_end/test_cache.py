@@ -9,12 +9,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from nightly import INVENTORY_KEY, Key, Night, Remaining, nights, seeds, ticking
 
 from auditor.run.result import RunReport
 from auditor.run.run import World, foresee
 from auditor.sandbox import Fault, Faults, WorldSize
 from auditor.settings import Cache, Settings
+from tests.builders.nightly import INVENTORY_KEY, Key, Night, Remaining, nights, seeds, ticking
 
 FIRST = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

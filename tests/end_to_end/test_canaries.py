@@ -13,13 +13,13 @@ from urllib.parse import quote
 
 import pyarrow.parquet as pq
 import pytest
-from entra import CLIENT, SECRET, Authority, Entra, running
-from mirror import TRICKS, mirroring
 
 from auditor.journal.journal import Journal
 from auditor.login.sign_in import LOGIN_URL
 from auditor.sandbox import Sandbox, WorldSize, config_text
 from auditor.sandbox import World as Portfolio
+from tests.builders.entra import CLIENT, SECRET, Authority, Entra, running
+from tests.builders.mirror import TRICKS, mirroring
 
 SMALL = WorldSize(customers=24, products=4, regions=2, sizes_per_product=2, licence_products=6)
 JWT = "eyJhbGciOiJSUzI1NiJ9." + "".join(f"canary{n:03}XyZ" for n in range(40)) + ".c2lnbmVkLWNh"

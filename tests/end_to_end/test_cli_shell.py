@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from another_partner_center import TOKEN, another_partner_center, config
 
 from auditor import __version__
 from auditor.cli.manual import COMMANDS
 from auditor.cli.shell import main
+from tests.builders.another_partner_center import TOKEN, another_partner_center, config
 
 COMMAND = [sys.executable, "-m", "auditor"]
 HEAVY = {"pandas", "pyarrow", "duckdb", "aiohttp", "sqlalchemy", "rich", "jinja2", "numpy", "yarl"}

@@ -11,7 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from another_partner_center import TOKEN, AnotherPartnerCenter, another_partner_center, config
+
+from tests.builders.another_partner_center import (
+    TOKEN,
+    AnotherPartnerCenter,
+    another_partner_center,
+    config,
+)
 
 JOBS = Path(__file__).parents[2] / "jobs"
 LINES = (JOBS / "auditor.cron").read_text("utf-8").splitlines()

@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from nightly import Night, nights
 
 from auditor.progress import Silent
 from auditor.run.partner import WAITING
 from auditor.sandbox import Fault, Faults
 from auditor.sandbox.server.sending import DOUBLED
 from auditor.sandbox.world import draws
+from tests.builders.nightly import Night, nights
 
 REFUSED = (
     *((400, code) for code in ("800011", "800012", "800013", "800030", "900314", "900118")),

@@ -6,12 +6,12 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from nightly import Night, nights
-from report_lake import two_nights
 
 from auditor.cli.shell import main
 from auditor.errors import ScopeError
 from auditor.sandbox import Fault, Faults
+from tests.builders.nightly import Night, nights
+from tests.builders.report_lake import two_nights
 
 MOVING = "\x1b[2J\x1b]0;title\x07\r\x08\x7f\x9b31m\x85\u2028\u202eevil\u2066\u200f\ufeff"
 CONFIG = """

@@ -8,12 +8,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from another_partner_center import auditor, started
-from nightly import Night, nights
-from test_bad_input_live import CHECKS, WAVE_2, published, told
 
 from auditor.sandbox import Fault, Faults
 from auditor.store import open_store
+from tests.builders.another_partner_center import auditor, started
+from tests.builders.nightly import Night, nights
+from tests.end_to_end.test_bad_input_live import CHECKS, WAVE_2, published, told
 
 RELATIONS = (
     "inventory",

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from nightly import SMALL, Night, nights
 
 from auditor.model import ApiClass, Reply, Request
 from auditor.partner_center.pacing.pacer import Pacer
@@ -19,6 +18,7 @@ from auditor.run.partner import PartnerRun
 from auditor.secret import Secret
 from auditor.settings import Narrow
 from auditor.store import open_store
+from tests.builders.nightly import SMALL, Night, nights
 
 LIMITS = Limits(
     per_minute={api_class.value: 1e6 for api_class in ApiClass}, per_customer=1e6, concurrency=16

@@ -9,13 +9,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from another_partner_center import Ran, auditor, started
-from nightly import INVENTORY_KEY, Key, Night, nights
-from test_killed import RELATIONS, content
 
 from auditor.sandbox import Fault, Faults, WorldSize
 from auditor.sandbox import World as Portfolio
 from auditor.store import open_store
+from tests.builders.another_partner_center import Ran, auditor, started
+from tests.builders.nightly import INVENTORY_KEY, Key, Night, nights
+from tests.end_to_end.test_killed import RELATIONS, content
 
 SEED = 4
 SIZE = WorldSize(customers=6, products=6, regions=4, sizes_per_product=3, licence_products=4)

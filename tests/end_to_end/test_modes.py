@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from another_partner_center import TOKEN, another_partner_center, config
+
+from tests.builders.another_partner_center import TOKEN, another_partner_center, config
 
 
 async def night(folder: Path, umask: int) -> int:

@@ -11,9 +11,9 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from report_lake import two_nights
 
 from auditor.report import html
+from tests.builders.report_lake import two_nights
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 PAYLOADS = (

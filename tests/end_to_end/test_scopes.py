@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from nightly import SMALL, nights
 
 from auditor.model import CheckKind
 from auditor.sandbox import World
 from auditor.sandbox.world.things import SAVINGS_PLAN
 from auditor.settings import AvailabilityScope, CustomerCountry, InventoryApi
+from tests.builders.nightly import SMALL, nights
 
 
 @pytest.mark.asyncio

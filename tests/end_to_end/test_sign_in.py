@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from entra import CLIENT, FEDERATED, REFRESH, SECRET, Authority, Entra, Refused, running
 
 from auditor.errors import Unauthorized
 from auditor.login.sign_in import LOGIN_URL
@@ -20,6 +19,16 @@ from auditor.sandbox import Sandbox, WorldSize, config_text, environment_token
 from auditor.sandbox import World as Portfolio
 from auditor.secret import Secret
 from auditor.settings import Narrow, load
+from tests.builders.entra import (
+    CLIENT,
+    FEDERATED,
+    REFRESH,
+    SECRET,
+    Authority,
+    Entra,
+    Refused,
+    running,
+)
 
 SMALL = WorldSize(customers=6, products=2, regions=2, sizes_per_product=2, licence_products=2)
 WAYS = {

@@ -6,11 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nightly import INVENTORY_KEY, Key, Night, Remaining, Row, inventory_of, nights, seeds
 
 from auditor.sandbox import Fault, Faults
 from auditor.sandbox.answers.calls import ENDPOINT_NAMES
 from auditor.settings import Settings
+from tests.builders.nightly import (
+    INVENTORY_KEY,
+    Key,
+    Night,
+    Remaining,
+    Row,
+    inventory_of,
+    nights,
+    seeds,
+)
 
 SEEDS = seeds([2, 4], [1, 3, *range(5, 11)])
 IN_BOTH = [

@@ -4,11 +4,11 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from nightly import SMALL, Night, nights, seeds
-from test_truth import four_nights_of_truth
 
 from auditor.sandbox import Fault, Faults
 from auditor.settings.values import InventoryApi
+from tests.builders.nightly import SMALL, Night, nights, seeds
+from tests.end_to_end.test_truth import four_nights_of_truth
 
 OLD, NEW = "check_inventory", "by_resource_type"
 REFUSED = 400

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from error_walking import SENDS, TIMEOUT, fault, rows_of
-from nightly import IS_SOAK, Night, nights, seeds
-from test_truth import NIGHTS, Oracle, assert_found_is_true, published_changes
 
 from auditor.errors import Does
 from auditor.partner_center.error_table import steps
 from auditor.sandbox import Fault, Faults, Limits, WorldSize
 from auditor.settings import Settings
+from tests.builders.error_walking import SENDS, TIMEOUT, fault, rows_of
+from tests.builders.nightly import IS_SOAK, Night, nights, seeds
+from tests.end_to_end.test_truth import NIGHTS, Oracle, assert_found_is_true, published_changes
 
 CHECKS = (
     "check_inventory",

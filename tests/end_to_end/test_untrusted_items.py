@@ -7,12 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from nightly import Night, nights
 
 from auditor.cli.shell import main
 from auditor.journal.journal import Journal
 from auditor.normalize.inventory import DISAGREEING_DUPLICATES, MISMATCHED_ECHO, SPOILED_ITEM
 from auditor.sandbox import Fault, Faults
+from tests.builders.nightly import Night, nights
 
 FOREIGN = [{"productId": "DZH318Z0NONE", "skuId": "0001", "isRestricted": True}]
 

@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Iterator
 
 import pytest
-from killing import SMALL, Prepared, prepared
+
+from tests.builders.killing import SMALL, Prepared, prepared
 
 FEW = dataclasses.replace(SMALL, customers=6)
 """Enough for two partners with news; the soak has more, and a run of it takes longer."""

@@ -1,6 +1,6 @@
 """Scales the loops of these tests up, and prints one table of figures.
 
-    python tests/faults/soak.py kill|publish [--share S]
+    python -m tests.faults.soak kill|publish [--share S]
 
 Each loop is dealt out to two processes by seed. A failure is told at once, with what repeats it;
 the exit status is 1 if there was one.
@@ -16,12 +16,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-import lag
-import syscalls
-from crowding import crowd
-from hammering import hammered
-from killing import KINDS, kill_and_resume, prepared, signal_and_resume, tally
-from reading import publishes_and_reads
+from tests.builders import lag, syscalls
+from tests.builders.crowding import crowd
+from tests.builders.hammering import hammered
+from tests.builders.killing import KINDS, kill_and_resume, prepared, signal_and_resume, tally
+from tests.builders.reading import publishes_and_reads
 
 SHARDS = 2
 COLUMNS = (*KINDS, "all")

@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from driving import Ended, Started, until
-from killing import Prepared, odd, prepared
-from nightly import nights
-from syscalls import ONE_PARTNER
 
 from auditor.store.folder.store import FolderStore
+from tests.builders.driving import Ended, Started, until
+from tests.builders.killing import Prepared, odd, prepared
+from tests.builders.nightly import nights
+from tests.builders.syscalls import ONE_PARTNER
 
 NIGHT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
-from crowding import crowd
-from killing import Prepared
+
+from tests.builders.crowding import crowd
+from tests.builders.killing import Prepared
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -1,7 +1,8 @@
 """Twenty thousand replies nobody would believe: typed, conserved, and never a crash."""
 
 import pytest
-import replies
+
+from tests.builders import replies
 
 SHARES = 8
 EACH = 20_000 // SHARES

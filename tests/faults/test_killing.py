@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from killing import Prepared, kill_and_resume, odd
+
+from tests.builders.killing import Prepared, kill_and_resume, odd
 
 POINTS = 25
 AT_ONCE = 5

@@ -5,11 +5,11 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import comparing
 import pytest
-from killing import Prepared, odd
 
 from auditor.store.folder.store import FolderStore
+from tests.builders import comparing
+from tests.builders.killing import Prepared, odd
 
 GROUPS = Path("/sys/fs/cgroup/memory")
 MIB = 2**20

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import comparing
 import pytest
-from killing import Prepared, odd, signal_and_resume, words
 
 from auditor.store.folder.store import FolderStore
+from tests.builders import comparing
+from tests.builders.killing import Prepared, odd, signal_and_resume, words
 
 RUN = ("run", "--format", "json")
 

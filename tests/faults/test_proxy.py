@@ -3,10 +3,11 @@
 import random
 from pathlib import Path
 
-import comparing
 import pytest
-from killing import Prepared, odd
-from proxy import NONE, Choose, Harm, Proxy
+
+from tests.builders import comparing
+from tests.builders.killing import Prepared, odd
+from tests.builders.proxy import NONE, Choose, Harm, Proxy
 
 HARMED = 12
 """Connections from the first on: a call is tried three times, and then nobody harms it."""

@@ -7,11 +7,11 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
-from reading import CUSTOMERS, look, publish_one, publishes_and_reads
-from store_lake import make
 
 from auditor.errors import Locked
 from auditor.store import open_store
+from tests.builders.reading import CUSTOMERS, look, publish_one, publishes_and_reads
+from tests.builders.store_lake import make
 
 
 def test_readers_see_whole_snapshots_only(tmp_path: Path) -> None:

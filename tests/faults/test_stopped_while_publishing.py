@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
-import syscalls
-from killing import SMALL, odd, prepared
-from syscalls import Point, Publishing
 
 from auditor.run.result import RunReport
 from auditor.store.folder.store import FolderStore
+from tests.builders import syscalls
+from tests.builders.killing import SMALL, odd, prepared
+from tests.builders.syscalls import Point, Publishing
 
 FEW = dataclasses.replace(SMALL, customers=3, products=2, licence_products=3)
 FAIL_ON = ("--fail-on", "newly_restricted")

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import syscalls
-from killing import prepared
-from syscalls import HOW, ONE_PARTNER, Publishing
+
+from tests.builders import syscalls
+from tests.builders.killing import prepared
+from tests.builders.syscalls import HOW, ONE_PARTNER, Publishing
 
 POINTS = 9
 usable = pytest.mark.skipif(not syscalls.is_usable(), reason="no strace here that may inject")

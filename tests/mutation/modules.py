@@ -1,8 +1,12 @@
 """Which tests are to notice what breaks in a module."""
 
+from pathlib import PurePath
+
 
 def _unit(*names: str) -> tuple[str, ...]:
-    return tuple(f"tests/unit/test_{name}.py" for name in names)
+    """Return the files of unit tests, which are named as `store/folder/index`."""
+    paths = map(PurePath, names)
+    return tuple(f"tests/unit/{path.parent}/test_{path.name}.py" for path in paths)
 
 
 def _partner_center(name: str) -> tuple[str, ...]:
@@ -10,67 +14,85 @@ def _partner_center(name: str) -> tuple[str, ...]:
 
 
 _STORE = _unit(
-    "store_publication",
-    "store_creation",
-    "store_locks",
-    "store_refusals",
-    "store_reading",
-    "store_round_trip",
-    "store_upkeep",
+    "store/folder/publication",
+    "store/folder/create",
+    "store/folder/lock",
+    "store/folder/refusals",
+    "store/reading",
+    "store/round_trip",
+    "store/folder/upkeep",
 )
-_PLAN = _unit("plan", "plan_properties", "plan_unasked", "plan_calls")
+_PLAN = _unit("plan/plan", "plan/properties", "plan/unasked", "plan/calls")
 
 MODULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "availability_plan": (("auditor/plan/availability.py",), _PLAN),
-    "breaker": (_partner_center("breaker"), _unit("breaker")),
+    "breaker": (_partner_center("breaker"), _unit("partner_center/breaker")),
     "bucket_quota": (
-        _partner_center("bucket_quota"),
-        ("tests/service/test_bucket_quota.py", *_unit("sharing")),
+        _partner_center("pacing/shared_quota"),
+        ("tests/service/partner_center/pacing/test_shared_quota.py", *_unit("run/quotas")),
     ),
     "diff": (
         ("auditor/diff/compare.py", "sql/diff/*.sql"),
         _unit(
-            "diff_kinds",
-            "diff_state",
-            "diff_news",
-            "diff_catalog",
-            "diff_availability",
-            "diff_availability_oracle",
-            "diff_events",
-            "diff_oracle",
+            "diff/kinds",
+            "diff/state",
+            "diff/news",
+            "diff/catalog",
+            "diff/availability",
+            "diff/availability_oracle",
+            "diff/events",
+            "diff/oracle",
         ),
     ),
     "disk": (("auditor/disk.py",), _STORE),
-    "echo": (_partner_center("echo"), _unit("echo")),
-    "events": (("auditor/log.py",), _unit("events")),
+    "echo": (_partner_center("token_echo"), _unit("partner_center/token_echo")),
+    "events": (("auditor/log.py",), _unit("log")),
     "guard": (
         ("auditor/guard/mass_changes.py",),
-        _unit("guard_counting", "guard", "guard_availability", "guard_runs"),
+        _unit("guard/counting", "guard/mass_changes", "guard/availability", "guard/runs"),
     ),
-    "guard_sql": (("sql/guard/*.sql",), _unit("guard_counting")),
+    "guard_sql": (("sql/guard/*.sql",), _unit("guard/counting")),
     "index": (("auditor/store/folder/index.py",), _STORE),
-    "line": (_partner_center("line"), _unit("pacing", "pacing_refusals", "hidden_limits")),
+    "line": (
+        _partner_center("pacing/queue"),
+        _unit(
+            "partner_center/pacing/pacer",
+            "partner_center/pacing/refusals",
+            "partner_center/pacing/hidden_limits",
+        ),
+    ),
     "lock": (("auditor/store/folder/lock.py",), _STORE),
     "manifest": (("auditor/store/folder/manifest.py",), _STORE),
-    "outcomes": (("auditor/publish/outcomes_on_disk.py",), _unit("outcomes", "publish")),
-    "pacing": (_partner_center("pacing"), _unit("pacing", "pacing_refusals")),
+    "outcomes": (
+        ("auditor/publish/outcomes_on_disk.py",),
+        _unit("publish/outcomes_on_disk", "publish/publish"),
+    ),
+    "pacing": (
+        _partner_center("pacing/pacer"),
+        _unit("partner_center/pacing/pacer", "partner_center/pacing/refusals"),
+    ),
     "plan": (("auditor/plan/plan.py",), _PLAN),
     "publication": (("auditor/store/folder/publication.py",), _STORE),
     "publish": (
         ("auditor/publish/publish.py", "auditor/diff/parts.py"),
-        _unit("publish", "guard", "guard_runs", "nights"),
+        _unit("publish/publish", "guard/mass_changes", "guard/runs", "diff/nights"),
     ),
-    "quota": (_partner_center("quota"), _unit("quota")),
+    "quota": (_partner_center("pacing/local_quota"), _unit("partner_center/pacing/local_quota")),
     "rates": (
-        _partner_center("rates"),
-        _unit("rates", "pacing", "pacing_refusals", "hidden_limits"),
+        _partner_center("pacing/rates"),
+        _unit(
+            "partner_center/pacing/rates",
+            "partner_center/pacing/pacer",
+            "partner_center/pacing/refusals",
+            "partner_center/pacing/hidden_limits",
+        ),
     ),
     "retry": (
         _partner_center("retry"),
         (
-            *_unit("retry"),
-            "tests/service/test_transport_retries.py",
-            "tests/service/test_transport_credentials.py",
+            *_unit("partner_center/retry"),
+            "tests/service/partner_center/test_transport_retries.py",
+            "tests/service/partner_center/test_transport_credentials.py",
         ),
     ),
     "secret": (("auditor/secret.py",), _unit("secret")),

@@ -20,8 +20,9 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 
 import pytest
-from modules import MODULES
-from mutants import Mutant, mutants
+
+from tests.mutation.modules import MODULES
+from tests.mutation.mutants import Mutant, mutants
 
 ROOT = Path(__file__).resolve().parents[2]
 PRELOADED = (
@@ -116,7 +117,7 @@ def _tested(tree: Path, tests: Sequence[str]) -> int:
     for stream in range(3):
         os.dup2(quiet, stream)
     os.chdir(tree)
-    sys.path[:] = [str(tree), *(p for p in sys.path if not p.startswith(str(ROOT / "tests")))]
+    sys.path[:] = [str(tree), *(p for p in sys.path if Path(p).resolve() != ROOT)]
     os.environ |= {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
     sys.dont_write_bytecode = True
     del sys.modules["__main__"].__file__  # a process that a test spawns would import this one

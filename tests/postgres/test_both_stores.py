@@ -6,9 +6,6 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-import report_lake
-import test_views_latest
-from store_lake import ACME
 
 from auditor.errors import UsageError
 from auditor.model import bucket_of
@@ -17,6 +14,9 @@ from auditor.store.folder.index import read_file
 from auditor.store.folder.store import FolderStore
 from auditor.store.postgres.store import PostgresStore
 from auditor.tables import KEYS
+from tests.builders import report_lake
+from tests.builders.store_lake import ACME
+from tests.unit.store import test_views_latest
 
 LAKES = [report_lake.two_nights, test_views_latest.two_nights]
 

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nightly import Night, nights
 
 from auditor.model import ChangeKind
 from auditor.progress import Silent
 from auditor.run.result import RunReport
 from auditor.sandbox import Fault, Faults, WorldSize
+from tests.builders.nightly import Night, nights
 
 SIZE = WorldSize(
     partners=2, customers=6, products=3, regions=2, sizes_per_product=2, licence_products=4

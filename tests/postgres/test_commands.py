@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
-from owning import as_superuser
 from sqlalchemy import make_url
-from throwaway import free_port
 
 from auditor.cli.shell import main
+from tests.builders.owning import as_superuser
+from tests.builders.throwaway import free_port
 
 CANARY = "canary-hunter2pass"
 PARTNER = """\

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
-from owning import as_superuser
-from readers import reader
 
 from auditor.store import comments, sql
 from auditor.store.postgres import schema
 from auditor.store.postgres.connection import Database
+from tests.builders.owning import as_superuser
+from tests.builders.readers import reader
 
 _ASKED = """
     SELECT c.relname, a.attname, col_description(c.oid, a.attnum)

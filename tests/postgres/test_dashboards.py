@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import report_lake
-import test_views_latest
-from nightly import nights
-from readers import reader
-from test_both_stores import copied
-from test_sandbox_nights import TINY
 
 from auditor.store import sql
 from auditor.store.folder.store import FolderStore
 from auditor.store.postgres.store import PostgresStore
+from tests.builders import report_lake
+from tests.builders.nightly import nights
+from tests.builders.readers import reader
+from tests.postgres.test_both_stores import copied
+from tests.postgres.test_sandbox_nights import TINY
+from tests.unit.store import test_views_latest
 
 QUERIES = (
     "customers_hit_most",

@@ -16,7 +16,6 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from psycopg import sql as quoting
 from sqlalchemy import text
-from throwaway import Server, binaries, free_port
 
 from auditor.cli.shell import main
 from auditor.errors import (
@@ -31,6 +30,7 @@ from auditor.settings import Limits, Partner
 from auditor.store import open_store
 from auditor.store.postgres import schema
 from auditor.store.postgres.connection import Database
+from tests.builders.throwaway import Server, binaries, free_port
 
 RESERVED = " %+'\"\\@/?#=&:;,[]{}<>|^`~!$*()\n\té中🔑"
 HEAD, TAIL = "hEAd7xq", "tA1lz9w"

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from owning import as_superuser
 from sqlalchemy import make_url, text
-from store_lake import ACME, at, client, cover, publish
 
 from auditor.cli.shell import main
 from auditor.errors import SettingsError
@@ -17,6 +15,8 @@ from auditor.store import open_store
 from auditor.store.postgres import schema
 from auditor.store.postgres.connection import Database
 from auditor.store.postgres.store import PostgresStore
+from tests.builders.owning import as_superuser
+from tests.builders.store_lake import ACME, at, client, cover, publish
 
 NAME = "Café Łódź 中"
 SNAPSHOT = "20261101T020000Z-000001"

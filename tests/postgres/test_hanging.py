@@ -6,15 +6,15 @@ from contextlib import suppress
 
 import psycopg
 import pytest
-from store_lake import ACME, P, at, publish, snapshot_row
-from test_publishing import FIRST, SECOND, night, stage
-from throwaway import Server, binaries
 
 from auditor.errors import StoreUnreachable
 from auditor.model import bucket_of
 from auditor.store.postgres import schema
 from auditor.store.postgres.connection import Database
 from auditor.store.postgres.store import PostgresStore
+from tests.builders.store_lake import ACME, P, at, publish, snapshot_row
+from tests.builders.throwaway import Server, binaries
+from tests.postgres.test_publishing import FIRST, SECOND, night, stage
 
 
 @pytest.fixture

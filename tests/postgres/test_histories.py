@@ -4,14 +4,14 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from nights import Nights
-from owning import as_superuser
-from test_both_stores import rows
 
 from auditor.store import sql
 from auditor.store.folder.store import FolderStore
 from auditor.store.postgres import transaction
 from auditor.store.postgres.store import PostgresStore
+from tests.builders.nights import Nights
+from tests.builders.owning import as_superuser
+from tests.postgres.test_both_stores import rows
 
 NIGHTS = 16
 

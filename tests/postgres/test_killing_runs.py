@@ -9,17 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import comparing
 import pytest
-from driving import Ended, Started, Warm, until
-from killing import CONNECTIONS, REPLY_S, SMALL, odd
-from owning import as_superuser
-from serving import Serving
 from sqlalchemy import make_url
 
 from auditor.sandbox import config_text, environment_token
 from auditor.store.postgres.store import PostgresStore
 from auditor.tables import SCHEMAS
+from tests.builders import comparing
+from tests.builders.driving import Ended, Started, Warm, until
+from tests.builders.killing import CONNECTIONS, REPLY_S, SMALL, odd
+from tests.builders.owning import as_superuser
+from tests.builders.serving import Serving
 
 POINTS = 5
 FEW = dataclasses.replace(SMALL, customers=6)

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
-from owning import as_superuser
 from sqlalchemy import make_url
-from store_lake import ACME, at, rows_table, snapshot_row
-from test_publishing import FIRST, night
 
 from auditor.errors import StoreUnreachable
 from auditor.model import bucket_of
 from auditor.store.postgres.store import PostgresStore
+from tests.builders.owning import as_superuser
+from tests.builders.store_lake import ACME, at, rows_table, snapshot_row
+from tests.postgres.test_publishing import FIRST, night
 
 
 class Cutter:

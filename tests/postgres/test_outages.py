@@ -8,12 +8,7 @@ from pathlib import Path
 import msgspec
 import psycopg
 import pytest
-from nightly import Night, nights
-from owning import as_superuser
 from sqlalchemy import make_url
-from test_lost_commit import Cutter
-from test_sandbox_nights import TINY, said
-from throwaway import Server, binaries
 
 from auditor.errors import StoreUnreachable
 from auditor.progress import Silent
@@ -21,6 +16,11 @@ from auditor.run.result import NothingPublished, RunReport
 from auditor.store import open_store
 from auditor.store.postgres import schema
 from auditor.store.postgres.connection import Database
+from tests.builders.nightly import Night, nights
+from tests.builders.owning import as_superuser
+from tests.builders.throwaway import Server, binaries
+from tests.postgres.test_lost_commit import Cutter
+from tests.postgres.test_sandbox_nights import TINY, said
 
 
 def end_sessions(url: str) -> None:

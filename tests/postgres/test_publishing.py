@@ -6,8 +6,14 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from owning import as_superuser
-from store_lake import (
+
+from auditor.errors import Bug, Locked, StoreError, StoreFailed, StoreUnreachable
+from auditor.model import bucket_of
+from auditor.store.postgres import transaction
+from auditor.store.postgres.publication import Loading
+from auditor.store.postgres.store import PostgresStore
+from tests.builders.owning import as_superuser
+from tests.builders.store_lake import (
     ACME,
     BOND,
     Row,
@@ -19,12 +25,6 @@ from store_lake import (
     snapshot_row,
     stock,
 )
-
-from auditor.errors import Bug, Locked, StoreError, StoreFailed, StoreUnreachable
-from auditor.model import bucket_of
-from auditor.store.postgres import transaction
-from auditor.store.postgres.publication import Loading
-from auditor.store.postgres.store import PostgresStore
 
 FIRST, SECOND, THIRD = (f"2026110{day}T020000Z-00000{day}" for day in (1, 2, 3))
 

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
-from owning import as_superuser
 from psycopg import sql as quoting
-from readers import reader
-from store_lake import ACME, BOND, P, at, client, cover, listed, publish, stock
 
 from auditor.errors import StoreRefused
 from auditor.store import open_store, sql
 from auditor.store.postgres.store import PostgresStore
+from tests.builders.owning import as_superuser
+from tests.builders.readers import reader
+from tests.builders.store_lake import ACME, BOND, P, at, client, cover, listed, publish, stock
 
 Q = "aaaaaaaa-0000-0000-0000-000000000002"
 CRUX = "cccccccc-0000-0000-0000-00000000000c"

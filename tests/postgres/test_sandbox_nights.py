@@ -4,14 +4,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from nightly import kinds_of, nights
-from owning import as_superuser
-from test_both_stores import copied, rows
 
 from auditor.sandbox import WorldSize
 from auditor.store import open_store, sql
 from auditor.store.folder.store import FolderStore
 from auditor.store.postgres.store import PostgresStore
+from tests.builders.nightly import kinds_of, nights
+from tests.builders.owning import as_superuser
+from tests.postgres.test_both_stores import copied, rows
 
 _SAID_TWICE = """
     SELECT a.sku_id, a.valid_from, b.valid_from

@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import report_lake
-from owning import as_superuser
 from sqlalchemy import make_url
-from test_both_stores import copied
 
 from auditor.errors import UsageError
 from auditor.store import open_store
 from auditor.store.postgres.store import PostgresStore
 from auditor.store.postgres.tables import SCHEMA
+from tests.builders import report_lake
+from tests.builders.owning import as_superuser
+from tests.postgres.test_both_stores import copied
 
 WRITES = (
     "DELETE FROM {change} RETURNING 1",

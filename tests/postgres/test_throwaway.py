@@ -8,7 +8,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import throwaway
+
+from tests.builders import throwaway
 
 
 def test_it_ends_with_the_process_it_was_started_for() -> None:

@@ -4,15 +4,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import report_lake
-from owning import as_superuser
-from store_lake import ACME, at, publish
-from test_both_stores import copied, rows
-from test_publishing import FIRST, SECOND, THIRD, count, intervals, night
 
 from auditor.errors import StoreCorrupt
 from auditor.store import sql
 from auditor.store.postgres.store import PostgresStore
+from tests.builders import report_lake
+from tests.builders.owning import as_superuser
+from tests.builders.store_lake import ACME, at, publish
+from tests.postgres.test_both_stores import copied, rows
+from tests.postgres.test_publishing import FIRST, SECOND, THIRD, count, intervals, night
 
 EVENT = {"event_id": "e", "kind": "newly_restricted", "customer_id": ACME}
 

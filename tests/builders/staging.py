@@ -1,0 +1,61 @@
+"""One partner's checks from plan to rows, in process: asked, settled, staged, held to the law."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
+
+import msgspec
+
+from auditor.guard.conservation import Ledger
+from auditor.model import Outcome, Reply, Request, Settled
+from auditor.normalize.answers import Answers
+from auditor.plan.plan import Plan
+from tests.unit.fetch.test_fetch import fetching
+
+
+class Course(msgspec.Struct, kw_only=True):
+    """What came of it, up to the point where the ledger is closed."""
+
+    ledger: Ledger
+    settled: list[Settled]
+    rows: Counter[bytes]
+    answers: Answers
+    plan: Plan
+
+    def close(self) -> None:
+        """Hold it to the law."""
+        self.ledger.close(self.settled, self.rows, self.plan.skus_of)
+
+
+async def course(plan: Plan, send: Callable[[Request], Awaitable[Reply]]) -> Course:
+    """Ask everything that is planned, and stage the answers."""
+    bodies: dict[bytes, bytes] = {}
+
+    async def remembered(request: Request) -> Reply:
+        reply = await send(request)
+        bodies[request.key()] = reply.body
+        return reply
+
+    ledger, settled = Ledger("contoso"), list[Settled]()
+    fetch = fetching(remembered, plan=plan)
+    questions = list(plan.questions())
+    while questions:
+        ledger.ask(questions, fetch.plan.skus_of)
+        settled += [part async for parts in fetch.ask(questions) for part in parts]
+        ledger.wait(fetch.waiting, fetch.plan.skus_of)
+        questions = fetch.once_more()
+    answers = Answers(fetch.plan.skus_of, lambda check, _: check.arm_region, ("commercial",))
+    rows = staged(answers, settled, bodies)
+    return Course(ledger=ledger, settled=settled, rows=rows, answers=answers, plan=fetch.plan)
+
+
+def staged(
+    answers: Answers, settled: Iterable[Settled], bodies: dict[bytes, bytes]
+) -> Counter[bytes]:
+    """Add the answers; return how many keys each reply gave an answer to."""
+    rows: Counter[bytes] = Counter()
+    for each in settled:
+        if each.outcome is Outcome.ANSWERED:
+            before = answers.keys
+            answers.add(each, bodies[each.key])
+            rows[each.key] += answers.keys - before
+    return rows

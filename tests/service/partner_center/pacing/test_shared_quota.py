@@ -1,0 +1,182 @@
+"""A quota that several machines share, in a real Postgres and a real Redis."""
+
+import asyncio
+import shutil
+import subprocess
+import traceback
+import urllib.parse
+from collections import deque
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from auditor.database_url import Unreadable
+from auditor.partner_center.pacing.shared_quota import WINDOW_S, BucketQuota, Unreachable
+from tests.builders.throwaway import free_port
+
+PER_MINUTE = 120
+
+
+@pytest.fixture
+def postgres(new_database: Callable[[], str]) -> str:
+    return new_database()
+
+
+@pytest.fixture
+def redis() -> Iterator[str]:
+    if not shutil.which("redis-server"):
+        pytest.skip("no Redis server is installed")
+    port = free_port()
+    command = f"redis-server --port {port} --bind 127.0.0.1 --save --appendonly no"
+    with subprocess.Popen(command.split(), stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        for line in server.stdout:
+            if "Ready to accept connections" in line:
+                break
+        try:
+            yield f"redis://127.0.0.1:{port}/0"
+        finally:
+            server.terminate()
+
+
+@pytest.fixture(params=["postgres", "redis"])
+def database(request: pytest.FixtureRequest) -> str:
+    url: str = request.getfixturevalue(request.param)
+    return url
+
+
+class Waits:
+    """Notes what would be slept, and ends the test's patience."""
+
+    def __init__(self) -> None:
+        self.asked: deque[float] = deque()
+
+    async def __call__(self, seconds: float) -> None:
+        self.asked.append(seconds)
+        raise asyncio.CancelledError
+
+
+async def drain(quota: BucketQuota) -> int:
+    """Take calls until there are none left, and return how many there were."""
+    taken = 0
+    try:
+        while True:
+            await quota.take()
+            taken += 1
+    except asyncio.CancelledError:
+        return taken
+
+
+@pytest.mark.asyncio
+async def test_processes_share_a_minutes_quota(database: str) -> None:
+    """P17: together no more than one of them alone."""
+    waits = Waits()
+    quotas = [BucketQuota(database, "shared", PER_MINUTE, sleep=waits) for _ in range(3)]
+    for quota in quotas:
+        await quota.open()
+    try:
+        for quota in quotas:
+            for _ in range(10):
+                await quota.take()
+        rest = [await drain(quota) for quota in quotas]
+    finally:
+        for quota in quotas:
+            await quota.close()
+
+    assert 30 + sum(rest) == PER_MINUTE
+    assert all(0 < wait <= WINDOW_S for wait in waits.asked)
+
+
+@pytest.mark.asyncio
+async def test_quotas_of_different_names_are_apart_and_a_restart_gives_nothing_back(
+    database: str,
+) -> None:
+    """P17."""
+    for name, expected in (("one", PER_MINUTE), ("one", 0), ("two", PER_MINUTE)):
+        quota = BucketQuota(database, name, PER_MINUTE, sleep=Waits())
+        await quota.open()
+        assert await drain(quota) == expected
+        await quota.close()
+
+
+@pytest.mark.asyncio
+async def test_a_database_that_is_not_there_is_told_at_the_start() -> None:
+    port = free_port()
+    with pytest.raises(Unreachable):
+        await BucketQuota(f"redis://127.0.0.1:{port}", "x", PER_MINUTE).open()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("password", ["ab+cd/ef=", "%2Bpercent", "a@b:c/d?e#f&g", "it's \\ 中"])
+async def test_a_user_and_a_password_of_redis_are_decoded_once(password: str, redis: str) -> None:
+    """S1: where they stand in the URL makes no difference, and nothing of it is told."""
+    commands = [
+        ["acl", "setuser", "ni+ght@", "reset", "on", f">{password}", "~*", "&*", "+@all"],
+        ["config", "set", "requirepass", "another"],
+    ]
+    for words in commands:
+        command = ["redis-cli", "-u", redis, *words]
+        await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True)
+    user, secret = urllib.parse.quote("ni+ght@", safe=""), urllib.parse.quote(password, safe="")
+    for url in (
+        redis.replace("redis://", f"redis://{user}:{secret}@"),
+        f"{redis}?username={user}&password={secret}",
+    ):
+        quota = BucketQuota(url, password, PER_MINUTE, sleep=Waits())
+        await quota.open()
+        await quota.take()
+        await quota.close()
+        with pytest.raises(Unreachable) as told:
+            await BucketQuota(f"{url}x" if "?" in url else url.replace("@", "x@"), "x", 1).open()
+        said = "".join(traceback.format_exception(told.value))
+        assert password not in said
+        assert secret not in said
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("option", ["hunter2pass=1", "socket_timeout=hunter2pass"])
+async def test_an_option_that_redis_does_not_know_is_not_repeated(option: str) -> None:
+    with pytest.raises(Unreadable) as told:
+        await BucketQuota(f"redis://127.0.0.1:{free_port()}/0?{option}", "x", 1).open()
+    assert "hunter2" not in "".join(traceback.format_exception(told.value)) + told.value.hint
+
+
+@pytest.mark.asyncio
+async def test_calls_go_on_when_the_database_is_gone(redis: str) -> None:
+    """The process goes on at its own limit: the night is not lost."""
+    quota = BucketQuota(redis, "gone", 6000)
+    await quota.open()
+    await quota.take()
+    shut = ["redis-cli", "-u", redis, "shutdown", "nosave"]
+    await asyncio.to_thread(subprocess.run, shut, check=True)
+
+    for _ in range(500):
+        await quota.take()
+
+    await quota.close()
+
+
+@pytest.mark.asyncio
+async def test_what_no_minute_counts_any_more_is_swept_away_once_a_minute(redis: str) -> None:
+    """Or a database that many share would fill with calls of long ago."""
+
+    async def cli(*words: str) -> str:
+        command = ["redis-cli", "-u", redis, *words]
+        ran = await asyncio.to_thread(
+            subprocess.run, command, check=True, capture_output=True, text=True
+        )
+        return ran.stdout.strip()
+
+    now = [0.0]
+    quota = BucketQuota(redis, "old", 6000, clock=lambda: now[0])
+    await quota.open()
+    await quota.take()
+    key = await cli("keys", "auditor_quota_*")
+    await cli("zadd", key, "1", "of long ago")
+    left = []
+    for now[0] in (60.0, 62.0):
+        await quota.take()
+        left.append(await cli("zscore", key, "of long ago"))
+    await quota.close()
+
+    assert left == ["1", ""]

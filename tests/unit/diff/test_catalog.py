@@ -1,0 +1,258 @@
+"""A SKU that leaves the catalog is one change, however many customers it concerns."""
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+import pytest
+
+from tests.builders import diff as bench
+from tests.builders.diff import (
+    ABSENT,
+    ACME,
+    BOND,
+    OPEN,
+    SHUT,
+    Row,
+    at,
+    cell,
+    key,
+    known_since,
+    settled,
+)
+
+NAME = {"country": "DE", "reservation_scope": "AzurePlan", "product_id": "DZH1", "sku_id": "0001"}
+GONE_AT = at(2, 3)
+LEFT = {**NAME, "kind": "left_catalog", "detail": '{"title":"D4s"}', "after_at": GONE_AT}
+BACK = {**NAME, "kind": "entered_catalog", "before_at": GONE_AT, "after_at": at(3)}
+ALL = (cell("", "DE"), cell(ACME), cell(BOND))
+
+
+def of_both(said: Row, night: int = 1) -> list[Row]:
+    return [{**key(customer_id=c), **said, **known_since(night)} for c in (ACME, BOND)]
+
+
+def leave(known: list[Row]) -> dict[str, pa.Table]:
+    """Return the night on which the SKU is found to have left."""
+    return bench.compare(
+        *ALL,
+        known={"inventory": known},
+        proved={"gone": [{**NAME, "gone_at": GONE_AT}], "catalog_event": [LEFT]},
+        is_catalog=True,
+    )
+
+
+def come_back(
+    before: Mapping[str, pa.Table],
+    said: Mapping[str, Row],
+    *,
+    night: int = 3,
+    event: bool = True,
+    gone_at: object = GONE_AT,
+) -> dict[str, pa.Table]:
+    """Return the night of the return, or a later one on which the answers come."""
+    answers = [
+        {**key(customer_id=c), **what, "checked_at": at(night, 1)} for c, what in said.items()
+    ]
+    return bench.compare(
+        *(cell(c["customer_id"], c["country"], previous=night - 1) for c in ALL),
+        night=night,
+        known=bench.carried(before),
+        answers={"inventory": answers},
+        proved={
+            "catalog_event": [BACK] if event else [],
+            "catalog_absence": [{**NAME, "gone_at": gone_at}],
+        },
+        is_catalog=True,
+        gaps=lambda t: t.append_column("gap_snapshots", pa.array([0] * t.num_rows, pa.int64())),
+    )
+
+
+def test_a_departure_is_one_change_that_counts_the_customers() -> None:
+    results = leave(of_both(OPEN))
+    assert bench.kinds(results, "customer_id", "product_id", "sku_id", "affected_customers") == [
+        ("catalog", "left_catalog", "", "DZH1", "0001", 2)
+    ]
+    [row] = results["change"].to_pylist()
+    assert (row["verdict_before"], row["verdict_after"]) == ("", "not_in_catalog")
+    assert (row["before_at"], row["after_at"]) == (None, GONE_AT)
+    assert row["detail"] == LEFT["detail"]
+
+
+def test_its_keys_are_not_in_the_catalog_from_that_moment() -> None:
+    results = leave(of_both(SHUT))
+    for row in results["inventory"].to_pylist():
+        assert row["verdict"] == "not_in_catalog"
+        assert row["reason_codes"] == row["restriction_values"] == ""
+        assert row["region"] == "westeurope"
+        assert row["checked_at"] == row["verdict_since_at"] == GONE_AT
+        assert row["checked_snapshot_id"] == row["verdict_since_snapshot_id"] == bench.snapshot(2)
+
+
+def test_whoever_could_not_buy_it_before_is_not_counted() -> None:
+    known = [
+        {**key(customer_id=ACME), **ABSENT, **known_since(1)},
+        {**key(customer_id=BOND), **SHUT, **known_since(1)},
+    ]
+    results = leave(known)
+    assert bench.kinds(results, "affected_customers") == [("catalog", "left_catalog", 1)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"country": "FR"}, {"reservation_scope": "x"}, {"product_id": "DZH2"}, {"sku_id": "0002"}],
+)
+def test_whoever_could_buy_another_is_not_counted(other: Row) -> None:
+    of_acme, of_bond = of_both(OPEN)
+    results = bench.compare(
+        *ALL,
+        cell(BOND, "FR"),
+        known={"inventory": [of_acme, {**of_bond, **other}]},
+        proved={"gone": [{**NAME, "gone_at": GONE_AT}], "catalog_event": [LEFT]},
+        is_catalog=True,
+    )
+    assert bench.kinds(results, "affected_customers") == [("catalog", "left_catalog", 1)]
+
+
+def test_a_departed_product_counts_the_customers_of_all_its_skus() -> None:
+    known = [
+        {**key("0001", customer_id=ACME), **OPEN, **known_since(1)},
+        {**key("0002", customer_id=ACME), **OPEN, **known_since(1)},
+        {**key("0002", customer_id=BOND), **SHUT, **known_since(1)},
+        {**key("0002", customer_id=BOND, product_id="DZH2"), **SHUT, **known_since(1)},
+    ]
+    results = bench.compare(
+        *ALL,
+        known={"inventory": known},
+        proved={
+            "gone": [{**NAME, "sku_id": s, "gone_at": GONE_AT} for s in ("0001", "0002")],
+            "catalog_event": [{**LEFT, "sku_id": ""}],
+        },
+        is_catalog=True,
+    )
+    assert bench.kinds(results, "product_id", "sku_id", "affected_customers") == [
+        ("catalog", "left_catalog", "DZH1", "", 2)
+    ]
+    verdicts = bench.rows_of(results["inventory"], "product_id", "verdict")
+    assert verdicts == [("DZH1", "not_in_catalog")] * 3 + [("DZH2", "restricted")]
+
+
+def test_an_answer_that_another_run_got_later_outlives_the_departure() -> None:
+    """P9."""
+    results = leave([{**key(), **OPEN, **known_since(2, 9)}])
+    assert results["inventory"].column("verdict").to_pylist() == ["unrestricted"]
+
+
+def test_a_return_is_one_change_and_open_keys_have_none_of_their_own() -> None:
+    results = come_back(leave(of_both(OPEN)), {ACME: OPEN, BOND: OPEN})
+    assert bench.kinds(results, "sku_id", "affected_customers") == [
+        ("catalog", "entered_catalog", "0001", 2)
+    ]
+    assert set(results["inventory"].column("verdict").to_pylist()) == {"unrestricted"}
+
+
+def test_a_key_that_comes_back_restricted_is_told_of_its_own() -> None:
+    results = come_back(leave(of_both(OPEN)), {ACME: SHUT, BOND: OPEN})
+    assert bench.kinds(results, "customer_id", "verdict_after") == [
+        ("catalog", "entered_catalog", "", ""),
+        ("inventory", "entered_catalog", ACME, "restricted"),
+    ]
+
+
+def test_answers_that_come_a_night_after_the_return_are_treated_alike() -> None:
+    first = come_back(leave(of_both(OPEN)), {ACME: OPEN})
+    results = come_back(first, {BOND: OPEN, ACME: OPEN}, night=4, event=False)
+    assert results["change"].num_rows == 0
+    results = come_back(first, {BOND: SHUT}, night=4, event=False)
+    assert bench.kinds(results, "customer_id") == [("inventory", "entered_catalog", BOND)]
+
+
+def test_a_customer_that_was_left_out_before_the_departure_is_told_when_it_can_buy() -> None:
+    """The catalog did not take it away, so it is news that the catalog's return brings it."""
+    known = [{**key(customer_id=ACME), **ABSENT, **known_since(1)}]
+    results = come_back(leave(known), {ACME: OPEN})
+    assert bench.kinds(results, "customer_id") == [
+        ("catalog", "entered_catalog", ""),
+        ("inventory", "entered_catalog", ACME),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "checked_at"),
+    [
+        ({}, GONE_AT),
+        ({"country": "FR"}, at(1, 1)),
+        ({"reservation_scope": ""}, at(1, 1)),
+        ({"product_id": "DZH2"}, at(1, 1)),
+        ({"sku_id": "0002"}, at(1, 1)),
+    ],
+)
+def test_an_absence_from_a_catalog_is_of_that_sku_there_alone(
+    elsewhere: Row, checked_at: object
+) -> None:
+    """Though it began at the very moment at which this key was left out of an answer."""
+    results = bench.compare(
+        *ALL,
+        known={"inventory": [{**key(), **ABSENT, **known_since(1)}]},
+        proved={
+            "gone": [{**NAME, "gone_at": GONE_AT}],
+            "catalog_event": [LEFT],
+            "catalog_absence": [{**NAME, **elsewhere, "gone_at": at(1, 1)}],
+        },
+        is_catalog=True,
+    )
+    assert results["inventory"].column("checked_at").to_pylist() == [checked_at]
+
+
+def test_a_key_unanswered_between_two_departures_is_still_the_catalogs_own() -> None:
+    first = come_back(leave(of_both(OPEN)), {})
+    again = bench.compare(
+        *(cell(c["customer_id"], c["country"], previous=3) for c in ALL),
+        night=4,
+        known=bench.carried(first),
+        proved={
+            "gone": [{**NAME, "gone_at": at(4, 3)}],
+            "catalog_event": [{**LEFT, "after_at": at(4, 3)}],
+            "catalog_absence": [{**NAME, "gone_at": GONE_AT}],
+        },
+        is_catalog=True,
+    )
+    since = bench.rows_of(again["inventory"], "verdict_since_at", "verdict_since_snapshot_id")
+    assert set(since) == {(GONE_AT, bench.snapshot(2))}
+    results = come_back(again, {ACME: OPEN}, night=5, event=False, gone_at=at(4, 3))
+    assert results["change"].num_rows == 0
+
+
+@pytest.mark.parametrize("checked", ["answered", "failed"])
+def test_a_left_out_item_is_the_customers_own_change(checked: str) -> None:
+    """Listed by the catalog and left out of one reply: `left_catalog` for that key (P1)."""
+    answers = [{**key(), **ABSENT, "checked_at": at(2, 1)}] if checked == "answered" else []
+    results = bench.compare(
+        *ALL,
+        known={"inventory": of_both(OPEN)},
+        answers={"inventory": answers},
+        checks=[settled(key(), checked)],
+        is_catalog=True,
+    )
+    expected = [("inventory", "left_catalog", ACME)] if answers else []
+    assert bench.kinds(results, "customer_id") == expected
+
+
+def test_a_sku_that_no_longer_asks_for_a_check_is_dropped_without_an_event() -> None:
+    results = bench.compare(
+        *ALL, known={"inventory": of_both(SHUT)}, proved={"settled_sku": [NAME]}
+    )
+    assert results["inventory"].num_rows == results["change"].num_rows == 0
+
+
+def test_a_sku_that_asks_for_another_context_starts_anew_there() -> None:
+    region = {"arm_region": "westeurope", "by_customer": True, "by_subscription": True}
+    results = bench.compare(
+        cell(ACME),
+        known={"inventory": [{**key(), **OPEN, **known_since(1)}]},
+        answers={"inventory": [{**key(region="westeurope"), **SHUT, "checked_at": at(2, 1)}]},
+        proved={"settled_sku": [NAME], "asked_sku": [{**NAME, **region}]},
+    )
+    assert bench.rows_of(results["inventory"], "arm_region", "verdict") == [
+        ("westeurope", "restricted")
+    ]
+    assert results["change"].num_rows == 0

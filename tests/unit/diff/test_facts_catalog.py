@@ -1,0 +1,177 @@
+"""What a run proves of the catalog: what is asked, gone, back and new."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from auditor.model import Listed
+from auditor.scope.found import Gone
+from tests.builders import scope as bench
+from tests.builders.scope import BOTH, catalog, sku
+from tests.unit.diff.test_facts import AT, BEFORE, DE, Tuples, proved, remembered
+
+
+def test_cached_skus_are_named_and_settle_nothing_that_another_run_may_know_better() -> None:
+    cached = frozenset({("DZH1", "0001")})
+    catalogs = [catalog(sku("0001"), sku("0002"), cached=cached)]
+    of = proved(catalogs=catalogs)
+    assert of["cached_sku"] == [(*DE, "DZH1", "0001")]
+    assert [row[3] for row in of["settled_sku"]] == ["0001", "0002"]
+    of = proved(catalogs=catalogs, superseded={("", "DE")})
+    assert [row[3] for row in of["settled_sku"]] == ["0002"]
+    assert [row[3] for row in of["asked_sku"]] == ["0001", "0002"]
+
+
+def test_catalog_listings_are_remembered_by_runs_over_all_customers() -> None:
+    said = Listed(segments=("commercial",), arm_region_names={"0001": "EastUS"})
+    listed = {("DZH1", ""): said, (f"view:{bench.VIEW}", ""): Listed()}
+    of = proved(catalogs=[catalog(views={}, listed=listed)])
+    detail = '{"arm_region_names":{"0001":"EastUS"},"segments":["commercial"]}'
+    assert of["remember"] == [
+        remembered(where=DE, name=("DZH1", ""), what="listed", detail=detail),
+        remembered(where=DE, name=(f"view:{bench.VIEW}", ""), what="listed"),
+    ]
+    narrow = proved(catalogs=[catalog(views={}, listed=listed)], covers_catalog=False)
+    assert narrow["remember"] == []
+
+
+def test_it_is_settled_which_skus_are_asked_and_how() -> None:
+    skus = [
+        sku("0001"),
+        sku("0002", variables=f"ArmRegionName;{BOTH}", region="EastUS"),
+        sku("0003", variables="CustomerId"),
+        sku("0004", variables=""),
+        sku("0005", prerequisites=""),
+        sku("0006", variables="ArmRegionName", region=""),
+    ]
+    of = proved(catalogs=[catalog(*skus)])
+    assert [row[3] for row in of["settled_sku"]] == ["0001", "0002", "0003", "0004", "0005"]
+    assert [row[3:] for row in of["asked_sku"]] == [
+        ("0001", "", True, True),
+        ("0002", "eastus", True, True),
+        ("0003", "", True, False),
+        ("0004", "", False, False),
+    ]
+
+
+def test_a_sku_outside_the_configured_regions_is_not_settled() -> None:
+    """A narrower run carries it."""
+    skus = [sku("0001", region="eastus"), sku("0002", region="japanwest")]
+    of = proved(catalogs=[catalog(*skus)], rules={"arm_regions": ("eastus",)})
+    assert [row[3] for row in of["settled_sku"]] == ["0001"]
+
+
+def test_carried_skus_and_runs_without_inventory_settle_nothing() -> None:
+    assert proved(catalogs=[catalog(carried=(sku(),))])["settled_sku"] == []
+    only: dict[str, object] = {"checks": frozenset({"availability"})}
+    assert proved(catalogs=[catalog(sku())], rules=only)["settled_sku"] == []
+
+
+GONE = Gone(country="DE", reservation_scope="AzurePlan", product_id="DZH1", sku_id="0001", at=AT)
+
+
+def test_a_gone_sku_is_one_event_and_is_remembered_with_its_titles() -> None:
+    of = proved(catalogs=[catalog(gone=(GONE,))], skus={DE: {("DZH1", "0001"): sku()}})
+    titles = (
+        '{"product_title": "Title of DZH1", "title": "Title of 0001",'
+        ' "arm_sku_name": "Standard_D4s_v5"}'
+    )
+    assert of["gone"] == [(*DE, "DZH1", "0001", AT)]
+    assert of["catalog_event"] == [(*DE, "DZH1", "0001", "left_catalog", titles, None, AT)]
+    name = ("DZH1", "0001")
+    assert of["remember"] == [remembered(where=DE, name=name, what="gone", detail=titles)]
+
+
+def test_a_gone_product_is_one_event_whatever_the_number_of_its_skus() -> None:
+    def gone(sku_id: str) -> Gone:
+        return Gone(
+            country="DE",
+            reservation_scope="AzurePlan",
+            product_id="DZH1",
+            sku_id=sku_id,
+            at=AT,
+            with_product=bool(sku_id),
+        )
+
+    of = proved(
+        catalogs=[catalog(gone=(gone(""), gone("0001"), gone("0002")))],
+        skus={DE: {("DZH1", s): sku(s) for s in ("0001", "0002")}},
+    )
+    assert [row[2:5] for row in of["catalog_event"]] == [("DZH1", "", "left_catalog")]
+    assert [row[3] for row in of["gone"]] == ["0001", "0002"]
+    assert remembered(where=DE, name=("DZH1", ""), what="view") in of["forget"]
+    assert remembered(where=DE, name=("DZH1", ""), what="listed") in of["forget"]
+
+
+def test_a_run_over_some_customers_says_nothing_of_the_catalog() -> None:
+    of = proved(catalogs=[catalog(gone=(GONE,))], covers_catalog=False)
+    assert of["gone"] == of["catalog_event"] == of["remember"] == []
+
+
+def returning(*skus: str, views: Iterable[str] = ("DZH1",), **known: object) -> dict[str, Tuples]:
+    back = catalog(*(sku(s) for s in skus), views=dict.fromkeys(views, bench.VIEW))
+    return proved(catalogs=[back], **known)  # type: ignore[arg-type] # as above
+
+
+def test_a_sku_that_is_listed_again_is_one_event() -> None:
+    of = returning("0001", gone={(*DE, "DZH1", "0001"): BEFORE})
+    name = ("DZH1", "0001")
+    assert of["catalog_event"] == [(*DE, *name, "entered_catalog", "{}", BEFORE, AT)]
+    assert remembered(where=DE, name=name, what="returned", since=BEFORE) in of["remember"]
+    assert [row[:8] for row in of["forget"]] == [remembered(where=DE, name=name, what="gone")[:8]]
+    assert of["catalog_absence"] == [(*DE, *name, BEFORE)]
+
+
+def test_a_product_that_is_listed_again_is_one_event_with_its_skus() -> None:
+    absent = {(*DE, "DZH1", s): BEFORE for s in ("", "0001", "0002")}
+    of = returning("0001", "0002", gone=absent)
+    assert [row[2:5] for row in of["catalog_event"]] == [("DZH1", "", "entered_catalog")]
+
+
+def test_skus_that_are_listed_a_night_after_their_product_came_back_are_no_events() -> None:
+    """The SKU list failed on the night of the return; they left with the product."""
+    absent = {(*DE, "DZH1", s): BEFORE for s in ("0001", "0002")}
+    of = returning("0001", "0002", gone=absent, returned={(*DE, "DZH1", ""): BEFORE})
+    assert of["catalog_event"] == []
+
+
+def test_a_sku_that_left_by_itself_comes_back_by_itself_after_its_product_did() -> None:
+    earlier = BEFORE - timedelta(days=9)
+    of = returning(
+        "0001",
+        gone={(*DE, "DZH1", "0001"): BEFORE},
+        returned={(*DE, "DZH1", ""): earlier},
+    )
+    assert [row[2:5] for row in of["catalog_event"]] == [("DZH1", "0001", "entered_catalog")]
+
+
+def test_what_is_still_gone_or_gone_elsewhere_is_no_return() -> None:
+    of = returning("0002", gone={(*DE, "DZH1", "0001"): BEFORE, ("FR", "", "DZH1", "0002"): BEFORE})
+    assert of["catalog_event"] == []
+
+
+def test_a_sku_that_goes_once_more_is_not_taken_for_a_return_any_more() -> None:
+    of = proved(catalogs=[catalog(gone=(GONE,))], returned={(*DE, "DZH1", "0001"): BEFORE})
+    name = ("DZH1", "0001")
+    assert remembered(where=DE, name=name, what="returned") in of["forget"]
+    assert of["catalog_absence"] == [(*DE, *name, BEFORE)]
+
+
+def test_views_are_remembered_and_first_listings_of_the_catalog() -> None:
+    of = proved(
+        catalogs=[catalog(sku(), unlisted=frozenset({"view:Other", "DZH9"}))],
+        unlisted=frozenset({("", *DE, "DZH1"), ("", *DE, "view:Other"), ("", "FR", "", "DZH1")}),
+    )
+    assert of["remember"] == sorted(
+        [
+            remembered(where=DE, name=("DZH1", ""), what="view", detail=bench.VIEW),
+            remembered(where=DE, name=("DZH9", ""), what="unlisted"),
+            remembered(where=DE, name=("view:Other", ""), what="unlisted"),
+        ],
+        key=repr,
+    )
+    assert of["forget"] == [remembered(where=DE, name=("DZH1", ""), what="unlisted")]
+
+
+def test_new_skus_are_news_for_everybody_in_their_country() -> None:
+    of = proved(catalogs=[catalog(sku(), new=frozenset({("DZH1", "0001")}))], covers_catalog=False)
+    assert of["new_sku"] == [(*DE, "DZH1", "0001")]

@@ -1,0 +1,224 @@
+"""Which inventory API is asked, and what is learned from a check that lacked a context item."""
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from auditor.fetch.fetch import Fetch
+from auditor.model import Outcome, Reason, Reply, Request, Settled
+from auditor.plan.plan import Plan
+from auditor.scope.found import CatalogFound
+from tests.builders import scope as bench
+from tests.builders.scope import ACME, azure, catalog, found, sku
+from tests.unit.fetch.test_fetch import Server, error, fetching, items_of, reply
+from tests.unit.fetch.test_parts import parts_of
+
+OLD, NEW = "check_inventory", "check_inventory_by_resource_type"
+TYPES = {bench.VIEW: "VMs"}
+WEST, EAST = "westeurope", "eastus"
+
+
+def plan_of(
+    *skus: tuple[str, str, str], views: dict[str, str] | None = None, **rules: object
+) -> Plan:
+    """Return a plan for one customer over (product, SKU, region)s."""
+    listed = [sku(sku_id, product_id, region=region) for product_id, sku_id, region in skus]
+    of: CatalogFound = catalog(*listed)
+    if views is not None:
+        of = msgspec.structs.replace(of, views=views)
+    plain: dict[str, object] = {"resource_types": TYPES, "batch_size": 8}
+    return Plan(bench.rules(**{**plain, **rules}), [of], customers=[found(azure())])
+
+
+SMALL = (("P1", "0001", WEST), ("P2", "0001", WEST))
+
+
+async def asked(fetch: Fetch) -> list[Settled]:
+    """Ask everything, and once more what waited."""
+    settled: list[Settled] = []
+    questions = list(fetch.plan.questions())
+    while questions:
+        settled += [part async for parts in fetch.ask(questions) for part in parts]
+        questions = fetch.once_more()
+    return settled
+
+
+def gone(status: int, code: str = "") -> Callable[[Request], Reply]:
+    """Return a server whose first API is not there any more."""
+
+    def answer(request: Request) -> Reply:
+        if request.endpoint == OLD:
+            return error(status, code) if code else reply(status, b"gone".decode())
+        return reply()
+
+    return answer
+
+
+# Which API ----------------------------------------------------------------------------------
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("status", "code"), [(404, ""), (404, "1000"), (410, ""), (410, "x")])
+async def test_auto_moves_once_the_first_api_says_twice_that_it_is_gone(
+    status: int, code: str
+) -> None:
+    server, told = Server(gone(status, code)), list[str]()
+    plan = plan_of(*SMALL, ("P3", "0001", WEST), batch_size=1)
+    fetch = fetching(server.send, plan=plan, told=told)
+    settled = await asked(fetch)
+    assert {part.outcome for part in settled} == {Outcome.ANSWERED}
+    assert [r.endpoint for r in server.asked] == [OLD, OLD, NEW, NEW, NEW]
+    assert [r.round for r in server.asked[:2]] == [0, 1]
+    assert told == ["inventory_api.moved"]
+    assert fetch.plan.rules.is_route_gone
+    assert [q.resource_type for q in fetch.plan.questions()] == ["VMs"] * 3  # type: ignore[union-attr] # all are questions
+
+
+@pytest.mark.asyncio
+async def test_calls_that_are_under_way_together_move_together() -> None:
+    server, told = Server(gone(410)), list[str]()
+    plan = plan_of(*((f"P{n}", "0001", WEST) for n in range(9)), batch_size=1)
+    await asked(fetching(server.send, plan=plan, told=told, at_once=9))
+    assert told == ["inventory_api.moved"]
+    assert [r.round for r in server.asked].count(1) == 1
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("code", ["400013", "400018", "20003", "60003"])
+async def test_a_404_that_names_a_thing_moves_nobody(code: str) -> None:
+    server = Server(error(404, code))
+    [settled] = await asked(fetching(server.send, plan=plan_of(("P1", "0001", WEST))))
+    outcome = Outcome.ANSWERED if code == "400013" else Outcome.FAILED
+    assert (settled.outcome, settled.error_code) == (outcome, code)
+    assert [r.endpoint for r in server.asked] == [OLD]
+
+
+@pytest.mark.asyncio
+async def test_one_stray_reply_moves_nobody() -> None:
+    replies = [error(410, ""), reply(), reply()]
+    server = Server(lambda _: replies.pop(0))
+    fetch = fetching(server.send, plan=plan_of(*SMALL, batch_size=1))
+    settled = await asked(fetch)
+    assert [part.outcome for part in settled] == [Outcome.FAILED, Outcome.ANSWERED]
+    assert not fetch.plan.rules.is_route_gone
+
+
+@pytest.mark.asyncio
+async def test_who_names_an_api_gets_that_one() -> None:
+    server = Server(gone(410))
+    plan = plan_of(*SMALL, inventory_api="check_inventory", is_route_gone=True)
+    [settled] = await asked(fetching(server.send, plan=plan))
+    assert settled.reason == "http_410"
+    assert [r.endpoint for r in server.asked] == [OLD]
+
+
+@pytest.mark.asyncio
+async def test_what_moves_without_a_resource_type_is_skipped_with_its_reason() -> None:
+    server = Server(gone(410))
+    plan = plan_of(*SMALL, views={"P1": bench.VIEW, "P2": "Other"})
+    settled = await asked(fetching(server.send, plan=plan))
+    assert parts_of(settled) == {
+        ("P1", ""): (Outcome.ANSWERED, ""),
+        ("P2", ""): (Outcome.SKIPPED, Reason.RESOURCE_TYPE_UNKNOWN),
+    }
+
+
+# What is learned ----------------------------------------------------------------------------
+
+
+def demanding(product_id: str, variable: str = "ArmRegionName") -> Callable[[Request], Reply]:
+    """Return a server that wants a region for one product, whatever the catalog says."""
+
+    def answer(request: Request) -> Reply:
+        context = msgspec.json.decode(request.body)["InventoryContext"]
+        lacks = "armRegionName" not in context
+        if lacks and any(product == product_id for product, _ in items_of(request)):
+            said = f"The required inventory context item '{variable}' is missing."
+            return reply(400, {"code": "400026", "description": said})
+        return reply()
+
+    return answer
+
+
+MANY = tuple((f"P{n}", "0001", WEST) for n in range(7))
+
+
+@pytest.mark.asyncio
+async def test_a_missing_item_is_learned_for_its_product_and_its_checks_are_planned_once_more() -> (
+    None
+):
+    server, told = Server(demanding("P3")), list[str]()
+    fetch = fetching(server.send, plan=plan_of(*MANY, ("P3", "0002", EAST)), told=told)
+    settled = await asked(fetch)
+    assert parts_of(settled) == {
+        **{(f"P{n}", ""): (Outcome.ANSWERED, "") for n in range(7) if n != 3},
+        ("P3", "0001"): (Outcome.ANSWERED, ""),
+        ("P3", "0002"): (Outcome.ANSWERED, ""),
+    }
+    regions = {c.sku_id: c.arm_region for p in settled for c in p.question.checks if c.sku_id}
+    assert regions == {"0001": WEST, "0002": EAST}
+    assert told == ["context.learned"]
+    [of] = fetch.plan.catalogs.values()
+    assert of.learned == {"P3": ("ArmRegionName",)}
+
+
+@pytest.mark.asyncio
+async def test_once_it_is_known_no_other_customer_pays_for_it() -> None:
+    customers = [
+        found(azure(), customer_id=f"{n:08}-0000-0000-0000-000000000001") for n in range(20)
+    ]
+    plan = plan_of(*MANY)
+    plan = Plan(plan.rules, plan.catalogs.values(), customers=customers)
+    server = Server(demanding("P3"))
+    settled = await asked(fetching(server.send, plan=plan))
+    assert {part.outcome for part in settled} == {Outcome.ANSWERED}
+    refused = [r for r in server.asked if demanding("P3")(r).status == 400]
+    assert len(refused) == 4  # 7 items, 4, 2, 1: of the first customer
+    assert len(server.asked) == len(refused) + 3 + 19 + 20
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("variable", ["CustomerId", "SomethingNew"])
+async def test_an_item_that_was_sent_or_that_nobody_knows_is_not_learned(variable: str) -> None:
+    server = Server(demanding("P1", variable))
+    fetch = fetching(server.send, plan=plan_of(*SMALL))
+    settled = await asked(fetch)
+    assert parts_of(settled)["P1", ""] == (Outcome.FAILED, "http_400")
+    assert [of.learned for of in fetch.plan.catalogs.values()] == [{}]
+
+
+@pytest.mark.asyncio
+async def test_what_is_refused_after_it_was_planned_once_more_has_failed() -> None:
+    def never_content(request: Request) -> Reply:
+        named = ("ArmRegionName", "CustomerId")["armRegionName" in request.body.decode()]
+        return reply(400, {"code": "400026", "description": f"'{named}' is missing"})
+
+    server = Server(never_content)
+    [settled] = await asked(fetching(server.send, plan=plan_of(("P1", "0001", WEST))))
+    assert (settled.outcome, settled.error_code) == (Outcome.FAILED, "400026")
+    assert len(server.asked) == 2
+
+
+@pytest.mark.asyncio
+async def test_a_check_that_needs_a_region_and_has_none_is_skipped_when_that_is_learned() -> None:
+    server = Server(demanding("P1"))
+    settled = await asked(fetching(server.send, plan=plan_of(("P1", "0001", ""), arm_regions=None)))
+    assert [(part.outcome, part.reason) for part in settled] == [
+        (Outcome.SKIPPED, "arm_region_unknown")
+    ]
+
+
+@pytest.mark.asyncio
+async def test_what_was_asked_of_nobody_and_needs_a_customer_is_asked_of_each() -> None:
+    def wants_a_customer(request: Request) -> Reply:
+        if "customerId" in request.body.decode():
+            return reply()
+        return reply(400, {"code": "400026", "description": "'CustomerId' is missing"})
+
+    server = Server(wants_a_customer)
+    listed = catalog(sku("0001", "P1", variables=""))
+    plan = Plan(bench.rules(), [listed], customers=[found(azure())])
+    [settled] = await asked(fetching(server.send, plan=plan))
+    [check] = settled.question.checks
+    assert (settled.outcome, check.customer_id) == (Outcome.ANSWERED, ACME)

@@ -1,0 +1,294 @@
+"""Which cells a snapshot covers, how well, and in which of them nothing is news."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from auditor.model import Cell, Outcome, Reason
+from auditor.publish.coverage import CELL_COLUMNS, Counts, cells
+from auditor.scope.found import CatalogFound, CustomerFound, ForbiddenListing, Found
+from auditor.scope.known import Known, Previous
+from tests.builders import scope as bench
+from tests.builders.scope import ACME, P
+
+AT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
+SCOPE: dict[str, object] = {"views": ["A"], "products": [], "regions": "all", "checks": ["x", "y"]}
+# One row of `CELL_COLUMNS`.
+Row = dict[str, Any]
+
+
+def cell(customer_id: str = ACME, country: str = "") -> Cell:
+    return Cell(partner_tenant_id=P, customer_id=customer_id, country=country)
+
+
+BY_COUNTRY = cell(country="DE")
+CATALOG = cell("", "DE")
+
+
+def covered(
+    *customers: CustomerFound,
+    catalogs: tuple[CatalogFound, ...] = (),
+    known: Known | None = None,
+    counts: dict[Cell, Counts] | None = None,
+    previous: dict[Cell, Previous] | None = None,
+    at_start: dict[Cell, str] | None = None,
+    scope: dict[str, object] | None = None,
+    covers_catalog: bool = True,
+    covers_all_countries: bool = True,
+) -> dict[Cell, Row]:
+    previous = previous or {}
+    table = cells(
+        Found(
+            known=known or Known(partner_tenant_id=P, cells=frozenset(previous)),
+            customers=customers,
+            catalogs=catalogs,
+            covers_catalog=covers_catalog,
+            covers_all_countries=covers_all_countries,
+            started_at=AT,
+        ),
+        counts or {},
+        previous,
+        {c: p.snapshot_id for c, p in previous.items()} if at_start is None else at_start,
+        scope or SCOPE,
+    )
+    assert table.column_names == list(CELL_COLUMNS)
+    rows = {cell(r["customer_id"], r["country"]): r for r in table.to_pylist()}
+    assert len(rows) == table.num_rows
+    return rows
+
+
+def before(snapshot: str = "s1", status: str = "covered", **scope: Any) -> Previous:  # Any: JSON
+    return Previous(snapshot_id=snapshot, status=status, scope=json.dumps({**SCOPE, **scope}))
+
+
+def statuses(rows: dict[Cell, Row]) -> dict[Cell, str]:
+    return {where: row["status"] for where, row in rows.items()}
+
+
+# Status -------------------------------------------------------------------------------------
+
+
+def test_a_customer_covers_one_cell_for_each_country_and_one_for_none() -> None:
+    rows = covered(bench.found(countries=("DE", "FR")))
+    assert rows.keys() == {cell(), BY_COUNTRY, cell(country="FR")}
+
+
+@pytest.mark.parametrize(
+    ("counts", "status"),
+    [
+        (Counts(), "covered"),
+        (Counts(answered=5, not_eligible=2), "covered"),
+        (Counts(not_eligible=2), "covered"),
+        (Counts(answered=5, failed=1), "partly"),
+        (Counts(answered=5, skipped=1), "partly"),
+        (Counts(failed=1), "failed"),
+        (Counts(skipped=1, not_eligible=1), "failed"),
+    ],
+)
+def test_a_cell_is_as_well_covered_as_its_checks_were_answered(counts: Counts, status: str) -> None:
+    rows = covered(bench.found(), counts={BY_COUNTRY: counts})
+    assert rows[BY_COUNTRY]["status"] == status
+    for outcome in ("answered", "failed", "skipped", "not_eligible"):
+        assert rows[BY_COUNTRY][f"checks_{outcome}"] == getattr(counts, outcome)
+
+
+def test_a_customer_whose_listing_failed_is_failed_everywhere() -> None:
+    rows = covered(bench.found(failed=Reason.LISTING_FAILED), counts={cell(): Counts(answered=1)})
+    assert statuses(rows) == {cell(): "failed", BY_COUNTRY: "failed"}
+
+
+def test_a_customer_that_left_leaves_every_cell_it_had_and_no_other() -> None:
+    """P5."""
+    previous = {cell(): before(), cell(country="FR"): before(), cell("other"): before()}
+    rows = covered(bench.found(left=True, countries=()), previous=previous)
+    assert statuses(rows) == {cell(): "left", cell(country="FR"): "left"}
+
+
+def test_a_customer_that_moved_leaves_its_former_country() -> None:
+    previous = {cell(): before(), cell(country="FR"): before()}
+    rows = covered(bench.found(), previous=previous)
+    assert statuses(rows) == {cell(): "covered", BY_COUNTRY: "covered", cell(country="FR"): "left"}
+
+
+def test_in_a_run_over_one_country_the_other_cells_are_left_alone() -> None:
+    """P5: --country says nothing of other countries."""
+    previous = {cell(): before(), cell(country="FR"): before()}
+    rows = covered(bench.found(), previous=previous, covers_all_countries=False)
+    assert cell(country="FR") not in rows
+
+
+def test_a_failed_customer_leaves_nothing() -> None:
+    previous = {cell(): before(), cell(country="FR"): before()}
+    rows = covered(bench.found(failed=Reason.COUNTRY_UNREADABLE), previous=previous)
+    assert "left" not in statuses(rows).values()
+
+
+def test_a_relationship_that_ended_covers_what_was_held_so_that_it_is_dropped() -> None:
+    previous = {cell(): before(), BY_COUNTRY: before()}
+    ended = bench.found(ineligible=Reason.RELATIONSHIP_NOT_RESELLER, countries=())
+    assert statuses(covered(ended, previous=previous)) == {cell(): "covered", BY_COUNTRY: "covered"}
+
+
+@pytest.mark.parametrize(
+    ("catalog", "counts", "status"),
+    [
+        (bench.catalog(bench.sku()), Counts(), "covered"),
+        (bench.catalog(bench.sku(), failed=frozenset({"P"})), Counts(), "partly"),
+        (bench.catalog(failed=frozenset({""})), Counts(), "failed"),
+        (bench.catalog(bench.sku()), Counts(answered=1, failed=1), "partly"),
+        (bench.catalog(bench.sku()), Counts(failed=1), "failed"),
+    ],
+)
+def test_the_catalog_is_a_cell_of_its_own(
+    catalog: CatalogFound, counts: Counts, status: str
+) -> None:
+    assert statuses(covered(catalogs=(catalog,), counts={CATALOG: counts})) == {CATALOG: status}
+
+
+def test_of_two_reservation_scopes_the_catalogs_cell_is_as_good_as_the_worse() -> None:
+    good = bench.catalog(bench.sku())
+    bad = bench.catalog(bench.sku(), scope="", failed=frozenset({"P"}))
+    for catalogs in ((good, bad), (bad, good)):
+        assert statuses(covered(catalogs=catalogs)) == {CATALOG: "partly"}
+
+
+def test_what_is_forbidden_in_a_country_is_said_once_in_its_catalogs_cell() -> None:
+    """And is no wider or narrower scope: the next snapshot's news are news."""
+    refused = ForbiddenListing(
+        country="DE",
+        reservation_scope="AzurePlan",
+        view="MarketplaceSaaS",
+        segment="commercial",
+        error_code="400036",
+        request_id="r",
+        correlation_id="c",
+    )
+    catalogs = (
+        bench.catalog(bench.sku(), forbidden=(refused,)),
+        bench.catalog(country="FR"),
+    )
+    rows = covered(bench.found(), catalogs=catalogs)
+    scopes = {where: json.loads(row["scope"]) for where, row in rows.items()}
+    [told] = scopes[CATALOG].pop("forbidden")
+    assert told == {
+        "reservation_scope": "AzurePlan",
+        "view": "MarketplaceSaaS",
+        "segment": "commercial",
+        "error_code": "400036",
+        "request_id": "r",
+        "correlation_id": "c",
+    }
+    assert all(scope == SCOPE for scope in scopes.values())
+    last = Previous(snapshot_id="s1", status="covered", scope=rows[CATALOG]["scope"])
+    again = covered(catalogs=catalogs, previous={CATALOG: last})
+    assert not again[CATALOG]["is_baseline"]
+
+
+def test_a_run_over_some_customers_covers_no_catalog() -> None:
+    rows = covered(bench.found(), catalogs=(bench.catalog(bench.sku()),), covers_catalog=False)
+    assert rows.keys() == {cell(), BY_COUNTRY}
+
+
+# Baselines ----------------------------------------------------------------------------------
+
+
+def is_baseline(previous: Previous | None, **now: object) -> bool:
+    rows = covered(
+        bench.found(),
+        previous={BY_COUNTRY: previous} if previous else {},
+        scope={**SCOPE, **now},
+    )
+    return bool(rows[BY_COUNTRY]["is_baseline"])
+
+
+def test_the_first_snapshot_and_a_return_are_baselines() -> None:
+    assert is_baseline(None)
+    assert is_baseline(before(status="left"))
+    assert not is_baseline(before())
+    assert not is_baseline(before(status="partly"))
+    assert not is_baseline(before(status="failed"))
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "is_wider"),
+    [
+        ({"views": ["A"]}, {"views": ["A", "B"]}, True),
+        ({"views": ["A", "B"]}, {"views": ["A"]}, False),
+        ({"views": ["A", "B"]}, {"views": ["B", "A"]}, False),
+        ({"views": ["A"]}, {"views": ["B"]}, True),
+        ({"regions": ["eastus"]}, {"regions": "all"}, True),
+        ({"regions": "all"}, {"regions": ["eastus"]}, False),
+        ({"regions": ["eastus"]}, {"regions": ["eastus", "japanwest"]}, True),
+        ({}, {"segments": ["commercial"]}, True),
+    ],
+)
+def test_a_widened_scope_is_a_baseline_and_a_narrowed_one_is_not(
+    was: Row, now: Row, *, is_wider: bool
+) -> None:
+    assert is_baseline(before(**was), **now) is is_wider
+
+
+def test_a_customer_whose_subscriptions_were_never_listed_is_a_baseline() -> None:
+    known = Known(partner_tenant_id=P, unlisted=frozenset({(ACME, "", "", "")}))
+    rows = covered(bench.found(), known=known, previous={cell(): before(), BY_COUNTRY: before()})
+    assert all(row["is_baseline"] for row in rows.values())
+    one_plan = Known(partner_tenant_id=P, unlisted=frozenset({(ACME, "", "", "plan")}))
+    rows = covered(bench.found(), known=one_plan, previous={cell(): before(), BY_COUNTRY: before()})
+    assert not any(row["is_baseline"] for row in rows.values())
+
+
+def test_each_cell_names_the_snapshot_it_had_before() -> None:
+    rows = covered(bench.found(), previous={BY_COUNTRY: before("s7")})
+    assert rows[BY_COUNTRY]["previous_snapshot_id"] == "s7"
+    assert rows[cell()]["previous_snapshot_id"] == ""
+    assert json.loads(rows[BY_COUNTRY]["scope"]) == SCOPE
+
+
+# Listed -------------------------------------------------------------------------------------
+
+
+def test_what_was_listed_counts_unless_somebody_published_the_cell_meanwhile() -> None:
+    """P9: an on-demand run listed it later."""
+    previous = {cell(): before("s2"), BY_COUNTRY: before("s1")}
+    rows = covered(bench.found(), previous=previous, at_start={cell(): "s1", BY_COUNTRY: "s1"})
+    assert not rows[cell()]["is_listed"]
+    assert rows[BY_COUNTRY]["is_listed"]
+
+
+def test_a_cell_that_somebody_published_first_is_theirs() -> None:
+    rows = covered(bench.found(), previous={cell(): before("s2")}, at_start={})
+    assert not rows[cell()]["is_listed"]
+    assert rows[BY_COUNTRY]["is_listed"]
+
+
+def test_of_a_customer_that_could_not_be_read_nothing_was_listed() -> None:
+    rows = covered(bench.found(failed=Reason.LISTING_FAILED))
+    assert not any(row["is_listed"] for row in rows.values())
+
+
+# Counts -------------------------------------------------------------------------------------
+
+
+def test_counts_add_up() -> None:
+    counts = Counts()
+    for outcome in (*Outcome, Outcome.FAILED):
+        counts.add(outcome)
+    assert counts == Counts(answered=1, failed=2, skipped=1, not_eligible=1)
+
+
+@pytest.mark.parametrize(
+    ("counts", "share"),
+    [
+        (Counts(), 0.0),
+        (Counts(not_eligible=9), 0.0),
+        (Counts(answered=9, failed=1), 0.1),
+        (Counts(answered=6, failed=1, skipped=3, not_eligible=90), 0.4),
+        (Counts(skipped=1), 1.0),
+    ],
+)
+def test_the_failed_share_is_of_what_should_have_been_answered(
+    counts: Counts, share: float
+) -> None:
+    assert counts.failed_share == pytest.approx(share)

@@ -1,0 +1,143 @@
+"""A report's figures, worked out by hand for a small lake."""
+
+from pathlib import Path
+
+import pytest
+
+from auditor.errors import InputMissing
+from auditor.report import masking, summary
+from auditor.report.values import Held, Summary
+from auditor.store.folder.store import FolderStore
+from tests.builders.report_lake import FIRST, SECOND, night_1, on_demand, two_nights
+from tests.builders.store_lake import ACME, BOND, at, make
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> FolderStore:
+    return two_nights(tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture(scope="module")
+def found(store: FolderStore) -> Summary:
+    return summary.read(store)
+
+
+def test_figures_are_those_of_the_newest_full_snapshot(found: Summary) -> None:
+    (one,) = found.partners
+    assert (one.snapshot_id, one.status, one.is_complete) == (SECOND, "incomplete", False)
+    assert (one.customers, one.azure_subscriptions) == (3, 2)
+    assert (one.answered, one.unknown, one.not_eligible) == (3, 2, 1)
+    assert one.unknown_share == pytest.approx(2 / 5)
+
+
+def test_a_naive_fan_out_asks_each_product_and_context_by_itself(found: Summary) -> None:
+    """Four checks were asked in three calls: two shared the reply r1, and one got none."""
+    (one,) = found.partners
+    listings = one.calls - 3
+    assert one.naive_calls == listings + 4
+
+
+def test_what_is_not_answered_is_unknown_and_not_restricted(found: Summary) -> None:
+    """BOND's 0011 was restricted the night before; NEW is a check that no known key stands for."""
+    assert sum(place.restricted for place in found.places) == 1
+    assert sum(place.not_in_catalog for place in found.places) == 1
+    assert sum(place.unknown for place in found.places) == 2
+    assert {place.region for place in found.places if place.restricted} == {"japanwest"}
+    assert [(one.family, one.restricted) for one in found.families if one.restricted] == [
+        ("Dv3", 1)
+    ]
+
+
+def test_three_kinds_of_no_are_kept_apart(found: Summary) -> None:
+    assert found.not_in_catalog == 1
+    assert [(r.outcome, r.reason, r.checks) for r in found.reasons] == [
+        ("failed", "timeout", 1),
+        ("not_eligible", "plan_not_registered", 1),
+        ("skipped", "deadline", 1),
+    ]
+    assert {(u.customer, u.outcome, u.reason, u.since) for u in found.unknown.rows} == {
+        ("Bond", "failed", "timeout", at(1, 2)),
+        ("Bond", "skipped", "deadline", None),
+    }
+
+
+def test_old_verdicts_are_counted_with_the_oldest_of_them(found: Summary) -> None:
+    (stale,) = found.stale
+    assert (stale.kind, stale.keys, stale.customers, stale.oldest) == ("inventory", 1, 1, at(1, 2))
+
+
+def test_suspect_changes_are_counted_apart_and_listed_nowhere(found: Summary) -> None:
+    assert found.held == Held(keys=1, customers=1)
+    assert found.count("newly_restricted") == 1
+    assert {row.customer for row in found.changes["newly_restricted"].rows} == {"Acme"}
+    assert found.tally["contoso-eu", "newly_restricted"] == 1
+
+
+def test_what_else_differs_is_said_in_words(found: Summary) -> None:
+    (row,) = found.changes["terms_changed"].rows
+    assert row.difference == "is renewable: no, was yes; renew to: nothing, was A:1"
+
+
+def test_renewals_at_risk_name_what_they_would_buy(found: Summary) -> None:
+    (one,) = found.renewals.rows
+    assert (one.customer, one.sku_title, one.quantity) == ("Acme", "Office", 12)
+
+
+def test_one_snapshot_is_told_as_it_was(store: FolderStore) -> None:
+    first = summary.read(store, [FIRST])
+    assert first.is_baseline
+    assert first.kinds == ()
+    assert sum(place.restricted for place in first.places) == 1
+    assert sum(place.unknown for place in first.places) == 0
+    assert first.renewals.total == 0
+    assert [h.snapshot_id for h in first.health] == [FIRST]
+    with pytest.raises(InputMissing):
+        summary.read(store, ["20301101T020000Z-00000a"])
+
+
+def test_a_brief_one_leaves_out_how_things_stand(store: FolderStore) -> None:
+    brief = summary.read(store, [SECOND], brief=True)
+    assert brief.places == ()
+    assert not brief.is_pruned
+    assert brief.count("left_catalog") == 2
+
+
+def test_runs_after_the_newest_full_one_are_told_too(tmp_path: Path) -> None:
+    lake = two_nights(tmp_path)
+    on_demand(lake)
+    found = summary.read(lake, longest=0)
+    assert found.partners[0].snapshot_id == SECOND
+    assert (found.count("newly_restricted"), found.count("restriction_lifted")) == (1, 1)
+    assert sum(place.restricted for place in found.places) == 0
+    commands = {kind: listed.commands for kind, listed in found.changes.items()}
+    assert commands["restriction_lifted"] == ("auditor changes --kind restriction_lifted",)
+    assert commands["newly_restricted"] == (
+        f"auditor changes --kind newly_restricted --snapshot {SECOND}",
+    )
+
+
+def test_lists_are_cut_and_say_what_shows_the_rest(store: FolderStore) -> None:
+    cut = summary.read(store, longest=1).changes["left_catalog"]
+    assert (len(cut.rows), cut.total, cut.more) == (1, 2, 1)
+    assert cut.commands == ("auditor changes --kind left_catalog",)
+
+
+def test_the_first_snapshot_is_the_baseline(tmp_path: Path) -> None:
+    found = summary.read(night_1(tmp_path))
+    assert found.is_baseline
+    assert not found.is_pruned
+    assert found.changes == {}
+
+
+def test_an_empty_store_has_nothing_to_tell(tmp_path: Path) -> None:
+    found = summary.read(make(tmp_path))
+    assert (found.partners, found.places, found.health) == ((), (), ())
+
+
+def test_a_hidden_customer_has_the_same_pseudonym_everywhere(store: FolderStore) -> None:
+    found = summary.read(store, mask=True)
+    told = {row.customer for listed in found.changes.values() for row in listed.rows}
+    told |= {row.customer for row in found.unknown.rows}
+    told |= {row.customer for row in found.renewals.rows}
+    assert told == {"", masking.pseudonym(ACME), masking.pseudonym(BOND)}
+    assert masking.pseudonym(ACME) != masking.pseudonym(BOND)

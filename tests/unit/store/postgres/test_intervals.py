@@ -1,0 +1,102 @@
+"""What a bucket says that is new: rows that ended and began, and when each check was asked."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from auditor.store import conform
+from auditor.store.postgres.intervals import news
+from auditor.store.postgres.tables import CHECKED, CHECKS, key, of_interval
+from auditor.tables import CELL
+from tests.builders.store_lake import ACME, BOND, Row, at, rows_table, stock
+
+NIGHT = "20261101T020000Z-000001"
+VERDICTS = st.sampled_from(["restricted", "unrestricted", None])
+TIMES = st.none() | st.integers(1, 3).map(at)
+KEYS = st.tuples(
+    st.sampled_from([ACME, BOND]), st.sampled_from(["DE", "FR"]), st.sampled_from(["a", "b", "c"])
+)
+NIGHTS = st.dictionaries(KEYS, st.tuples(VERDICTS, TIMES, st.sampled_from(["x", "y"])), max_size=9)
+Keys = dict[tuple[str, str, str], tuple[str | None, object, str]]
+
+
+def table(keys: Keys) -> pa.Table:
+    rows: list[Row] = []
+    for (customer, country, sku), (verdict, when, snapshot) in keys.items():
+        more: Row = {"country": country, "checked_at": when, "checked_snapshot_id": snapshot}
+        row = stock(customer, sku, "", at(1), **more)
+        rows.append({**row, "verdict": verdict})
+    return conform.conformed("inventory", rows_table("inventory", rows, NIGHT), NIGHT)
+
+
+def tuples(rows: pa.Table, columns: Sequence[str]) -> Counter[tuple[object, ...]]:
+    return Counter(tuple(row[name] for name in columns) for row in rows.to_pylist())
+
+
+def staged(before: Keys, after: Keys) -> dict[str, list[pa.Table]]:
+    found: dict[str, list[pa.Table]] = {}
+    known = table(before).drop_columns("snapshot_id")
+    for name, rows in news("inventory", known, table(after)):
+        found.setdefault(name, []).append(rows)
+    return found
+
+
+@settings(deadline=None)
+@given(NIGHTS, NIGHTS)
+def test_what_ended_and_began_is_what_brute_force_finds(before: Keys, after: Keys) -> None:
+    """Of the cells that hold a row still: others are ended whole."""
+    columns = of_interval("inventory")
+    over, begun = staged(before, after)["inventory"]
+    said = tuples(table(after), columns)
+    cells = set(tuples(table(after), CELL))
+    known = tuples(
+        pa.Table.from_pylist(
+            [r for r in table(before).to_pylist() if tuple(r[n] for n in CELL) in cells],
+            schema=table(before).schema,
+        ),
+        columns,
+    )
+
+    assert tuples(over, columns) == known - said
+    assert tuples(begun, columns) == said - known
+    assert set(over["is_over"].to_pylist()) <= {True}
+    assert set(begun["is_over"].to_pylist()) <= {False}
+
+
+@settings(deadline=None)
+@given(NIGHTS)
+def test_a_check_is_said_once_and_keys_asked_at_another_time_apart(after: Keys) -> None:
+    """Nothing is lost, and the time of most keys is that of the check."""
+    found = staged({}, after)
+    (checked,), (apart,) = found["inventory_checked"], found["inventory_checked_apart"]
+    of_check = {tuple(r[n] for n in CHECKS["inventory"]): r for r in checked.to_pylist()}
+    of_key = {tuple(r[n] for n in key("inventory")): r for r in apart.to_pylist()}
+    assert len(of_check) == checked.num_rows
+    assert len(of_key) == apart.num_rows
+
+    times: dict[tuple[object, ...], Counter[tuple[object, ...]]] = {}
+    for row in table(after).to_pylist():
+        check = tuple(row[name] for name in CHECKS["inventory"])
+        when = tuple(row[name] for name in CHECKED)
+        times.setdefault(check, Counter())[when] += 1
+        said = of_key.get(tuple(row[name] for name in key("inventory")), of_check[check])
+        assert when == tuple(said[name] for name in CHECKED)
+    for check, counted in times.items():
+        usual = tuple(of_check[check][name] for name in CHECKED)
+        assert counted[usual] == max(counted.values())
+    assert apart.num_rows == sum(c.total() - max(c.values()) for c in times.values())
+
+
+def test_of_times_as_frequent_the_latest_is_that_of_the_check() -> None:
+    keys: Keys = {
+        (ACME, "DE", "a"): ("restricted", None, "z"),
+        (ACME, "DE", "b"): ("restricted", at(2), "x"),
+        (ACME, "DE", "c"): ("restricted", at(1), "y"),
+    }
+    (checked,) = staged({}, keys)["inventory_checked"]
+    assert checked.select(CHECKED).to_pylist() == [
+        {"checked_at": at(2), "checked_snapshot_id": "x"}
+    ]

@@ -1,0 +1,191 @@
+"""`sql` only reads, and reads only this store (S6): whatever is asked, and wherever it stands."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from auditor.errors import AuditorError, StoreFailed, UsageError
+from auditor.store import landlock, read_only, sql
+from auditor.store.duck import connect
+from auditor.store.folder import untrusted_sql
+from auditor.store.folder.store import FolderStore
+from tests.builders import hostile_sql, report_lake
+from tests.builders.hostile_sql import everything, filled
+
+BY_KERNEL = pytest.param(
+    True,
+    marks=pytest.mark.skipif(not landlock.is_possible(), reason="this kernel has no Landlock"),
+    id="kernel",
+)
+BY_COPIES = pytest.param(False, id="copies")
+BOTH_WAYS = pytest.mark.parametrize("by_kernel", [BY_KERNEL, BY_COPIES])
+ALL_NAMES = " ".join((*sql.BASE, *sql.VIEWS))
+
+
+@pytest.fixture
+def lake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Iterator[FolderStore]:
+    """Give a store with a secret beside it, and see that nothing changes in it or around it."""
+    store = report_lake.two_nights(tmp_path)
+    (tmp_path / "secret.txt").write_text("hunter2")
+    (store.root / "link.txt").symlink_to(tmp_path / "secret.txt")
+    for name in ("home", "work", "temp"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temp"))
+    monkeypatch.chdir(tmp_path / "work")
+    store.index()
+    before = everything(tmp_path)
+
+    yield store
+    after = everything(tmp_path)
+    assert [one for one in after if not one[0].endswith("/temp")] == [
+        one for one in before if not one[0].endswith("/temp")
+    ]
+    assert not list((tmp_path / "temp").iterdir())
+    assert not list(Path("/dev/shm").glob("auditor-outside*"))  # noqa: S108 - nothing may be there
+    assert capfd.readouterr().out == ""
+
+
+def test_there_are_many_of_them() -> None:
+    assert len(hostile_sql.writing()) > 500
+    assert len(hostile_sql.OUTSIDE) > 30
+    assert len(hostile_sql.HARMLESS) > 50
+
+
+def test_whatever_writes_is_refused_by_its_tree(lake: FolderStore) -> None:
+    with connect() as con:
+        for statement in hostile_sql.writing():
+            asked = filled(statement, lake.root)
+            with pytest.raises(UsageError) as caught:
+                read_only.check(con, asked)
+            refused_well(caught.value, asked)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "WITH x AS (COPY (SELECT 1 AS a) TO '{lake}/{published}' (FORMAT parquet)) FROM x",
+        "WITH x AS (COPY (SELECT 1 AS a) TO '{lake}/{folder}' (PARTITION_BY a, OVERWRITE)) FROM x",
+        "EXPLAIN ANALYZE WITH x AS (COPY (SELECT 1) TO '{lake}/{manifest}' (FORMAT csv)) FROM x",
+        "SELECT '\ud800'",
+        "SELECT " + "(SELECT " * 500 + "1" + ")" * 500,
+        *hostile_sql.OUTSIDE,
+    ],
+)
+def test_a_statement_of_a_reader_is_64_with_a_hint(lake: FolderStore, statement: str) -> None:
+    local_frame = pd.DataFrame({"a": [1]})
+    with pytest.raises(UsageError) as caught:
+        lake.sql(filled(statement, lake.root))
+    refused_well(caught.value, statement)
+    assert "hunter2" not in caught.value.message
+    assert len(local_frame) == 1
+
+
+def refused_well(error: AuditorError, asked: str) -> None:
+    assert error.exit_status == 64, asked
+    assert error.message.strip(), asked
+    assert "\n" not in error.message, asked
+    assert error.hint, asked
+
+
+@BOTH_WAYS
+def test_what_gets_past_the_check_still_writes_nothing(lake: FolderStore, by_kernel: bool) -> None:
+    """Each statement is run as it is; that nothing changed, the store's own fixture sees."""
+    asked = [filled(statement, lake.root) for statement in hostile_sql.writing()]
+
+    def work(con: duckdb.DuckDBPyConnection) -> int:
+        refused = 0
+        for statement in asked:
+            try:
+                con.execute(statement)
+            except Exception:  # noqa: BLE001 - of any kind: DuckDB does not foresee some of them
+                refused += 1
+            with suppress(duckdb.Error):
+                con.execute("ROLLBACK")
+        return refused
+
+    place = lake.root, lake.index(), lake.buckets
+    refused = untrusted_sql.harmless(*place, ALL_NAMES, work, by_kernel=by_kernel)
+    assert refused > len(asked) / 2
+
+
+@pytest.mark.skipif(not landlock.is_possible(), reason="this kernel has no Landlock")
+def test_without_the_kernel_those_statements_would_write(tmp_path: Path) -> None:
+    """Proof that the test above tries something: the same connection, where nothing holds it."""
+    lake = report_lake.two_nights(tmp_path)
+    write = filled("COPY (SELECT 1) TO '{lake}/{published}' (FORMAT parquet)", lake.root)
+    before = everything(lake.root)
+    with lake.connect() as con:
+        con.execute(f"WITH x AS ({write}) FROM x").fetchall()
+    assert everything(lake.root) != before
+
+
+@BOTH_WAYS
+def test_what_only_reads_is_answered(lake: FolderStore, by_kernel: bool) -> None:
+    views = [f"SELECT * FROM {name}" for name in (*sql.BASE, *sql.VIEWS)]
+
+    def work(con: duckdb.DuckDBPyConnection, asked: str) -> pa.Table:
+        read_only.check(con, asked)
+        return untrusted_sql.run(con, asked)
+
+    def every(con: duckdb.DuckDBPyConnection) -> list[pa.Table]:
+        return [work(con, asked) for asked in (*hostile_sql.HARMLESS, *views)]
+
+    place = lake.root, lake.index(), lake.buckets
+    found = untrusted_sql.harmless(*place, ALL_NAMES, every, by_kernel=by_kernel)
+    assert all(table.num_columns for table in found)
+    for name, table in zip(
+        (*sql.BASE, *sql.VIEWS), found[len(hostile_sql.HARMLESS) :], strict=True
+    ):
+        assert table.num_rows == lake.arrow(name).num_rows, name
+
+
+def test_upper_case_and_comments_are_read_through(lake: FolderStore) -> None:
+    """Where the kernel cannot hold DuckDB, what a statement names has to be found in it."""
+    place = lake.root, lake.index(), lake.buckets
+    asked = "SELECT '--', COUNT(*) AS n FROM LATEST_INVENTORY"
+    found = untrusted_sql.harmless(
+        *place, asked, partial(untrusted_sql.run, query=asked), by_kernel=False
+    )
+    assert found.column("n").to_pylist() == [lake.arrow("latest_inventory").num_rows]
+
+
+@BOTH_WAYS
+def test_what_memory_does_not_hold_can_be_spilled(lake: FolderStore, by_kernel: bool) -> None:
+    """Outside of the store, in a folder that is gone afterwards, as the fixture sees."""
+
+    def work(con: duckdb.DuckDBPyConnection) -> tuple[Path, bool]:
+        [[folder]] = con.execute("SELECT current_setting('temp_directory')").fetchall()
+        con.execute(f"COPY (SELECT 1) TO '{folder}/spilled.csv'")
+        return Path(folder), Path(folder, "spilled.csv").exists()
+
+    place = lake.root, lake.index(), lake.buckets
+    folder, is_written = untrusted_sql.harmless(*place, "", work, by_kernel=by_kernel)
+    assert is_written
+    assert not folder.is_relative_to(lake.root)
+
+
+def test_where_temporary_files_would_lie_in_the_store_none_is_made(
+    lake: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(lake.root))
+    place = lake.sql("SELECT current_setting('temp_directory') AS place").to_pylist()
+    assert place == [{"place": ""}]
+
+
+def test_a_file_of_the_store_that_is_missing_is_the_stores_fault(tmp_path: Path) -> None:
+    lake = report_lake.two_nights(tmp_path)
+    with pytest.raises(UsageError):
+        lake.sql(f"FROM read_parquet('{lake.root}/nothing.parquet')")
+    next(lake.root.glob("snapshot=*/inventory/*.parquet")).unlink()
+    with pytest.raises(StoreFailed) as caught:
+        lake.sql("SELECT * FROM inventory")
+    assert caught.value.exit_status == 74
