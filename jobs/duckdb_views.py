@@ -11,7 +11,8 @@ from pathlib import Path
 import duckdb
 
 from auditor import unfinished
-from auditor.store import comments, reading, sql
+from auditor.store import comments, sql
+from auditor.store.folder import views
 from auditor.store.folder.store import FolderStore
 from auditor.tables import KEYS
 
@@ -19,7 +20,7 @@ from auditor.tables import KEYS
 def write(lake: Path, file: Path) -> None:
     """Write the file anew; at no time is there half of it. Of two at once, the first one fails."""
     root = FolderStore.open(str(lake)).root
-    pattern = reading.files(root, "snapshot", ())[0].removesuffix("/_schema/snapshot.parquet")
+    pattern = views.files(root, "snapshot", ())[0].removesuffix("/_schema/snapshot.parquet")
     unfinished.clear(file)
     made = unfinished.name_of(file)  # DuckDB makes it itself, so it has no lock of ours
     with duckdb.connect(str(made)) as con:

@@ -1,5 +1,7 @@
 """DuckDB in memory, opened in one way wherever it is needed."""
 
+import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,3 +45,15 @@ def working(*, spill: Path, memory: str = "1GB") -> Iterator[duckdb.DuckDBPyConn
         for name in MACROS:
             con.execute(statement(f"diff/{name}"))
         yield con
+
+
+SPARING = "256MB"
+
+
+def opened(*, is_sparing: bool) -> duckdb.DuckDBPyConnection:
+    return connect(threads=1, memory_limit=SPARING) if is_sparing else connect()
+
+
+def spill_folder() -> str:
+    """Return a folder that DuckDB makes if it needs one, and removes."""
+    return f"{tempfile.gettempdir()}/auditor-{uuid.uuid4()}"

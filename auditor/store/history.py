@@ -1,15 +1,11 @@
 """Changes over time: those that were published, and how often a cell was covered since."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import duckdb
 import msgspec
 import pyarrow as pa
 
 from auditor.store import reading, sql
 from auditor.store.duck import connect
-from auditor.store.folder.index import Entry, Index
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,23 +63,6 @@ def causes(rows: pa.Table) -> pa.Table:
     with connect() as con:
         con.register("change_row", rows)
         return con.sql(sql.statement("duckdb/query/cause")).to_arrow_table()
-
-
-def gaps(root: Path, index: Index, entries: Sequence[Entry], asked: pa.Table) -> pa.Table:
-    """Return the distinct rows of `asked` with how many of `entries` covered their cell since."""
-    sequences = {entry.snapshot_id: entry.sequence for entry in index.entries}
-    published = pa.table(
-        {
-            "snapshot_id": pa.array(sequences.keys(), pa.string()),
-            "sequence": pa.array(sequences.values(), pa.int64()),
-        }
-    )
-    with connect() as con:
-        con.register("asked", asked)
-        con.register("published", published)
-        reading.name_files(con, "coverage", reading.files(root, "coverage", entries))
-        con.execute(sql.statement("duckdb/coverage"))
-        return con.sql(sql.statement("duckdb/query/gap")).to_arrow_table()
 
 
 def counted(asked: pa.Table, published: pa.Table, coverage: pa.Table) -> pa.Table:

@@ -6,8 +6,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from auditor.model import Cell
-from auditor.store import conform
-from auditor.store.folder.index import Index, read_file
+from auditor.store import conform, sql
+from auditor.store.duck import connect
+from auditor.store.folder import views
+from auditor.store.folder.index import Entry, Index, read_file
 from auditor.store.span import EVERYONE, Span
 from auditor.tables import CELL, SCHEMAS
 
@@ -52,3 +54,20 @@ def cells(root: Path, index: Index, buckets: int, partner_tenant_id: str) -> pa.
     ids = found.column("snapshot_id").to_pylist()
     sequence = pa.array([index.by_id[one].sequence for one in ids], pa.int64())
     return found.append_column("sequence", sequence)
+
+
+def gaps(root: Path, index: Index, entries: Sequence[Entry], asked: pa.Table) -> pa.Table:
+    """Return the distinct rows of `asked` with how many of `entries` covered their cell since."""
+    sequences = {entry.snapshot_id: entry.sequence for entry in index.entries}
+    published = pa.table(
+        {
+            "snapshot_id": pa.array(sequences.keys(), pa.string()),
+            "sequence": pa.array(sequences.values(), pa.int64()),
+        }
+    )
+    with connect() as con:
+        con.register("asked", asked)
+        con.register("published", published)
+        views.name_files(con, "coverage", views.files(root, "coverage", entries))
+        con.execute(sql.statement("duckdb/coverage"))
+        return con.sql(sql.statement("duckdb/query/gap")).to_arrow_table()

@@ -12,10 +12,10 @@ import duckdb
 import pyarrow as pa
 
 from auditor.errors import InputMissing, StoreError
-from auditor.store import history, reading
+from auditor.store import reading
 from auditor.store.folder import create as creation
 from auditor.store.folder import known as current
-from auditor.store.folder import manifest, untrusted_sql, upkeep
+from auditor.store.folder import manifest, untrusted_sql, upkeep, views
 from auditor.store.folder.index import Index, folder_of, published_ids, read_index
 from auditor.store.folder.lock import publish_lock
 from auditor.store.folder.publication import Publication
@@ -126,7 +126,7 @@ class FolderStore(Store):
         known = [index.by_id[one].sequence for one in before if one in index.by_id]
         oldest = min(known, default=0) if len(known) == len(before) else 0
         entries = [entry for entry in index.entries if entry.sequence > oldest]
-        return history.gaps(self.root, index, entries, cells_and_before)
+        return current.gaps(self.root, index, entries, cells_and_before)
 
     # What a reader asks --------------------------------------------------------------------
 
@@ -150,7 +150,7 @@ class FolderStore(Store):
 
             def opened() -> duckdb.DuckDBPyConnection:
                 how = self.buckets, customer_id, asking
-                found = reading.connection(self.root, self.index(), *how, is_sparing=is_sparing)
+                found = views.connection(self.root, self.index(), *how, is_sparing=is_sparing)
                 return held.enter_context(found)
 
             try:
@@ -169,7 +169,7 @@ class FolderStore(Store):
         try:
             return untrusted_sql.answer(self.root, self.index(), self.buckets, query)
         except reading.FileGone as error:
-            if reading.is_whole(self.root, self.index()):  # it is a file that the statement names
+            if views.is_whole(self.root, self.index()):  # it is a file that the statement names
                 raise reading.refused(error.message) from error
             raise
 

@@ -18,7 +18,8 @@ import pyarrow as pa
 from auditor.errors import UsageError
 from auditor.store import comments, landlock, read_only, sql
 from auditor.store.folder.index import Index
-from auditor.store.reading import connection, explained
+from auditor.store.folder.views import connection
+from auditor.store.reading import explained
 
 T = TypeVar("T")
 

@@ -18,7 +18,7 @@ from auditor.errors import Locked, StoreError, UsageError
 from auditor.store import history, read_only, reading, sql
 from auditor.store.interface import Store
 from auditor.store.postgres import known as open_rows
-from auditor.store.postgres import schema, upkeep
+from auditor.store.postgres import schema, upkeep, views
 from auditor.store.postgres import tables as places
 from auditor.store.postgres.connection import WHOLE, Database, fetched, is_of_statement, streamed
 from auditor.store.postgres.publication import Loading
@@ -211,7 +211,7 @@ class PostgresStore(Store):
                     for name in sql.BASE
                     if only is None or name in only
                 )
-                opened = stack.enter_context(reading.filled(relations, only, is_sparing=is_sparing))
+                opened = stack.enter_context(views.filled(relations, only, is_sparing=is_sparing))
                 cursor.execute("COMMIT")
             yield opened
 

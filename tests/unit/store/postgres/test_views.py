@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from auditor.store.reading import filled
+from auditor.store.postgres.views import filled
 
 ROWS = 100_000
 SCHEMA = pa.schema({"n": pa.int64()})

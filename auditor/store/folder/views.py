@@ -1,0 +1,106 @@
+"""Every relation and view over the files of a folder, in DuckDB."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from auditor.model import bucket_of
+from auditor.store import reading, sql
+from auditor.store.duck import opened, spill_folder
+from auditor.store.folder.index import Entry, Index
+from auditor.tables import KEYS
+
+
+@contextmanager
+def connection(
+    root: Path,
+    index: Index,
+    buckets: int,
+    customer_id: str | None = None,
+    asking: str | None = None,
+    *,
+    is_sparing: bool = False,
+    spill: str | None = None,
+    copied: frozenset[str] | None = None,
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open DuckDB in memory with every relation and view over the snapshots in `index`.
+
+    With `asking`, only with those that this statement stands on: making all takes a while. DuckDB
+    can read and write every file of the store. Where `copied` names base views, it can reach no
+    file of it: these were copied before, to memory or to `spill`, and no other can be read.
+    """
+    con = opened(is_sparing=is_sparing)
+    try:
+        try:
+            con.execute("SET temp_directory = $1", [spill_folder() if spill is None else spill])
+            only = None if asking is None else sql.needed(asking)
+            _name_all_files(con, root, index, _buckets_of(customer_id, buckets), only)
+            for definition in sql.definitions(only, copied or frozenset()):
+                con.execute(definition)
+            _shut(con, root, is_copied=copied is not None)
+        except duckdb.Error as error:
+            raise reading.explained(error) from error
+        yield con
+    finally:
+        con.close()
+
+
+def _buckets_of(customer_id: str | None, buckets: int) -> frozenset[int] | None:
+    """Return the buckets that can hold rows for a customer: its own and the catalog's."""
+    if customer_id is None:
+        return None
+    return frozenset({bucket_of(customer_id, buckets), bucket_of("", buckets)})
+
+
+def _name_all_files(
+    con: duckdb.DuckDBPyConnection,
+    root: Path,
+    index: Index,
+    buckets: frozenset[int] | None,
+    only: frozenset[str] | None,
+) -> None:
+    con.register("latest_map", index.latest)
+    current = [entry for entry in index.entries if entry.snapshot_id in index.named_in_latest]
+    for relation in KEYS:
+        for name, entries in ((relation, index.entries), (f"current_{relation}", current)):
+            if only is None or name in only:
+                name_files(con, name, files(root, relation, entries, buckets))
+
+
+def files(
+    root: Path, relation: str, entries: Iterable[Entry], buckets: frozenset[int] | None = None
+) -> list[str]:
+    """Return the files of a relation, as DuckDB reads them: a list is still one of patterns.
+
+    The first one has no rows: it gives the columns.
+    """
+    folder = re.sub(r"[*?\[]", r"[\g<0>]", str(root))
+    found = [f"{folder}/_schema/{relation}.parquet"]
+    for entry in entries:
+        found += entry.paths(folder, relation, buckets)
+    return found
+
+
+def is_whole(root: Path, index: Index) -> bool:
+    """Tell whether each file is there that a relation or view reads."""
+    paths = [f"{root}/_schema/{relation}.parquet" for relation in KEYS]
+    for entry in index.entries:
+        for relation in KEYS:
+            paths += entry.paths(root, relation)
+    return all(Path(path).exists() for path in paths)
+
+
+def name_files(con: duckdb.DuckDBPyConnection, name: str, paths: Sequence[str]) -> None:
+    """Give a base view the files it reads."""
+    con.execute(f"SET VARIABLE {name}_files = $1", [paths])
+
+
+def _shut(con: duckdb.DuckDBPyConnection, root: Path, *, is_copied: bool) -> None:
+    as_pattern = files(root, "snapshot", ())[0].removesuffix("/_schema/snapshot.parquet")
+    if not is_copied:
+        con.execute("SET allowed_directories = $1", [[str(root), as_pattern]])
+    con.execute("SET enable_external_access = false")
+    con.execute("SET lock_configuration = true")
