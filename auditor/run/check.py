@@ -1,6 +1,6 @@
 """Wave 2 of one partner: ask, stage what is answered, and ask once more what the guard doubts.
 
-Both times the keys asked about are held against what became of them: see `auditor.conservation`.
+Both times `guard.conservation` checks that every key that was asked has ended in one way.
 """
 
 from collections.abc import Awaitable, Callable, Sequence

@@ -46,7 +46,7 @@ def test_the_version_is_the_package_s(tmp_path: Path) -> None:
 def test_nothing_heavy_is_loaded_before_it_is_needed(words: list[str], tmp_path: Path) -> None:
     """Help answers at once: what takes seconds to load is loaded by the command that needs it."""
     code = (
-        "import os, sys; from auditor.cli import main;"
+        "import os, sys; from auditor.cli.shell import main;"
         "main(sys.argv[1:], os.environ, sys.stdin, sys.stdout, sys.stderr);"
         "print('LOADED', *sorted({name.partition('.')[0] for name in sys.modules}))"
     )

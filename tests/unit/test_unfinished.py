@@ -143,8 +143,8 @@ def test_nobody_else_puts_files_in_their_place() -> None:
         and not call.keywords
     }
     assert renaming == {
-        ("login.py", "held.replace"),
-        ("staged.py", "new.replace"),
-        ("store/disk.py", "source.rename"),
+        ("login/sign_in.py", "held.replace"),
+        ("normalize/staged.py", "new.replace"),
+        ("disk.py", "source.rename"),
         ("unfinished.py", "self.beside.replace"),
     }

@@ -12,7 +12,7 @@ from auditor.errors import AuditorError, Bug, Locked, StoreFailed, as_auditor_er
 
 CHILD = """
 import asyncio, sys
-from auditor.stopping import Stopped, Stopper
+from auditor.cli.stopping import Stopped, Stopper
 
 async def work(patience):
     print("started", flush=True)

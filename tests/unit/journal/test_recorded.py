@@ -118,7 +118,7 @@ async def test_a_sync_that_fails_behind_the_run_s_back_stops_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """P30, P33: the kernel tells a lost write once, so no later sync makes it good."""
-    monkeypatch.setattr("auditor.journal.SYNC_SECONDS", 0.0)
+    monkeypatch.setattr("auditor.journal.journal.SYNC_SECONDS", 0.0)
     disk = BrokenDisk()
     monkeypatch.setattr(os, "fdatasync", disk)
     journal = Journal(tmp_path / "p.journal")

@@ -316,7 +316,7 @@ HOLD = """
 import sys
 from datetime import datetime, UTC
 from pathlib import Path
-from auditor.run_state import Header, Runs
+from auditor.journal.runs import Header, Runs
 
 header = Header(
     run_id="20261121T020000Z-0a0b0c", started_at=datetime(2026, 11, 21, 2, 0, tzinfo=UTC),

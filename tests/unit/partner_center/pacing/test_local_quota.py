@@ -210,7 +210,7 @@ async def test_a_process_that_holds_the_lock_is_waited_for_half_a_second(tmp_pat
 PROCESS = """
 import asyncio, sys, time
 from pathlib import Path
-from auditor.partner_center.quota import LocalQuota
+from auditor.partner_center.pacing.local_quota import LocalQuota
 
 async def main() -> None:
     quota = LocalQuota(Path(sys.argv[1]), "tenant", 1200)
