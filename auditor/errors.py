@@ -71,7 +71,7 @@ class Does(StrEnum):
 class AuditorError(Exception):
     """The auditor cannot go on.
 
-    `code` and `exit_status` are a contract (design section 8); `hint` is the one thing to do.
+    `code` and `exit_status` are a contract (docs/contract.md); `hint` is the one thing to do.
     """
 
     code: ClassVar[str] = "E_INTERNAL"

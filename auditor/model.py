@@ -1,4 +1,4 @@
-"""The nouns of the auditor: values that travel from scope to report. See `design.md` section 3."""
+"""The nouns of the auditor: values that travel from scope to report. See docs/glossary.md."""
 
 import hashlib
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class Verdict(StrEnum):
 
 
 class ChangeKind(StrEnum):
-    """The kinds of change, as in `design.md` section 5."""
+    """The kinds of change, as in docs/contract.md, "Change kinds"."""
 
     NEWLY_RESTRICTED = "newly_restricted"
     RESTRICTION_LIFTED = "restriction_lifted"

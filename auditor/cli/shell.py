@@ -35,7 +35,7 @@ def main(
     stdout: TextIO,
     stderr: TextIO,
 ) -> int:
-    """Do what the words say and return the exit status (`design.md` section 8). Never raises."""
+    """Do what the words say and return the exit status (docs/contract.md). Never raises."""
     shell = _Shell(argv, environ, stdin, stdout, stderr)
     umask = os.umask(_UMASK)
     try:

@@ -31,7 +31,7 @@ PUBLISHED_BEFORE = "published before"
 
 
 class SnapshotReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one partner's snapshot; its fields are a contract (`design.md` section 8)."""
+    """What became of one partner's snapshot; its fields are a contract (docs/contract.md)."""
 
     partner: str
     snapshot_id: str

@@ -1,7 +1,7 @@
 """Discover products and SKUs of one country and reservation scope: the other half of wave 1.
 
 A product or SKU that an answered listing no longer names is asked for by id: only a 404 takes it
-out of the catalog (`design.md` section 4). What is shown to customers only, such as Azure savings
+out of the catalog (docs/contract.md). What is shown to customers only, such as Azure savings
 plans, is looked at through the eyes of some.
 """
 

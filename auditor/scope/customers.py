@@ -1,7 +1,7 @@
 """Discover customers, Azure plans and subscriptions, licences: the first half of wave 1.
 
 What an answered listing no longer names may have been cut off, so it is asked for by itself
-before it goes (`design.md` section 4, "Leaving").
+before it goes (docs/contract.md, "Leaving").
 """
 
 from collections.abc import AsyncGenerator, Iterable

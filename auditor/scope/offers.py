@@ -1,4 +1,4 @@
-"""What an offer id says of the thing held (facts 1.8). Pure."""
+"""What an offer id says of the thing held (docs/partner-center.md). Pure."""
 
 import msgspec
 
@@ -10,7 +10,7 @@ from auditor.model import (
 LEGACY_AZURE = "MS-AZR-0145P"
 """The legacy Azure offer: its entitlement is the Azure subscription, its catalog has no scope."""
 AZURE_PLAN = "DZH318Z0BPS6"
-"""The product of every Azure plan (seed 2)."""
+"""The product of every Azure plan (Microsoft Learn, "availabilities for a SKU (by customer)")."""
 AZURE_PLAN_SCOPE = "AzurePlan"
 LICENCE_TYPE = "onlineservicesnce"
 """Product type of new-commerce licences, lower case."""

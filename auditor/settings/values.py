@@ -1,4 +1,4 @@
-"""What `auditor.toml` says, as one frozen value. See `design.md` section 7.
+"""What `auditor.toml` says, as one frozen value. See docs/contract.md, "Configuration".
 
 Every field carries the rule that its value follows; `template.toml` shows each with its default.
 """

@@ -54,7 +54,7 @@ class Heard(NamedTuple):
 
 
 class ByHand:
-    """`design.md` section 5, key by key, from what the server told."""
+    """The change kinds of docs/contract.md, key by key, from what the server told."""
 
     def __init__(self) -> None:
         self.known: dict[Key, Had] = {}

@@ -1,4 +1,4 @@
-"""The relations are a contract: names, columns and meaning of `design.md` section 4."""
+"""The relations are a contract: names, columns and meaning as in docs/contract.md."""
 
 import pyarrow as pa
 import pytest

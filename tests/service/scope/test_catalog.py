@@ -299,7 +299,7 @@ async def test_when_the_product_list_is_refused_the_partner_is_out(status: int) 
 
 @pytest.mark.asyncio
 async def test_a_view_that_is_not_allowed_is_passed_over() -> None:
-    """400036; no other view suffers (facts 8.7), and it is said that it was not looked at."""
+    """400036; no other view suffers, and it is said that it was not looked at."""
     async with discovering() as discovery:
         views = ("MarketplaceSaaS", VIEW)
         found = await discovery.catalog(target_views=views)

@@ -72,7 +72,7 @@ def transition(before: State, after: State) -> str | None:
 
 
 def oracle(night: Tonight) -> tuple[dict[Key, Known], dict[Key, tuple[str, Known | None]]]:
-    """Return what is known afterwards, and the changes: `design.md` sections 4 and 5, by hand."""
+    """Return what is known afterwards, and the changes: the rules of docs/contract.md, by hand."""
     after: dict[Key, Known] = {}
     changes: dict[Key, tuple[str, Known | None]] = {}
     for key in night.known.keys() | night.answers.keys():

@@ -325,7 +325,7 @@ def test_in_a_run_over_one_customer_by_country_availability_is_not_asked() -> No
     ],
 )
 def test_nonprofit_is_asked_for_by_itself(segments: tuple[str, ...], expected: list[str]) -> None:
-    """A country's list holds every segment but nonprofit (facts 1.11)."""
+    """A country's list holds every segment but nonprofit."""
     plan_ = planned(catalogs=LISTED, availability="listed", segments=segments)
     assert [q.segment for q in calls(plan_, "availability")] == expected
 

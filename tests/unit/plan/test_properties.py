@@ -70,7 +70,7 @@ def expected_keys(
     catalogs: Sequence[CatalogFound],
     arm_regions: tuple[str, ...] | None,
 ) -> Iterable[Key]:
-    """Yield every question of a scope, one by one: `design.md` section 4."""
+    """Yield every question of a scope, one by one: "Which SKUs are asked" of docs/contract.md."""
     for of in catalogs:
         for each in of.skus:
             if "InventoryCheck" not in each.purchase_prerequisites:

@@ -1,4 +1,4 @@
-"""What an offer says of the thing held (facts 1.8)."""
+"""What an offer says of the thing held."""
 
 import pytest
 

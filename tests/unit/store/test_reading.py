@@ -159,7 +159,7 @@ def test_every_statement_in_the_folders_is_used() -> None:
 
 
 def test_views_are_written_for_both_engines() -> None:
-    """What a view of design section 4 stands on must be in SQL that Postgres takes too."""
+    """What a view of the contract stands on must be in SQL that Postgres takes too."""
     for name in sql.VIEWS:
         text = sql.statement(f"views/{name}").upper()
         assert text.lstrip().startswith("--"), name
