@@ -1,19 +1,18 @@
-"""The command line: from words to one frozen value per command.
-
-`parse` is all there is to call; `commands` are the values, `manual` is what `--help` says.
-"""
+"""From the words of a command line to one frozen value: `parse` is all there is to call."""
 
 import argparse
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
-from auditor.cli import commands, options
+import msgspec
+
+from auditor.cli import annotations, catalog, commands
+from auditor.cli.annotations import EVERY_COMMAND, OPTIONS, Field, Page
 from auditor.cli.commands import Parsed
-from auditor.cli.manual import COMMANDS, Page, overview, pages_below
+from auditor.cli.shared_options import Command
 from auditor.errors import UsageError
 from auditor.settings.problems import nearest
-from auditor.settings.values import Narrow
 
 _FLAG = re.compile(r"--[A-Za-z][A-Za-z_-]*(=.*)?")
 
@@ -22,12 +21,12 @@ def parse(argv: Sequence[str], version: str) -> Parsed:
     """Return the command that the words mean; raise UsageError with the nearest that would do."""
     words = list(argv)
     if not words or words[0] in {"-h", "--help", "help"}:
-        named = [word for word in words[1:] if word in COMMANDS]
-        return parse([*named, "--help"], version) if named else commands.Text(overview())
+        named = [word for word in words[1:] if word in catalog.PAGES]
+        return parse([*named, "--help"], version) if named else commands.Text(catalog.overview())
     if words[0] == "--version":
         return commands.Text(f"auditor {version}\n")
-    page, rest = _page(words)
-    parser = _parser(page)
+    page, command, rest = _command(words)
+    parser = _parser(page, command)
     if any(word in {"-h", "--help"} for word in rest):
         return commands.Text(parser.format_help())
     for word in rest:
@@ -37,32 +36,34 @@ def parse(argv: Sequence[str], version: str) -> Parsed:
     found, left = parser.parse_known_args(rest)
     if left:
         raise _unknown(left[0], parser, page)
-    _, read = _COMMANDS[page.name]
-    return read(found)
+    values = {field.name: _value(field, found) for field in annotations.fields(command)}
+    return command(**values)  # type: ignore[return-value] # every command is one of Parsed
 
 
-def _page(words: list[str]) -> tuple[Page, list[str]]:
+def _command(words: list[str]) -> tuple[Page, type[Command], list[str]]:
+    """Return the page, the command and what is left of the words."""
     name = words[0]
     if name.startswith("-"):
-        near = next((word for word in words if word in COMMANDS), "run")
+        near = next((word for word in words if word in catalog.PAGES), "run")
         raise UsageError(
             f"{name} before a command",
             hint=f"options go after the command: auditor {near} {name}",
         )
-    if name not in COMMANDS:
-        raise UsageError(f"there is no command {name!r}", hint=_nearest(name, COMMANDS))
-    below = pages_below(name)
+    if name not in catalog.PAGES:
+        raise UsageError(f"there is no command {name!r}", hint=_nearest(name, catalog.PAGES))
+    below = catalog.below(name)
     if not below:
-        return COMMANDS[name], words[1:]
+        return catalog.PAGES[name], catalog.CLASSES[name], words[1:]
     action = words[1] if len(words) > 1 and not words[1].startswith("-") else ""
     if not action:
         is_help = any(word in {"-h", "--help"} for word in words[1:])
         if is_help or "list" in below:
-            return (COMMANDS[name] if is_help else below["list"]), words[1:]
+            first = next(iter(below.values()))
+            return (catalog.PAGES[name] if is_help else first.page), first, words[1:]
         raise UsageError(f"{name} what?", hint=_nearest("", below))
     if action not in below:
         raise UsageError(f"there is no command '{name} {action}'", hint=_nearest(action, below))
-    return below[action], words[2:]
+    return below[action].page, below[action], words[2:]
 
 
 def _nearest(word: str, known: Collection[str]) -> str:
@@ -101,7 +102,7 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
     return argparse.RawDescriptionHelpFormatter(prog, max_help_position=30)
 
 
-def _parser(page: Page) -> _Parser:
+def _parser(page: Page, command: type[Command]) -> _Parser:
     parser = _Parser(
         prog=f"auditor {page.name}",
         usage=f"auditor {page.usage}",
@@ -111,87 +112,45 @@ def _parser(page: Page) -> _Parser:
         add_help=False,
         allow_abbrev=False,
     )
-    add, _ = _COMMANDS[page.name]
-    add(parser)
-    options.every_command(parser, is_configured=page.is_configured)
+    groups: dict[str, Any] = {
+        OPTIONS: parser
+    }  # argparse names no type for what options are added to
+    for field in annotations.fields(command):
+        heading, excludes = field.option.heading, field.option.excludes
+        if heading not in groups:
+            groups[heading] = parser.add_argument_group(heading)
+        if excludes and excludes not in groups:
+            groups[excludes] = groups[heading].add_mutually_exclusive_group()
+        _add(groups[excludes or heading], field)
+    groups[EVERY_COMMAND].add_argument("--help", "-h", action="store_true", help="show this")
     return parser
 
 
-# argparse hands over whatever the functions in `words` returned.
-_Found = Any
+def _add(group: Any, field: Field) -> None:  # likewise
+    """Add what a field is given by to a parser or a group of it."""
+    option = field.option
+    how: dict[str, Any] = {"help": option.help}
+    if field.type is bool:
+        how["action"] = "store_true"
+    else:
+        how |= {"type": option.read, "metavar": option.metavar}
+        if field.is_repeatable:
+            how["action"] = "append"
+        elif field.is_pair:
+            how["nargs"] = 2
+        elif option.without_word is not None:
+            how |= {"nargs": "?", "const": option.without_word}
+    if option.is_positional:
+        group.add_argument(field.name, **how)
+    else:
+        is_required = field.default is msgspec.NODEFAULT
+        group.add_argument(field.flag, dest=field.name, required=is_required, **how)
 
 
-def _shared(found: _Found) -> dict[str, Any]:
-    names = ("quiet", "log_format", "debug", "config", "format")
-    return {name: getattr(found, name) for name in names if hasattr(found, name)}
-
-
-def _narrow(found: _Found) -> Narrow:
-    return Narrow(
-        customers=tuple(dict.fromkeys(found.customer)),
-        partners=tuple(dict.fromkeys(found.partner)),
-        countries=tuple(dict.fromkeys(found.country)),
-        resume=getattr(found, "resume", None),
-        trigger=getattr(found, "trigger", Narrow().trigger),
-        fail_on=tuple(dict.fromkeys(getattr(found, "fail_on", ()))),
-    )
-
-
-def _changes(found: _Found) -> commands.Changes:
-    return commands.Changes(
-        snapshot=found.snapshot,
-        between=tuple(found.between) if found.between else None,
-        kinds=tuple(dict.fromkeys(found.kind)),
-        customer=found.customer,
-        by_cause=found.by_cause,
-        out=found.out,
-        **_shared(found),
-    )
-
-
-_COMMANDS: dict[str, tuple[Callable[[_Parser], None], Callable[[_Found], Parsed]]] = {
-    "demo": (options.demo, lambda f: commands.Demo(out=f.out, seed=f.seed, **_shared(f))),
-    "sandbox": (
-        options.sandbox,
-        lambda f: commands.Sandbox(
-            port=f.port,
-            seed=f.seed,
-            customers=f.customers,
-            night=f.night,
-            faults=f.faults,
-            **_shared(f),
-        ),
-    ),
-    "init": (options.nothing, lambda f: commands.Init(**_shared(f))),
-    "doctor": (options.rows, lambda f: commands.Doctor(**_shared(f))),
-    "plan": (
-        options.plan,
-        lambda f: commands.Plan(narrow=_narrow(f), explain=f.explain, **_shared(f)),
-    ),
-    "run": (options.run, lambda f: commands.Run(narrow=_narrow(f), **_shared(f))),
-    "changes": (options.changes, _changes),
-    "snapshots": (options.rows, lambda f: commands.SnapshotsList(**_shared(f))),
-    "snapshots list": (options.rows, lambda f: commands.SnapshotsList(**_shared(f))),
-    "snapshots show": (
-        options.show,
-        lambda f: commands.SnapshotsShow(
-            snapshot=f.snapshot, quarantine=f.quarantine, **_shared(f)
-        ),
-    ),
-    "snapshots verify": (
-        options.snapshot,
-        lambda f: commands.SnapshotsVerify(snapshot=f.snapshot, **_shared(f)),
-    ),
-    "snapshots prune": (
-        options.prune,
-        lambda f: commands.SnapshotsPrune(keep_days=f.keep, apply=f.apply, **_shared(f)),
-    ),
-    "sql": (options.sql, lambda f: commands.Sql(query=f.query, **_shared(f))),
-    "db": (options.nothing, lambda f: commands.DbUpgrade(**_shared(f))),
-    "db upgrade": (options.nothing, lambda f: commands.DbUpgrade(**_shared(f))),
-    "report": (
-        options.report,
-        lambda f: commands.Report(snapshot=f.snapshot, out=f.out, mask=f.mask, **_shared(f)),
-    ),
-}
-"""What each command takes, and the value that is made of it."""
+def _value(field: Field, found: argparse.Namespace) -> Any:  # of the field's type
+    given = getattr(found, field.name)
+    if given is None:
+        return field.default
+    if field.is_repeatable:
+        return tuple(dict.fromkeys(given))
+    return tuple(given) if field.is_pair else given

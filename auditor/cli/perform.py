@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from auditor.cli import commands, run_command
-from auditor.cli.commands import Asked, Configured, Format
+from auditor.cli.commands import Asked
 from auditor.cli.console import Console
+from auditor.cli.shared_options import Configured, Format
 from auditor.errors import InputMissing, UsageError
 from auditor.settings import Narrow, Settings, load, read_secret
 from auditor.settings.secret_references import is_elsewhere

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from auditor.cli.commands import Format
 from auditor.cli.commands import Run as Asked
 from auditor.cli.console import Console
+from auditor.cli.shared_options import Format
 from auditor.cli.stopping import Stopped, exit_status_of
 from auditor.errors import AuditorError, as_auditor_error, leaves
 from auditor.settings import Settings

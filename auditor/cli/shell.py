@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TextIO
 
-from auditor.cli.commands import Command, Parsed, Text
+from auditor.cli.commands import Parsed, Text
 from auditor.cli.parse import parse
+from auditor.cli.shared_options import Command
 from auditor.cli.stopping import Stopped, Stopper, exit_status_of
 from auditor.errors import SettingsError, as_auditor_error, leaves
 from auditor.log import Events, LogFormat

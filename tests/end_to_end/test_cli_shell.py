@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from auditor import __version__
-from auditor.cli.manual import COMMANDS
+from auditor.cli.catalog import PAGES
 from auditor.cli.shell import main
 from tests.builders.another_partner_center import TOKEN, another_partner_center, config
 
@@ -27,7 +27,7 @@ def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)]
+    "words", [[], ["--help"], ["--version"], *([name, "--help"] for name in PAGES)]
 )
 def test_help_is_on_stdout_and_ends_well(words: list[str], tmp_path: Path) -> None:
     ran = run(*words, cwd=tmp_path)

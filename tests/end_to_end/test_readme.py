@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from auditor import __version__
+from auditor.cli.annotations import EVERY_COMMAND, fields
+from auditor.cli.catalog import CLASSES
 from auditor.cli.parse import parse
 
 ROOT = Path(__file__).parents[2]
@@ -86,3 +88,20 @@ def test_cron_runs_a_command_the_program_takes() -> None:
     [line] = [line for line in script.splitlines() if line.startswith('"$auditor" ')]
     words = shlex.split(line.replace('"$@"', "").partition(" > ")[0])
     assert parse(words[1:], __version__) is not None
+
+
+def test_the_table_of_commands_is_made_of_their_classes() -> None:
+    """A flag is written once, on the class of its command; here stands what it comes to."""
+    assert table_of_commands() in README
+
+
+def table_of_commands() -> str:
+    """Return each command with the options that are its own, as the README shows them."""
+    rows = ["| command | options of its own |", "|---|---|"]
+    for name, command in CLASSES.items():
+        own = [field for field in fields(command) if field.option.heading != EVERY_COMMAND]
+        words = [field.flag for field in own if field.option.is_positional]
+        flags = [f"`{field.flag}`" for field in own if not field.option.is_positional]
+        shown = " ".join(["auditor", name, *(word.upper() for word in words)])
+        rows.append(f"| `{shown}` | {', '.join(flags)} |")
+    return "\n".join(rows)

@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.cli import commands
-from auditor.cli.commands import Command, Format, Parsed, Text
-from auditor.cli.manual import COMMANDS, EXIT_STATUSES, pages_below
+from auditor.cli.catalog import PAGES, below
+from auditor.cli.commands import Parsed, Text
+from auditor.cli.manual import EXIT_STATUSES
 from auditor.cli.parse import parse
+from auditor.cli.shared_options import Command, Format
 from auditor.errors import UsageError
 from auditor.log import LogFormat
 from auditor.model import ChangeKind
-from auditor.settings import Narrow
 
 GUID = "ABCDEF00-0000-4000-8000-000000000001"
 
@@ -35,25 +36,23 @@ def parsed(*words: str) -> Parsed:
             commands.Sandbox(port=0, seed=2, faults=Path("f.toml"), customers=9),
         ),
         ("init --config a/b.toml", commands.Init(config=Path("a/b.toml"))),
-        ("plan --explain", commands.Plan(narrow=Narrow(), explain=True)),
-        ("run", commands.Run(narrow=Narrow())),
-        ("run --resume", commands.Run(narrow=Narrow(resume=""))),
-        ("run --resume RUN1", commands.Run(narrow=Narrow(resume="RUN1"))),
-        ("run --resume --trigger cron", commands.Run(narrow=Narrow(resume="", trigger="cron"))),
+        ("plan --explain", commands.Plan(explain=True)),
+        ("run", commands.Run()),
+        ("run --resume", commands.Run(resume="")),
+        ("run --resume RUN1", commands.Run(resume="RUN1")),
+        ("run --resume --trigger cron", commands.Run(resume="", trigger="cron")),
         (
             f"run --customer contoso.com --customer {GUID} --partner a --country de --country FR",
             commands.Run(
-                narrow=Narrow(
-                    customers=("contoso.com", GUID.lower()),
-                    partners=("a",),
-                    countries=("DE", "FR"),
-                )
+                customers=("contoso.com", GUID.lower()),
+                partners=("a",),
+                countries=("DE", "FR"),
             ),
         ),
         (
             "run --fail-on left_catalog --fail-on left_catalog --format json --quiet --debug",
             commands.Run(
-                narrow=Narrow(fail_on=(ChangeKind.LEFT_CATALOG,)),
+                fail_on=(ChangeKind.LEFT_CATALOG,),
                 format=Format.JSON,
                 quiet=True,
                 debug=True,
@@ -142,7 +141,7 @@ def test_what_is_not_understood_is_told_with_the_nearest(words: str, says: str, 
     assert caught.value.hint
 
 
-@given(st.lists(st.text() | st.sampled_from([*COMMANDS, "--config", "--format", "-", "--", "-h"])))
+@given(st.lists(st.text() | st.sampled_from([*PAGES, "--config", "--format", "-", "--", "-h"])))
 def test_no_words_give_anything_but_a_command_or_a_usage_error(words: list[str]) -> None:
     try:
         assert parse(words, "1.2.3") is not None
@@ -155,7 +154,7 @@ class TestHelp:
         for words in ([], ["--help"], ["-h"], ["help"]):
             help_text = parsed(*words)
             assert isinstance(help_text, Text)
-            for name in COMMANDS:
+            for name in PAGES:
                 assert re.search(rf"^    {name} ", help_text.text, re.MULTILINE)
 
     def test_the_version_is_one_line(self) -> None:
@@ -163,8 +162,7 @@ class TestHelp:
 
     @pytest.mark.parametrize(
         "words",
-        [[name] for name in COMMANDS]
-        + [["snapshots", action] for action in pages_below("snapshots")],
+        [[name] for name in PAGES] + [["snapshots", action] for action in below("snapshots")],
     )
     def test_each_command_has_a_page_with_an_example_that_works(self, words: list[str]) -> None:
         page = parsed(*words, "--help")

@@ -1,0 +1,89 @@
+"""How a command is written on the command line: a page about it, and an option for each field.
+
+A command is one class in `auditor.cli.commands`. Its parser, its help and the README's table of
+commands are made from that class, so a flag is written once.
+"""
+
+import typing
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+OPTIONS = "options"
+NARROWER = "narrower (each may be given again)"
+OUTPUT = "output"
+EVERY_COMMAND = "every command"
+HEADINGS = (OPTIONS, NARROWER, OUTPUT, EVERY_COMMAND)
+"""The groups of options in a help page, in their order."""
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of help."""
+
+    name: str
+    line: str = ""
+    """The summary in the list of all commands; '' for a command below another."""
+    usage: str
+    text: str
+    examples: tuple[str, ...]
+    more: str = ""
+
+    @property
+    def epilog(self) -> str:
+        """What follows the options."""
+        heading = "example" if len(self.examples) == 1 else "examples"
+        lines = "\n".join(f"    {line}" for line in self.examples)
+        return f"{heading}\n{lines}" + (f"\n\n{self.more}" if self.more else "")
+
+
+class Option(msgspec.Struct, frozen=True, kw_only=True):
+    """How a field is given. The field's type says whether it takes a word, two, none or many."""
+
+    help: str
+    read: Callable[[str], Any] = str
+    """Turns a word into the value, or raises argparse's ArgumentTypeError."""
+    metavar: str | tuple[str, str] | None = None
+    flag: str = ""
+    """'' is the field's name with dashes."""
+    heading: str = OPTIONS
+    excludes: str = ""
+    """Of the options with the same text here only one may be given."""
+    without_word: str | None = None
+    """The value where the flag stands alone; None: it needs its word."""
+    is_positional: bool = False
+
+
+class Field(msgspec.Struct, frozen=True, kw_only=True):
+    """A field of a command, its type, its default and how it is given."""
+
+    name: str
+    type: Any  # a type, which mypy has no type for
+    default: Any  # of that type; msgspec.NODEFAULT where it must be given
+    option: Option
+
+    @property
+    def flag(self) -> str:
+        """The flag as it is written, or the name of a positional argument."""
+        name = self.option.flag or self.name.replace("_", "-")
+        return name if self.option.is_positional else f"--{name}"
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether the flag may be given again."""
+        return typing.get_args(self.type)[1:] == (...,)
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether the flag takes two words."""
+        return isinstance(self.option.metavar, tuple)
+
+
+def fields(command: type[msgspec.Struct]) -> Iterator[Field]:
+    """Yield the fields of a command by heading, then in the order in which they are written."""
+    hints = typing.get_type_hints(command, include_extras=True)
+    found = []
+    for field in msgspec.structs.fields(command):
+        kind, option = typing.get_args(hints[field.name])
+        found.append(Field(name=field.name, type=kind, default=field.default, option=option))
+    yield from sorted(found, key=lambda field: HEADINGS.index(field.option.heading))
