@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from auditor import unfinished
+from auditor import atomic_file
 from auditor.errors import AuditorError, StoreFailed, StoreUnwritable
 
 _UNWRITABLE = {
@@ -85,7 +85,7 @@ def try_to_write(folder: Path) -> None:
 def sync_folder(folder: Path) -> None:
     """Make the names inside `folder` survive a power cut."""
     with guarded(folder):
-        unfinished.sync_folder(folder)
+        atomic_file.sync_folder(folder)
 
 
 def write_new(path: Path, data: bytes | memoryview) -> None:
@@ -102,24 +102,24 @@ def write_new(path: Path, data: bytes | memoryview) -> None:
 
 def replace(path: Path, data: bytes | memoryview) -> None:
     """Put `data` in the place of `path` at once: a reader sees the old bytes or the new."""
-    with guarded(path, need=len(data)), unfinished.beside(path, _MODE) as file:
+    with guarded(path, need=len(data)), atomic_file.replacing(path, _MODE) as file:
         file.write(data)
-        file.put()
+        file.commit()
 
 
 def put_if_absent(path: Path, data: bytes | memoryview) -> None:
     """Make a whole file with `data` unless there is one: of two at once, the first one stays."""
-    with guarded(path, need=len(data)), unfinished.beside(path, _MODE) as file:
+    with guarded(path, need=len(data)), atomic_file.replacing(path, _MODE) as file:
         file.write(data)
         os.fsync(file.handle)
         try:
-            path.hardlink_to(file.beside)
+            path.hardlink_to(file.temporary)
         except FileExistsError:
             pass
         except OSError as error:
             if error.errno not in {errno.EPERM, *_UNSUPPORTED}:
                 raise
-            file.put()  # a file system without links, where nobody else is likely
+            file.commit()  # a file system without links, where nobody else is likely
     sync_folder(path.parent)
 
 

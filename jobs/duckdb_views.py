@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from auditor import unfinished
+from auditor import atomic_file
 from auditor.store import comments, sql
 from auditor.store.folder import views
 from auditor.store.folder.store import FolderStore
@@ -21,8 +21,8 @@ def write(lake: Path, file: Path) -> None:
     """Write the file anew; at no time is there half of it. Of two at once, the first one fails."""
     root = FolderStore.open(str(lake)).root
     pattern = views.files(root, "snapshot", ())[0].removesuffix("/_schema/snapshot.parquet")
-    unfinished.clear(file)
-    made = unfinished.name_of(file)  # DuckDB makes it itself, so it has no lock of ours
+    atomic_file.remove_leftovers(file)
+    made = atomic_file.temporary_name(file)  # DuckDB makes it itself, so it has no lock of ours
     with duckdb.connect(str(made)) as con:
         for definition in (sql.statement("duckdb/query/latest_map"), *sql.definitions()):
             con.execute(_with_files(definition, root, pattern))

@@ -16,11 +16,11 @@ from pathlib import Path
 import msgspec
 import pyarrow as pa
 
-from auditor import unfinished
+from auditor import atomic_file
+from auditor.atomic_file import sync_folder
 from auditor.disk import private, refused
 from auditor.errors import StoreFailed
 from auditor.model import Reply, Request
-from auditor.unfinished import sync_folder
 
 SYNC_RECORDS = 64
 SYNC_SECONDS = 1.0
@@ -185,13 +185,13 @@ class Journal:
 
     def _rewrite(self, is_kept: Callable[[bytes, Reply], bool]) -> None:
         try:
-            with unfinished.beside(self.path) as kept:
+            with atomic_file.replacing(self.path) as kept:
                 with open(kept.handle, "wb", closefd=False) as out:
                     for key, offset in self._index.items():
                         if is_kept(key, self.read(key)):
                             payload = _payload_at(self._file, offset)
                             out.write(_FRAME.pack(len(payload), zlib.crc32(payload)) + payload)
-                kept.put()
+                kept.commit()
         except OSError as exc:
             raise StoreFailed(f"cannot rewrite the journal {self.path}: {exc.strerror}") from exc
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pyarrow as pa
 
-from auditor import unfinished
+from auditor import atomic_file
 from auditor.errors import InputMissing, StoreFailed
 from auditor.journal.journal import reading
 from auditor.log import redacted
@@ -115,9 +115,9 @@ class Quarantine:
         """
         lines = msgspec.json.Encoder().encode_lines(list(self._records.values()))
         try:
-            with unfinished.beside(path) as file:
+            with atomic_file.replacing(path) as file:
                 file.write(lines)
-                file.put()
+                file.commit()
         except OSError as exc:
             raise StoreFailed(f"cannot write {path}: {exc.strerror}") from exc
 

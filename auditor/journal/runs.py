@@ -14,11 +14,11 @@ from typing import IO
 
 import msgspec
 
-from auditor import unfinished
+from auditor import atomic_file
+from auditor.atomic_file import sync_folder
 from auditor.disk import private, refused
 from auditor.errors import InputMissing, Locked, ScopeError, StoreFailed, StoreUnwritable
 from auditor.settings import Narrow, Settings
-from auditor.unfinished import sync_folder
 
 _HEADER = "run.json"
 _STAMP = "%Y%m%dT%H%M%SZ"
@@ -130,7 +130,7 @@ class Runs:
             for folder in sorted(self._runs.iterdir()):
                 if folder.is_symlink():  # planted: what it leads to is not ours to clear
                     continue
-                unfinished.clear_folder(folder)
+                atomic_file.remove_leftovers_in(folder)
                 is_nobodys = not (folder / _HEADER).exists() and _RUN_ID.fullmatch(folder.name)
                 if is_nobodys and folder.name < f"{oldest:{_STAMP}}":
                     shutil.rmtree(folder, ignore_errors=True)
@@ -147,9 +147,9 @@ class Runs:
         path = self.folder(header.run_id) / _HEADER
         try:
             self._make_private(self._runs, path.parent)
-            with unfinished.beside(path) as file:
+            with atomic_file.replacing(path) as file:
                 file.write(msgspec.json.encode(header))
-                file.put()
+                file.commit()
             sync_folder(self._runs)
         except OSError as exc:
             raise _refused(path, exc) from exc

@@ -13,11 +13,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
-from auditor import unfinished
+from auditor import atomic_file
+from auditor.atomic_file import AtomicFile
 from auditor.errors import AuditorError, Locked, StoreFailed, StoreUnwritable
 from auditor.secret import Secret
 from auditor.settings.secret_references import opened, read_opened
-from auditor.unfinished import Unfinished
 
 _ROOM = 1 << 14
 """Bytes kept free for the newer one; a refresh token has one or two thousand."""
@@ -39,7 +39,7 @@ class Renewable(Protocol):
 class RenewableFile:
     """A secret in a file, while it is held."""
 
-    def __init__(self, path: Path, secret: Secret, successor: Unfinished) -> None:
+    def __init__(self, path: Path, secret: Secret, successor: AtomicFile) -> None:
         self.secret = secret
         self._path = path
         self._successor = successor
@@ -50,7 +50,7 @@ class RenewableFile:
         with _guarded(self._path):
             _write(self._successor.handle, content)
             os.ftruncate(self._successor.handle, len(content))
-            self._successor.put()
+            self._successor.commit()
         self.secret = newer
 
 
@@ -101,11 +101,11 @@ def _locked(
 
 
 @contextmanager
-def _room(target: Path, found: os.stat_result) -> Iterator[Unfinished]:
+def _room(target: Path, found: os.stat_result) -> Iterator[AtomicFile]:
     """Make the successor of a file, with room for what is to be written into it."""
     with ExitStack() as held:
         with _guarded(target):
-            successor = held.enter_context(unfinished.beside(target))
+            successor = held.enter_context(atomic_file.replacing(target))
             os.fchmod(successor.handle, 0o600)
             with suppress(PermissionError):  # only root gives files away
                 os.fchown(successor.handle, found.st_uid, found.st_gid)

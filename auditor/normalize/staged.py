@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 
 import pyarrow as pa
 
-from auditor import unfinished
+from auditor import atomic_file
 from auditor.model import Check, Outcome, Settled, bucket_of
 from auditor.normalize.answers import Answers
 from auditor.plan.plan import Plan
@@ -138,7 +138,8 @@ class Staged:
         """Keep tables of a chunk, instead of what is kept of them."""
         for name, table in tables.items():
             path = self._path(name, chunk)
-            new = unfinished.name_of(path)  # the old one may be mapped; the folder goes as a whole
+            # The old file may be mapped. Leftovers go with the whole folder.
+            new = atomic_file.temporary_name(path)
             with (
                 pa.output_stream(str(new), buffer_size=WRITTEN_AT_ONCE) as file,
                 pa.ipc.new_file(file, table.schema) as writer,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from auditor import disk, unfinished
+from auditor import atomic_file, disk
 from auditor.errors import Bug, StoreError, UsageError
 from auditor.model import bucket_of
 from auditor.store import comments, conform
@@ -177,7 +177,7 @@ class Publication:
                 if not (folder / manifest.NAME).exists() and not os.listdir(folder):  # noqa: PTH208 - is it empty
                     folder.rmdir()
         for folder in (self._root, self._root / "_schema"):
-            unfinished.clear_folder(folder)
+            atomic_file.remove_leftovers_in(folder)
         self._rewrite_latest()
 
     def _discard(self) -> None:

@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from auditor import unfinished
+from auditor import atomic_file
 from auditor.errors import (
     AuditorError,
     Locked,
@@ -195,9 +195,9 @@ async def test_it_is_not_spent_where_its_successor_has_no_room(
 ) -> None:
     """P30: 73 or 74, before anybody is asked."""
     keep(tmp_path)
-    unfinished.name_of(tmp_path / "refresh").mkdir()
+    atomic_file.temporary_name(tmp_path / "refresh").mkdir()
     await check_is_unspent(entra, tmp_path, StoreUnwritable, 73)
-    unfinished.name_of(tmp_path / "refresh").rmdir()
+    atomic_file.temporary_name(tmp_path / "refresh").rmdir()
 
     def full(*_: object) -> int:
         raise OSError(28, os.strerror(28))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditor import unfinished
+from auditor import atomic_file
 from auditor.errors import StoreUnwritable
 from auditor.journal.journal import SYNC_RECORDS, Journal
 from auditor.model import Reply
@@ -240,7 +240,7 @@ async def test_a_planted_link_is_not_followed(tmp_path: Path) -> None:
         Journal(tmp_path / "p.journal")
     path = tmp_path / "q.journal"
     await filled(path, OK, FAILED)
-    unfinished.name_of(path).symlink_to(tmp_path / "victim")
+    atomic_file.temporary_name(path).symlink_to(tmp_path / "victim")
     journal = Journal(path)
     journal.keep("failed", ())
     await journal.close()

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from auditor import unfinished
+from auditor import atomic_file
 from auditor.errors import InputMissing, Locked, ScopeError, StoreUnwritable
 from auditor.journal.runs import Header, Runs
 from auditor.settings import Limits, Narrow, Partner, Settings
@@ -260,8 +260,8 @@ def test_what_a_run_is_survives_a_power_loss(
 
     monkeypatch.setattr(os, "fsync", fsync)
     folder = runs.folder(begun(runs).run_id)
-    unfinished_name = unfinished.name_of(folder / "run.json").name
-    assert synced == [folder / unfinished_name, folder, tmp_path / "state/runs"]
+    temporary_name = atomic_file.temporary_name(folder / "run.json").name
+    assert synced == [folder / temporary_name, folder, tmp_path / "state/runs"]
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o000])

@@ -1,4 +1,4 @@
-"""Files that are replaced at once: what a killed writer leaves goes, and is never read."""
+"""Files that are replaced atomically: leftovers of killed writers are removed and never read."""
 
 import ast
 import signal
@@ -9,26 +9,26 @@ from pathlib import Path
 
 import pytest
 
-from auditor import disk, unfinished
+from auditor import atomic_file, disk
 from auditor.journal.journal import Journal
 from auditor.journal.quarantine import Quarantine, table
 from auditor.login.refresh_token import renewable_file
 from auditor.report import output
 
-PACKAGE = Path(unfinished.__file__).parent
+PACKAGE = Path(atomic_file.__file__).parent
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from auditor import unfinished
+from auditor import atomic_file
 
-with unfinished.beside(Path(sys.argv[1])) as file:
+with atomic_file.replacing(Path(sys.argv[1])) as file:
     file.write(b"half")
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
 def killed_writing(path: Path) -> None:
-    """Leave what a writer leaves that is killed before it puts its file in its place."""
+    """Leave the temporary file of a writer that is killed before it commits."""
     ended = subprocess.run([sys.executable, "-c", KILLED, path], check=False)
     assert ended.returncode == -signal.SIGKILL
     assert left(path.parent) == 1
@@ -43,9 +43,9 @@ def left(folder: Path) -> int:
 
 
 def write(path: Path, data: bytes) -> None:
-    with unfinished.beside(path) as file:
+    with atomic_file.replacing(path) as file:
         file.write(data)
-        file.put()
+        file.commit()
 
 
 def renew(path: Path) -> None:
@@ -98,12 +98,12 @@ def test_who_clears_a_folder_leaves_what_is_not_left_over(tmp_path: Path) -> Non
     mine = (".note.new", "a.4711.new", ".bashrc", ".a.b.new", "victim")
     for name in mine:
         (tmp_path / name).touch()
-    with unfinished.beside(tmp_path / "at work") as file:
+    with atomic_file.replacing(tmp_path / "at work") as file:
         file.write(b"whole")
-        unfinished.clear_folder(tmp_path)
-        unfinished.clear_folder(tmp_path / "not there")
-        assert file.beside.exists(), "its writer lives"
-        file.put()
+        atomic_file.remove_leftovers_in(tmp_path)
+        atomic_file.remove_leftovers_in(tmp_path / "not there")
+        assert file.temporary.exists(), "its writer lives"
+        file.commit()
     assert names(tmp_path) == sorted([*mine, ".folder.6.new", "at work"])
     assert (tmp_path / "victim").read_text() == "precious"
 
@@ -111,12 +111,12 @@ def test_who_clears_a_folder_leaves_what_is_not_left_over(tmp_path: Path) -> Non
 def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
     """In two containers, processes may even have the same number."""
     path = tmp_path / "file"
-    with unfinished.beside(path) as one, unfinished.beside(path) as other:
-        assert one.beside != other.beside
+    with atomic_file.replacing(path) as one, atomic_file.replacing(path) as other:
+        assert one.temporary != other.temporary
         one.write(b"one")
         other.write(b"other")
-        one.put()
-        other.put()
+        one.commit()
+        other.commit()
     assert path.read_bytes() == b"other"
     assert names(tmp_path) == ["file"]
 
@@ -124,14 +124,14 @@ def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
 def test_a_writer_that_fails_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "file"
     write(path, b"old")
-    with pytest.raises(TypeError), unfinished.beside(path) as file:
+    with pytest.raises(TypeError), atomic_file.replacing(path) as file:
         file.write("text")  # type: ignore[arg-type] # to fail in there
     assert names(tmp_path) == ["file"]
     assert path.read_bytes() == b"old"
 
 
-def test_nobody_else_puts_files_in_their_place() -> None:
-    """One place knows how they are called; the others rename what is not replaced."""
+def test_only_this_module_replaces_files() -> None:
+    """One module knows the temporary names; the others rename to names that are new."""
     renaming = {
         (path.relative_to(PACKAGE).as_posix(), ast.unparse(call.func))
         for path in PACKAGE.rglob("*.py")
@@ -146,5 +146,5 @@ def test_nobody_else_puts_files_in_their_place() -> None:
         ("login/sign_in.py", "held.replace"),
         ("normalize/staged.py", "new.replace"),
         ("disk.py", "source.rename"),
-        ("unfinished.py", "self.beside.replace"),
+        ("atomic_file.py", "self.temporary.replace"),
     }
