@@ -1,4 +1,4 @@
-"""Writes that survive a power cut, and what goes wrong with disks as errors of ours."""
+"""Writes that survive a power cut, and the errors of disks as ours."""
 
 import ctypes
 import errno
@@ -26,16 +26,16 @@ _UNWRITABLE = {
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _UNSUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}
 _MODE = 0o666
-"""Of what is written: the caller's umask says who else may read a store."""
+"""Mode of new files: the caller's umask decides who else may read a store."""
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
 
 
 @contextmanager
 def guarded(path: Path, *, need: int = 0) -> Iterator[None]:
-    """Turn what the operating system says about `path` into a StoreError that names it.
+    """Turn an OSError in the block into a StoreError that names `path`.
 
-    A TimeoutError and a BrokenPipeError are OSErrors too, and say nothing of the path.
+    TimeoutError and BrokenPipeError pass through: they are OSErrors, but not about the path.
     """
     try:
         yield
@@ -46,23 +46,26 @@ def guarded(path: Path, *, need: int = 0) -> Iterator[None]:
 
 
 def _explained(error: OSError, path: Path, need: int) -> AuditorError:
-    said = os.strerror(error.errno) if error.errno else str(error)
+    reason = os.strerror(error.errno) if error.errno else str(error)
     if error.errno in _FULL:
         have = _free(path)
-        wanted = f"need {need} bytes, " if need else ""
+        needed = f"need {need} bytes, " if need else ""
         return StoreFailed(
-            f"cannot write {path}: {said} ({wanted}have {have})",
+            f"cannot write {path}: {reason} ({needed}have {have})",
             hint="free space there, then run again with --resume",
         )
     if error.errno in _UNWRITABLE:
         return StoreUnwritable(
-            f"cannot write {path}: {said}", hint="choose a store folder this user can write"
+            f"cannot write {path}: {reason}",
+            hint="choose a folder that this user can write to",
         )
-    return StoreFailed(f"cannot use {path}: {said}", hint="look at the disk, then --resume")
+    return StoreFailed(
+        f"cannot use {path}: {reason}", hint="check the disk, then run again with --resume"
+    )
 
 
 def _free(path: Path) -> int:
-    """Bytes left where `path` is or would be; 0 where nobody knows."""
+    """Return the free bytes on the disk of `path`; 0 if unknown."""
     for folder in (path, *path.parents):
         with suppress(OSError):
             return shutil.disk_usage(folder).free
@@ -70,7 +73,7 @@ def _free(path: Path) -> int:
 
 
 def try_to_write(folder: Path) -> None:
-    """Raise what writing into a folder would, and leave no trace there."""
+    """Raise the error that writing into a folder would raise; leave no file there."""
     nameless = getattr(os, "O_TMPFILE", 0)
     if not nameless:
         return
@@ -89,7 +92,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_new(path: Path, data: bytes | memoryview) -> None:
-    """Write and fsync a file that must not exist yet."""
+    """Write and fsync a new file; it is an error if it exists."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with guarded(path, need=len(data)):
         handle = os.open(path, flags, _MODE)
@@ -101,14 +104,14 @@ def write_new(path: Path, data: bytes | memoryview) -> None:
 
 
 def replace(path: Path, data: bytes | memoryview) -> None:
-    """Put `data` in the place of `path` at once: a reader sees the old bytes or the new."""
+    """Replace the file at `path` atomically: a reader sees the old bytes or the new."""
     with guarded(path, need=len(data)), atomic_file.replacing(path, _MODE) as file:
         file.write(data)
         file.commit()
 
 
 def put_if_absent(path: Path, data: bytes | memoryview) -> None:
-    """Make a whole file with `data` unless there is one: of two at once, the first one stays."""
+    """Make a file with `data` unless it exists; of two writers at once, the first one's stays."""
     with guarded(path, need=len(data)), atomic_file.replacing(path, _MODE) as file:
         file.write(data)
         os.fsync(file.handle)
@@ -119,16 +122,16 @@ def put_if_absent(path: Path, data: bytes | memoryview) -> None:
         except OSError as error:
             if error.errno not in {errno.EPERM, *_UNSUPPORTED}:
                 raise
-            file.commit()  # a file system without links, where nobody else is likely
+            file.commit()  # a file system without links, unlikely to be shared
     sync_folder(path.parent)
 
 
 def rename_new(source: Path, target: Path) -> None:
-    """Rename a folder to a name that must not exist yet, at once.
+    """Rename a folder atomically; it is an error if the target exists.
 
-    A plain rename silently replaces an empty folder. Where the kernel or the file system has no
-    such call, making the target first is the refusal; what a kill leaves between the two steps is
-    an empty folder, which readers skip and `recover` removes.
+    A plain rename silently replaces an empty folder. If the kernel or the file system has no
+    no-replace rename, `mkdir` of the target comes first and fails if it exists. A kill between the
+    two steps leaves an empty folder, which readers skip and `recover` removes.
     """
     with guarded(target):
         if sys.platform == "linux" and _rename_noreplace(source, target):
@@ -138,7 +141,7 @@ def rename_new(source: Path, target: Path) -> None:
 
 
 def _rename_noreplace(source: Path, target: Path) -> bool:
-    """Return whether the kernel knew how."""
+    """Rename; return False if the kernel or the file system cannot do so without replacing."""
     call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if call is None:
         return False
@@ -152,14 +155,16 @@ def _rename_noreplace(source: Path, target: Path) -> bool:
 
 
 def private(path: str, flags: int) -> int:
-    """Open a file that nobody else may read; a link in its place is not followed."""
+    """Open a file that only this user may read; a symbolic link is not followed."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
 def refused(what: str, exc: OSError) -> StoreUnwritable | StoreFailed:
-    """Return the error for a `state_dir` that does not take what is written to it."""
+    """Return the error for a `state_dir` that cannot be written to."""
     if exc.errno in _UNWRITABLE:
         return StoreUnwritable(
             f"{what}: {exc.strerror}", hint="make state_dir a folder that this user may write to"
         )
-    return StoreFailed(f"{what}: {exc.strerror}", hint="look at the disk, then --resume")
+    return StoreFailed(
+        f"{what}: {exc.strerror}", hint="check the disk, then run again with --resume"
+    )

@@ -1,12 +1,12 @@
 """The relations: their columns, keys and Arrow types, named once.
 
-Ids are text for ever; key columns are never null ('' means "not part of this question").
+Ids are always text; key columns are never null ('' means "not part of this question").
 """
 
 import pyarrow as pa
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
-"""Text that repeats: sorted by key, a dictionary makes it nearly free."""
+"""Text that repeats: in rows sorted by key, a dictionary takes almost no space."""
 TIME = pa.timestamp("us", tz="UTC")
 SCHEMA_VERSION = 1
 
@@ -59,7 +59,7 @@ KEYS: dict[str, tuple[str, ...]] = {
         "customer_id",
         "commerce_subscription_id",
     ),
-    # What is remembered of something that has no row of its own: see docs/decisions/0002.
+    # Facts about things that have no row of their own: see docs/decisions/0002.
     "remembered": (
         "snapshot_id",
         *CELL,
@@ -243,10 +243,10 @@ _REST: dict[str, tuple[str, ...]] = {
 }
 
 PER_SNAPSHOT = ("snapshot", "coverage", "check_outcome", "change")
-"""Facts of one run. The others hold everything known about each cell a snapshot covers."""
+"""Facts of one run. The other relations hold all that is known about each covered cell."""
 STATE = tuple(name for name in KEYS if name not in PER_SNAPSHOT)
 BULKY = (*STATE, "check_outcome")
-"""What `snapshots prune` drops."""
+"""The relations that `snapshots prune` drops."""
 
 
 def _type(column: str) -> pa.DataType:

@@ -1,1 +1,1 @@
-"""A snapshot from staged rows to the store: compared, counted, published once."""
+"""Publishes a snapshot: staged rows are compared, counted and written to the store."""

@@ -1,4 +1,4 @@
-"""Which cells a snapshot covers, how well, and what was published of them before."""
+"""The cells that a snapshot covers, how completely, and their previous snapshots."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _TEXT = pa.string()
 
 
 class Counts(msgspec.Struct, kw_only=True):
-    """How many checks of a cell, or of a run, came to what."""
+    """Numbers of checks by outcome, of a cell or of a run."""
 
     answered: int = 0
     failed: int = 0
@@ -28,7 +28,7 @@ class Counts(msgspec.Struct, kw_only=True):
 
     @property
     def failed_share(self) -> float:
-        """The share of unanswered checks among those that should have been."""
+        """The share of failed and skipped checks among all but the not eligible ones."""
         missing = self.failed + self.skipped
         return missing / (self.answered + missing) if missing else 0.0
 
@@ -55,11 +55,12 @@ def cells(
     at_start: Mapping[Cell, str],
     scope: Mapping[str, object],
 ) -> pa.Table:
-    """Return the cells the snapshot covers, as `CELL_COLUMNS`.
+    """Return the cells that the snapshot covers, with the columns `CELL_COLUMNS`.
 
-    `at_start` names the snapshot of each cell when the run began: where another was published
-    since, what that one listed stays. `is_baseline` cells report nothing as new. What is forbidden
-    in a country is said once, in its catalog's cell, and narrows no scope: it was never listed.
+    `at_start` names each cell's snapshot when the run began. If another one was published since,
+    its listings stay (`is_listed` is false). Cells with `is_baseline` report nothing as new. Views
+    and segments that are forbidden in a country are recorded once, in the scope of its catalog's
+    cell; they do not narrow that scope, because they were never listed.
     """
     rows = []
     never_listed = {c for c, _, _, name in found.known.unlisted if not name}
@@ -69,7 +70,7 @@ def cells(
         tally = counts.get(cell, Counts())
         is_first = before is None or before.status == "left" or cell.customer_id in never_listed
         is_widened = before is not None and not _covers(json.loads(before.scope or "{}"), scope)
-        is_current = at_start.get(cell, "") == (before.snapshot_id if before else "")
+        is_unchanged = at_start.get(cell, "") == (before.snapshot_id if before else "")
         rows.append(
             (
                 cell.customer_id,
@@ -82,14 +83,14 @@ def cells(
                 tally.not_eligible,
                 before.snapshot_id if before else "",
                 is_first or is_widened,
-                is_current and cell.customer_id not in unread,
+                is_unchanged and cell.customer_id not in unread,
             )
         )
     return table_of(CELL_COLUMNS, rows)
 
 
 def _forbidden(found: Found, cell: Cell) -> dict[str, object]:
-    """Return the views and segments of a catalog's cell that Partner Center does not show us."""
+    """Return the views and segments of a catalog's cell that Partner Center forbids us."""
     forbidden = [
         {
             "reservation_scope": listing.reservation_scope,
@@ -107,17 +108,17 @@ def _forbidden(found: Found, cell: Cell) -> dict[str, object]:
 
 
 def _statuses(found: Found, counts: Mapping[Cell, Counts]) -> dict[Cell, str]:
-    held: dict[str, set[Cell]] = {}
+    known: dict[str, set[Cell]] = {}
     for cell in found.known.cells:
-        held.setdefault(cell.customer_id, set()).add(cell)
+        known.setdefault(cell.customer_id, set()).add(cell)
     statuses: dict[Cell, str] = {}
     for customer in found.customers:
-        before = held.get(customer.customer.customer_id, set())
-        statuses |= _of_customer(customer, before, found, counts)
+        before = known.get(customer.customer.customer_id, set())
+        statuses |= _customer_statuses(customer, before, found, counts)
     if found.covers_catalog:
         for catalog in found.catalogs:
             cell = _cell(found, "", catalog.country)
-            worst = [statuses.get(cell, "covered"), _of(cell, counts), _catalog_status(catalog)]
+            worst = [statuses.get(cell, "covered"), _status(cell, counts), _catalog_status(catalog)]
             statuses[cell] = max(worst, key=("covered", "partly", "failed").index)
     return statuses
 
@@ -128,26 +129,26 @@ def _cell(found: Found, customer_id: str, country: str) -> Cell:
     )
 
 
-def _of(cell: Cell, counts: Mapping[Cell, Counts]) -> str:
+def _status(cell: Cell, counts: Mapping[Cell, Counts]) -> str:
     tally = counts.get(cell, Counts())
     if tally.failed + tally.skipped == 0:
         return "covered"
     return "partly" if tally.answered else "failed"
 
 
-def _of_customer(
+def _customer_statuses(
     customer: CustomerFound, before: set[Cell], found: Found, counts: Mapping[Cell, Counts]
 ) -> dict[Cell, str]:
-    """Return the status of each cell of a customer; `before` are those that hold something."""
+    """Return the status of each cell of a customer; `before` are the cells known so far."""
     if customer.left:
         return dict.fromkeys(before, "left")
     customer_id = customer.customer.customer_id
     now = {_cell(found, customer_id, country) for country in ("", *customer.countries)}
-    statuses = {cell: "failed" if customer.failed else _of(cell, counts) for cell in now}
+    statuses = {cell: "failed" if customer.failed else _status(cell, counts) for cell in now}
     if customer.ineligible:
         statuses |= dict.fromkeys(before - now, "covered")
     elif found.covers_all_countries and not customer.failed:
-        statuses |= dict.fromkeys(before - now, "left")  # its billing country is another now
+        statuses |= dict.fromkeys(before - now, "left")  # its billing country has changed
     return statuses
 
 
@@ -158,11 +159,11 @@ def _catalog_status(catalog: CatalogFound) -> str:
 
 
 def _covers(before: Mapping[str, object], now: Mapping[str, object]) -> bool:
-    """Tell whether a scope was as wide as the present one: every list holds every item."""
+    """Return whether scope `before` includes scope `now`: each list holds every item of now's."""
     for name, wanted in now.items():
-        had = before.get(name)
-        if had in (wanted, "all"):
+        old = before.get(name)
+        if old in (wanted, "all"):
             continue
-        if not (isinstance(had, list) and isinstance(wanted, list) and set(wanted) <= set(had)):
+        if not (isinstance(old, list) and isinstance(wanted, list) and set(wanted) <= set(old)):
             return False
     return True

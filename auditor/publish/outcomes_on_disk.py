@@ -1,7 +1,8 @@
-"""What became of a bucket's checks, on disk until all of them are there.
+"""Sorts the check outcomes of a bucket by check id, on disk.
 
-They are published in the order of their ids, which are hashes and tell nothing of the customer; and
-they are long: of a large bucket they would take more memory than all else that is held of it.
+They are published in the order of their ids, which are hashes, so those of one customer are spread
+over the whole bucket. In memory, the outcomes of a large bucket would take more space than all its
+other rows together.
 """
 
 from collections.abc import Iterator
@@ -17,20 +18,20 @@ from auditor.normalize.staged import WRITTEN_AT_ONCE
 from auditor.store.conform import plain
 
 _RANGES = 64
-"""Of ids, by their first two digits. Each is read at once, and of a large bucket is not small."""
+"""Ranges of ids, by their first two digits; the unit of reading, so not small in a large bucket."""
 _DIGITS = pa.array([f"{number:02x}" for number in range(256)])
 
 
 class Outcomes:
-    """Rows of `check_outcome` of one bucket. Few stay in memory; the file goes with the block."""
+    """Rows of `check_outcome` of one bucket, few of them in memory; leaving removes the file."""
 
     def __init__(self, path: Path, *, at_once: int) -> None:
-        """Hold up to so many rows, and give them out so many at a time, more or less."""
+        """Keep up to `at_once` rows in memory, and yield about that many at a time."""
         self._path = path
         self._at_once = at_once
-        self._held: list[pa.Table] = []
+        self._in_memory: list[pa.Table] = []
         self._ranges: list[int] = []
-        """Of each batch in the file."""
+        """The range of each batch in the file."""
         self._writer: pa.RecordBatchFileWriter | None = None
         self._stack = ExitStack()
 
@@ -42,13 +43,13 @@ class Outcomes:
         self._path.unlink(missing_ok=True)
 
     def add(self, table: pa.Table) -> None:
-        """Take some more of them."""
-        self._held.append(table)
-        if sum(one.num_rows for one in self._held) > self._at_once:
+        """Add rows, in any order of their ids."""
+        self._in_memory.append(table)
+        if sum(one.num_rows for one in self._in_memory) > self._at_once:
             self._write()
 
     def _write(self) -> None:
-        table = self._all_held()
+        table = self._take_from_memory()
         digits = pc.utf8_slice_codeunits(table["check_id"].cast(pa.string()), 0, 2)
         of = pc.index_in(digits, value_set=_DIGITS).to_numpy() * _RANGES // len(_DIGITS)
         rows = np.argsort(of, kind="stable")
@@ -56,16 +57,16 @@ class Outcomes:
         for number, count in enumerate(np.bincount(of, minlength=_RANGES)):
             some = plain(table.take(pa.array(rows[first : first + count]))).combine_chunks()
             for batch in some.to_batches():
-                self._opened(batch.schema).write_batch(batch)
+                self._writer_for(batch.schema).write_batch(batch)
                 self._ranges.append(number)
             first += count
 
-    def _all_held(self) -> pa.Table:
-        table = pa.concat_tables(self._held).unify_dictionaries()
-        self._held.clear()
+    def _take_from_memory(self) -> pa.Table:
+        table = pa.concat_tables(self._in_memory).unify_dictionaries()
+        self._in_memory.clear()
         return table
 
-    def _opened(self, schema: pa.Schema) -> pa.RecordBatchFileWriter:
+    def _writer_for(self, schema: pa.Schema) -> pa.RecordBatchFileWriter:
         if self._writer is None:
             self._path.parent.mkdir(exist_ok=True)
             stream = pa.output_stream(str(self._path), buffer_size=WRITTEN_AT_ONCE)
@@ -74,11 +75,11 @@ class Outcomes:
         return self._writer
 
     def tables(self) -> Iterator[pa.Table]:
-        """Yield them, each time those with higher ids."""
+        """Yield all rows in tables, each with higher ids than the one before."""
         if self._writer is None:
-            yield from [self._all_held()] if self._held else []
+            yield from [self._take_from_memory()] if self._in_memory else []
             return
-        if self._held:
+        if self._in_memory:
             self._write()
         self._stack.close()
         with pa.OSFile(str(self._path)) as file, pa.ipc.open_file(file) as reader:

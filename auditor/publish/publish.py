@@ -1,7 +1,7 @@
-"""Turn one partner's settled questions into a published snapshot.
+"""Turns one partner's settled questions into a published snapshot.
 
-Answers became rows before the publish lock is taken; under it each bucket is merged with, and
-compared with, what is published by then.
+The answers are made into rows before the publish lock is taken. Under the lock, each bucket is
+compared and merged with what is published at that moment.
 """
 
 from collections import Counter, defaultdict
@@ -31,12 +31,12 @@ from auditor.tables import SCHEMAS, TEXT
 from auditor.version import __version__
 
 LOCK_WAIT_S = 600.0
-"""How long a publisher waits for another one of the same store."""
+"""Seconds that a publisher waits for another one of the same store."""
 _DESCRIBING = ("customer", "azure_subscription", "commerce_subscription", "sku")
 
 
 class Publisher:
-    """Publishes one partner's snapshot; everything blocks, so it wants a thread."""
+    """Publishes one partner's snapshot; all calls block, so run it in a thread."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Publisher:
         at_start: Mapping[Cell, str],
         now: Callable[[], datetime],
     ) -> None:
-        """Take the answers, and the snapshot of each cell when the run began."""
+        """`staged` holds the answers; `at_start` is each cell's snapshot when the run began."""
         self._store = store
         self._found = found
         self._plan = plan
@@ -59,11 +59,11 @@ class Publisher:
         self.at_once = AT_ONCE
 
     def publish(self, snapshot: Snapshot, settled: Sequence[Settled]) -> Published:
-        """Publish what became of each check, and the staged answers.
+        """Publish the staged answers and the outcome of each check.
 
         Raises:
-            Locked: another publisher did not end in time.
-            StoreError: the store cannot take it; nothing is published.
+            Locked: another publisher did not finish in time.
+            StoreError: the store failed; nothing is published.
         """
         counts: dict[Cell, Counts] = defaultdict(Counts)
         total = Counts()
@@ -97,13 +97,13 @@ class Publisher:
                 if self._at_start.get(cell, "") != before.snapshot_id
             }
             facts = tables(self._found, self._plan, superseded)
-            this = table_of(_THIS, [_this(snapshot)])
+            this = table_of(_THIS, [_this_row(snapshot)])
             results = self._results({**facts, "this": this}, covered, settled, snapshot)
             for relation, bucket, table in results:
                 publication.write(relation, bucket, table)
                 rows[relation] += table.num_rows
                 if relation == "change":
-                    kinds.update(_believed(table))
+                    kinds.update(_kinds_not_suspect(table))
             is_complete = total.failed_share <= snapshot.max_failed_share
             status = "complete" if is_complete else "incomplete"
             publication.commit(self._row(snapshot, status, total), snapshot.config_hash)
@@ -116,7 +116,7 @@ class Publisher:
         )
 
     def _published_before(self, snapshot_id: str, total: Counts) -> Published:
-        """Return what stands there: the reply to an earlier try was lost."""
+        """Return the snapshot that an earlier attempt published without getting the reply."""
         row = self._store.snapshot(snapshot_id)
         return Published(
             snapshot_id=snapshot_id,
@@ -135,9 +135,9 @@ class Publisher:
     ) -> Iterator[tuple[str, int, pa.Table]]:
         """Yield the rows of each relation and bucket after this snapshot.
 
-        Of a bucket in several chunks answers come chunk by chunk, and the rest is held until all
-        of it is there: the catalog, which is compared last, has rows that are to stand first, and
-        what became of checks is sorted by ids that tell nothing of the customer.
+        In a bucket of several chunks, answers are yielded chunk by chunk. All other rows wait for
+        the whole bucket: the catalog is compared last but its rows come first, and outcomes are
+        sorted by check ids, which are hashes.
         """
         parts = Parts(
             self._store,
@@ -166,21 +166,21 @@ class Publisher:
                     yield from self._split({"check_outcome": some})
 
     def _split(self, results: dict[str, pa.Table]) -> Iterator[tuple[str, int, pa.Table]]:
-        """Yield the rows of each relation and bucket; what was yielded is let go."""
+        """Yield the rows of each relation and bucket; `results` is emptied to free memory."""
         for relation in list(results):
             table = results.pop(relation)
             if "customer_id" not in table.column_names:
                 yield relation, self._bucket(""), table
                 continue
             customers = table.column("customer_id").cast(TEXT).combine_chunks()
-            places = [self._bucket(name) for name in customers.dictionary.to_pylist()]
-            of = pa.array(places, pa.int64()).take(customers.indices)
-            buckets = sorted(of.unique().to_pylist())
+            of_customer = [self._bucket(name) for name in customers.dictionary.to_pylist()]
+            of_row = pa.array(of_customer, pa.int64()).take(customers.indices)
+            buckets = sorted(of_row.unique().to_pylist())
             if len(buckets) == 1:
-                yield relation, buckets[0], table  # a part of a large one, and no copy of it
+                yield relation, buckets[0], table  # without a copy: a chunk of a large bucket
                 continue
             for bucket in buckets:
-                yield relation, bucket, table.filter(pc.equal(of, bucket))
+                yield relation, bucket, table.filter(pc.equal(of_row, bucket))
 
     def _diffed(
         self,
@@ -203,16 +203,16 @@ class Publisher:
         return {**results, "coverage": _coverage(cell, snapshot)}
 
     def _listed(self, relation: str, part: Part) -> pa.Table:
-        """Return what discovery listed of some customers."""
+        """Return the rows of a describing relation that discovery listed for a part's customers."""
         schema = SCHEMAS[relation]
         names = [name for name in schema.names if name != "snapshot_id"]
         rows = [
-            {**{name: getattr(noun, name) for name in names}, "snapshot_id": ""}
-            for noun in self._nouns(relation, part)
+            {**{name: getattr(item, name) for name in names}, "snapshot_id": ""}
+            for item in self._listed_items(relation, part)
         ]
         return pa.Table.from_pylist(rows, schema=schema)
 
-    def _nouns(self, relation: str, part: Part) -> Iterator[msgspec.Struct]:
+    def _listed_items(self, relation: str, part: Part) -> Iterator[msgspec.Struct]:
         if relation == "sku":
             if part.has_catalog and self._found.covers_catalog:
                 yield from self._catalog_skus()
@@ -229,12 +229,12 @@ class Publisher:
                     yield from found.commerce_subscriptions
 
     def _catalog_skus(self) -> Iterator[Sku]:
-        looked_at = {(c.country, c.reservation_scope) for c in self._found.catalogs}
+        listed = {(c.country, c.reservation_scope) for c in self._found.catalogs}
         for catalog in self._found.catalogs:
             yield from catalog.skus
             yield from catalog.carried
         for where, skus in self._found.known.skus.items():
-            if where not in looked_at:
+            if where not in listed:
                 yield from skus.values()
 
     def _row(self, snapshot: Snapshot, status: str, total: Counts) -> dict[str, Any]:
@@ -263,8 +263,8 @@ class Publisher:
 
 
 def changes_in(store: Store, snapshot_id: str) -> dict[str, int]:
-    """Count the changes that a published snapshot holds, by kind, suspect ones left out."""
-    kinds = Counter(_believed(store.arrow("change", snapshot_id=snapshot_id)))
+    """Count the changes of a published snapshot by kind, without suspect ones."""
+    kinds = Counter(_kinds_not_suspect(store.arrow("change", snapshot_id=snapshot_id)))
     return dict(sorted(kinds.items()))
 
 
@@ -276,7 +276,7 @@ _THIS = {
 }
 
 
-def _this(snapshot: Snapshot) -> Row:
+def _this_row(snapshot: Snapshot) -> Row:
     return (
         snapshot.snapshot_id,
         snapshot.partner_tenant_id,
@@ -293,8 +293,8 @@ def _joined(parts: Iterable[Mapping[str, pa.Table]]) -> dict[str, pa.Table]:
     }
 
 
-def _believed(changes: pa.Table) -> list[str]:
-    """Return the kinds of all changes that are not suspect."""
+def _kinds_not_suspect(changes: pa.Table) -> list[str]:
+    """Return the kind of each change that is not suspect."""
     kinds: list[str] = changes.filter(pc.invert(changes["suspect"])).column("kind").to_pylist()
     return kinds
 

@@ -9,7 +9,7 @@ from auditor.publish.coverage import Counts
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """What a snapshot says of itself before its rows are known."""
+    """The description of a snapshot before its rows are known."""
 
     snapshot_id: str
     run_id: str
@@ -21,7 +21,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     trigger: str
     scope: Mapping[str, object]
     cell_scope: Mapping[str, object]
-    """What applies inside each cell."""
+    """The part of the scope that applies inside each cell."""
     scope_hash: str
     config_hash: str
     calls: int
@@ -31,11 +31,11 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Published(msgspec.Struct, frozen=True, kw_only=True):
-    """What was published."""
+    """The result of publishing a snapshot."""
 
     snapshot_id: str
     status: str
     checks: Counts
     rows: dict[str, int]
     changes: dict[str, int]
-    """By kind, suspect ones left out."""
+    """Numbers of changes by kind, without suspect ones."""

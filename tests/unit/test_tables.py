@@ -109,7 +109,7 @@ def test_key_columns_are_never_null_and_no_other_column_is_forbidden_to_be(relat
 
 @pytest.mark.parametrize("relation", SCHEMAS)
 def test_ids_are_text_and_times_are_utc(relation: str) -> None:
-    """P28: an id is text for ever."""
+    """P28: an id is always text."""
     for field in SCHEMAS[relation]:
         if field.name in INTS:
             expected = {pa.int64()}

@@ -1,4 +1,4 @@
-"""Which cells a snapshot covers, how well, and in which of them nothing is news."""
+"""The cells that a snapshot covers, how completely, and which are baselines."""
 
 import json
 from datetime import UTC, datetime
@@ -113,7 +113,7 @@ def test_a_customer_that_moved_leaves_its_former_country() -> None:
 
 
 def test_in_a_run_over_one_country_the_other_cells_are_left_alone() -> None:
-    """P5: --country says nothing of other countries."""
+    """P5: a --country run says nothing about other countries."""
     previous = {cell(): before(), cell(country="FR"): before()}
     rows = covered(bench.found(), previous=previous, covers_all_countries=False)
     assert cell(country="FR") not in rows
@@ -155,7 +155,7 @@ def test_of_two_reservation_scopes_the_catalogs_cell_is_as_good_as_the_worse() -
 
 
 def test_what_is_forbidden_in_a_country_is_said_once_in_its_catalogs_cell() -> None:
-    """And is no wider or narrower scope: the next snapshot's news are news."""
+    """It does not widen or narrow the scope: the next snapshot reports what is new."""
     refused = ForbiddenListing(
         country="DE",
         reservation_scope="AzurePlan",

@@ -1,4 +1,4 @@
-"""What became of checks is given out in the order of their ids, however many there are."""
+"""Check outcomes are yielded in the order of their ids, however many there are."""
 
 import hashlib
 from pathlib import Path
@@ -11,7 +11,7 @@ from auditor.publish.outcomes_on_disk import Outcomes
 
 @pytest.mark.parametrize("count", [0, 1, 100, 101, 5000])
 def test_all_come_out_in_the_order_of_their_ids(tmp_path: Path, count: int) -> None:
-    """P25: some at a time, and what they took on disk is given back."""
+    """P25: a limited number at a time, and the file is removed."""
     ids = [hashlib.sha256(str(n).encode()).hexdigest() for n in range(count)]
     path = tmp_path / "spill" / "outcomes"
     with Outcomes(path, at_once=100) as outcomes:

@@ -1,4 +1,4 @@
-"""How a night is published: a bucket at once, or some of it at a time."""
+"""A night is published the same with whole buckets or with many chunks."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tests.builders.guard import OPEN, A, B, Run, kinds, known, many, published,
 
 @pytest.mark.asyncio
 async def test_a_bucket_published_some_at_a_time_is_the_same_bucket(tmp_path: Path) -> None:
-    """P25: what became of checks is sorted by ids that are hashes, whoever was compared first."""
+    """P25: outcomes are sorted by check ids, which are hashes, whatever was compared first."""
     told = {}
     truth = many(B, 5)
     for number in range(12):
@@ -38,7 +38,7 @@ async def test_a_bucket_published_some_at_a_time_is_the_same_bucket(tmp_path: Pa
 
 @pytest.mark.asyncio
 async def test_what_was_published_before_is_told_as_it_stands(tmp_path: Path) -> None:
-    """P12: the reply to an earlier try was lost."""
+    """P12: the reply to an earlier attempt was lost."""
     partner = await known(tmp_path, many(A, 3))
     turned(partner, OPEN)
     partner.night(2)
