@@ -1,7 +1,7 @@
-"""The URL of a database, PostgreSQL or Redis: what drivers get of it, and what may be shown.
+"""The URL of a database, PostgreSQL or Redis: its parts for drivers, and what may be shown.
 
-It is read once, as libpq reads it, and the drivers are handed its parts. Handed the URL, each would
-decode it by rules of its own and quote it in its errors.
+The URL is parsed once, by libpq's rules, and the drivers get its parts. If they got the URL, each
+would decode it by its own rules and quote it in its errors.
 """
 
 import re
@@ -9,36 +9,36 @@ import urllib.parse
 from collections.abc import Mapping
 
 ALLOW_SUPERUSER = "allow_superuser"
-"""What the URL of a store has to say before a superuser may use it; the driver is not told."""
+"""The option that lets a superuser use a store; it is removed before libpq parses the URL."""
 
 ENCODE = (
     "percent-encode reserved characters in the user, the password and the database:"
     " @ is %40, / is %2F, : is %3A, % is %25, a space is %20"
 )
 _AMBIGUOUS = "holds an @ or a / that is not percent-encoded (the value is not shown)"
-_UNREADABLE = "is not a database URL that can be read (the value is not shown)"
-_NO_PORT = "has a port that is no number from 1 to 65535 (the value is not shown)"
+_UNREADABLE = "is not a valid database URL (the value is not shown)"
+_NO_PORT = "has a port that is not a number from 1 to 65535 (the value is not shown)"
 _OPTIONS = "has an option that libpq does not know, or that has no value (the value is not shown)"
 _ANY_DRIVER = re.compile(r"postgresql\+[a-z0-9_]+://")
 _SECRETS = frozenset(["password", "sslpassword", "oauth_client_secret"])
 _SHOWN = frozenset(["host", "hostaddr", "port", "dbname"])
 _HIDDEN = "***"
 _QUOTED = re.compile(r"""("[^"\n]*"|'[^'\n]*'|»[^«\n]*«|«[^»\n]*»|„[^“\n]*“|“[^”\n]*”)""")
-"""What a driver or a server quotes; a server may do so in its own language."""
+"""Quoted text in a driver's or a server's message; servers also quote as their language does."""
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _LEAST = 3
-"""Shorter pieces of a secret than this stand in most words."""
+"""Shorter pieces of a secret are not hidden: they occur in most words."""
 _LEAST_UNQUOTED = 6
-"""A driver puts values in quotes. What is not in quotes is a value only if it is no plain word."""
+"""Outside quotes, hide only pieces this long that are not plain words: drivers quote values."""
 _HIGHEST_PORT = 65535
 
 
 class Unreadable(ValueError):
-    """A URL that cannot be used. `says` goes on from the key's name; no part of the URL is told."""
+    """A URL that cannot be used. `reason` follows the key's name; it holds no part of the URL."""
 
-    def __init__(self, says: str, hint: str) -> None:
-        super().__init__(says)
-        self.says = says
+    def __init__(self, reason: str, hint: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
         self.hint = hint
 
 
@@ -49,7 +49,7 @@ class PostgresUrl:
         """Read a URL.
 
         Raises:
-            Unreadable: libpq refuses it, or it could be read in more than one way.
+            Unreadable: libpq refuses it, or it is ambiguous.
         """
         plain = _ANY_DRIVER.sub("postgresql://", url, count=1)
         _check_ambiguity(plain)
@@ -68,25 +68,25 @@ class PostgresUrl:
 
     @property
     def has_password(self) -> bool:
-        """Return whether a secret stands in the URL."""
+        """Return whether the URL holds a secret."""
         return bool(_SECRETS & self._parameters.keys())
 
     def parameters(self, defaults: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Return libpq's parameters: what the URL does not say is as in `defaults`.
+        """Return libpq's parameters: those of the URL over `defaults`.
 
-        The session's encoding is always UTF-8. The startup packet says so, which counts for more
-        than what the environment, the role or the database sets.
+        The session's encoding is always UTF-8: the startup packet sets it, which overrides the
+        environment, the role and the database.
         """
         return {**(defaults or {}), **self._parameters, "client_encoding": "UTF8"}
 
     def conninfo(self, defaults: Mapping[str, str] | None = None) -> str:
-        """Return the same parameters as one text, quoted by libpq's rules. It holds the secrets."""
+        """Return the parameters as a conninfo text, quoted by libpq's rules, with the secrets."""
         from psycopg.conninfo import make_conninfo  # noqa: PLC0415 - heavy
 
         return make_conninfo("", **self.parameters(defaults))
 
     def hide(self, text: str) -> str:
-        """Return what a driver says without any part of the URL but host, port and database."""
+        """Return a driver's text with every part of the URL hidden but host, port and database."""
         visible = {self._parameters.get(name, "") for name in _SHOWN}
         hidden: set[str] = set()
         pieces: set[str] = set()
@@ -103,8 +103,8 @@ class PostgresUrl:
         def quoted(match: re.Match[str]) -> str:
             content = match[0][1:-1]
             is_part = content in hidden or any(piece in content for piece in pieces)
-            is_told = not is_part or content in visible or not content
-            return match[0] if is_told else f"{match[0][0]}{_HIDDEN}{match[0][-1]}"
+            is_shown = not is_part or content in visible or not content
+            return match[0] if is_shown else f"{match[0][0]}{_HIDDEN}{match[0][-1]}"
 
         return _QUOTED.sub(quoted, text)
 
@@ -116,7 +116,7 @@ class RedisUrl:
         """Read a URL.
 
         Raises:
-            Unreadable: it is not encoded as it must be, or could be read in more than one way.
+            Unreadable: it is not encoded correctly, or it is ambiguous.
         """
         _check_ambiguity(url)
         scheme, _, rest = url.partition("://")
@@ -153,7 +153,7 @@ class RedisUrl:
 
 
 def read(url: str) -> PostgresUrl | RedisUrl:
-    """Read the URL of either kind of database; Unreadable for any other."""
+    """Parse a PostgreSQL or Redis URL; Unreadable for any other."""
     scheme = url.partition("://")[0]
     if "://" in url and scheme.partition("+")[0] == "postgresql":
         return PostgresUrl(url)
@@ -163,7 +163,7 @@ def read(url: str) -> PostgresUrl | RedisUrl:
 
 
 def shown(url: str) -> str:
-    """Return what may be shown of a URL: host, port and database. A folder is shown as it is."""
+    """Return the parts of a URL that may be shown: host, port, database. A folder is unchanged."""
     if "://" not in url:
         return url
     try:
@@ -173,10 +173,10 @@ def shown(url: str) -> str:
 
 
 def _for_libpq(url: str) -> tuple[str, bool]:
-    """Return the URL without what is said to us alone, and whether that allows a superuser.
+    """Return the URL without our own option, and whether that option allows a superuser.
 
-    A second = in an option, as in `?options=-cstatement_timeout=9`, can mean one thing only; libpq
-    wants it encoded.
+    A second = in an option, as in `?options=-cstatement_timeout=9`, is not ambiguous, but libpq
+    requires it to be encoded, so it is encoded here.
     """
     query = _split(url.partition("://")[2])[2]
     if not query:
@@ -202,7 +202,7 @@ def _split(rest: str) -> tuple[str, str, str]:
 
 
 def _check_ambiguity(url: str) -> None:
-    """Refuse an @ after the one that ends the password: the rest would be shown as the host."""
+    """Refuse a second @: part of the password would be shown as the host."""
     rest = url.partition("://")[2]
     user_info, place, query = _split(rest)
     may_be_password = bool(user_info) or ":" in place.partition("/")[0]
@@ -211,18 +211,18 @@ def _check_ambiguity(url: str) -> None:
 
 
 def _read_by_libpq(url: str) -> dict[str, str]:
-    from psycopg import ProgrammingError  # noqa: PLC0415 - heavy, and a folder needs none of it
-    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415 - likewise
+    from psycopg import ProgrammingError  # noqa: PLC0415 - heavy, and a folder store does not need it
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415 - heavy
 
     try:
-        if "\0" in url:  # libpq would read as far as that
+        if "\0" in url:  # libpq would stop reading there
             raise Unreadable(_UNREADABLE, ENCODE)
         found = conninfo_to_dict(url)
     except ProgrammingError as error:  # its text quotes the URL
-        says, hint = _UNREADABLE, ENCODE
+        reason, hint = _UNREADABLE, ENCODE
         if "URI query parameter" in str(error):
-            says, hint = _OPTIONS, f"spell it as libpq does, as in ?sslmode=require; {ENCODE}"
-        raise Unreadable(says, hint) from None
+            reason, hint = _OPTIONS, f"spell it as libpq does, as in ?sslmode=require; {ENCODE}"
+        raise Unreadable(reason, hint) from None
     except UnicodeError:
         raise Unreadable(_UNREADABLE, "percent-encode the UTF-8 of each character") from None
     return {name: str(value) for name, value in found.items()}
@@ -244,7 +244,7 @@ def _host_and_port(authority: str) -> tuple[str, str]:
 
 
 def _place(scheme: str, host: str, port: str, database: str) -> str:
-    """Return a URL of what may be shown, encoded so that nobody takes one part for another."""
+    """Return a URL with only what may be shown, encoded so that its parts are not confused."""
     hosts, ports = host.split(","), port.split(",")
     if len(ports) != len(hosts):
         ports = ports * len(hosts) if len(ports) == 1 else [""] * len(hosts)

@@ -102,20 +102,20 @@ def by_bucket(keys: int, buckets: int) -> Iterator[tuple[int, list[str]]]:
 def publish(store: PostgresStore, keys: int, night: int) -> float:
     """Return the seconds that publishing a night takes, making its rows left out."""
     seconds = 0.0
-    with store.publishing(0.0) as loading:
-        loading.stage(name(night))
+    with store.publishing(0.0) as publication:
+        publication.stage(name(night))
         for bucket, customers in by_bucket(keys, store.buckets):
             covered = [{"partner_tenant_id": P, **cover(c, "DE")} for c in customers]
             coverage = rows_table("coverage", covered, name(night))
             rows = inventory(customers, night)
             began = time.perf_counter()
             store.known("inventory", bucket, P)  # answers are compared with it
-            loading.write("coverage", bucket, coverage)
-            loading.write("inventory", bucket, rows)
+            publication.write("coverage", bucket, coverage)
+            publication.write("inventory", bucket, rows)
             seconds += time.perf_counter() - began
         row = snapshot_row(name(night), BEGAN + timedelta(days=night))
         began = time.perf_counter()
-        loading.commit(row, "c")
+        publication.commit(row, "c")
         return seconds + time.perf_counter() - began
 
 

@@ -82,7 +82,7 @@ def read(
     asking += sql.statement("duckdb/query/change_named")
     asking += " unanswered current_check_outcome current_inventory current_availability"
     asking += " inventory availability check_outcome"
-    with store.connect(asking=asking, is_sparing=brief) as con, _explained():
+    with store.connect(query=asking, is_sparing=brief) as con, _explained():
         return _Reader(con, wanted, longest=longest, is_masked=mask).summary(brief=brief)
 
 
@@ -91,7 +91,7 @@ def _explained() -> "Iterator[None]":
     try:
         yield
     except duckdb.Error as error:
-        raise reading.explained(error) from error
+        raise reading.translated(error) from error
 
 
 class _Stand(Value, frozen=True, kw_only=True):

@@ -60,7 +60,7 @@ async def _bucket(url: str, name: str, limit: float) -> AsyncIterator[Quota]:
             hint=f"pip install 'csp-sku-auditor[{extra}]'",
         ) from exc
     except Unreadable as exc:
-        raise SettingsError(f"limits.shared: the URL {exc.says}", hint=exc.hint) from None
+        raise SettingsError(f"limits.shared: the URL {exc.reason}", hint=exc.hint) from None
     except Unreachable as exc:
         raise QuotaUnreachable(
             f"limits.shared: {shown(url)} cannot be opened: {exc}",

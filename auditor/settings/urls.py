@@ -142,7 +142,7 @@ def _check(url: str) -> None:
     try:
         read(url)
     except Unreadable as error:
-        raise Wrong(error.says, hint=error.hint) from None
+        raise Wrong(error.reason, hint=error.hint) from None
 
 
 def _is_loopback(host: str) -> bool:

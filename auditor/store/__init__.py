@@ -1,4 +1,4 @@
-"""Where snapshots live: `open_store` gives the store that a URL names."""
+"""The stores of snapshots: `open_store` opens the one that a URL names."""
 
 from typing import TYPE_CHECKING
 
@@ -9,15 +9,15 @@ if TYPE_CHECKING:  # Arrow and DuckDB load when a store is opened, not with the 
 
 
 def open_store(url: str, *, create: bool = False) -> "Store":
-    """Return the store at `url`; a folder is made there first where `create` says so.
+    """Return the store at `url`; with `create`, a missing folder store is made first.
 
-    Raises SettingsError for a URL of a kind there is no store for.
+    Raises SettingsError for a URL scheme that has no store.
     """
     if url.partition("://")[0].partition("+")[0] == "postgresql":
         from auditor.store.postgres.store import PostgresStore  # noqa: PLC0415 - loads Arrow
 
         return PostgresStore.open(url)
-    from auditor.store.folder.store import FolderStore  # noqa: PLC0415 - likewise
+    from auditor.store.folder.store import FolderStore  # noqa: PLC0415 - loads Arrow
 
     return FolderStore.open(_folder(url), create=create)
 
@@ -25,7 +25,7 @@ def open_store(url: str, *, create: bool = False) -> "Store":
 def _folder(url: str) -> str:
     if "://" in url and not url.startswith("file://"):
         raise SettingsError(
-            f"store: there is none for {url.partition('://')[0]}://",
-            hint='as in "./lake" or "postgresql://auditor@db/audit"',
+            f"store: no store for {url.partition('://')[0]}:// URLs",
+            hint='use a folder or a database: "./lake", "postgresql://auditor@db/audit"',
         )
     return url.removeprefix("file://")

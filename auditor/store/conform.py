@@ -1,5 +1,6 @@
-"""Makes a table fit its relation: columns, types, order, unique keys, one bucket, whole cells."""
+"""Makes a table fit its relation: columns, types, order, unique keys, one bucket."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -7,10 +8,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from auditor.errors import Bug
+from auditor.errors import Bug, UsageError
 from auditor.model import Cell, bucket_of
 from auditor.tables import CELL, KEYS, SCHEMAS
 
+_SNAPSHOT_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 _ROOM = 2**62
 _BEFORE_ALL = -(2**63)
 _SPARSE = 8
@@ -21,7 +23,7 @@ _WITHOUT_COUNTRY = ("customer", "azure_subscription", "commerce_subscription")
 
 
 def cell_columns(relation: str) -> tuple[str, ...]:
-    """Return which columns of a relation name its cell; the rest of the cell is ''."""
+    """Return the columns of a relation that name its cell; the cell's other parts are ''."""
     if relation == "sku":
         return ("partner_tenant_id", "country")
     if relation in _WITHOUT_COUNTRY:
@@ -39,19 +41,19 @@ def cells_of(relation: str, table: pa.Table) -> tuple[list[Cell], Codes]:
 
 
 def ranks(table: pa.Table, columns: Sequence[str]) -> Codes:
-    """Return one number per row that sorts and compares as the columns do together.
+    """Return one number per row; numbers sort and compare as the rows' columns do together.
 
-    Nulls come first.
+    Nulls sort first.
     """
     return _folded(table.num_rows, (_codes(table.column(name)) for name in columns))
 
 
 def numbers(table: pa.Table) -> Codes:
-    """Return one number per row, the same for rows that are alike; nulls are alike too.
+    """Return one number per row: equal rows get the same number; nulls are equal.
 
-    They begin at 0 and end soon enough to be places of an array; they say nothing of an order.
+    They start at 0 and stay small enough to index an array. Their order means nothing.
     """
-    folded = _folded(table.num_rows, map(_alike, table.columns))
+    folded = _folded(table.num_rows, map(_unordered_codes, table.columns))
     return _dense(folded) if folded.max(initial=0) > _SPARSE * len(folded) else folded
 
 
@@ -70,7 +72,7 @@ def _folded(rows: int, columns: Iterable[Codes]) -> Codes:
     return folded
 
 
-def _alike(column: pa.ChunkedArray) -> Codes:
+def _unordered_codes(column: pa.ChunkedArray) -> Codes:
     if not len(column):
         return np.zeros(0, dtype=np.int64)
     if not pa.types.is_dictionary(column.type):
@@ -80,7 +82,7 @@ def _alike(column: pa.ChunkedArray) -> Codes:
 
 
 def _from_zero(indices: pa.Array) -> Codes:
-    """Return the indices; where some are null, these are 0 and the others one higher."""
+    """Return the indices; if some are null, nulls become 0 and the others one higher."""
     codes: Codes = indices.cast(pa.int64()).fill_null(-1).to_numpy()
     return codes + 1 if indices.null_count else codes
 
@@ -99,7 +101,7 @@ def _codes(column: pa.ChunkedArray) -> Codes:
 
 
 def _tidied(column: pa.ChunkedArray) -> pa.DictionaryArray:
-    """Return text as a dictionary of just the values in use, sorted: equal rows, equal bytes."""
+    """Return text as a sorted dictionary of only the values in use: equal rows, equal bytes."""
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     whole = pa.concat_arrays(column.unify_dictionaries().chunks)
@@ -125,16 +127,16 @@ def _is_ascending(values: pa.Array) -> bool:
 def conformed(relation: str, table: pa.Table, snapshot_id: str) -> pa.Table:
     """Return the table with its relation's column order and types, sorted by key.
 
-    Raises Bug for another set of columns, a null or a repeated key, or another snapshot's rows.
+    Raises Bug for wrong columns, a null or repeated key, or rows of another snapshot.
     """
     schema = SCHEMAS[relation]
     if sorted(table.column_names) != sorted(schema.names):
         odd = sorted(set(table.column_names) ^ set(schema.names))
-        raise Bug(f"{relation}: columns missing or unknown: {', '.join(odd) or 'a repeated one'}")
+        raise Bug(f"{relation}: columns missing or unknown: {', '.join(odd) or 'one is repeated'}")
     arrays = [_typed(relation, field, table.column(field.name)) for field in schema]
     table = pa.Table.from_arrays(arrays, schema=schema)
     if table.column("snapshot_id").unique().to_pylist() not in ([], [snapshot_id]):
-        raise Bug(f"{relation}: rows of another snapshot than {snapshot_id}")
+        raise Bug(f"{relation}: rows of a snapshot other than {snapshot_id}")
     rank = ranks(table, KEYS[relation])
     if not (np.diff(rank) > 0).all():
         order = np.argsort(rank, kind="stable")
@@ -142,7 +144,7 @@ def conformed(relation: str, table: pa.Table, snapshot_id: str) -> pa.Table:
     repeated = np.flatnonzero(np.diff(rank) == 0)
     if len(repeated):
         key = table.select(KEYS[relation]).slice(int(repeated[0]), 1).to_pylist()[0]
-        raise Bug(f"{relation}: a key comes twice: {key}")
+        raise Bug(f"{relation}: repeated key: {key}")
     return table
 
 
@@ -158,22 +160,28 @@ def _typed(relation: str, field: pa.Field, column: pa.ChunkedArray) -> pa.Chunke
 
 
 def plain(table: pa.Table) -> pa.Table:
-    """Return a table without dictionaries, which may hold the texts of many rows for a few."""
+    """Return a table without dictionaries: one of a few rows may hold the texts of many."""
     kinds = (getattr(field.type, "value_type", field.type) for field in table.schema)
     return table.cast(pa.schema(zip(table.column_names, kinds, strict=True)))
 
 
+def check_snapshot_id(snapshot_id: str) -> None:
+    """Raise UsageError unless a text can name a snapshot."""
+    if not _SNAPSHOT_ID.fullmatch(snapshot_id):
+        raise UsageError(f"{snapshot_id!r} is not a snapshot id")
+
+
 def check_bucket(relation: str, table: pa.Table, bucket: int, buckets: int) -> None:
-    """Raise Bug for a row that lives in another bucket."""
+    """Raise Bug for a row that belongs to another bucket."""
     has_customer = "customer_id" in table.column_names
     customers = table.column("customer_id").unique().to_pylist() if has_customer else [""]
     for customer_id in customers:
         if bucket_of(customer_id, buckets) != bucket:
-            raise Bug(f"{relation}: customer {customer_id!r} is not of bucket {bucket}")
+            raise Bug(f"{relation}: customer {customer_id!r} is not in bucket {bucket}")
 
 
 def snapshot_table(row: Mapping[str, object]) -> pa.Table:
-    """Return the one-row table of the relation `snapshot`; Bug unless every column is given."""
+    """Return the one-row table of the relation `snapshot`; Bug if a column is missing."""
     schema = SCHEMAS["snapshot"]
     odd = set(row) ^ set(schema.names)
     if odd:

@@ -1,4 +1,4 @@
-"""DuckDB in memory, opened in one way wherever it is needed."""
+"""Opens DuckDB in memory, with the same settings everywhere."""
 
 import tempfile
 import uuid
@@ -14,7 +14,7 @@ Option = str | bool | int | float | list[str]
 
 
 def connect(**config: Option) -> duckdb.DuckDBPyConnection:
-    """Open DuckDB in UTC: it reads no variable of ours, loads nothing and prints nothing."""
+    """Open DuckDB in UTC. It reads no Python variables, loads no extension and prints nothing."""
     fixed: dict[str, Option] = {
         "python_enable_replacements": False,
         "allow_persistent_secrets": False,
@@ -23,7 +23,7 @@ def connect(**config: Option) -> duckdb.DuckDBPyConnection:
     }
     con = duckdb.connect(":memory:", config={**fixed, **config})
     con.execute("SET TimeZone = 'UTC'")
-    # where Python runs by `-c` it takes a person to be there, and draws on stdout
+    # under `python -c` DuckDB thinks it is interactive and draws a progress bar on stdout
     con.execute("SET enable_progress_bar = false")
     return con
 
@@ -33,12 +33,12 @@ MACROS = ("change_kind", "is_flip", "same_answer", "run_began")
 
 @contextmanager
 def working(*, spill: Path, memory: str = "1GB") -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open DuckDB with our macros in it; it spills to a folder rather than grow."""
+    """Open DuckDB with our macros, for writers; beyond `memory` it spills to a folder."""
     with connect(
         memory_limit=memory,
         threads=1,
         temp_directory=str(spill),
-        # what one part needed is given back before the next: a fifth of a publisher's memory
+        # give memory back between comparisons: that saves a fifth of a publisher's memory
         allocator_flush_threshold="1MB",
         allocator_bulk_deallocation_flush_threshold="1MB",
     ) as con:
@@ -51,9 +51,10 @@ SPARING = "256MB"
 
 
 def opened(*, is_sparing: bool) -> duckdb.DuckDBPyConnection:
+    """Open DuckDB for readers; with `is_sparing`, slower and in little memory."""
     return connect(threads=1, memory_limit=SPARING) if is_sparing else connect()
 
 
 def spill_folder() -> str:
-    """Return a folder that DuckDB makes if it needs one, and removes."""
+    """Return the name of a folder that DuckDB creates when it spills, and removes."""
     return f"{tempfile.gettempdir()}/auditor-{uuid.uuid4()}"

@@ -1,4 +1,4 @@
-"""Changes over time: those that were published, and how often a cell was covered since."""
+"""Changes over time: those that were published, and how many snapshots covered a cell since."""
 
 import duckdb
 import msgspec
@@ -8,8 +8,8 @@ from auditor.store import reading, sql
 from auditor.store.duck import connect
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """Which changes. Without `snapshot` and `between`: those of each partner's newest snapshot."""
+class ChangeFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Selects changes; without `snapshot` and `between`, those of each newest partner snapshot."""
 
     snapshot: str | None
     between: tuple[str, str] | None
@@ -17,37 +17,37 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     customer: str | None
 
 
-def changes(con: duckdb.DuckDBPyConnection, asked: Asked) -> pa.Table:
-    """Return the changes asked for, with the names of things beside them."""
+def changes(con: duckdb.DuckDBPyConnection, wanted: ChangeFilter) -> pa.Table:
+    """Return the selected changes with the names of customers, products and SKUs."""
     try:
-        con.register("change_row", _rows(con, asked))
-        wanted = {"kinds": list(asked.kinds), "customer": asked.customer}
-        query = sql.statement("duckdb/query/change_named")
-        return con.sql(query, params=wanted).to_arrow_table()
+        con.register("change_row", _rows(con, wanted))
+        binds = {"kinds": list(wanted.kinds), "customer": wanted.customer}
+        statement = sql.statement("duckdb/query/change_named")
+        return con.sql(statement, params=binds).to_arrow_table()
     except duckdb.Error as error:
-        raise reading.explained(error) from error
+        raise reading.translated(error) from error
 
 
-def asking(asked: Asked) -> str | None:
-    """Return the SQL that `changes` stands on; None where that may be anything."""
-    if asked.between is not None:
+def query(wanted: ChangeFilter) -> str | None:
+    """Return the SQL that `changes` runs; None if it may need any relation."""
+    if wanted.between is not None:
         return None
     return sql.statement("duckdb/query/newest_change") + sql.statement("duckdb/query/change_named")
 
 
-def _rows(con: duckdb.DuckDBPyConnection, asked: Asked) -> pa.Table:
-    if asked.between is not None:
-        return _between(con, *asked.between)
-    if asked.snapshot is not None:
-        query = "SELECT * FROM change WHERE snapshot_id = ?"
-        return con.sql(query, params=[asked.snapshot]).to_arrow_table()
+def _rows(con: duckdb.DuckDBPyConnection, wanted: ChangeFilter) -> pa.Table:
+    if wanted.between is not None:
+        return _between(con, *wanted.between)
+    if wanted.snapshot is not None:
+        statement = "SELECT * FROM change WHERE snapshot_id = ?"
+        return con.sql(statement, params=[wanted.snapshot]).to_arrow_table()
     return con.sql(sql.statement("duckdb/query/newest_change")).to_arrow_table()
 
 
 def _between(con: duckdb.DuckDBPyConnection, before: str, after: str) -> pa.Table:
-    """Return rows of the relation `change` that lead from one snapshot to another.
+    """Return the differences between two snapshots as rows of the relation `change`.
 
-    Keys that both know are compared: what only one of them covers, or knows, is no difference.
+    Only keys that both snapshots know are compared: a key in only one of them is no difference.
     """
     con.execute(sql.statement("diff/change_kind"))
     binds = {"before": before, "after": after}
@@ -59,16 +59,16 @@ def _between(con: duckdb.DuckDBPyConnection, before: str, after: str) -> pa.Tabl
 
 
 def causes(rows: pa.Table) -> pa.Table:
-    """Return changes gathered by subject, kind, product, region and reason."""
+    """Return changes grouped by subject, kind, product, region and reason."""
     with connect() as con:
         con.register("change_row", rows)
         return con.sql(sql.statement("duckdb/query/cause")).to_arrow_table()
 
 
-def counted(asked: pa.Table, published: pa.Table, coverage: pa.Table) -> pa.Table:
-    """Return the same from tables: `published` (snapshot_id, sequence) and rows of `coverage`."""
+def gaps(cells_and_before: pa.Table, published: pa.Table, coverage: pa.Table) -> pa.Table:
+    """Return `Store.gaps` from tables: `published` (snapshot_id, sequence) and `coverage`."""
     with connect() as con:
-        con.register("asked", asked)
+        con.register("asked", cells_and_before)
         con.register("published", published)
         con.register("coverage", coverage)
         return con.sql(sql.statement("duckdb/query/gap")).to_arrow_table()

@@ -1,6 +1,6 @@
-"""What a store is to those who publish and read, however it keeps its rows.
+"""The interface that a folder store and a PostgreSQL store share.
 
-What readers ask is answered through DuckDB, by names that people use.
+Readers' queries run in DuckDB; they name customers, partners and SKUs as people do.
 """
 
 from abc import ABC, abstractmethod
@@ -22,27 +22,27 @@ if TYPE_CHECKING:
 
 
 class Publication(Protocol):
-    """One snapshot at a time on its way into a store, while its publish lock is held."""
+    """Writes snapshots, one at a time, into a store whose publish lock is held."""
 
     @property
     def sequence(self) -> int:
         """The place of the snapshot in the order of publication."""
 
     def stage(self, snapshot_id: str) -> bool:
-        """Begin a snapshot, and return whether it is still to be published."""
+        """Begin a snapshot; return True unless it is published already."""
 
     def write(self, relation: str, bucket: int, table: pa.Table) -> None:
-        """Stage rows of one bucket of a relation: all, or those of the next customers."""
+        """Stage rows of one bucket of a relation: all of them, or the next customers' in order."""
 
     def commit(self, snapshot_row: Mapping[str, object], config_hash: str) -> bool:
-        """Publish what was staged, whole or not at all, and return whether it is new."""
+        """Publish what was staged, all or nothing; return False if it was published before."""
 
 
 class Store(ABC):
     """Where snapshots live."""
 
     buckets: int
-    """How many a customer's rows are spread over: fixed when the store is made."""
+    """Number of buckets, fixed when the store is made; each customer's rows are in one of them."""
 
     @abstractmethod
     def publishing(self, timeout_s: float) -> AbstractContextManager[Publication]:
@@ -62,22 +62,22 @@ class Store(ABC):
         columns: Sequence[str] = (),
         span: Span = EVERYONE,
     ) -> pa.Table:
-        """Return what is known of a partner's cells in one bucket, without `snapshot_id`.
+        """Return the known rows of a partner's cells in one bucket, without `snapshot_id`.
 
-        It is quicker for some `columns` only; those that name the cell have to be among them. Only
-        the customers of `span` are looked at; what has no customer is the catalog's.
+        Reading only some `columns` is quicker; they must include those that name the cell. Only
+        customers in `span` are read; rows without a customer belong to the catalog.
         """
 
     @abstractmethod
     def latest_cells(self, partner_tenant_id: str) -> pa.Table:
-        """Return each cell of a partner: snapshot_id, sequence, status and scope of its newest."""
+        """Return a partner's cells: snapshot_id, sequence, status, scope of the newest snapshot."""
 
     @abstractmethod
     def gaps(self, cells_and_before: pa.Table) -> pa.Table:
-        """Return the distinct rows with `gap_snapshots`: how often the cell was covered since.
+        """Add `gap_snapshots` to the distinct rows: how many snapshots covered the cell since.
 
         Takes partner_tenant_id, customer_id, country, before_snapshot_id. Reads the coverage of
-        every snapshot since the oldest of these, so ask for many at once.
+        every snapshot since the oldest of these, so pass many rows in one call.
         """
 
     @abstractmethod
@@ -93,20 +93,20 @@ class Store(ABC):
         self,
         *,
         customer_id: str | None = None,
-        asking: str | None = None,
+        query: str | None = None,
         is_sparing: bool = False,
     ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-        """Open DuckDB on what is published by now, with every relation and view.
+        """Open DuckDB on the published snapshots, with every relation and view.
 
-        It can reach this store and nothing else, and may be able to write it: SQL that is not yours
-        goes to `sql`. With `customer_id` it may leave out rows of other
-        customers; with `asking`, relations and views that this SQL does not stand on. With
-        `is_sparing` it is slower and takes little memory.
+        The connection can reach only this store, but may be able to write to it: pass untrusted SQL
+        to `sql` instead. With `customer_id`, rows of other customers may be missing. With `query`,
+        relations and views that this SQL does not use may be missing. With `is_sparing`, it is
+        slower and takes little memory.
         """
 
     @abstractmethod
     def sql(self, query: str) -> pa.Table:
-        """Return the rows of one read-only statement; UsageError says what the engine said."""
+        """Return the rows of one read-only statement; UsageError with the engine's message."""
 
     @abstractmethod
     def snapshot(self, name: str) -> dict[str, Any]:
@@ -114,19 +114,19 @@ class Store(ABC):
 
     @abstractmethod
     def verify(self, name: str) -> list[StoreError]:
-        """Return what is wrong with a published snapshot."""
+        """Return the faults of a published snapshot."""
 
     @abstractmethod
     def prune(self, keep: timedelta, now: datetime, *, apply: bool) -> pa.Table:
-        """Return what is dropped (or would be) of snapshots older than `keep`, one row for each."""
+        """Drop the bulk of snapshots older than `keep` (`apply`), or list it: a row for each."""
 
     def _read(
         self,
         read: Callable[[duckdb.DuckDBPyConnection], pa.Table],
         customer_id: str | None = None,
-        asking: str | None = None,
+        query: str | None = None,
     ) -> pa.Table:
-        with self.connect(customer_id=customer_id, asking=asking) as con:
+        with self.connect(customer_id=customer_id, query=query) as con:
             return read(con)
 
     def table(
@@ -160,17 +160,17 @@ class Store(ABC):
 
         `customer` is an id, a domain or an exact company name, `partner` a tenant id or name,
         `product` a product id, `sku` a SKU id or PRODUCT:SKU; any other keyword (`country`,
-        `arm_region`, `verdict`, …) names a column. None asks nothing.
+        `arm_region`, `verdict`, …) names a column. None is no condition.
         """
         reading.check_name(name)
         customer_id = None if customer is None else self.find_customer(customer)
-        wanted = reading.wanted(customer_id, product, sku, partner, columns)
-        asking = f"{name} snapshot"
-        return self._read(lambda con: reading.rows(con, name, wanted), customer_id, asking)
+        conditions = reading.conditions(customer_id, product, sku, partner, columns)
+        query = f"{name} snapshot"
+        return self._read(lambda con: reading.rows(con, name, conditions), customer_id, query)
 
     def find_customer(self, customer: str) -> str:
         """Return the id of a customer named by id, domain or exact company name."""
-        with self.connect(asking="current_customer") as con:
+        with self.connect(query="current_customer") as con:
             return reading.find_customer(con, customer)
 
     def snapshots(self) -> pa.Table:
@@ -186,7 +186,9 @@ class Store(ABC):
         if len(found) == 1 and name:
             return found[0]
         if name and found:
-            raise UsageError(f"snapshot {name}: {len(found)} begin so", hint=", ".join(found[:5]))
+            raise UsageError(
+                f"snapshot {name}: {len(found)} ids begin with it", hint=", ".join(found[:5])
+            )
         raise InputMissing(f"no snapshot {name!r}", hint="see: auditor snapshots list")
 
     def changes(
@@ -197,7 +199,7 @@ class Store(ABC):
         customer: str | None = None,
     ) -> pa.Table:
         """Return changes with the names of things: of each partner's newest snapshot by default."""
-        asked = history.Asked(
+        wanted = history.ChangeFilter(
             snapshot=self.snapshot_id(snapshot) if snapshot else None,
             between=(self.snapshot_id(between[0]), self.snapshot_id(between[1]))
             if between
@@ -205,8 +207,8 @@ class Store(ABC):
             kinds=tuple(kinds),
             customer=self.find_customer(customer) if customer else None,
         )
-        read = partial(history.changes, asked=asked)
-        return self._read(read, asked.customer, history.asking(asked))
+        read = partial(history.changes, wanted=wanted)
+        return self._read(read, wanted.customer, history.query(wanted))
 
     def causes(
         self,
@@ -215,5 +217,5 @@ class Store(ABC):
         kinds: Sequence[str] = (),
         customer: str | None = None,
     ) -> pa.Table:
-        """Return the same changes gathered by what they have in common."""
+        """Return the same changes, grouped by cause: see `history.causes`."""
         return history.causes(self.changes(snapshot, between, kinds, customer))

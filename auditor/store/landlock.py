@@ -1,7 +1,7 @@
-"""Work done where nothing can be written, by Landlock of the Linux kernel: see docs/decisions/0018.
+"""Runs work in a thread that cannot write, by Landlock of the Linux kernel: docs/decisions/0018.
 
-Landlock takes rights away from one thread, and from every thread which that one starts, for ever.
-So the work gets a thread of its own, which ends with it; the rest of the process keeps its rights.
+Landlock removes rights from one thread, and from every thread that it starts, for ever. So the work
+runs in a thread of its own that ends with it; the rest of the process keeps its rights.
 """
 
 import ctypes
@@ -14,9 +14,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _PATIENCE_S = 0.05
-"""Time between two calls of `stop`: the work may not have got to where it can be stopped.
+"""Time between two calls of `stop`: the first may come before the work can be stopped.
 
-It is also how late a signal is noticed that came just before the caller began to wait."""
+A signal that arrives just before the caller begins to wait is noticed at most this late."""
 
 # The same number on every processor: linux/Documentation/userspace-api/landlock.rst
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
@@ -31,17 +31,17 @@ _TCP = 0b11  # bind and connect
 
 
 class NotPossible(Exception):
-    """This machine cannot take the right to write from a thread; the work was not begun."""
+    """This machine cannot remove the right to write from a thread; the work was not started."""
 
 
 class _Rights(ctypes.Structure):
-    """What the kernel refuses from now on, unless a rule allows it: `landlock_ruleset_attr`."""
+    """Rights that the kernel refuses unless a rule allows them: `landlock_ruleset_attr`."""
 
     _fields_ = (("files", ctypes.c_uint64), ("network", ctypes.c_uint64))
 
 
 class _Rule(ctypes.Structure):
-    """What is allowed beneath a folder: `landlock_path_beneath_attr`, which has no padding."""
+    """Rights allowed beneath a folder: `landlock_path_beneath_attr`, which has no padding."""
 
     _pack_ = 1
     _layout_ = "ms"
@@ -49,7 +49,7 @@ class _Rule(ctypes.Structure):
 
 
 def _version() -> int:
-    """Return the version of Landlock; 0 where the kernel has none or a container forbids it."""
+    """Return the version of Landlock; 0 if the kernel has none or a container forbids it."""
     if sys.platform != "linux":
         return 0
     libc = ctypes.CDLL(None, use_errno=True)
@@ -57,20 +57,20 @@ def _version() -> int:
 
 
 def is_possible() -> bool:
-    """Tell whether this machine can take the right to write from a thread."""
+    """Return whether this machine can remove the right to write from a thread."""
     return _version() > 0
 
 
 def run(work: Callable[[], T], writable: str, stop: Callable[[], None]) -> T:
-    """Do work in a thread that can write in the folder `writable` alone ("" is none).
+    """Run `work` in a thread that can write only to the folder `writable` ("" for none).
 
-    It can reach no network by TCP either, from version 4 of Landlock on. NotPossible where it would
-    not be bound. When the caller is interrupted, `stop` is called until the work ends.
+    From version 4 of Landlock on it cannot open TCP connections either. Raises NotPossible if the
+    thread cannot be restricted. If the caller is interrupted, `stop` is called until `work` ends.
     """
     outcome: list[T] = []
     failure: list[BaseException] = []
-    # A signal can come between any two steps of the caller. So what both threads have to know is in
-    # a set, which no signal leaves half changed as it would an Event; the lock only ends the pause.
+    # A signal can interrupt the caller between any two steps, and can leave an Event half changed.
+    # A set cannot be left so; both threads share their state in one. The lock only ends the pause.
     marks: set[str] = set()
     pause = threading.Lock()
     pause.acquire()
@@ -81,7 +81,7 @@ def run(work: Callable[[], T], writable: str, stop: Callable[[], None]) -> T:
             if "given up" not in marks:
                 _give_up_writing(writable)
                 outcome.append(work())
-        except BaseException as error:  # noqa: BLE001 - it is raised again where it is waited for
+        except BaseException as error:  # noqa: BLE001 - the caller raises it again
             failure.append(error)
         finally:
             marks.add("ended")
@@ -104,7 +104,7 @@ def run(work: Callable[[], T], writable: str, stop: Callable[[], None]) -> T:
 
 
 def _give_up_writing(writable: str) -> None:
-    """Take the right to write from this thread."""
+    """Remove the right to write from this thread."""
     version = _version()
     if not version:
         raise NotPossible
@@ -128,17 +128,17 @@ def _give_up_writing(writable: str) -> None:
                 call(_ADD_RULE, ruleset, _BENEATH_A_FOLDER, ctypes.byref(rule), 0)
             finally:
                 os.close(folder)
-        libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)  # without it only root may go on
+        libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)  # without it only root may restrict itself
         call(_RESTRICT_SELF, ruleset, 0)
     finally:
         os.close(ruleset)
 
 
 def _rights(version: int) -> tuple[int, int]:
-    """Return what this version can refuse: it would not take a right that it does not know."""
+    """Return the rights that this version can refuse; it rejects a right that it does not know."""
     files = _WRITE_FILE | _REMOVE_AND_MAKE
-    if version >= 2:  # noqa: PLR2004 - the first to allow a move between folders
+    if version >= 2:  # noqa: PLR2004 - the first that can allow a move between folders
         files |= _MOVE
-    if version >= 3:  # noqa: PLR2004 - truncate(2) is free before
+    if version >= 3:  # noqa: PLR2004 - earlier ones cannot refuse truncate(2)
         files |= _TRUNCATE
-    return files, _TCP if version >= 4 else 0  # noqa: PLR2004 - likewise the network
+    return files, _TCP if version >= 4 else 0  # noqa: PLR2004 - earlier ones cannot refuse TCP

@@ -1,7 +1,7 @@
-"""Which SQL only reads: decided on the tree that DuckDB parses it to, never on its words.
+"""Checks that SQL only reads, on the tree that DuckDB parses it to, never on its words.
 
-A tree can hold a write deep inside: `WITH x AS (COPY … TO …) FROM x` is a SELECT to DuckDB. So
-every query in the tree has to be of a kind that is known to read, and every function in a FROM too.
+A tree can hold a write deep inside: to DuckDB, `WITH x AS (COPY … TO …) FROM x` is a SELECT. So
+every query in the tree, and every function in a FROM, must be of a kind that only reads.
 """
 
 import re
@@ -26,12 +26,12 @@ _FUNCTIONS = frozenset(
         *("icu_calendar_names", "pg_timezone_names"),
     }
 )
-"""Functions in a FROM that only read; of the files, DuckDB lets them see those of the store.
+"""Functions in a FROM that only read; DuckDB lets them open only the store's files.
 
-Others run SQL that they are given as text, take addresses in memory, or change what is set.
+Other functions run SQL passed as text, take memory addresses, or change settings.
 """
 _LISTS = ("duckdb_", "parquet_", "pragma_")
-"""How those begin that list what there is."""
+"""Prefixes of the functions that list what a database or a file contains."""
 
 _EXPLAIN = re.compile(
     r"\s*EXPLAIN(\s+ANALYZE|\s*\((ANALYZE|FORMAT)\b[\w\s,]*\))?(?=[\s(])", re.IGNORECASE
@@ -40,28 +40,28 @@ _HINT = "ask with SELECT, DESCRIBE, SUMMARIZE or EXPLAIN"
 
 
 def check(con: duckdb.DuckDBPyConnection, query: str) -> None:
-    """Raise UsageError unless this is one statement that only reads; it is not run."""
+    """Raise UsageError unless `query` is one statement that only reads; it is not run."""
     kind = _kind(con, query)
     match kind:
         case "SELECT":
             for fault in _faults(con, query):
                 raise UsageError(f"sql: the store is read-only, and this {fault}", hint=_HINT)
-        case "EXPLAIN" if _EXPLAIN.match(query):  # what it explains has to be such a statement too
+        case "EXPLAIN" if _EXPLAIN.match(query):  # the explained statement must only read too
             check(con, _EXPLAIN.sub("", query, count=1))
         case "MULTI":
             raise UsageError(
-                "sql: a PIVOT has to name its columns",
-                hint="say which: PIVOT … ON verdict IN ('restricted', 'unrestricted')",
+                "sql: a PIVOT must name its columns",
+                hint="name them: PIVOT … ON verdict IN ('restricted', 'unrestricted')",
             )
         case _:
             raise UsageError(f"sql: the store is read-only, and this is {kind}", hint=_HINT)
 
 
 def check_text(query: str) -> None:
-    """Raise UsageError where an engine could not be given this, or would see less of it."""
+    """Raise UsageError if the text cannot be passed to an engine whole."""
     try:
         query.encode()
-    except UnicodeEncodeError:  # a byte of the command line that is no text
+    except UnicodeEncodeError:  # the command line held a byte that is not text
         raise UsageError("sql: the statement is not UTF-8", hint=_HINT) from None
     if "\0" in query:
         raise UsageError("sql: the statement has a NUL", hint=_HINT)
@@ -74,15 +74,15 @@ def _kind(con: duckdb.DuckDBPyConnection, query: str) -> str:
     except duckdb.Error as error:
         raise UsageError(f"sql: {str(error).splitlines()[0]}", hint=_HINT) from error
     if len(statements) != 1:
-        raise UsageError(f"sql: one statement, please, not {len(statements)}", hint=_HINT)
+        raise UsageError(f"sql: expected one statement, got {len(statements)}", hint=_HINT)
     try:
         return statements[0].type.name
-    except ValueError:  # one that its Python does not know yet
+    except ValueError:  # a kind that DuckDB's Python does not know yet
         return "a statement of an unknown kind"
 
 
 def _faults(con: duckdb.DuckDBPyConnection, query: str) -> Iterator[str]:
-    """Say of each part of a statement that may write what it does."""
+    """Yield a fault for each part of a statement that may write."""
     for part in _parts(con, query):
         kind = part.get("type")
         is_query = "cte_map" in part or str(kind).endswith("_NODE")
@@ -91,9 +91,9 @@ def _faults(con: duckdb.DuckDBPyConnection, query: str) -> Iterator[str]:
         match part:
             case {"type": "TABLE_FUNCTION", "function": {"function_name": str(name)}}:
                 if name.lower() not in _FUNCTIONS and not name.lower().startswith(_LISTS):
-                    yield f"asks the function {name!r}"
+                    yield f"calls the function {name!r}"
             case {"type": "TABLE_FUNCTION"}:
-                yield "asks a function in an unknown way"
+                yield "calls a function in an unknown way"
             case _:
                 pass
 
@@ -106,8 +106,8 @@ def _parts(con: duckdb.DuckDBPyConnection, query: str) -> Iterator[dict[str, obj
     except RecursionError:
         raise UsageError("sql: the statement is nested too deeply", hint=_HINT) from None
     if tree["error"]:
-        said = str(tree.get("error_message", "it cannot be parsed")).splitlines()[0]
-        raise UsageError(f"sql: {said}", hint=_HINT)
+        message = str(tree.get("error_message", "it cannot be parsed")).splitlines()[0]
+        raise UsageError(f"sql: {message}", hint=_HINT)
     left: list[object] = [tree]
     while left:
         match left.pop():

@@ -1,4 +1,4 @@
-"""DuckDB on a folder store: read-only, and blind to everything outside the folder."""
+"""Readers' queries in DuckDB: named relations, conditions, customers, and errors as ours."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,15 +16,15 @@ _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 _GONE = ("No files found", "No such file or directory")
-"""What DuckDB says of a file that is not there when it looks for it, and when it opens it."""
+"""DuckDB's messages for a missing file: when it looks for it, and when it opens it."""
 
 
 class FileGone(StoreFailed):
-    """A file that was there when the connection was made is not there any more."""
+    """A file that existed when the connection was made has been removed."""
 
 
 def check_name(name: str) -> None:
-    """Raise UsageError unless a relation or view is called so."""
+    """Raise UsageError unless `name` is a relation or view."""
     known = (*sql.BASE, *sql.VIEWS)
     if name not in known:
         near = get_close_matches(name, known, n=3)
@@ -32,7 +32,7 @@ def check_name(name: str) -> None:
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True):
-    """What a row must hold: a piece of SQL over one column, and what is bound in it."""
+    """A piece of SQL about one column that a row must meet, and the values bound in it."""
 
     column: str
     text: str
@@ -45,14 +45,14 @@ _OF_PARTNER = (
 )
 
 
-def wanted(
+def conditions(
     customer_id: str | None,
     product: str | None,
     sku: str | None,
     partner: str | None,
     columns: Mapping[str, object],
 ) -> list[Condition]:
-    """Return the conditions that keywords ask for; None asks nothing."""
+    """Return the conditions of the keyword arguments; None is no condition."""
     equal = {"customer_id": customer_id, "product_id": product, "sku_id": sku, **columns}
     if sku is not None and ":" in sku:
         equal["product_id"], equal["sku_id"] = sku.split(":", 1)
@@ -67,21 +67,21 @@ def wanted(
     return found
 
 
-def rows(con: duckdb.DuckDBPyConnection, name: str, asked: Sequence[Condition]) -> pa.Table:
-    """Return the rows of a relation or view that hold what is asked, in a stable order."""
+def rows(con: duckdb.DuckDBPyConnection, name: str, wanted: Sequence[Condition]) -> pa.Table:
+    """Return the rows of a relation or view that meet all conditions, in a stable order."""
     try:
         columns = con.sql(f'SELECT * FROM "{name}" LIMIT 0').columns  # noqa: S608 - a known name
-        for condition in asked:
+        for condition in wanted:
             if condition.column not in columns:
                 hint = ", ".join(columns)
                 raise UsageError(f"{name} has no column {condition.column!r}", hint=hint)
-        conditions = " AND ".join(["true", *(condition.text for condition in asked)])
+        where = " AND ".join(["true", *(condition.text for condition in wanted)])
         order = _order(name, columns)
-        statement = f'SELECT * FROM "{name}" WHERE {conditions} ORDER BY {order}'  # noqa: S608 - known names, bound values
-        values = [value for condition in asked for value in condition.values]
+        statement = f'SELECT * FROM "{name}" WHERE {where} ORDER BY {order}'  # noqa: S608 - known names, bound values
+        values = [value for condition in wanted for value in condition.values]
         return con.sql(statement, params=values).to_arrow_table()
     except duckdb.Error as error:
-        raise explained(error) from error
+        raise translated(error) from error
 
 
 def _order(name: str, columns: Sequence[str]) -> str:
@@ -96,7 +96,7 @@ def find_customer(con: duckdb.DuckDBPyConnection, customer: str) -> str:
     if len(found) == 1:
         return str(found[0])
     if found:
-        raise UsageError(f"customer {customer!r} is {len(found)} customers", hint=", ".join(found))
+        raise UsageError(f"{len(found)} customers are named {customer!r}", hint=", ".join(found))
     if _GUID.fullmatch(customer.lower()):
         return customer.lower()
     rows = con.sql("SELECT company_name, domain FROM current_customer").fetchall()
@@ -108,19 +108,19 @@ def find_customer(con: duckdb.DuckDBPyConnection, customer: str) -> str:
     )
 
 
-def explained(error: duckdb.Error, *, asked: bool = False) -> AuditorError:
-    """Return the error as ours; `asked` says that the query came from outside."""
-    said = str(error).strip().splitlines()[0]
-    if isinstance(error, duckdb.IOException) and any(words in said for words in _GONE):
-        return FileGone(said)
-    if asked:
-        return refused(said)
+def translated(error: duckdb.Error, *, is_users_sql: bool = False) -> AuditorError:
+    """Return our error for DuckDB's; with `is_users_sql`, a bad statement is the user's error."""
+    message = str(error).strip().splitlines()[0]
+    if isinstance(error, duckdb.IOException) and any(words in message for words in _GONE):
+        return FileGone(message)
+    if is_users_sql:
+        return refused(message)
     if isinstance(error, duckdb.InvalidInputException):
-        return StoreCorrupt(said, hint="see: auditor snapshots verify")
-    return StoreFailed(said)
+        return StoreCorrupt(message, hint="see: auditor snapshots verify")
+    return StoreFailed(message)
 
 
-def refused(said: str) -> UsageError:
-    """Return the error of a statement from outside, by what the engine said of it."""
-    hint = "what can be asked: SELECT table_name FROM information_schema.tables"
-    return UsageError(f"sql: {said}", hint=hint)
+def refused(message: str) -> UsageError:
+    """Return the error for a user's statement that the engine refused with `message`."""
+    hint = "to list relations and views: SELECT table_name FROM information_schema.tables"
+    return UsageError(f"sql: {message}", hint=hint)

@@ -1,23 +1,28 @@
-"""Which customers of a bucket are in memory at a time: all of them, or some that are neighbours."""
+"""How the customers of a bucket are divided when they are too many for memory.
+
+A bucket is a fixed share of the customers, by hash: what a store keeps together. A chunk is a run
+of neighbouring ids in one bucket: what is staged, compared and written together. A span is the
+range of ids of a chunk. `diff.parts.Part` is the customers of some chunks in one comparison.
+"""
 
 from typing import NamedTuple
 
 
 class Span(NamedTuple):
-    """Customers by their ids, in order; `""`, the catalog, comes after all of them."""
+    """A range of customer ids; `""`, the catalog, sorts after all customers."""
 
     first: str = ""
     end: str = ""
-    """The first one behind it; `""` where it ends with the catalog."""
+    """The first id after the range; `""` if the range includes the catalog."""
 
     def holds(self, customer_id: str) -> bool:
-        """Say whether a customer is among them."""
+        """Return whether a customer is in the range."""
         if not customer_id:
             return not self.end
         return self.first <= customer_id and (not self.end or customer_id < self.end)
 
     def meets(self, least: str, most: str) -> bool:
-        """Say whether one of them may be in a sorted table that begins and ends with these."""
+        """Return whether a table with these lowest and highest ids may have rows in the range."""
         if not self.end and not least:
             return True
         return self.first <= most and (not self.end or least < self.end)
@@ -27,7 +32,7 @@ EVERYONE = Span()
 
 
 class Chunk(NamedTuple):
-    """Neighbours in one bucket."""
+    """The customers of one bucket whose ids are in a span."""
 
     bucket: int
     span: Span = EVERYONE

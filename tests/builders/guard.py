@@ -117,7 +117,7 @@ class Partner:
 
     def rows(self, query: str) -> list[dict[str, Any]]:  # Any: as above
         """Return the rows of a query over the store; only what it stands on is opened."""
-        with self.store.connect(asking=query) as con:
+        with self.store.connect(query=query) as con:
             rows: list[dict[str, Any]] = con.sql(query).to_arrow_table().to_pylist()
         return rows
 

@@ -97,7 +97,7 @@ class Night:
 
     def rows(self, query: str) -> list[dict[str, Any]]:
         """Return the rows of a query over the store; only what it stands on is opened."""
-        with self.store.connect(asking=query) as con:
+        with self.store.connect(query=query) as con:
             found: list[dict[str, Any]] = con.sql(query).to_arrow_table().to_pylist()
         return found
 

@@ -1,4 +1,4 @@
-"""What was published into both stores reads the same from both, in every relation and view."""
+"""A snapshot published into both stores reads the same in every relation and view."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,14 +24,14 @@ LAKES = [report_lake.two_nights, test_views_latest.two_nights]
 def copied(lake: FolderStore, store: PostgresStore) -> None:
     """Publish every snapshot of a folder into a database."""
     for entry in lake.index().entries:
-        with store.publishing(0.0) as loading:
-            loading.stage(entry.snapshot_id)
+        with store.publishing(0.0) as publication:
+            publication.stage(entry.snapshot_id)
             for relation in [name for name in KEYS if name != "snapshot"]:
                 tables = [read_file(Path(p)) for p in entry.paths(lake.root, relation)]
                 if tables:
                     for bucket, part in split(pa.concat_tables(tables), store.buckets):
-                        loading.write(relation, bucket, part)
-            loading.commit(lake.snapshot(entry.snapshot_id), "c")
+                        publication.write(relation, bucket, part)
+            publication.commit(lake.snapshot(entry.snapshot_id), "c")
 
 
 def split(table: pa.Table, buckets: int) -> list[tuple[int, pa.Table]]:

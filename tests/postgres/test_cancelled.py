@@ -1,4 +1,4 @@
-"""A run that is cancelled, as a library's caller does, is whole on disk and told whole later."""
+"""A run cancelled by a library's caller is complete on disk and reported in full later."""
 
 import asyncio
 from pathlib import Path
@@ -21,11 +21,11 @@ MOMENTS = {
     "during": (2, "publishing"),
     "after": (2, "snapshot.published"),
 }
-"""How many of the two partners are published then, and what cancels the run."""
+"""The event that cancels the run, and how many of the two partners are published then."""
 
 
 class Cancelling(Silent):
-    """Cancels the task that it was made in, the nth time that something happens."""
+    """Cancels the task that it was made in when an event happens the nth time."""
 
     def __init__(self, what: str, times: int) -> None:
         self._what = what
@@ -54,7 +54,7 @@ class Cancelling(Silent):
 async def test_a_cancelled_run_is_told_whole_by_the_next(
     kind: str, moment: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    """P11, P29: what it had published is counted, and published once."""
+    """P11, P29: what the run had published is counted, and published once."""
     released = asyncio.Event()
     url = request.getfixturevalue("store_url") if kind == "database" else ""
 
@@ -93,7 +93,7 @@ async def test_a_cancelled_run_is_told_whole_by_the_next(
 
 
 def assert_counted(night: Night, report: RunReport) -> None:
-    """Hold the changes of a report against those that its snapshots hold in the store."""
+    """Compare the changes in a report with those of its snapshots in the store."""
     for one in report.snapshots:
         assert one.published
         kinds = night.store.arrow("change", snapshot_id=one.snapshot_id).column("kind").to_pylist()

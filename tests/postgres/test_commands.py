@@ -1,4 +1,4 @@
-"""The commands on a database: schemas that will not do, roles, the doctor, and no password told."""
+"""The commands on a database: unusable schemas, roles, the doctor, and no password shown."""
 
 import io
 import json
@@ -28,7 +28,7 @@ Auditor = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def auditor(tmp_path: Path) -> Auditor:
-    """Return what runs the command on the store at a URL: its status and what it said."""
+    """Return a function that runs a command on the store at a URL: its status and output."""
 
     def run(url: str, *words: str) -> tuple[int, str, str]:
         path = tmp_path / "auditor.toml"
@@ -101,7 +101,7 @@ def written(folder: Path) -> Iterable[bytes]:
 def test_no_password_of_a_url_is_told(
     words: tuple[str, ...], how: tuple[str, ...], store_url: str, tmp_path: Path, auditor: Auditor
 ) -> None:
-    """S1: whether the database answers, refuses or is not there."""
+    """S1: if the database answers, refuses or is missing."""
     secret = make_url(store_url).set(password=CANARY)
     for url in (secret, secret.set(username="nobody"), secret.set(port=free_port())):
         status, out, err = auditor(url.render_as_string(hide_password=False), *words, *how)

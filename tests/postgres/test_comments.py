@@ -1,4 +1,4 @@
-"""Whoever looks at the database with another tool sees what each column means."""
+"""The database holds the meaning of each column, for other tools."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ _ASKED = """
 
 
 def test_every_column_of_every_view_says_what_it_means(store_url: str) -> None:
-    """To a reader, who sees the views alone."""
+    """For a reader, who sees only the views."""
     with psycopg.connect(reader(store_url)) as con:
         found = con.execute(_ASKED).fetchall()
 
@@ -31,7 +31,7 @@ def test_every_column_of_every_view_says_what_it_means(store_url: str) -> None:
 
 @pytest.mark.parametrize("views", ["public", "of Ours"])
 def test_only_what_is_ours_is_commented(new_database: Callable[[], str], views: str) -> None:
-    """Beside a view of somebody else's, and in a schema with a name of its own."""
+    """Beside another owner's view, and in a schema with another name."""
     url = new_database()
     with as_superuser(url) as con:
         con.execute(f'CREATE SCHEMA IF NOT EXISTS "{views}"'.encode())

@@ -47,7 +47,7 @@ def test_each_query_has_the_same_rows_on_both_stores(
 
 
 def rounded(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows in which a mean does not hang on the order it was added up in."""
+    """Return rows with means rounded: they depend on the order of addition."""
     return [
         {name: float(f"{v:.9g}") if isinstance(v, float) else v for name, v in row.items()}
         for row in rows
@@ -56,7 +56,7 @@ def rounded(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @pytest.mark.asyncio
 async def test_three_nights_are_told_alike_to_a_reader(tmp_path: Path, store_url: str) -> None:
-    """A reader that sees everything; the last night some customers could not be asked."""
+    """For a reader that sees everything; in the last night some customers could not be asked."""
     async with nights(tmp_path, 5, size=TINY) as night:
         for when in (1, 2, 3):
             await night.run(when)

@@ -1,4 +1,4 @@
-"""What psql takes we take, with both drivers; nobody is told a password, whatever goes wrong."""
+"""URLs that psql takes work with both drivers; no error shows a password."""
 
 import asyncio
 import io
@@ -51,7 +51,7 @@ def encoded(given: str, safe: str = "") -> str:
 
 
 class Names:
-    """One role and one database of a server, which get other names and another password."""
+    """One role and one database of a server that each example renames, with a new password."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -65,7 +65,7 @@ class Names:
         return psycopg.connect(self._server.url, autocommit=True)
 
     def become(self, user: str, password: str, database: str) -> bool:
-        """Return whether the server takes these."""
+        """Return whether the server accepts these."""
         name = quoting.Identifier
         with self._mighty() as con:
             try:
@@ -89,14 +89,14 @@ class Names:
         return True
 
     def allow_tables(self) -> None:
-        """Let the role make tables in the database, as who shares a quota must."""
+        """Let the role make tables in the database, as sharing a quota requires."""
         where = self._server.url.rpartition("/")[0] + f"/{encoded(self.database)}"
         allow = quoting.SQL("GRANT CREATE ON SCHEMA public TO {}")
         with psycopg.connect(where, autocommit=True) as con:
             con.execute(allow.format(quoting.Identifier(self.user)))
 
     def url(self, *, password: str = "", database: str = "", port: int = 0, more: str = "") -> str:
-        """Return its URL, all of it percent-encoded but what is given."""
+        """Return its URL, percent-encoded except for the given parts."""
         server = urllib.parse.urlsplit(self._server.url)
         return (
             f"postgresql://{encoded(self.user)}:{password or encoded(self.password)}"
@@ -144,7 +144,7 @@ def test_what_psql_takes_both_drivers_take(
     assume(psql_takes(url))
 
     found = Database(url)
-    with found.telling(), found.engine.connect() as con:
+    with found.translating_errors(), found.engine.connect() as con:
         assert tuple(con.execute(text("SELECT current_user, current_database()")).one()) == (
             user,
             database,
@@ -189,7 +189,7 @@ FAILURES: list[tuple[Callable[[Names, str], str], int]] = [
 
 
 def everything_said(url: str, folder: Path, *words: str) -> tuple[int, str]:
-    """Return what a command comes to, and all that it writes anywhere."""
+    """Return a command's result and everything that it writes anywhere."""
     config = folder / "auditor.toml"
     config.write_text("")
     out, err = io.StringIO(), io.StringIO()
@@ -206,14 +206,14 @@ def everything_said(url: str, folder: Path, *words: str) -> tuple[int, str]:
 @example(middle=" ")
 @example(middle="@/")
 @example(middle="%20")
-def test_no_byte_of_a_password_is_told(
+def test_no_byte_of_a_password_is_translated(
     names: Names,
     fails: Callable[[Names, str], str],
     expected: int,
     middle: str,
     tmp_path: Path,
 ) -> None:
-    """S1: of the log, the debug traceback, the files and the exception, by either driver."""
+    """S1: not in the log, the debug traceback, the files or the exception, by either driver."""
     password = f"{HEAD}{middle}{TAIL}"
     assume(names.become("night shift", password, "audit"))
     url = fails(names, encoded(password))
@@ -251,9 +251,9 @@ def test_no_byte_of_a_password_is_told(
 )
 @pytest.mark.parametrize("by", ["psycopg", "arrow"])
 def test_an_option_that_cannot_work_is_no_outage(names: Names, option: str, by: str) -> None:
-    """S1: either driver says which one, and nothing of what it was given."""
+    """S1: either driver names the option and does not show its value."""
     database = Database(names.url(more=f"?{option}"))
-    with pytest.raises(SettingsError) as told, database.telling():
+    with pytest.raises(SettingsError) as told, database.translating_errors():
         (database.engine.connect() if by == "psycopg" else database.arrow().__enter__()).close()
     assert HEAD not in "".join(traceback.format_exception(told.value))
     assert "option of the URL" in told.value.hint
@@ -301,7 +301,7 @@ def test_a_shared_quota_takes_what_psql_takes_and_tells_none_of_it(
 def test_a_reserved_character_as_it_is_is_78_and_says_how_to_write_it(
     names: Names, reserved: str, words: tuple[str, ...], tmp_path: Path
 ) -> None:
-    """S1: what stands after it would be taken for the host or the database, and be shown."""
+    """S1: the text after it would be taken for the host or the database, and be shown."""
     url = names.url(password=f"{HEAD}{reserved}{TAIL}")
     status, said = everything_said(url, tmp_path, *words, "--debug")
     assert status == 78, said

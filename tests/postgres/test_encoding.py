@@ -88,7 +88,7 @@ def test_a_default_of_latin1_spoils_no_name(
 
 @pytest.fixture
 def in_latin1(postgres_server: str, new_database: Callable[[], str]) -> str:
-    """Return the URL of a database that can hold no other letters than those of LATIN1."""
+    """Return the URL of a database that can hold only the letters of LATIN1."""
     url = new_database()
     name = make_url(url).database
     with psycopg.connect(postgres_server, autocommit=True) as con:

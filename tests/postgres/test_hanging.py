@@ -1,4 +1,4 @@
-"""A server that stops answering without going away is given up, and found again when it goes on."""
+"""Connections to a server that hangs are ended; they work again when the server goes on."""
 
 import signal
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def store(server: Server) -> PostgresStore:
-    """Open a store that gives up soon."""
+    """Open a store with a short timeout."""
     schema.upgrade(Database(server.url))
     with psycopg.connect(server.url, autocommit=True) as con:
         con.execute("CREATE ROLE night LOGIN IN ROLE auditor_writer")
@@ -48,11 +48,11 @@ def test_a_server_that_hangs_is_given_up_and_found_again(
 ) -> None:
     """P31, fault 8: SIGSTOP while it publishes, and while it is read by Arrow."""
     publish(store, FIRST, at(1), night(1, "restricted"))
-    with store.publishing(0.0) as loading:
-        stage(loading, store, SECOND, "unrestricted")
+    with store.publishing(0.0) as publication:
+        stage(publication, store, SECOND, "unrestricted")
         server.signal(signal.SIGSTOP)
         with pytest.raises(StoreUnreachable) as told:
-            loading.commit(snapshot_row(SECOND, at(2)), "c")
+            publication.commit(snapshot_row(SECOND, at(2)), "c")
     assert told.value.exit_status == 75
     server.signal(signal.SIGCONT)
 

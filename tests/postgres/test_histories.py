@@ -1,4 +1,4 @@
-"""Random histories, lived through in both stores at once and by hand."""
+"""Random histories, published into both stores and computed by a simple model."""
 
 from collections import Counter
 from pathlib import Path

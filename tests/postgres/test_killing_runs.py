@@ -1,4 +1,4 @@
-"""Killed at any instant and resumed, a run into a database publishes what it would have."""
+"""A run killed at any instant and resumed publishes the rows of an uninterrupted one."""
 
 import dataclasses
 import random
@@ -26,7 +26,7 @@ FEW = dataclasses.replace(SMALL, customers=6)
 
 
 class Prepared:
-    """A first night that was published, and what an uninterrupted second one comes to."""
+    """A published first night, and the result of an uninterrupted second one."""
 
     def __init__(self, serving: Serving, warm: Warm, folder: Path, url: str) -> None:
         self.serving = serving
@@ -56,7 +56,7 @@ class Prepared:
         return self.start(folder, url, *words).wait()
 
     def fresh(self, folder: Path, number: int) -> str:
-        """Return a database in which only the first night was run; the second is to come."""
+        """Return a database with only the first night published."""
         base = make_url(self._base_url)
         copy = base.set(database=f"{base.database}_{number}")
         with as_superuser(base.set(database="postgres").render_as_string()) as con:
@@ -67,7 +67,7 @@ class Prepared:
         return copy.render_as_string()
 
     def words(self, folder: Path) -> list[str]:
-        """Return how to go on: by the run's name, or from the start if none began."""
+        """Return the arguments to go on: resume the run by name, or start one if none began."""
         before = {path.name for path in (self._base / "state/runs").iterdir()}
         begun = [
             path.name
@@ -77,7 +77,7 @@ class Prepared:
         return ["run", *(f"--resume={name}" for name in begun)]
 
     def problems(self, folder: Path, url: str, kills: int) -> list[str]:
-        """Return everything that a second night that was resumed must not be."""
+        """Return every difference between a resumed second night and an uninterrupted one."""
         self.serving.settle()
         repeated = (self.serving.asked() - self.asked).total()
         allowed = kills * CONNECTIONS * len(self.serving.sandbox.world.partners())
@@ -97,7 +97,7 @@ class Prepared:
 
 
 def told(url: str) -> comparing.Rows:
-    """Return the rows of every relation in a form in which two runs can be compared."""
+    """Return the rows of every relation in a form that is equal for equal runs."""
     store = PostgresStore.open(url)
     snapshots = store.sql("SELECT snapshot_id, partner_tenant_id FROM snapshot ORDER BY sequence")
     rows = {
@@ -115,7 +115,7 @@ def partials(url: str) -> list[str]:
 
 
 def at_a_moment(case: Prepared, url: str, started: Started, rng: random.Random) -> str:
-    """Wait for a moment to kill at, and return what it was."""
+    """Wait for a moment to kill at, and return its description."""
     if rng.random() < 1 / 3:
         seen, count = case.serving.calls, rng.randrange(1, case.asked.total())
         until(lambda: case.serving.calls - seen >= count, started)
@@ -143,7 +143,7 @@ def prepared(folder: Path, url: str) -> Iterator[Prepared]:
 
 @pytest.mark.timeout(600)
 def test_a_killed_run_is_resumed_row_for_row(store_url: str, tmp_path: Path) -> None:
-    """P10, P11, S1, fault 1: what is wrong is told with the seed that repeats it."""
+    """P10, P11, S1, fault 1: a failure names the seed that repeats it."""
     with prepared(tmp_path, store_url) as case:
         for seed in range(1, POINTS + 1):
             rng = random.Random(seed)  # noqa: S311 - repeatable, not secret

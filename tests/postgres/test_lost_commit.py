@@ -1,4 +1,4 @@
-"""A connection that is cut around COMMIT: what became of it is asked, not guessed."""
+"""If the connection is cut around COMMIT, the database is asked for the result: no guessing."""
 
 import socket
 import threading
@@ -17,14 +17,14 @@ from tests.postgres.test_publishing import FIRST, night
 
 
 class Cutter:
-    """Passes everything on to a server, but for one COMMIT once it is told to cut."""
+    """Passes everything on to a server; when set to cut, it cuts at one COMMIT."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         self.cuts = ""
-        """`before` the server hears of it, or `after` it has replied."""
+        """`before` the server gets it, or `after` it has replied."""
         self.at = b"COMMIT\0"
         """What it cuts."""
 
@@ -76,17 +76,17 @@ def test_a_lost_reply_to_commit_is_settled_by_asking(
     cutter = Cutter(url.port)
     with cutter.serving():
         store = PostgresStore.open(url.set(port=cutter.port).render_as_string(hide_password=False))
-        with store.publishing(0.0) as loading:
-            loading.stage(FIRST)
+        with store.publishing(0.0) as publication:
+            publication.stage(FIRST)
             for relation, rows in night(1, "restricted").items():
                 bucket = bucket_of(ACME, store.buckets)
-                loading.write(relation, bucket, rows_table(relation, rows, FIRST))
+                publication.write(relation, bucket, rows_table(relation, rows, FIRST))
             cutter.cuts = cuts
             if is_published:
-                assert loading.commit(snapshot_row(FIRST, at(1)), "c")
+                assert publication.commit(snapshot_row(FIRST, at(1)), "c")
             else:
                 with pytest.raises(StoreUnreachable) as told:
-                    loading.commit(snapshot_row(FIRST, at(1)), "c")
+                    publication.commit(snapshot_row(FIRST, at(1)), "c")
                 assert told.value.exit_status == 75
         assert not cutter.cuts
         assert store.published() == ((FIRST,) if is_published else ())

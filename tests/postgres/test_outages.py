@@ -1,4 +1,4 @@
-"""A database that goes away under a run is waited for, within bounds, and gets the night whole."""
+"""If the database goes away during a run, the run waits, within bounds, and publishes in full."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -74,7 +74,7 @@ def own_server() -> Iterator[Server]:
 
 
 async def two_nights(folder: Path, url: str, progress: Mishap) -> tuple[Night, RunReport]:
-    """Return what a night comes to in a folder, and in a database to which something happens."""
+    """Return the result of a night in a folder, and in a database that is disturbed."""
     async with nights(folder, 3, size=TINY) as night:
         await night.run(1)
         database = msgspec.structs.replace(night.settings, store=url, state_dir=folder / "other")
@@ -161,7 +161,7 @@ async def test_a_server_without_a_free_connection_is_waited_for(
 
 @pytest.mark.asyncio
 async def test_a_lock_that_others_hold_is_waited_for(store_url: str, tmp_path: Path) -> None:
-    """P31, fault 10: within what is asked of the server, and then anew."""
+    """P31, fault 10: up to the lock timeout of a statement, then again."""
     url = f"{store_url}?options=-clock_timeout=100"
     with as_superuser(store_url) as other:
 
@@ -180,7 +180,7 @@ async def test_a_lock_that_others_hold_is_waited_for(store_url: str, tmp_path: P
 async def test_a_database_that_stays_away_is_75_and_resumed_without_asking_again(
     store_url: str, tmp_path: Path
 ) -> None:
-    """P31: what was asked is journaled."""
+    """P31: the replies are journaled."""
     async with nights(tmp_path, 3, size=TINY) as night:
         await night.run(1)
         database = msgspec.structs.replace(
@@ -201,7 +201,7 @@ async def test_a_database_that_stays_away_is_75_and_resumed_without_asking_again
 
 @pytest.mark.asyncio
 async def test_a_run_that_cannot_begin_ends_at_once(store_url: str, tmp_path: Path) -> None:
-    """There is nothing to lose yet: whoever started it may start it again."""
+    """Nothing is lost yet, so the run ends and may be started again."""
     progress = Mishap(lambda: None)
     async with nights(tmp_path, 3, size=TINY) as night:
         database = msgspec.structs.replace(night.settings, store=store_url)

@@ -1,4 +1,4 @@
-"""How PostgreSQL answers what is asked most: through an index, whatever else there is."""
+"""PostgreSQL runs the most frequent queries through an index."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ SKUS = 50
 
 @pytest.fixture
 def url(postgres_store: PostgresStore, store_url: str) -> str:
-    """So many keys that reading all of them is dearer than looking some up."""
+    """Enough keys that reading all of them costs more than looking some up."""
     for night in (1, 2):
         rows = {
             "coverage": [cover(one, country) for one in CUSTOMERS for country in ("", "DE")],

@@ -1,4 +1,4 @@
-"""Publishing into PostgreSQL: what changed, in one transaction, by who holds the token."""
+"""Publishing into PostgreSQL: only changes, in one transaction, by the holder of the token."""
 
 import contextlib
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import pytest
 from auditor.errors import Bug, Locked, StoreError, StoreFailed, StoreUnreachable
 from auditor.model import bucket_of
 from auditor.store.postgres import transaction
-from auditor.store.postgres.publication import Loading
+from auditor.store.postgres.publication import PostgresPublication
 from auditor.store.postgres.store import PostgresStore
 from tests.builders.owning import as_superuser
 from tests.builders.store_lake import (
@@ -30,7 +30,7 @@ FIRST, SECOND, THIRD = (f"2026110{day}T020000Z-00000{day}" for day in (1, 2, 3))
 
 
 def night(day: int, *verdicts: str, customer_id: str = ACME, **apart: Row) -> dict[str, list[Row]]:
-    """Return one customer's keys, all asked in one check; `apart` says more of some SKUs."""
+    """Return one customer's keys, all of one check; `apart` sets other columns of some SKUs."""
     asked = {"checked_snapshot_id": f"of-{day}", "verdict_since_at": at(1)}
     keys = [
         stock(customer_id, str(sku), verdict, at(day), **{**asked, **apart.get(f"sku_{sku}", {})})
@@ -153,17 +153,19 @@ def store(postgres_store: PostgresStore) -> PostgresStore:
 
 
 @contextlib.contextmanager
-def ready(store: PostgresStore, snapshot_id: str, verdict: str) -> Iterator[Loading]:
-    """Hold the lock with a snapshot that wants nothing but its commit."""
-    with store.publishing(5.0) as loading:
-        stage(loading, store, snapshot_id, verdict)
-        yield loading
+def ready(store: PostgresStore, snapshot_id: str, verdict: str) -> Iterator[PostgresPublication]:
+    """Hold the lock with a snapshot that is ready to commit."""
+    with store.publishing(5.0) as publication:
+        stage(publication, store, snapshot_id, verdict)
+        yield publication
 
 
-def stage(loading: Loading, store: PostgresStore, snapshot_id: str, verdict: str) -> None:
-    loading.stage(snapshot_id)
+def stage(
+    publication: PostgresPublication, store: PostgresStore, snapshot_id: str, verdict: str
+) -> None:
+    publication.stage(snapshot_id)
     for relation, rows in night(1, verdict).items():
-        loading.write(
+        publication.write(
             relation, bucket_of(ACME, store.buckets), rows_table(relation, rows, snapshot_id)
         )
 
@@ -179,13 +181,13 @@ def end_lock_holder(url: str) -> None:
 
 @pytest.fixture(params=[transaction.AT_ONCE, 1])
 def at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let nothing be moved before the end, and then everything."""
+    """Move nothing before the end, or everything as soon as possible."""
     monkeypatch.setattr(transaction, "AT_ONCE", request.param)
 
 
 @pytest.mark.usefixtures("at_once")
 def test_nobody_sees_what_is_not_committed(store: PostgresStore, store_url: str) -> None:
-    """P10: much news is moved while the rest is compared."""
+    """P10: many changed rows are moved while the rest is compared."""
     publish(store, FIRST, at(1), night(1, "restricted"))
     with ready(store, SECOND, "unrestricted"):
         staged = count(store_url, "staged_inventory_interval")
@@ -209,15 +211,15 @@ def test_a_bucket_that_was_moved_is_not_written_to_again(
     of = {f"c{n}": bucket_of(f"c{n}", store.buckets) for n in range(20)}
     first, again = [name for name in of if of[name] == of["c0"]][:2]
     other = next(name for name in of if of[name] != of["c0"])
-    with store.publishing(5.0) as loading:
-        loading.stage(FIRST)
+    with store.publishing(5.0) as publication:
+        publication.stage(FIRST)
         for name in (first, other, again):
             covered = rows_table("coverage", [cover(name, "DE"), cover(name)], FIRST)
-            loading.write("coverage", of[name], covered)
+            publication.write("coverage", of[name], covered)
             rows = rows_table("inventory", [stock(name, "1", "restricted", at(1))], FIRST)
-            loading.write("inventory", of[name], rows)
-        with pytest.raises(Bug, match="written once more"):
-            loading.commit(snapshot_row(FIRST, at(1)), "c")
+            publication.write("inventory", of[name], rows)
+        with pytest.raises(Bug, match="is written twice"):
+            publication.commit(snapshot_row(FIRST, at(1)), "c")
 
 
 def test_a_publisher_waits_a_bounded_time(store: PostgresStore) -> None:
@@ -235,7 +237,7 @@ def test_a_publisher_waits_a_bounded_time(store: PostgresStore) -> None:
 def test_who_lost_the_lock_to_another_publishes_nothing(
     store: PostgresStore, store_url: str
 ) -> None:
-    """P14: the lock went with its session, and the process lived on."""
+    """P14: the session, and its lock, ended while the process lived on."""
     with contextlib.suppress(StoreUnreachable), ready(store, FIRST, "restricted") as zombie:
         end_lock_holder(store_url)
         publish(store, SECOND, at(2), night(2, "unrestricted"))
@@ -248,7 +250,7 @@ def test_who_lost_the_lock_to_another_publishes_nothing(
 
 @pytest.mark.usefixtures("at_once")
 def test_whoever_has_an_older_token_publishes_nothing(store: PostgresStore, store_url: str) -> None:
-    """P14: not even where the server let two have the lock."""
+    """P14: not even if the server gave the lock to both."""
     with ready(store, FIRST, "restricted") as zombie:
         with as_superuser(store_url) as con:
             con.execute("UPDATE store SET epoch = epoch + 1")
@@ -261,11 +263,11 @@ def test_whoever_has_an_older_token_publishes_nothing(store: PostgresStore, stor
 
 def test_staged_rows_that_a_crash_emptied_are_missed(store: PostgresStore, store_url: str) -> None:
     """P10: their tables are not logged."""
-    with ready(store, FIRST, "restricted") as loading:
+    with ready(store, FIRST, "restricted") as publication:
         with as_superuser(store_url) as con:
             con.execute("TRUNCATE staged_inventory_interval")
         with pytest.raises(StoreFailed, match="rows were staged"):
-            loading.commit(snapshot_row(FIRST, at(1)), "c")
+            publication.commit(snapshot_row(FIRST, at(1)), "c")
 
     assert store.published() == ()
     assert count(store_url, "coverage") == 0
@@ -291,7 +293,7 @@ def test_known_and_published_are_typed_alike_where_nothing_is_there(store: Postg
 def test_a_store_goes_on_after_its_connections_were_ended(
     store: PostgresStore, store_url: str
 ) -> None:
-    """P31: whoever was at work is told, and the next one connects anew."""
+    """P31: the running statement fails, and the next one opens a new connection."""
     publish(store, FIRST, at(1), night(1, "restricted"))
     with as_superuser(store_url) as con:
         con.execute(

@@ -1,4 +1,4 @@
-"""Who may do what in a database store, and who sees whose rows."""
+"""The privileges of each role in a database store, and the rows that each may see."""
 
 from collections.abc import Callable, Iterator
 
@@ -66,7 +66,7 @@ def filled(copy_of: Callable[[str], str], made_once: str) -> str:
 
 @pytest.fixture
 def url(copy_of: Callable[[str], str], filled: str) -> str:
-    """Return the URL of a copy of it."""
+    """Return the URL of a copy of the database."""
     return copy_of(filled)
 
 
@@ -78,7 +78,7 @@ SCOPES = [
 
 
 def visible(con: psycopg.Connection) -> Iterator[quoting.Identifier]:
-    """Yield everything with rows that a role may read, from the catalog: what is new is caught."""
+    """Yield everything with rows that a role may read, from the catalog, new tables included."""
     found = con.execute(
         "SELECT n.nspname, c.relname FROM pg_class AS c"
         " INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace"
@@ -98,7 +98,7 @@ def of_others(rows: object) -> bool:
 def test_a_scoped_reader_sees_no_row_of_another_customer(
     scope: tuple[tuple[str, str], ...], url: str
 ) -> None:
-    """S13: in whatever it can see, read or copied."""
+    """S13: in everything that it can see, read directly or copied."""
     with psycopg.connect(reader(url, *scope)) as con:
         names = list(visible(con))
         assert {name.as_string(con) for name in names} == {
@@ -142,7 +142,7 @@ def test_a_scoped_reader_sees_no_row_of_another_customer(
     ],
 )
 def test_nothing_that_a_reader_sets_or_asks_widens_what_it_sees(attack: str, url: str) -> None:
-    """S13: a policy holds for the role that asks, and takes its word for nothing."""
+    """S13: a policy depends only on the role, not on anything the role can set."""
     with as_superuser(url) as con:
         con.execute("ANALYZE")
     with psycopg.connect(reader(url, ("customer", ACME)), autocommit=True) as con:
@@ -161,7 +161,7 @@ def test_nothing_that_a_reader_sets_or_asks_widens_what_it_sees(attack: str, url
 
 
 def test_a_function_that_tells_on_its_argument_is_asked_about_ones_own_rows_only(url: str) -> None:
-    """S13: the policy is asked first, however cheap the function says it is."""
+    """S13: the policy is checked first, however low the function's declared cost."""
     with as_superuser(url) as con:
         con.execute("CREATE TABLE public.told (what text)")
         con.execute(
@@ -181,7 +181,7 @@ def test_a_function_that_tells_on_its_argument_is_asked_about_ones_own_rows_only
 
 
 def test_a_member_that_was_given_nothing_sees_nothing(url: str) -> None:
-    """S13: nor does the group, which each member could take by SET ROLE."""
+    """S13: neither does the group role, which each member could take by SET ROLE."""
     with psycopg.connect(reader(url)) as con:
         for name in set(sql.BASE):
             assert con.execute(f"SELECT count(*) FROM {name}".encode()).fetchone() == (0,), name
@@ -232,11 +232,11 @@ def test_a_scoped_reader_asks_with_our_commands_too(url: str) -> None:
 
 
 KEPT = {"snapshot", "publication_digest", "coverage", "change"}
-"""What is written once, and never again."""
+"""Tables whose rows are written once and never changed."""
 
 
 def rights(con: psycopg.Connection, role: str) -> dict[str, set[str]]:
-    """Return what a role may do to each table, on some of its columns at least."""
+    """Return the privileges of a role on each table, on at least some of its columns."""
     rows = con.execute(
         "SELECT t.tablename, v.verb FROM pg_tables AS t CROSS JOIN unnest(%s::text[]) AS v (verb)"
         " WHERE t.schemaname = 'auditor_tables' AND CASE"
@@ -253,7 +253,7 @@ def rights(con: psycopg.Connection, role: str) -> dict[str, set[str]]:
 
 
 def expected(name: str) -> set[str]:
-    """Return what the writer may do to a table, and no more."""
+    """Return exactly the privileges that the writer must have on a table."""
     special: dict[str, set[str]] = {
         "reader_scope": set(),
         "schema_step": {"SELECT"},
@@ -270,7 +270,7 @@ def expected(name: str) -> set[str]:
 
 
 def test_the_writer_may_do_what_it_must_and_no_more(url: str) -> None:
-    """S15: role by table by verb, from the catalog; of an interval it may only write the end."""
+    """S15: role by table by verb, from the catalog; of an interval only the end may be written."""
     with as_superuser(url) as con:
         for name, verbs in rights(con, "auditor_writer").items():
             assert verbs == expected(name), name

@@ -61,7 +61,7 @@ async def test_nights_in_a_database_come_to_what_they_come_to_in_a_folder(
 
 
 def said(store: object, name: str) -> list[object]:
-    """Return what is known, but for what tells one run from another."""
+    """Return what is known, without the columns that differ between runs."""
     assert isinstance(store, FolderStore | PostgresStore)
     found = store.arrow(name)
     apart = [c for c in found.column_names if c.endswith(("_at", "snapshot_id")) or c == "detail"]

@@ -1,4 +1,4 @@
-"""The schema of a PostgreSQL store: how it is made, and what a version of ours can use."""
+"""The schema of a PostgreSQL store: its upgrade, and which versions can use it."""
 
 import threading
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def database(new_database: Callable[[], str]) -> Database:
 
 
 def described(database: Database) -> list[tuple[object, ...]]:
-    """Return all that a schema is made of: columns, constraints, indexes, views, who may what."""
+    """Return all parts of a schema: columns, constraints, indexes, views, privileges."""
     ours = "IN ('public'::regnamespace, 'auditor_tables'::regnamespace)"
     queries = (
         (
@@ -89,7 +89,7 @@ def test_two_who_upgrade_at_once_do_it_once(database: Database) -> None:
 
 
 def test_the_relations_have_the_columns_of_the_contract(database: Database) -> None:
-    """The tables that are loaded, and the views over them, are those of `tables.py`."""
+    """The tables and views in the database are those of `tables.py`."""
     schema.upgrade(database)
     with database.arrow() as con, con.cursor() as cursor:
         for relation, expected in SCHEMAS.items():
@@ -141,7 +141,7 @@ def test_a_newer_schema_is_never_taken_back(database: Database) -> None:
 def test_a_version_will_do_with_its_schema_and_the_one_before(
     database: Database, newer: int
 ) -> None:
-    """So that a database can be upgraded before the programs are, or after."""
+    """A database can be upgraded before the programs, or after."""
     schema.upgrade(database)
     with database.engine.connect() as con:
         schema.check(con, newest=schema.NEWEST + newer)
@@ -156,7 +156,7 @@ def test_a_server_that_is_too_old_is_told(database: Database) -> None:
 
 
 def test_a_superuser_is_refused_until_the_url_allows_it(new_database: Callable[[], str]) -> None:
-    """S15: no policy and no missing right holds for one."""
+    """S15: no policy and no missing privilege restricts a superuser."""
     url = new_database()
     schema.upgrade(Database(url))
     with pytest.raises(SettingsError, match="is a superuser") as told:

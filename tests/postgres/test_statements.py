@@ -1,4 +1,4 @@
-"""`sql` on a database only reads (S6): whatever is asked, and wherever it stands."""
+"""`sql` on a database only reads (S6): whatever the statement."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,7 +86,7 @@ STATEMENTS = (
 
 @pytest.fixture
 def kept(tmp_path: Path, store_url: str, postgres_store: PostgresStore) -> Iterator[Path]:
-    """Give a folder for what must not be made, and see that no row and no object changes."""
+    """Give a folder for files that must not be made; fail if a row or an object changes."""
     lake = report_lake.two_nights(tmp_path)
     copied(lake, postgres_store)
     folder = tmp_path / "folder"
@@ -99,7 +99,7 @@ def kept(tmp_path: Path, store_url: str, postgres_store: PostgresStore) -> Itera
 
 
 def contents(url: str) -> list[tuple[str, str]]:
-    """Return every table of a database with all that is in it, and every other object."""
+    """Return every table of a database with its rows, and every other object."""
     tables = (
         "SELECT oid::regclass::text, md5(query_to_xml('TABLE ' || oid::regclass, true, true, '')"
         "::text) FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace::regnamespace::text"
@@ -134,7 +134,7 @@ def test_whatever_writes_is_refused(kept: Path, postgres_store: PostgresStore) -
 
 @pytest.mark.usefixtures("kept")
 def test_even_one_who_may_do_anything_changes_nothing(store_url: str, tmp_path: Path) -> None:
-    """The server refuses it in a transaction that only reads, whatever the role may do."""
+    """In a read-only transaction the server refuses it, whatever the role's privileges."""
     url = make_url(store_url).set(username="auditor", query={"allow_superuser": "yes"})
     store = open_store(url.render_as_string(hide_password=False))
     for place in PLACES:

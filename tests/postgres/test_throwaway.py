@@ -1,4 +1,4 @@
-"""The server the other tests stand on: it ends with whom it was started for."""
+"""The server that the other tests use: it ends with the process it was started for."""
 
 import os
 import select

@@ -1,4 +1,4 @@
-"""P15: a database store is held against what was published into it. Pruning keeps history."""
+"""P15: a database store is verified against what was published. Pruning keeps history."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ EVENT = {"event_id": "e", "kind": "newly_restricted", "customer_id": ACME}
 
 @pytest.fixture
 def store(postgres_store: PostgresStore) -> PostgresStore:
-    """Three nights that tell of a change twice."""
+    """Three nights that report one change twice."""
     for number, one in enumerate((FIRST, SECOND, THIRD), start=1):
         changing = "restricted" if number == 2 else "unrestricted"
         rows = {**night(number, "restricted", changing), "change": [EVENT]}
@@ -28,7 +28,7 @@ def store(postgres_store: PostgresStore) -> PostgresStore:
 
 
 def test_what_was_published_is_as_it_was(store: PostgresStore) -> None:
-    """P15: an event that was there before is one of the snapshot that told it first."""
+    """P15: an event that is published twice belongs to the snapshot that published it first."""
     assert [store.verify(one) for one in (FIRST, SECOND, THIRD, "latest")] == [[]] * 4
 
 

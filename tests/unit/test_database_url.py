@@ -1,4 +1,4 @@
-"""What is read of a database's URL, what the drivers get of it, and what is shown of it."""
+"""How a database URL is parsed, which parts drivers get, and which are shown."""
 
 import traceback
 import urllib.parse
@@ -74,7 +74,7 @@ def test_each_part_is_decoded_once_for_redis(user: str, password: str) -> None:
 def test_whatever_a_password_holds_as_it_is_nothing_of_it_is_shown(
     scheme: str, before: str, after: str, user: str
 ) -> None:
-    """S1: it is read to the last byte, or refused."""
+    """S1: the URL is parsed whole or refused."""
     url = f"{scheme}://{encoded(user)}:{before}{CANARY}{after}@db:5432/1"
     try:
         found = read(url)
@@ -186,7 +186,7 @@ SAID = [
     "password", ["TopSecret Tail", "it's@Tail/x", 'a "Tail" b', "ab+Tail=", "x"]
 )
 def test_what_a_driver_says_is_told_without_any_part_of_it(said: str, password: str) -> None:
-    """S1: whole, encoded, or the piece that the driver quotes."""
+    """S1: the whole secret, its encoded form, or the piece that the driver quotes."""
     url = PostgresUrl(
         f"postgresql://night%20shift:{encoded(password)}@db:5432/audit?application_name=odd+option"
     )

@@ -1,4 +1,4 @@
-"""Makes a folder store, and reads what was settled when one was made."""
+"""Makes a folder store."""
 
 from pathlib import Path
 
@@ -11,10 +11,10 @@ from auditor.store.folder import manifest
 from auditor.tables import SCHEMA_VERSION, SCHEMAS
 
 
-def make(root: Path, buckets: int) -> None:
-    """Make a store unless there is one; of two makers at once, the first one's stays.
+def make_store(root: Path, buckets: int) -> None:
+    """Make a store unless there is one; of two processes at once, the first one's stays.
 
-    Either way it is written to before anything is asked that could not be published.
+    Always test that the folder is writable: a run must not fetch what it cannot publish.
     """
     with disk.guarded(root):
         (root / "_schema").mkdir(parents=True, exist_ok=True)
@@ -24,8 +24,8 @@ def make(root: Path, buckets: int) -> None:
         return
     for relation, schema in SCHEMAS.items():
         stream = pa.BufferOutputStream()
-        said = comments.described(relation, schema)
-        pq.write_table(said.empty_table(), stream, compression="zstd")
+        described = comments.described(relation, schema)
+        pq.write_table(described.empty_table(), stream, compression="zstd")
         disk.replace(root / "_schema" / f"{relation}.parquet", memoryview(stream.getvalue()))
     info = manifest.StoreInfo(schema_version=SCHEMA_VERSION, buckets=buckets)
     disk.put_if_absent(root / "store.json", manifest.encode(info))

@@ -1,7 +1,7 @@
-"""Which snapshots are published, which files they have, and which is the latest of each cell.
+"""The index of a folder store: published snapshots, their files, the latest one of each cell.
 
-`latest.parquet` is only a shortcut: the rename of a snapshot's folder is what publishes it, so a
-reader adds what was published since from the snapshots themselves, and can do without it.
+`latest.parquet` is only a cache. Renaming a snapshot's folder publishes it, so a reader adds newer
+snapshots from their own folders, and works without the cache.
 """
 
 import io
@@ -45,12 +45,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     published_at: datetime
     buckets: dict[str, tuple[int, ...]]
-    """Which buckets of each relation have a file."""
+    """The buckets of each relation that have a file."""
 
     def paths(
         self, root: Path | str, relation: str, only: Collection[int] | None = None
     ) -> list[str]:
-        """Return the files of a relation, or of `only` some buckets of it."""
+        """Return the files of a relation; with `only`, those of these buckets."""
         folder = f"{root}/{_PREFIX}{self.snapshot_id}"
         return [
             f"{folder}/{manifest.file_path(relation, bucket)}"
@@ -60,13 +60,13 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Index:
-    """The published snapshots, oldest first, and the latest map, as they were when it was read."""
+    """The published snapshots, oldest first, and the latest map, at one moment."""
 
     def __init__(self, entries: Iterable[Entry], latest: pa.Table, *, is_stale: bool) -> None:
         self.entries = tuple(sorted(entries, key=lambda entry: entry.sequence))
         self.latest = latest
         self.is_stale = is_stale
-        """Whether `latest.parquet` lacks something that this has."""
+        """Whether `latest.parquet` lacks a snapshot that this index has."""
 
     @cached_property
     def by_id(self) -> dict[str, Entry]:
@@ -74,7 +74,7 @@ class Index:
 
     @cached_property
     def named_in_latest(self) -> frozenset[str]:
-        """The snapshots that are the latest of some cell."""
+        """The snapshots that are the latest of at least one cell."""
         return frozenset(self.latest.column("snapshot_id").unique().to_pylist())
 
     @property
@@ -84,7 +84,7 @@ class Index:
     def current_cells(
         self, partner_tenant_id: str, bucket: int, buckets: int
     ) -> dict[str, set[Cell]]:
-        """Return the cells of a partner in one bucket, by their latest snapshot."""
+        """Return a partner's cells in one bucket, grouped by their latest snapshot."""
         return self._cells(buckets).get((partner_tenant_id, bucket), {})
 
     def _cells(self, buckets: int) -> dict[tuple[str, int], dict[str, set[Cell]]]:
@@ -98,13 +98,13 @@ class Index:
                     bucket[cell.customer_id] = bucket_of(cell.customer_id, buckets)
                 key = (cell.partner_tenant_id, bucket[cell.customer_id])
                 found.setdefault(key, {}).setdefault(snapshot_id, set()).add(cell)
-            self._by_bucket = found  # whole: the threads of other partners read it too
+            self._by_bucket = found  # assigned when complete: other partners' threads read it too
         return self._by_bucket
 
     _by_bucket: dict[tuple[str, int], dict[str, set[Cell]]] | None = None
 
     def encoded(self) -> bytes:
-        """Return `latest.parquet`."""
+        """Return the bytes of `latest.parquet`."""
         meta = {_META: msgspec.json.encode(self.entries)}
         stream = io.BytesIO()
         schema = comments.described("latest_cell", self.latest.schema).with_metadata(meta)
@@ -118,32 +118,34 @@ class Index:
 
 
 def folder_of(root: Path, snapshot_id: str) -> Path:
-    """Return where a snapshot is, or will be, published."""
+    """Return the folder of a snapshot, published or not."""
     return root / f"{_PREFIX}{snapshot_id}"
 
 
 def published_ids(root: Path) -> frozenset[str]:
-    """Return the ids that have a folder. One without a manifest is a publish that was killed."""
+    """Return the ids that have a folder; one without a manifest was left by a killed publisher."""
     with guarded(root):
         names = [path.name for path in root.iterdir()]
     return frozenset(name.removeprefix(_PREFIX) for name in names if name.startswith(_PREFIX))
 
 
 def read_index(root: Path) -> Index:
-    """Return the index: the shortcut first, then what was published since."""
+    """Return the index: `latest.parquet`, and the snapshots published since."""
     known, latest = _read_latest(root / "latest.parquet")
     ids = published_ids(root)
     if not ids.issuperset(entry.snapshot_id for entry in known):
-        known, latest = (), LATEST_SCHEMA.empty_table()  # a folder was taken away by hand
-    return _overlaid(root, known, latest, ids)
+        known, latest = (), LATEST_SCHEMA.empty_table()  # somebody removed a folder by hand
+    return _with_newer(root, known, latest, ids)
 
 
 def rebuilt_index(root: Path) -> Index:
-    """Return the index from the snapshots alone."""
-    return _overlaid(root, (), LATEST_SCHEMA.empty_table(), published_ids(root))
+    """Return the index read from the snapshots alone."""
+    return _with_newer(root, (), LATEST_SCHEMA.empty_table(), published_ids(root))
 
 
-def _overlaid(root: Path, known: tuple[Entry, ...], latest: pa.Table, ids: frozenset[str]) -> Index:
+def _with_newer(
+    root: Path, known: tuple[Entry, ...], latest: pa.Table, ids: frozenset[str]
+) -> Index:
     new = []
     for snapshot_id in sorted(ids.difference(entry.snapshot_id for entry in known)):
         folder = folder_of(root, snapshot_id)
@@ -156,15 +158,15 @@ def _overlaid(root: Path, known: tuple[Entry, ...], latest: pa.Table, ids: froze
 
 
 def _entry(folder: Path) -> Entry:
-    said = manifest.read_manifest(folder)
+    written = manifest.read_manifest(folder)
     pruned = manifest.read_pruned(folder)
     buckets: dict[str, list[int]] = {}
-    for file in said.files:
+    for file in written.files:
         if file.relation not in pruned:
             buckets.setdefault(file.relation, []).append(file.bucket)
-    row = said.snapshot
+    row = written.snapshot
     return Entry(
-        snapshot_id=said.snapshot_id,
+        snapshot_id=written.snapshot_id,
         sequence=row["sequence"],
         partner_tenant_id=row["partner_tenant_id"],
         kind=row["kind"],
@@ -192,7 +194,7 @@ def newest_per_cell(tables: list[pa.Table]) -> pa.Table:
 
 
 def _read_latest(path: Path) -> tuple[tuple[Entry, ...], pa.Table]:
-    """Return what the shortcut says; nothing where it is missing or damaged: it can be rebuilt."""
+    """Return the entries and map in `latest.parquet`; none if it is missing or damaged."""
     try:
         table = read_file(path)
         entries = msgspec.json.decode((table.schema.metadata or {})[_META], type=tuple[Entry, ...])
@@ -202,9 +204,9 @@ def _read_latest(path: Path) -> tuple[tuple[Entry, ...], pa.Table]:
 
 
 def read_file(path: Path, columns: list[str] | None = None, span: Span = EVERYONE) -> pa.Table:
-    """Return a published file's rows as they were written, their page checksums verified.
+    """Return a published file's rows after verifying the page checksums.
 
-    Row groups without a customer of `span` are left out.
+    Row groups without a customer in `span` are skipped.
     """
     with guarded(path):
         data = path.read_bytes()
@@ -213,7 +215,7 @@ def read_file(path: Path, columns: list[str] | None = None, span: Span = EVERYON
         if span == EVERYONE:
             return file.read(columns=columns)
         return file.read_row_groups(_row_groups(file.metadata, span), columns=columns)
-    except (pa.ArrowException, OSError) as error:  # a checksum that does not hold is an OSError
+    except (pa.ArrowException, OSError) as error:  # a wrong checksum is an OSError
         raise StoreCorrupt(
             f"{path} is not the file that was published: {error}",
             hint="compare it with its manifest: auditor snapshots verify",
@@ -221,7 +223,7 @@ def read_file(path: Path, columns: list[str] | None = None, span: Span = EVERYON
 
 
 def _row_groups(metadata: pq.FileMetaData, span: Span) -> list[int]:
-    """Return the row groups that may hold rows of some customers, or of the catalog."""
+    """Return the row groups that may hold rows of customers in `span`."""
     names = metadata.schema.names
     if "customer_id" not in names:
         return list(range(metadata.num_row_groups)) if span.holds("") else []
@@ -229,7 +231,7 @@ def _row_groups(metadata: pq.FileMetaData, span: Span) -> list[int]:
     found = []
     for number in range(metadata.num_row_groups):
         statistics = metadata.row_group(number).column(column).statistics
-        is_told = statistics is not None and statistics.has_min_max
-        if not is_told or span.meets(statistics.min, statistics.max):
+        has_range = statistics is not None and statistics.has_min_max
+        if not has_range or span.meets(statistics.min, statistics.max):
             found.append(number)
     return found

@@ -1,4 +1,4 @@
-"""What is known now of a partner's cells, as a publisher asks: from the files themselves."""
+"""Reads what is known of a partner's cells from the files, for a publisher."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,10 +26,10 @@ def rows(
     columns: Sequence[str] = (),
     span: Span = EVERYONE,
 ) -> pa.Table:
-    """Return the rows of one bucket that stand in the newest snapshot of their cell.
+    """Return the rows of one bucket, each from the newest snapshot of its cell.
 
-    `current` gives the cells of each snapshot that is the newest of some. Of `columns`, where not
-    all are wanted, those that name the cell have to be some. Only customers of `span` count.
+    `current` maps each snapshot to the cells whose newest it is. `columns`, if given, must include
+    those that name the cell. Only customers in `span` are read.
     """
     schema = pa.schema([SCHEMAS[relation].field(c) for c in columns or SCHEMAS[relation].names])
     tables = [schema.empty_table()]
@@ -45,7 +45,7 @@ def rows(
 
 
 def cells(root: Path, index: Index, buckets: int, partner_tenant_id: str) -> pa.Table:
-    """Return each cell of a partner with what its newest snapshot says of it."""
+    """Return each cell of a partner with the status and scope in its newest snapshot."""
     tables = []
     for bucket in range(buckets):
         current = index.current_cells(partner_tenant_id, bucket, buckets)
@@ -56,8 +56,10 @@ def cells(root: Path, index: Index, buckets: int, partner_tenant_id: str) -> pa.
     return found.append_column("sequence", sequence)
 
 
-def gaps(root: Path, index: Index, entries: Sequence[Entry], asked: pa.Table) -> pa.Table:
-    """Return the distinct rows of `asked` with how many of `entries` covered their cell since."""
+def gaps(
+    root: Path, index: Index, entries: Sequence[Entry], cells_and_before: pa.Table
+) -> pa.Table:
+    """Add `gap_snapshots` to the distinct rows: how many of `entries` covered the cell since."""
     sequences = {entry.snapshot_id: entry.sequence for entry in index.entries}
     published = pa.table(
         {
@@ -66,7 +68,7 @@ def gaps(root: Path, index: Index, entries: Sequence[Entry], asked: pa.Table) ->
         }
     )
     with connect() as con:
-        con.register("asked", asked)
+        con.register("asked", cells_and_before)
         con.register("published", published)
         views.name_files(con, "coverage", views.files(root, "coverage", entries))
         con.execute(sql.statement("duckdb/coverage"))

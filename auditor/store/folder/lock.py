@@ -1,4 +1,4 @@
-"""The publish lock: one publisher at a time, freed by the kernel when its process ends."""
+"""The publish lock: one publisher at a time. The kernel frees it when the process ends."""
 
 import fcntl
 import os
@@ -20,7 +20,7 @@ def publish_lock(
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
 ) -> Iterator[None]:
-    """Hold the lock file at `path`, waiting `timeout_s` at most; Locked (75) after that."""
+    """Hold the lock file at `path`; Locked (exit status 75) after waiting `timeout_s`."""
     give_up_at = clock() + timeout_s
     while (handle := _try_lock(path)) is None:
         if clock() >= give_up_at:
@@ -44,7 +44,7 @@ def _try_lock(path: Path) -> int | None:
             if os.path.samestat(os.fstat(handle), path.lstat()):
                 return handle
         except (BlockingIOError, FileNotFoundError):
-            pass  # held by another, or the file was taken away under us: not ours yet
+            pass  # another process holds it, or the file was removed meanwhile
         except BaseException:
             os.close(handle)
             raise

@@ -1,4 +1,4 @@
-"""What a published snapshot says of itself: its files, their checksums, its own row."""
+"""The manifest of a published snapshot: its files, their checksums, its own row."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -26,12 +26,12 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def path(self) -> str:
-        """Below the folder of its snapshot."""
+        """Its path inside the snapshot's folder."""
         return file_path(self.relation, self.bucket)
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything about a snapshot that can be known without opening its files."""
+    """Everything known about a snapshot without opening its files."""
 
     schema_version: int
     snapshot_id: str
@@ -40,29 +40,29 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Rows per relation."""
     files: tuple[File, ...]
     snapshot: dict[str, Any]
-    """The row of the relation `snapshot`, its times as text: of any of the column types."""
+    """The row of the relation `snapshot`; values have the column types, times are text."""
 
 
 class Pruned(msgspec.Struct, frozen=True, kw_only=True):
-    """What `snapshots prune` took away: the manifest beside it stays as it was."""
+    """The relations that `snapshots prune` removed; the manifest beside it stays unchanged."""
 
     pruned_at: datetime
     relations: tuple[str, ...]
 
 
 class StoreInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What is settled when a store is made."""
+    """The settings fixed when a store is made."""
 
     schema_version: int
     buckets: int
 
 
 def file_path(relation: str, bucket: int) -> str:
-    """Return where a snapshot keeps one bucket of a relation."""
+    """Return the path, in a snapshot's folder, of one bucket of a relation."""
     return f"{relation}/{bucket:02d}.parquet"
 
 
-def _read(path: Path, kind: type[Any]) -> Any:  # of the type asked for
+def _read(path: Path, kind: type[Any]) -> Any:  # a value of type `kind`
     with guarded(path):
         data = path.read_bytes()
     try:
@@ -92,7 +92,7 @@ def read_pruned(folder: Path) -> tuple[str, ...]:
 
 
 def read_store_info(root: Path) -> StoreInfo:
-    """Return what was settled when the store was made."""
+    """Return the settings fixed when the store was made."""
     info: StoreInfo = _read(root / "store.json", StoreInfo)
     return info
 
@@ -103,7 +103,7 @@ def encode(value: msgspec.Struct) -> bytes:
 
 
 def snapshot_row(manifest: Manifest) -> dict[str, Any]:
-    """Return the row of the relation `snapshot` with its times as times."""
+    """Return the row of the relation `snapshot`, its times decoded."""
     row = {name: manifest.snapshot.get(name) for name in SCHEMAS["snapshot"].names}
     for field in SCHEMAS["snapshot"]:
         value = row[field.name]

@@ -1,8 +1,7 @@
-"""One snapshot on its way into the folder store: staged beside, published by one rename."""
+"""Publishes snapshots into a folder store: staged in `.staging`, published by one rename."""
 
 import hashlib
 import os
-import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,21 +10,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from auditor import atomic_file, disk
-from auditor.errors import Bug, StoreError, UsageError
+from auditor.errors import Bug, StoreError
 from auditor.model import bucket_of
 from auditor.store import comments, conform
-from auditor.store.covered_cells import Covering
+from auditor.store.covered_cells import CoveredCells
 from auditor.store.folder import manifest
 from auditor.store.folder.index import Index, folder_of, published_ids
 from auditor.tables import SCHEMA_VERSION
 
-_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 _ROW_GROUP = 1_000_000
 _LATEST = "latest.parquet"
 
 
-class Publication:
-    """Writes snapshots while the publish lock is held; `FolderStore.publishing` makes it."""
+class FolderPublication:
+    """Writes snapshots while `FolderStore.publishing` holds the publish lock."""
 
     def __init__(self, root: Path, buckets: int, index: Callable[[], Index]) -> None:
         self._root = root
@@ -37,9 +35,9 @@ class Publication:
     def _start(self, snapshot_id: str) -> None:
         self._snapshot_id = snapshot_id
         self._files: dict[tuple[str, int], manifest.File] = {}
-        self._open: dict[str, _Writing] = {}
-        """The file of each relation that is being made."""
-        self._covering = Covering()
+        self._open: dict[str, _BucketFile] = {}
+        """The unfinished file of each relation."""
+        self._covered_cells = CoveredCells()
 
     @property
     def sequence(self) -> int:
@@ -47,12 +45,11 @@ class Publication:
         return self._index().next_sequence
 
     def stage(self, snapshot_id: str) -> bool:
-        """Begin a snapshot, and return whether it is still to be published.
+        """Begin a snapshot; return True unless it is published already.
 
-        One that is published already may be staged again: `commit` then changes nothing.
+        A published snapshot may be staged again: `commit` then changes nothing.
         """
-        if not _ID.fullmatch(snapshot_id):
-            raise UsageError(f"{snapshot_id!r} is not a snapshot id")
+        conform.check_snapshot_id(snapshot_id)
         self._discard()
         self._start(snapshot_id)
         folder = self._staging / snapshot_id
@@ -61,49 +58,49 @@ class Publication:
         return not (folder_of(self._root, snapshot_id) / manifest.NAME).exists()
 
     def write(self, relation: str, bucket: int, table: pa.Table) -> None:
-        """Write rows of one bucket of a relation, which make a row group; nothing for none.
+        """Write rows of one bucket of a relation as a row group; an empty table is ignored.
 
-        More of the same bucket may follow, of customers that come later (of checks, with higher
-        ids). The file is written and fsynced once there is another one, or with `commit`.
+        Further calls for the same bucket must bring later customers (or higher check ids). The file
+        is written and fsynced when the next bucket begins, or by `commit`.
         """
         if not self._snapshot_id:
             raise Bug("write before stage")
         if (relation, bucket) in self._files:
-            raise Bug(f"{relation}: bucket {bucket} is written once more")
+            raise Bug(f"{relation}: bucket {bucket} is written twice")
         table = conform.conformed(relation, table, self._snapshot_id)
         if not table.num_rows:
             return
         conform.check_bucket(relation, table, bucket, self._buckets)
-        self._covering.note(relation, table)
-        writing = self._open.get(relation)
-        if writing is None or writing.bucket != bucket:
+        self._covered_cells.add(relation, table)
+        file = self._open.get(relation)
+        if file is None or file.bucket != bucket:
             self._close(relation)
-            writing = self._open[relation] = _Writing(relation, bucket, table.schema)
-        writing.add(table)
+            file = self._open[relation] = _BucketFile(relation, bucket, table.schema)
+        file.add(table)
 
     def _close(self, relation: str) -> None:
-        writing = self._open.pop(relation, None)
-        if writing is None:
+        file = self._open.pop(relation, None)
+        if file is None:
             return
-        data = writing.closed()
+        data = file.close()
         folder = self._staging / self._snapshot_id / relation
         with disk.guarded(folder):
             folder.mkdir(exist_ok=True)
-        self._files[relation, writing.bucket] = manifest.File(
+        self._files[relation, file.bucket] = manifest.File(
             relation=relation,
-            bucket=writing.bucket,
-            rows=writing.rows,
+            bucket=file.bucket,
+            rows=file.rows,
             bytes=len(data),
             sha256=hashlib.sha256(data).hexdigest(),
         )
-        path = self._staging / self._snapshot_id / manifest.file_path(relation, writing.bucket)
+        path = self._staging / self._snapshot_id / manifest.file_path(relation, file.bucket)
         disk.write_new(path, data)
 
     def commit(self, snapshot_row: Mapping[str, object], config_hash: str) -> bool:
-        """Publish what was staged and return whether it is new.
+        """Publish what was staged; return False if it was published before.
 
-        The same snapshot published before with the same configuration is left as it is. `sequence`,
-        `schema_version` and the row counts are filled in where `snapshot_row` has none.
+        A snapshot published before with the same configuration stays unchanged. `sequence`, and
+        `schema_version` and row counts that `snapshot_row` lacks, are filled in.
         """
         snapshot_id = self._snapshot_id
         if not snapshot_id:
@@ -112,18 +109,18 @@ class Publication:
         if (target / manifest.NAME).exists():
             self._discard()
             if manifest.read_manifest(target).config_hash != config_hash:
-                raise StoreError(f"{snapshot_id} is published with another configuration")
+                raise StoreError(f"{snapshot_id} was published with another configuration")
             return False
-        self._covering.check()
+        self._covered_cells.check()
         for relation in list(self._open):
             self._close(relation)
         row = self._complete(snapshot_row)
         self.write("snapshot", bucket_of("", self._buckets), conform.snapshot_table(row))
         self._close("snapshot")
         staged = self._staging / snapshot_id
-        said = self._manifest(row, config_hash)
-        disk.write_new(staged / manifest.NAME, manifest.encode(said))
-        for folder in {staged / file.relation for file in said.files}:
+        written = self._manifest(row, config_hash)
+        disk.write_new(staged / manifest.NAME, manifest.encode(written))
+        for folder in {staged / file.relation for file in written.files}:
             disk.sync_folder(folder)
         disk.sync_folder(staged)
         disk.sync_folder(self._staging)
@@ -169,21 +166,21 @@ class Publication:
             write_latest(self._root, index)
 
     def recover(self) -> None:
-        """Remove what killed publishers left behind and bring the latest map up to date."""
+        """Remove leftovers of killed publishers and bring the latest map up to date."""
         self._discard()
         for snapshot_id in published_ids(self._root):
             folder = folder_of(self._root, snapshot_id)
             with disk.guarded(folder):
-                if not (folder / manifest.NAME).exists() and not os.listdir(folder):  # noqa: PTH208 - is it empty
+                if not (folder / manifest.NAME).exists() and not os.listdir(folder):  # noqa: PTH208 - lists only if empty
                     folder.rmdir()
         for folder in (self._root, self._root / "_schema"):
             atomic_file.remove_leftovers_in(folder)
         self._rewrite_latest()
 
     def _discard(self) -> None:
-        """Empty the staging folder: whoever holds the lock is the only one who stages."""
+        """Empty the staging folder: only the holder of the lock stages."""
         with disk.guarded(self._staging):
-            if self._staging.is_symlink():  # planted: what is behind it is not ours to remove
+            if self._staging.is_symlink():  # planted: the folder it leads to is not ours to remove
                 self._staging.unlink()
             self._staging.mkdir(exist_ok=True)
             for folder in sorted(self._staging.iterdir()):
@@ -194,20 +191,20 @@ class Publication:
 
 
 def write_latest(root: Path, index: Index) -> None:
-    """Put `latest.parquet` in its place at once."""
+    """Replace `latest.parquet` atomically."""
     disk.replace(root / _LATEST, index.encoded())
 
 
-class _Writing:
-    """A file on its way: made in memory, so that its size is known before it takes its room."""
+class _BucketFile:
+    """One bucket's file of a relation, built in memory so its size is known before writing."""
 
     def __init__(self, relation: str, bucket: int, schema: pa.Schema) -> None:
         self.bucket = bucket
         self.rows = 0
         self._relation = relation
-        self._parted_by = "check_id" if relation == "check_outcome" else "customer_id"
+        self._sorted_by = "check_id" if relation == "check_outcome" else "customer_id"
         self._last = ""
-        """The customer, or the check, with whose rows it ends so far."""
+        """The customer, or the check, of the last row so far."""
         self._schema = comments.described(relation, schema)
         self._stream = pa.BufferOutputStream()
         self._writer = pq.ParquetWriter(
@@ -220,15 +217,15 @@ class _Writing:
         )
 
     def add(self, table: pa.Table) -> None:
-        """Add a row group of later customers, or checks."""
-        names = table.column(self._parted_by) if self._parted_by in table.column_names else None
+        """Add a row group of later customers, or later checks."""
+        names = table.column(self._sorted_by) if self._sorted_by in table.column_names else None
         if self.rows and (names is None or names[0].as_py() <= self._last):
             raise Bug(f"{self._relation}: bucket {self.bucket} is written out of order")
         self._last = "" if names is None else names[-1].as_py()
         self.rows += table.num_rows
         self._writer.write_table(table.cast(self._schema), row_group_size=_ROW_GROUP)
 
-    def closed(self) -> memoryview:
-        """Return the whole file."""
+    def close(self) -> memoryview:
+        """Finish the file and return its bytes."""
         self._writer.close()
         return memoryview(self._stream.getvalue())

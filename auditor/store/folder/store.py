@@ -1,4 +1,4 @@
-"""The folder store: immutable snapshots of Parquet files, and what is known through them."""
+"""The folder store: immutable snapshots in Parquet files, and what is known from them."""
 
 import os
 import time
@@ -13,12 +13,11 @@ import pyarrow as pa
 
 from auditor.errors import InputMissing, StoreError
 from auditor.store import reading
-from auditor.store.folder import create as creation
-from auditor.store.folder import known as current
-from auditor.store.folder import manifest, untrusted_sql, upkeep, views
+from auditor.store.folder import known, manifest, untrusted_sql, upkeep, views
+from auditor.store.folder.create import make_store
 from auditor.store.folder.index import Index, folder_of, published_ids, read_index
 from auditor.store.folder.lock import publish_lock
-from auditor.store.folder.publication import Publication
+from auditor.store.folder.publication import FolderPublication
 from auditor.store.interface import Store
 from auditor.store.span import EVERYONE, Span
 from auditor.tables import SCHEMAS
@@ -36,16 +35,16 @@ class FolderStore(Store):
 
     @classmethod
     def open(cls, folder: str, *, create: bool = False, buckets: int = BUCKETS) -> "FolderStore":
-        """Return the store in a folder; `buckets` counts only where it is made."""
+        """Return the store in a folder; `buckets` is used only when the store is made."""
         root = Path(os.path.abspath(Path(folder).expanduser()))  # noqa: PTH100 - links stay as named
         if create:
-            creation.make(root, buckets)
+            make_store(root, buckets)
         elif not (root / "store.json").exists():
             raise InputMissing(f"no store at {folder}", hint="make one first: auditor run")
         return cls(root, manifest.read_store_info(root).buckets)
 
     def index(self) -> Index:
-        """Return which snapshots are published by now, reading only what changed."""
+        """Return the index of published snapshots, read again only if something changed."""
         mark = (_mark(self.root / "latest.parquet"), published_ids(self.root))
         seen = self._seen
         if seen is None or seen[0] != mark:
@@ -60,23 +59,23 @@ class FolderStore(Store):
         """Return the latest time at which a snapshot was published; None before the first."""
         return max((entry.published_at for entry in self.index().entries), default=None)
 
-    # What a publisher asks -----------------------------------------------------------------
+    # For publishers ------------------------------------------------------------------------
 
     def publishing(
         self,
         timeout_s: float,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
-    ) -> AbstractContextManager[Publication]:
+    ) -> AbstractContextManager[FolderPublication]:
         """Hold the publish lock (Locked after `timeout_s`) and clear up after killed publishers."""
         return self._publishing(timeout_s, clock, pause)
 
     @contextmanager
     def _publishing(
         self, timeout_s: float, clock: Callable[[], float], pause: Callable[[float], None]
-    ) -> Iterator[Publication]:
+    ) -> Iterator[FolderPublication]:
         with publish_lock(self.root / ".publish.lock", timeout_s, clock, pause):
-            publication = Publication(self.root, self.buckets, self.index)
+            publication = FolderPublication(self.root, self.buckets, self.index)
             publication.recover()
             yield publication
 
@@ -94,82 +93,74 @@ class FolderStore(Store):
         columns: Sequence[str] = (),
         span: Span = EVERYONE,
     ) -> pa.Table:
-        """Return what is known of a partner's cells in one bucket, without `snapshot_id`.
+        """Return the known rows of a partner's cells in one bucket, without `snapshot_id`.
 
-        It is quicker for some `columns` only; those that name the cell have to be among them. Only
-        the customers of `span` are looked at; what has no customer is the catalog's.
+        Reading only some `columns` is quicker; they must include those that name the cell. Only
+        customers in `span` are read; rows without a customer belong to the catalog.
         """
         index = self.index()
         cells = index.current_cells(partner_tenant_id, bucket, self.buckets)
         wanted = columns or [name for name in SCHEMAS[relation].names if name != "snapshot_id"]
-        return current.rows(self.root, index, relation, bucket, cells, columns=wanted, span=span)
+        return known.rows(self.root, index, relation, bucket, cells, columns=wanted, span=span)
 
     def latest_cells(self, partner_tenant_id: str) -> pa.Table:
-        """Return each cell of a partner: snapshot_id, sequence, status and scope of its newest."""
-        return current.cells(self.root, self.index(), self.buckets, partner_tenant_id)
-
-    def newest_full(self, partner_tenant_id: str) -> dict[str, Any] | None:
-        """Return the row of a partner's newest full snapshot."""
-        for entry in reversed(self.index().entries):
-            if entry.partner_tenant_id == partner_tenant_id and entry.kind == "full":
-                return self.snapshot(entry.snapshot_id)
-        return None
+        """Return a partner's cells: snapshot_id, sequence, status, scope of the newest snapshot."""
+        return known.cells(self.root, self.index(), self.buckets, partner_tenant_id)
 
     def gaps(self, cells_and_before: pa.Table) -> pa.Table:
-        """Return the distinct rows with `gap_snapshots`: how often the cell was covered since.
+        """Add `gap_snapshots` to the distinct rows: how many snapshots covered the cell since.
 
         Takes partner_tenant_id, customer_id, country, before_snapshot_id. Opens the coverage of
-        every snapshot since the oldest of these, so ask for many at once.
+        every snapshot since the oldest of these, so pass many rows in one call.
         """
         index = self.index()
         before = cells_and_before.column("before_snapshot_id").unique().to_pylist()
-        known = [index.by_id[one].sequence for one in before if one in index.by_id]
-        oldest = min(known, default=0) if len(known) == len(before) else 0
+        sequences = [index.by_id[one].sequence for one in before if one in index.by_id]
+        oldest = min(sequences, default=0) if len(sequences) == len(before) else 0
         entries = [entry for entry in index.entries if entry.sequence > oldest]
-        return current.gaps(self.root, index, entries, cells_and_before)
+        return known.gaps(self.root, index, entries, cells_and_before)
 
-    # What a reader asks --------------------------------------------------------------------
+    # For readers ---------------------------------------------------------------------------
 
     @contextmanager
     def connect(
         self,
         *,
         customer_id: str | None = None,
-        asking: str | None = None,
+        query: str | None = None,
         is_sparing: bool = False,
     ) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Open DuckDB on the snapshots published by now, with every relation and view.
+        """Open DuckDB on the published snapshots, with every relation and view.
 
-        It can reach this store and nothing else, and could write it: SQL that is not yours goes to
-        `sql`. With `customer_id`, only the files that can hold
-        rows of that customer are looked at; with `asking`, only the relations and views are there
-        that this SQL stands on, which is quicker. With `is_sparing` it is slower and takes little
-        memory.
+        The connection can reach only this store, but it can write to it: pass untrusted SQL to
+        `sql` instead. With `customer_id`, only files that can hold that customer's rows are read.
+        With `query`, only the relations and views that this SQL uses exist, which is quicker. With
+        `is_sparing`, it is slower and takes little memory.
         """
-        with ExitStack() as held:
+        with ExitStack() as stack:
 
             def opened() -> duckdb.DuckDBPyConnection:
-                how = self.buckets, customer_id, asking
+                how = self.buckets, customer_id, query
                 found = views.connection(self.root, self.index(), *how, is_sparing=is_sparing)
-                return held.enter_context(found)
+                return stack.enter_context(found)
 
             try:
                 con = opened()
-            except reading.FileGone:  # a prune came in between
+            except reading.FileGone:  # a prune removed it meanwhile
                 self._seen = None
                 con = opened()
             yield con
 
     def sql(self, query: str) -> pa.Table:
-        """Return the rows of one read-only statement; UsageError says what DuckDB said."""
+        """Return the rows of one read-only statement; UsageError with DuckDB's message."""
         try:
             return untrusted_sql.answer(self.root, self.index(), self.buckets, query)
-        except reading.FileGone:  # a prune came in between
+        except reading.FileGone:  # a prune removed it meanwhile
             self._seen = None
         try:
             return untrusted_sql.answer(self.root, self.index(), self.buckets, query)
         except reading.FileGone as error:
-            if views.is_whole(self.root, self.index()):  # it is a file that the statement names
+            if views.is_whole(self.root, self.index()):  # so the statement itself names the file
                 raise reading.refused(error.message) from error
             raise
 
@@ -177,15 +168,15 @@ class FolderStore(Store):
         self,
         read: Callable[[duckdb.DuckDBPyConnection], pa.Table],
         customer_id: str | None = None,
-        asking: str | None = None,
+        query: str | None = None,
     ) -> pa.Table:
-        """Read, and once more when a file went away: a prune may have come in between."""
+        """Read; if a file is gone, read once more, because a prune may have removed it."""
         try:
-            with self.connect(customer_id=customer_id, asking=asking) as con:
+            with self.connect(customer_id=customer_id, query=query) as con:
                 return read(con)
         except reading.FileGone:
             self._seen = None
-            with self.connect(customer_id=customer_id, asking=asking) as con:
+            with self.connect(customer_id=customer_id, query=query) as con:
                 return read(con)
 
     def snapshot(self, name: str) -> dict[str, Any]:
@@ -196,11 +187,11 @@ class FolderStore(Store):
     # Upkeep --------------------------------------------------------------------------------
 
     def verify(self, name: str) -> list[StoreError]:
-        """Return what is wrong with a published snapshot: one StoreCorrupt for each file."""
+        """Return the faults of a published snapshot: one StoreCorrupt for each file."""
         return upkeep.verify(self.root, self.snapshot_id(name))
 
     def prune(self, keep: timedelta, now: datetime, *, apply: bool) -> pa.Table:
-        """Return what is dropped (or would be) of snapshots older than `keep`, one row for each."""
+        """Drop the bulk of snapshots older than `keep` (`apply`), or list it: a row for each."""
         if not apply:
             return upkeep.plan(self.root, self.index(), now - keep)
         with self.publishing(timeout_s=60.0):

@@ -1,7 +1,7 @@
-"""Answers SQL that comes from outside: it is checked first, and run where it can write nothing.
+"""Runs untrusted SQL: it is checked first, then run where it cannot write.
 
-Either would do by itself. Both are there because a new DuckDB can bring a statement that the check
-does not know, or a thread that the kernel does not hold: see docs/decisions/0018.
+Either protection is enough by itself. There are two because a new DuckDB may add a statement that
+the check does not know, or a thread that the kernel does not restrict: see docs/decisions/0018.
 """
 
 import re
@@ -19,7 +19,7 @@ from auditor.errors import UsageError
 from auditor.store import comments, landlock, read_only, sql
 from auditor.store.folder.index import Index
 from auditor.store.folder.views import connection
-from auditor.store.reading import explained
+from auditor.store.reading import translated
 
 T = TypeVar("T")
 
@@ -28,25 +28,25 @@ _WORD = re.compile(r"\w+")
 
 
 def answer(root: Path, index: Index, buckets: int, query: str) -> pa.Table:
-    """Return what one read-only statement answers; UsageError where it is none, or is wrong."""
+    """Return the rows of one read-only statement; UsageError if it may write or is wrong."""
 
     def work(con: duckdb.DuckDBPyConnection) -> pa.Table:
         try:
             read_only.check(con, query)
-            if _CATALOG.search(query):  # for all 700 columns it takes as long as making the views
+            if _CATALOG.search(query):  # commenting 700 columns takes as long as making the views
                 comments.tell(con)
             return run(con, query)
         except duckdb.Error as error:
-            raise explained(error, asked=True) from error
+            raise translated(error, is_users_sql=True) from error
 
     return harmless(root, index, buckets, query, work)
 
 
 def run(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
-    """Return what a statement answers, whatever it does."""
+    """Return the rows of a statement, without checking what it does."""
     found = con.sql(query)
     if found is None:
-        raise UsageError("sql: this answers no rows", hint="ask with SELECT")
+        raise UsageError("sql: the statement returns no rows", hint="ask with SELECT")
     return found.to_arrow_table()
 
 
@@ -59,45 +59,47 @@ def harmless(
     *,
     by_kernel: bool = True,
 ) -> T:
-    """Return what `work` makes of DuckDB on every relation and view, where it can write nothing.
+    """Return the result of `work` on a DuckDB with every relation and view that cannot write.
 
-    Where the kernel can refuse all writing to DuckDB's threads, DuckDB reads the store's files.
-    Where it cannot, or is not asked (`by_kernel`), DuckDB may touch none of them, and reads copies
-    of the relations that `query` names.
+    If the kernel can forbid DuckDB's threads to write, DuckDB reads the store's files. If it
+    cannot, or `by_kernel` is False, DuckDB may open no file and reads copies of the relations that
+    `query` names.
     """
     with _spill_folder(root) as spill:
         if by_kernel:
             with suppress(landlock.NotPossible):
-                return _bound(partial(connection, root, index, buckets, spill=spill), work, spill)
+                return _restricted(
+                    partial(connection, root, index, buckets, spill=spill), work, spill
+                )
         names = sql.needed(" ".join(_WORD.findall(query.lower())))
         with connection(root, index, buckets, spill=spill, copied=names) as con:
             return work(con)
 
 
-def _bound(
+def _restricted(
     opened: Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]],
     work: Callable[[duckdb.DuckDBPyConnection], T],
     spill: str,
 ) -> T:
-    current: list[duckdb.DuckDBPyConnection] = []
+    running: list[duckdb.DuckDBPyConnection] = []
 
-    def bound() -> T:
-        # DuckDB's threads are bound as the one is that opens it, so it is opened here
+    def restricted() -> T:
+        # DuckDB's threads inherit the restriction of the thread that opens it
         with opened() as con:
-            current.append(con)
+            running.append(con)
             return work(con)
 
     def stop() -> None:
-        for con in current:
-            with suppress(duckdb.Error):  # it is closed by now
+        for con in running:
+            with suppress(duckdb.Error):  # it is closed already
                 con.interrupt()
 
-    return landlock.run(bound, spill, stop)
+    return landlock.run(restricted, spill, stop)
 
 
 @contextmanager
 def _spill_folder(root: Path) -> Iterator[str]:
-    """Give a folder outside of the store for what memory does not hold; "" where there is none."""
+    """Give a folder outside the store for spilled data; "" if there is none."""
     try:
         parent = Path(tempfile.gettempdir()).resolve()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Holds published snapshots against their manifests, and drops the bulk of old ones."""
+"""Verifies published snapshots against their manifests, and drops the bulk of old ones."""
 
 import hashlib
 import shutil
@@ -26,20 +26,20 @@ _SCHEMA = pa.schema(
 
 
 def verify(root: Path, snapshot_id: str) -> list[StoreError]:
-    """Return one StoreCorrupt for each file that is not what the manifest says."""
+    """Return one StoreCorrupt for each file that differs from the manifest."""
     folder = folder_of(root, snapshot_id)
     try:
-        said = manifest.read_manifest(folder)
+        expected = manifest.read_manifest(folder)
         pruned = manifest.read_pruned(folder)
     except StoreError as error:
         return [error]
     problems: list[StoreError] = []
-    named = {file.path for file in said.files}
+    named = {file.path for file in expected.files}
     for path in sorted(folder.glob("*/*")):
         name = path.relative_to(folder).as_posix()
         if name not in named and path.parent.name not in pruned:
             problems.append(StoreCorrupt(f"{path} is not in the manifest"))
-    kept = [file for file in said.files if file.relation not in pruned]
+    kept = [file for file in expected.files if file.relation not in pruned]
     problems.extend(problem for file in kept if (problem := _problem(folder, file)))
     return problems
 
@@ -53,7 +53,7 @@ def _problem(folder: Path, file: manifest.File) -> StoreError | None:
         if found != file.sha256:
             return StoreCorrupt(
                 f"{path}: expected sha256 {file.sha256}, found {found}",
-                hint="bring the file back from a backup",
+                hint="restore the file from a backup",
             )
         rows = read_file(path).num_rows
     except StoreError as error:
@@ -64,7 +64,7 @@ def _problem(folder: Path, file: manifest.File) -> StoreError | None:
 
 
 def plan(root: Path, index: Index, older_than: datetime) -> pa.Table:
-    """Return the snapshots whose bulky relations may go: old, and the latest of no cell."""
+    """Return the snapshots whose bulky relations may be dropped: old, and the latest of no cell."""
     rows = []
     for entry in _prunable(index, older_than):
         found = _bulk(root, entry)
@@ -95,10 +95,11 @@ def _bulk(root: Path, entry: Entry) -> list[Path]:
 
 
 def prune(root: Path, index: Index, older_than: datetime, now: datetime) -> pa.Table:
-    """Drop what `plan` says, under the publish lock.
+    """Drop the snapshots that `plan` returns; the caller holds the publish lock.
 
-    First the snapshots say so, then the latest map leaves the files out, and only then they go: a
-    kill in between leaves files that nobody reads, which the next prune takes.
+    First each snapshot is marked as pruned, then the latest map is rewritten without the files,
+    then the files are removed. A kill in between leaves files that nobody reads; the next prune
+    removes them.
     """
     rows = plan(root, index, older_than)
     dropped = [index.by_id[snapshot_id] for snapshot_id in rows.column("snapshot_id").to_pylist()]

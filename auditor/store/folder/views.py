@@ -1,4 +1,4 @@
-"""Every relation and view over the files of a folder, in DuckDB."""
+"""Opens DuckDB with every relation and view over the files of a folder store."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +20,7 @@ def connection(
     index: Index,
     buckets: int,
     customer_id: str | None = None,
-    asking: str | None = None,
+    query: str | None = None,
     *,
     is_sparing: bool = False,
     spill: str | None = None,
@@ -28,28 +28,28 @@ def connection(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open DuckDB in memory with every relation and view over the snapshots in `index`.
 
-    With `asking`, only with those that this statement stands on: making all takes a while. DuckDB
-    can read and write every file of the store. Where `copied` names base views, it can reach no
-    file of it: these were copied before, to memory or to `spill`, and no other can be read.
+    With `query`, only those that this SQL uses are made, because making all takes a while. DuckDB
+    can read and write every file of the store. With `copied`, it can open no file: the base views
+    named there are copied first, to memory or to `spill`, and no others can be read.
     """
     con = opened(is_sparing=is_sparing)
     try:
         try:
             con.execute("SET temp_directory = $1", [spill_folder() if spill is None else spill])
-            only = None if asking is None else sql.needed(asking)
+            only = None if query is None else sql.needed(query)
             _name_all_files(con, root, index, _buckets_of(customer_id, buckets), only)
             for definition in sql.definitions(only, copied or frozenset()):
                 con.execute(definition)
-            _shut(con, root, is_copied=copied is not None)
+            _lock_down(con, root, is_copied=copied is not None)
         except duckdb.Error as error:
-            raise reading.explained(error) from error
+            raise reading.translated(error) from error
         yield con
     finally:
         con.close()
 
 
 def _buckets_of(customer_id: str | None, buckets: int) -> frozenset[int] | None:
-    """Return the buckets that can hold rows for a customer: its own and the catalog's."""
+    """Return the buckets that can hold a customer's rows: its own and the catalog's."""
     if customer_id is None:
         return None
     return frozenset({bucket_of(customer_id, buckets), bucket_of("", buckets)})
@@ -73,9 +73,9 @@ def _name_all_files(
 def files(
     root: Path, relation: str, entries: Iterable[Entry], buckets: frozenset[int] | None = None
 ) -> list[str]:
-    """Return the files of a relation, as DuckDB reads them: a list is still one of patterns.
+    """Return the files of a relation, escaped: DuckDB reads each item of a list as a pattern.
 
-    The first one has no rows: it gives the columns.
+    The first file has no rows; it defines the columns.
     """
     folder = re.sub(r"[*?\[]", r"[\g<0>]", str(root))
     found = [f"{folder}/_schema/{relation}.parquet"]
@@ -85,7 +85,7 @@ def files(
 
 
 def is_whole(root: Path, index: Index) -> bool:
-    """Tell whether each file is there that a relation or view reads."""
+    """Return whether every file that a relation or view reads exists."""
     paths = [f"{root}/_schema/{relation}.parquet" for relation in KEYS]
     for entry in index.entries:
         for relation in KEYS:
@@ -94,11 +94,11 @@ def is_whole(root: Path, index: Index) -> bool:
 
 
 def name_files(con: duckdb.DuckDBPyConnection, name: str, paths: Sequence[str]) -> None:
-    """Give a base view the files it reads."""
+    """Set the files that a base view reads."""
     con.execute(f"SET VARIABLE {name}_files = $1", [paths])
 
 
-def _shut(con: duckdb.DuckDBPyConnection, root: Path, *, is_copied: bool) -> None:
+def _lock_down(con: duckdb.DuckDBPyConnection, root: Path, *, is_copied: bool) -> None:
     as_pattern = files(root, "snapshot", ())[0].removesuffix("/_schema/snapshot.parquet")
     if not is_copied:
         con.execute("SET allowed_directories = $1", [[str(root), as_pattern]])

@@ -1,1 +1,1 @@
-"""The store that is a PostgreSQL database."""
+"""The store in a PostgreSQL database."""

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL, by SQLAlchemy and by Arrow, and what goes wrong with them."""
+"""Connections to PostgreSQL through SQLAlchemy and Arrow, and the drivers' errors as ours."""
 
 import re
 import weakref
@@ -27,22 +27,22 @@ from auditor.errors import (
 from auditor.store.postgres.watchdog import Watch
 
 _CONNECT_TIMEOUT_S = 10
-_REFUSED = ("28000", "28P01", "42501")  # unknown role, wrong password, a right that is missing
+_REFUSED = ("28000", "28P01", "42501")  # unknown role, wrong password, missing privilege
 _REFUSALS = (
     "authentication failed",
     "no password supplied",
     "no pg_hba.conf entry",
     "is not permitted to log in",
 )
-"""The same of a connection that was never made: drivers give no state for those."""
+"""The same errors while connecting, recognized by text: drivers then give no SQLSTATE."""
 _BAD_OPTION = re.compile(
     r"invalid (\S+ value|integer value|value for parameter|command-line argument)"
     r"|bad value for|unrecognized configuration parameter|could not parse network address"
     r"|definition of service|(certificate|private key) file|SSL was required"
 )
-"""An option of the URL, or of libpq's environment, with which there can be no connection."""
+"""An invalid option in the URL or in libpq's environment variables."""
 _GONE = ("08", "57P", "53")  # connection lost, server shut down, out of connections or memory
-_AGAIN = ("40001", "40P01", "55P03")  # crossed by somebody, in a deadlock, waited for a lock
+_AGAIN = ("40001", "40P01", "55P03")  # serialization failure, deadlock, lock timeout
 _LOCK_TIMEOUT_MS = 30_000
 _KEEPALIVES = {
     "keepalives_idle": "30",
@@ -50,23 +50,23 @@ _KEEPALIVES = {
     "keepalives_count": "3",
     "tcp_user_timeout": "60000",
 }
-"""Within a minute it is known that a machine is gone."""
-WHOLE = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-"""What several statements read is of one moment: a snapshot is seen whole or not at all."""
+"""A machine that is gone is noticed within a minute."""
+BEGIN_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+"""All statements of the transaction read the database as of one moment: no half snapshot."""
 
 
 class Database:
-    """Where the store is.
+    """The database of a store.
 
-    Connections that read or write Arrow are used again: the driver reads the whole catalog of types
-    whenever it opens one, which takes longer than what most buckets hold.
+    Arrow connections are pooled: opening one makes the driver read the whole type catalog, which
+    takes longer than reading most buckets.
     """
 
     def __init__(self, url: str) -> None:
         try:
             self._url = PostgresUrl(url)
         except Unreadable as error:
-            raise SettingsError(f"store: the URL {error.says}", hint=error.hint) from None
+            raise SettingsError(f"store: the URL {error.reason}", hint=error.hint) from None
         self.allows_superuser = self._url.allows_superuser
         defaults = {
             "connect_timeout": str(_CONNECT_TIMEOUT_S),
@@ -80,8 +80,8 @@ class Database:
         self.engine: Engine = create_engine(
             "postgresql+psycopg://", connect_args=parameters, poolclass=NullPool
         )
-        said = parameters["connect_timeout"]  # 0 is for ever
-        timeout_s = int(said) if said.isdecimal() else 0
+        text = parameters["connect_timeout"]
+        timeout_s = int(text) if text.isdecimal() else 0  # to libpq, 0 is for ever
         self._watch = Watch(self._conninfo, timeout_s or _CONNECT_TIMEOUT_S)
         event.listen(self.engine, "connect", self._connected)
         self._idle: list[dbapi.Connection] = []
@@ -89,12 +89,12 @@ class Database:
 
     @contextmanager
     def arrow(self) -> Iterator[dbapi.Connection]:
-        """Give a connection that reads and writes Arrow tables, each statement for itself.
+        """Give a connection for Arrow tables, in autocommit mode.
 
-        One on which something went wrong is not used again, nor are those that stood idle by then:
-        the server may have ended them all.
+        After an error the connection is closed, and so are all idle ones: the server may have
+        ended them all.
         """
-        with self.telling():
+        with self.translating_errors():
             try:
                 con = self._idle.pop()
             except IndexError:
@@ -108,57 +108,57 @@ class Database:
             self._idle.append(con)
 
     @contextmanager
-    def telling(self) -> Iterator[None]:
-        """Raise what the drivers raise as ours, and that a server no longer answers."""
+    def translating_errors(self) -> Iterator[None]:
+        """Turn the drivers' errors into ours; end connections to a server that stops answering."""
         try:
-            with self._watch.over():
+            with self._watch.watching():
                 yield
         except (DBAPIError, adbc_driver_manager.Error, psycopg.Error) as error:
-            told = self._told(getattr(error, "orig", None) or error)
-            if any(self.hide(said) != said for said in _texts(error)):
-                raise told from None  # a traceback would show what the message does not
-            raise told from error
+            translated = self._translated(getattr(error, "orig", None) or error)
+            if any(self.hide(text) != text for text in _texts(error)):
+                raise translated from None  # a traceback would show what the message hides
+            raise translated from error
 
     def hide(self, text: str) -> str:
-        """Return what a driver says without any part of the URL but host, port and database."""
+        """Return a driver's text with every part of the URL hidden but host, port and database."""
         return self._url.hide(text)
 
     def _connected(self, connection: psycopg.Connection[Any], _: object) -> None:
         self._watch.connected(connection.fileno())
 
-    def _told(self, error: BaseException) -> AuditorError:
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    def _translated(self, error: BaseException) -> AuditorError:
+        text = (str(error).strip().splitlines() or [type(error).__name__])[0]
         state = getattr(error, "sqlstate", None) or ""
-        told = f"{self.shown}: {self.hide(said)}"
-        is_refused = any(phrase in said for phrase in _REFUSALS) or _names_a_role(said)
+        message = f"{self.shown}: {self.hide(text)}"
+        is_refused = any(phrase in text for phrase in _REFUSALS) or _names_a_role(text)
         if state in _REFUSED or is_refused:
-            return StoreRefused(told, hint="see the roles: auditor db upgrade")
-        if 'database "' in said and "does not exist" in said:
-            return SettingsError(f"store: {told}", hint="create the database first")
-        if not state and _BAD_OPTION.search(said):
+            return StoreRefused(message, hint="see the roles: auditor db upgrade")
+        if 'database "' in text and "does not exist" in text:
+            return SettingsError(f"store: {message}", hint="create the database first")
+        if not state and _BAD_OPTION.search(text):
             return SettingsError(
-                f"store: {told}", hint="change that option of the URL, or its PG… variable"
+                f"store: {message}", hint="change that option of the URL, or its PG… variable"
             )
         if not state or state.startswith(_GONE) or state in _AGAIN:
-            hint = "try again with --resume when it is back: what was asked is journaled"
-            return StoreUnreachable(told, hint=hint)
-        return StoreFailed(told)
+            hint = "try again with --resume when it is back: the replies so far are journaled"
+            return StoreUnreachable(message, hint=hint)
+        return StoreFailed(message)
 
 
 def _texts(error: BaseException | None) -> Iterator[str]:
-    """Yield what a traceback would show of an error and of those it came from."""
+    """Yield the texts that a traceback would show: of an error and of its causes."""
     while error is not None:
         yield str(error)
         error = error.__cause__ or error.__context__
 
 
 def is_of_statement(error: dbapi.Error) -> bool:
-    """Tell whether the server refused what it was asked, and could be asked something else."""
+    """Return whether the server refused only the statement: the connection still works."""
     state = error.sqlstate or ""
     return bool(state) and not state.startswith(_GONE) and state not in _AGAIN
 
 
-_NUMBERED = postgresql.dialect(  # type: ignore[no-untyped-call] # SQLAlchemy gives it none
+_NUMBERED = postgresql.dialect(  # type: ignore[no-untyped-call] # SQLAlchemy does not type it
     paramstyle="numeric_dollar"
 )
 
@@ -166,16 +166,16 @@ _NUMBERED = postgresql.dialect(  # type: ignore[no-untyped-call] # SQLAlchemy gi
 def fetched(  # the driver has no types
     cursor: Any, query: Select[Any], values: Mapping[str, object] | None = None
 ) -> pa.Table:
-    """Return what a statement answers; its values are bound, never part of its text."""
+    """Return the rows of a query; values are bound, never part of its text."""
     return streamed(cursor, query, values).read_all()
 
 
-def streamed(  # likewise
+def streamed(  # the driver has no types
     cursor: Any, query: Select[Any], values: Mapping[str, object] | None = None
 ) -> pa.RecordBatchReader:
-    """Give what a statement answers a batch at a time: to be read before the next is asked.
+    """Return the rows of a query batch by batch; read them all before the next statement.
 
-    `values` are those of its `bindparam`s; it need not name all that are given.
+    `values` belong to its `bindparam`s; values without one are ignored.
     """
     compiled = _compiled(query)
     bound = compiled.construct_params(dict(values or {}))
@@ -186,7 +186,7 @@ def streamed(  # likewise
 
 @lru_cache(maxsize=128)
 def _compiled(query: Select[Any]) -> SQLCompiler:
-    """Compile a statement once: that takes longer than what most buckets hold."""
+    """Compile a query once: compiling takes longer than reading most buckets."""
     return query.compile(dialect=_NUMBERED, compile_kwargs={"render_postcompile": True})
 
 
@@ -196,5 +196,5 @@ def _close(connections: list[dbapi.Connection]) -> None:
             connections.pop().close()
 
 
-def _names_a_role(said: str) -> bool:
-    return 'role "' in said and "does not exist" in said
+def _names_a_role(text: str) -> bool:
+    return 'role "' in text and "does not exist" in text

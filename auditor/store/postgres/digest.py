@@ -1,4 +1,4 @@
-"""What rows come to as one number, in whatever order they are: P15, where there are no files."""
+"""A checksum of rows that does not depend on their order, for P15 in a store without files."""
 
 from hashlib import blake2b
 
@@ -13,9 +13,9 @@ _Numbers = npt.NDArray[np.uint64]
 
 
 def digest(table: pa.Table) -> int:
-    """Return the sum of one number for each row; rows in another order come to the same.
+    """Return the sum of one number per row; the order of rows does not matter.
 
-    Texts are hashed once each, not once a row: a night has few of them and millions of rows.
+    Each distinct text is hashed once, not once per row: a night has few texts, millions of rows.
     """
     rows: _Numbers = np.zeros(table.num_rows, dtype=np.uint64)
     for column in table.columns:
@@ -24,7 +24,7 @@ def digest(table: pa.Table) -> int:
 
 
 def added(one: int, other: int) -> int:
-    """Return what two tables come to together."""
+    """Return the digest of two tables together."""
     return (one + other) % _MODULUS
 
 
@@ -34,7 +34,7 @@ def _mixed(numbers: _Numbers) -> _Numbers:
 
 
 def _numbers(column: pa.ChunkedArray) -> _Numbers:
-    """Return one number for each value: equal ones for equal values, whatever holds them."""
+    """Return one number per value: equal for equal values, whatever the column type."""
     if pa.types.is_floating(column.type):
         bits: _Numbers = column.fill_null(0.0).to_numpy().astype(np.float64).view(np.uint64)
     elif pa.types.is_string(column.type) or pa.types.is_dictionary(column.type):

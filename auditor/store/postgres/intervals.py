@@ -1,4 +1,4 @@
-"""What a snapshot says of a bucket that the night before did not: only that is written."""
+"""Finds the rows of a bucket that changed since the last snapshot: only these are written."""
 
 from collections.abc import Iterator
 
@@ -9,22 +9,24 @@ from auditor.store import conform
 from auditor.store.postgres import tables
 
 
-def news(relation: str, known: pa.Table, stated: pa.Table) -> Iterator[tuple[str, pa.Table]]:
-    """Yield what is to be staged of a relation in a bucket, by the name of its table.
+def changed_rows(
+    relation: str, known: pa.Table, stated: pa.Table
+) -> Iterator[tuple[str, pa.Table]]:
+    """Yield the rows to stage for one bucket of a relation, each with the name of its table.
 
-    Cells without a row in `stated` are left out of what is known.
+    Known rows of cells without a row in `stated` are ignored.
     """
     columns = list(tables.of_interval(relation))
-    said = stated.select(columns)
-    over, begun = _apart(_in_cells(relation, known, stated).select(columns), said)
-    yield relation, _marked(over, is_over=True)
+    now = stated.select(columns)
+    ended, begun = _differences(_in_cells(relation, known, stated).select(columns), now)
+    yield relation, _marked(ended, is_over=True)
     yield relation, _marked(begun, is_over=False)
     if relation in tables.CHECKS:
         yield from _times(relation, stated)
 
 
-def _apart(one: pa.Table, other: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Return the rows of each table that the other has not."""
+def _differences(one: pa.Table, other: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Return the rows of each table that the other table lacks."""
     if not one.num_rows:
         return one, other
     in_one, in_other = _shared(one, other)
@@ -32,7 +34,7 @@ def _apart(one: pa.Table, other: pa.Table) -> tuple[pa.Table, pa.Table]:
 
 
 def _shared(one: pa.Table, other: pa.Table) -> tuple[conform.Flags, conform.Flags]:
-    """Return of the rows of each table whether the other has them too."""
+    """Return, for each row of both tables, whether the other table has it too."""
     numbers = conform.numbers(pa.concat_tables([one, other]))
     of_one, of_other = np.split(numbers, [one.num_rows])
     is_in_one, is_in_other = np.zeros((2, numbers.max(initial=0) + 1), dtype=bool)
@@ -48,7 +50,7 @@ def _in_cells(relation: str, known: pa.Table, stated: pa.Table) -> pa.Table:
 
 
 def _times(relation: str, stated: pa.Table) -> Iterator[tuple[str, pa.Table]]:
-    """Yield when each check was asked, and the keys that were asked at another time."""
+    """Yield the usual time of each check, and the keys that were asked at another time."""
     check = conform.numbers(stated.select(tables.CHECKS[relation]))
     asked = conform.ranks(stated, tables.CHECKED)
     is_usual = _usual(check, asked) == asked
@@ -61,13 +63,13 @@ def _times(relation: str, stated: pa.Table) -> Iterator[tuple[str, pa.Table]]:
 
 
 def _usual(group: conform.Codes, value: conform.Codes) -> conform.Codes:
-    """Return, for each row, the value that most rows of its group have; of several, the highest."""
+    """Return, for each row, the most frequent value in its group; of equals, the highest."""
     values, value = np.unique(value, return_inverse=True)
     pairs, count = np.unique(group * len(values) + value, return_counts=True)
     groups, of_group = np.divmod(pairs, len(values))
     order = np.lexsort((of_group, count, groups))
     most = np.zeros(group.max(initial=0) + 1, dtype=np.int64)
-    most[groups[order]] = of_group[order]  # the last one stays
+    most[groups[order]] = of_group[order]  # the last assignment wins
     found: conform.Codes = values[most[group]]
     return found
 

@@ -1,7 +1,7 @@
-"""What is known of one bucket, read as it lies there.
+"""Reads what is known of one bucket.
 
-Rows and when they were asked are joined here: a server would hash and spill all of a night's rows,
-as it has no counts of what a night has just written.
+Rows are joined with the times of their checks here, not in SQL: the server has no statistics yet
+for what a night has just written, so it would hash and spill all of the night's rows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,20 +28,20 @@ from sqlalchemy import (
 )
 
 from auditor.store import conform
-from auditor.store.postgres import tables as places
-from auditor.store.postgres.connection import WHOLE, Database, fetched
+from auditor.store.postgres import tables
+from auditor.store.postgres.connection import BEGIN_SNAPSHOT, Database, fetched
 from auditor.store.span import EVERYONE, Span
 from auditor.tables import CELL, SCHEMAS
 
 _PARTNER = "partner_tenant_id"
-"""Is the same in all of them, and so not asked."""
+"""The same in all rows, so it is not selected."""
 _WHEN = ("checked", "checked_apart")
 _GIVEN: dict[str, ColumnElement[Any]] = {
     name: cast(literal_column(f"current_setting('auditor.{name}')"), kind)
     for name, kind in {"partner": Text, "bucket": SmallInteger, "first": Text, "end": Text}.items()
 }
-"""What is asked for is a setting of the transaction: COPY, which streams, takes no values."""
-_GIVE = select(
+"""Parameters are settings of the transaction: COPY, which streams, takes no bound values."""
+_SET_GIVEN = select(
     *(func.set_config(f"auditor.{name}", bindparam(name, type_=Text), true()) for name in _GIVEN)
 )
 
@@ -55,33 +55,33 @@ def read(
     *,
     span: Span = EVERYONE,
 ) -> pa.Table:
-    """Return some columns of what is known of a partner's cells in one bucket, and in `span`."""
-    has_times = relation in places.CHECKS and not set(places.CHECKED).isdisjoint(names)
-    needed = [name for name in names if not has_times or name not in places.CHECKED]
-    needed += [name for name in places.key(relation) if has_times and name not in needed]
+    """Return the columns `names` of a partner's known rows in one bucket and `span`."""
+    has_times = relation in tables.CHECKS and not set(tables.CHECKED).isdisjoint(names)
+    needed = [name for name in names if not has_times or name not in tables.CHECKED]
+    needed += [name for name in tables.key(relation) if has_times and name not in needed]
     needed = [name for name in needed if name != _PARTNER]
     where = {"is_of_everyone": span == EVERYONE, "is_last": not span.end}
     given = (partner_tenant_id, str(bucket), span.first, span.end)
     with database.arrow() as con, con.cursor() as cursor:
-        cursor.execute(WHOLE)
-        cursor.execute("SET LOCAL enable_nestloop = off")  # never by one look-up a row
-        fetched(cursor, _GIVE, dict(zip(_GIVEN, given, strict=True)))
-        rows = fetched(cursor, _open(relation, tuple(needed), **where))
+        cursor.execute(BEGIN_SNAPSHOT)
+        cursor.execute("SET LOCAL enable_nestloop = off")  # a nested loop would look up row by row
+        fetched(cursor, _SET_GIVEN, dict(zip(_GIVEN, given, strict=True)))
+        rows = fetched(cursor, _open_intervals(relation, tuple(needed), **where))
         partner = pa.repeat(pa.scalar(partner_tenant_id), rows.num_rows)
         rows = _typed(relation, rows.append_column(_PARTNER, partner))
         if has_times:
-            asked = (_asked(f"{relation}_{when}", **where) for when in _WHEN)
-            checked, apart = (_typed(relation, fetched(cursor, query)) for query in asked)
+            queries = (_times_of(f"{relation}_{when}", **where) for when in _WHEN)
+            checked, apart = (_typed(relation, fetched(cursor, query)) for query in queries)
             rows = _with_times(relation, rows, checked, apart)
         cursor.execute("COMMIT")
     return rows.select(names)
 
 
 @cache
-def _open(
+def _open_intervals(
     relation: str, names: tuple[str, ...], *, is_of_everyone: bool, is_last: bool
 ) -> Select[Any]:
-    of = places.TABLES[relation].c
+    of = tables.TABLES[relation].c
     mine = _inside(dict(of), is_of_everyone=is_of_everyone, is_last=is_last)
     return select(*(of[name] for name in names)).where(*mine, of.valid_to.is_(None))
 
@@ -102,15 +102,15 @@ def _inside(
 
 
 @cache
-def _asked(name: str, *, is_of_everyone: bool, is_last: bool) -> Select[Any]:
-    """Return when something was asked, as the newest snapshot of each cell says it."""
-    of, latest = places.TABLES[name].c, places.LATEST.c
+def _times_of(name: str, *, is_of_everyone: bool, is_last: bool) -> Select[Any]:
+    """Return the query for the times in the newest snapshot of each cell."""
+    of, latest = tables.TABLES[name].c, tables.LATEST.c
     mine = _inside(dict(of), is_of_everyone=is_of_everyone, is_last=is_last)
     newest = select(latest.snapshot_id).where(latest.partner_tenant_id == _GIVEN["partner"])
-    cell = [latest[column] == of[column] for column in (*CELL, "snapshot_id")]
-    said = [column for column in of if column.name not in ("snapshot_id", "bucket")]
+    cell = [latest[name] == of[name] for name in (*CELL, "snapshot_id")]
+    columns = [column for column in of if column.name not in ("snapshot_id", "bucket")]
     ids = func.array(newest.distinct().scalar_subquery())
-    return select(*said).where(*mine, of.snapshot_id == any_(ids), *cell)
+    return select(*columns).where(*mine, of.snapshot_id == any_(ids), *cell)
 
 
 def _typed(relation: str, table: pa.Table) -> pa.Table:
@@ -118,19 +118,19 @@ def _typed(relation: str, table: pa.Table) -> pa.Table:
 
 
 def _with_times(relation: str, rows: pa.Table, checked: pa.Table, apart: pa.Table) -> pa.Table:
-    """Add when each row was asked: with its check, unless it stands apart."""
-    of_check = _places(rows, checked, places.CHECKS[relation])
-    of_key = _places(rows, apart, places.key(relation))
+    """Add the time each row was checked: its own in `apart`, else that of its check."""
+    of_check = _matches(rows, checked, tables.CHECKS[relation])
+    of_key = _matches(rows, apart, tables.key(relation))
     which = np.where(of_key < 0, of_check, of_key + checked.num_rows)
-    times = pa.concat_tables([checked.select(places.CHECKED), apart.select(places.CHECKED)])
+    times = pa.concat_tables([checked.select(tables.CHECKED), apart.select(tables.CHECKED)])
     found = times.take(pa.array(which, mask=which < 0))
-    for name in places.CHECKED:
+    for name in tables.CHECKED:
         rows = rows.append_column(found.field(name), found.column(name))
     return rows
 
 
-def _places(rows: pa.Table, among: pa.Table, columns: Sequence[str]) -> conform.Codes:
-    """Return, for each row, which one of `among` is the same in some columns; -1 for none."""
+def _matches(rows: pa.Table, among: pa.Table, columns: Sequence[str]) -> conform.Codes:
+    """Return, for each row, the index of the equal row of `among` by `columns`; -1 for none."""
     if not among.num_rows:
         return np.full(rows.num_rows, -1, dtype=np.int64)
     numbers = conform.numbers(pa.concat_tables([rows.select(columns), among.select(columns)]))

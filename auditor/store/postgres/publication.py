@@ -1,6 +1,5 @@
-"""One snapshot on its way into PostgreSQL: staged by COPY, published by one transaction."""
+"""Publishes snapshots into PostgreSQL: staged by COPY, published by one transaction."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
@@ -21,27 +20,25 @@ from auditor.errors import (
     Bug,
     StoreError,
     StoreUnreachable,
-    UsageError,
 )
 from auditor.store import conform
-from auditor.store.covered_cells import Covering
-from auditor.store.postgres import tables as places
+from auditor.store.covered_cells import CoveredCells
+from auditor.store.postgres import tables
 from auditor.store.postgres.connection import Database
 from auditor.store.postgres.digest import added, digest
-from auditor.store.postgres.intervals import news
-from auditor.store.postgres.transaction import Moving, fence, next_sequence
+from auditor.store.postgres.intervals import changed_rows
+from auditor.store.postgres.transaction import PublishTransaction, fence, next_sequence
 from auditor.tables import SCHEMA_VERSION, SCHEMAS, STATE
 
-_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
-Known = Callable[[str, int, str], pa.Table]
-"""Gives what is known of a relation in a bucket of a partner: at least what intervals hold."""
+ReadKnown = Callable[[str, int, str], pa.Table]
+"""Reads a partner's known rows: (relation, bucket, partner) to at least the interval columns."""
 
 
-class Loading:
-    """Writes snapshots while the publish lock is held; `PostgresStore.publishing` makes it.
+class PostgresPublication:
+    """Writes snapshots while `PostgresStore.publishing` holds the publish lock.
 
-    `epoch` is the fencing token: whoever has taken the lock since has a higher one, and the
-    publishing transaction finds out. See docs/decisions/0014.
+    `epoch` is the fencing token. A process that takes the lock later has a higher one, so this
+    publisher's transaction then fails. See docs/decisions/0014.
     """
 
     def __init__(
@@ -51,17 +48,17 @@ class Loading:
         buckets: int,
         *,
         epoch: int,
-        known: Known,
+        read_known: ReadKnown,
         pool: Executor,
     ) -> None:
-        """Take who holds the lock, and threads: to copy, to move and to delete."""
+        """`con` holds the publish lock; `pool` needs three threads: to copy, to move, to delete."""
         self._database = database
         self._con = con
         self._buckets = buckets
         self._pool = pool
         self._under_way: Future[None] | None = None
         self._epoch = epoch
-        self._known = known
+        self._read_known = read_known
         self._start("")
 
     def _start(self, snapshot_id: str) -> None:
@@ -69,42 +66,41 @@ class Loading:
         self._rows: Counter[str] = Counter()
         self._digest: dict[str, int] = {}
         self._changes: list[pa.Table] = []
-        self._moving = Moving(self._database, self._con, self._pool, self._epoch)
-        self._covering = Covering()
+        self._transaction = PublishTransaction(self._database, self._con, self._pool, self._epoch)
+        self._covered_cells = CoveredCells()
 
     @property
     def sequence(self) -> int:
         """The place of the snapshot in the order of publication."""
-        with self._database.telling(), self._database.engine.connect() as con:
+        with self._database.translating_errors(), self._database.engine.connect() as con:
             return next_sequence(con)
 
     def stage(self, snapshot_id: str) -> bool:
-        """Begin a snapshot, and return whether it is still to be published.
+        """Begin a snapshot; return True unless it is published already.
 
-        One that is published already may be staged again: `commit` then changes nothing.
+        A published snapshot may be staged again: `commit` then changes nothing.
         """
-        if not _ID.fullmatch(snapshot_id):
-            raise UsageError(f"{snapshot_id!r} is not a snapshot id")
-        if self._snapshot_id:  # who took the lock has cleared up
+        conform.check_snapshot_id(snapshot_id)
+        if self._snapshot_id:  # taking the lock has cleared what others staged
             self.clear()
         self._start(snapshot_id)
-        return self._published() is None
+        return self._published_hash() is None
 
     def abandon(self) -> None:
-        """Leave what was written of a snapshot that is not committed."""
-        with suppress(AuditorError):  # what becomes of it does not matter any more
+        """Give up a snapshot that is not committed; staged rows stay until `clear`."""
+        with suppress(AuditorError):  # its result no longer matters
             self._wait()
-        self._moving.abandon()
+        self._transaction.abandon()
 
     def clear(self) -> None:
-        """Remove what is staged: whoever holds the lock is the only one who stages."""
+        """Remove all staged rows: only the holder of the lock stages."""
         self.abandon()
-        with self._database.telling(), self._database.engine.begin() as con:
-            for staged in places.STAGED.values():
+        with self._database.translating_errors(), self._database.engine.begin() as con:
+            for staged in tables.STAGED.values():
                 con.execute(delete(staged))
 
     def write(self, relation: str, bucket: int, table: pa.Table) -> None:
-        """Stage what is new in rows of one bucket of a relation: all, or the next customers'."""
+        """Stage the changed rows of one bucket; `table` holds all rows, or the next customers'."""
         if not self._snapshot_id:
             raise Bug("write before stage")
         table = conform.conformed(relation, table, self._snapshot_id)
@@ -112,7 +108,7 @@ class Loading:
             return
         conform.check_bucket(relation, table, bucket, self._buckets)
         self._rows[relation] += table.num_rows
-        self._covering.note(relation, table)
+        self._covered_cells.add(relation, table)
         if relation == "change":
             self._changes.append(table)
         else:
@@ -121,48 +117,48 @@ class Loading:
             self._copy([(relation, table)])
             return
         partners = table.column("partner_tenant_id").unique().to_pylist()
-        known = pa.concat_tables([self._known(relation, bucket, one) for one in partners])
-        staged = news(relation, known, table)
+        known = pa.concat_tables([self._read_known(relation, bucket, one) for one in partners])
+        staged = changed_rows(relation, known, table)
         self._copy([(name, _in_bucket(found, bucket)) for name, found in staged])
 
-    def _copy(self, tables: Sequence[tuple[str, pa.Table]]) -> None:
-        """Begin to copy, one batch of tables at a time; what went wrong before is raised now."""
+    def _copy(self, named: Sequence[tuple[str, pa.Table]]) -> None:
+        """Start copying in a thread, after the previous copy ended; its error is raised here."""
         self._wait()
-        self._under_way = self._pool.submit(self._copied, tables)
+        self._under_way = self._pool.submit(self._copy_now, named)
 
     def _wait(self) -> None:
         under_way, self._under_way = self._under_way, None
         if under_way is not None:
             under_way.result()
 
-    def _copied(self, tables: Sequence[tuple[str, pa.Table]]) -> None:
+    def _copy_now(self, named: Sequence[tuple[str, pa.Table]]) -> None:
         with self._database.arrow() as con, con.cursor() as cursor:
-            for name, table in tables:
+            for name, table in named:
                 if table.num_rows:
                     epoch = pa.repeat(pa.scalar(self._epoch, pa.int64()), table.num_rows)
                     whole = conform.plain(table).append_column("epoch", epoch)
-                    staged = places.STAGED[name].name
-                    cursor.adbc_ingest(staged, whole, mode="append", db_schema_name=places.SCHEMA)
-                    self._moving.note(name, table)
+                    staged = tables.STAGED[name].name
+                    cursor.adbc_ingest(staged, whole, mode="append", db_schema_name=tables.SCHEMA)
+                    self._transaction.add_staged(name, table)
 
     def commit(self, snapshot_row: Mapping[str, object], config_hash: str) -> bool:
-        """Publish what was staged and return whether it is new.
+        """Publish what was staged; return False if it was published before.
 
-        The same snapshot published before with the same configuration is left as it is. `sequence`,
-        `schema_version` and the row counts are filled in where `snapshot_row` has none.
+        A snapshot published before with the same configuration stays unchanged. `sequence`, and
+        `schema_version` and row counts that `snapshot_row` lacks, are filled in.
         """
         if not self._snapshot_id:
             raise Bug("commit before stage")
-        published = self._published()
+        published = self._published_hash()
         if published is not None:
             self.clear()
             if published != config_hash:
-                raise StoreError(f"{self._snapshot_id} is published with another configuration")
+                raise StoreError(f"{self._snapshot_id} was published with another configuration")
             return False
-        self._covering.check()
+        self._covered_cells.check()
         self._wait()
         try:
-            with self._moving.ending() as sequence:
+            with self._transaction.committing() as sequence:
                 self._publish(sequence, snapshot_row, config_hash)
         except StoreUnreachable:
             if not self._is_committed():
@@ -171,22 +167,22 @@ class Loading:
         return True
 
     def _is_committed(self) -> bool:
-        """Ask whether a transaction took place whose reply never came.
+        """Return whether the transaction was committed although the reply was lost.
 
-        It holds the row of the token until it ends, so the answer is the last word.
+        It locks the token's row until it ends, and this waits for that row: the result is final.
         """
-        with self._database.telling(), self._database.engine.begin() as con:
-            con.execute(select(places.STORE.c.epoch).with_for_update())
+        with self._database.translating_errors(), self._database.engine.begin() as con:
+            con.execute(select(tables.STORE.c.epoch).with_for_update())
             return _config_hash(con, self._snapshot_id) is not None
 
-    def _published(self) -> str | None:
-        with self._database.telling(), self._database.engine.connect() as con:
+    def _published_hash(self) -> str | None:
+        with self._database.translating_errors(), self._database.engine.connect() as con:
             return _config_hash(con, self._snapshot_id)
 
     @contextmanager
     def fenced(self) -> Iterator[Connection]:
-        """Give a transaction that nobody who took the lock since can be behind; else Locked."""
-        with self._database.telling(), self._con.begin():
+        """Give a transaction; LockLost if another process has taken the publish lock since."""
+        with self._database.translating_errors(), self._con.begin():
             fence(self._con, self._epoch)
             yield self._con
 
@@ -201,18 +197,18 @@ class Loading:
             "sequence": sequence,
         }
         conform.snapshot_table(row)  # raises Bug unless every column is given
-        self._con.execute(insert(places.TABLES["snapshot"]).values(row))
-        noted = {"snapshot_id": self._snapshot_id, "config_hash": config_hash}
-        self._con.execute(insert(places.PUBLICATION).values(noted))
-        self._moving.rest(sequence)
+        self._con.execute(insert(tables.TABLES["snapshot"]).values(row))
+        record = {"snapshot_id": self._snapshot_id, "config_hash": config_hash}
+        self._con.execute(insert(tables.PUBLICATION).values(record))
+        self._transaction.move_rest(sequence)
         for relation in STATE:
-            empty = self._covering.without_rows(relation)
-            self._moving.end(relation, empty, sequence)
-        self._keep_digests(row)
+            empty = self._covered_cells.without_rows(relation)
+            self._transaction.end_intervals(relation, empty, sequence)
+        self._write_digests(row)
 
-    def _keep_digests(self, row: Mapping[str, object]) -> None:
-        """Write what each relation comes to: changes are those that were not there before."""
-        change = places.TABLES["change"].c
+    def _write_digests(self, row: Mapping[str, object]) -> None:
+        """Write the digest of each relation; only changes that are new count."""
+        change = tables.TABLES["change"].c
         mine = self._con.execute(
             select(change.event_id).where(change.snapshot_id == self._snapshot_id)
         )
@@ -225,7 +221,7 @@ class Loading:
         }
         counts = {**self._rows, "snapshot": 1, "change": len(new)}
         self._con.execute(
-            insert(places.DIGEST),
+            insert(tables.DIGEST),
             [
                 {
                     "snapshot_id": self._snapshot_id,
@@ -243,8 +239,8 @@ def _in_bucket(table: pa.Table, bucket: int) -> pa.Table:
 
 
 def _config_hash(con: Connection, snapshot_id: str) -> str | None:
-    hashes = select(places.PUBLICATION.c.config_hash)
+    hashes = select(tables.PUBLICATION.c.config_hash)
     found: str | None = con.execute(
-        hashes.where(places.PUBLICATION.c.snapshot_id == snapshot_id)
+        hashes.where(tables.PUBLICATION.c.snapshot_id == snapshot_id)
     ).scalar()
     return found

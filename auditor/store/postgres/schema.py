@@ -1,6 +1,6 @@
-"""The schema of a PostgreSQL store: what is there, whether it will do, and how it is made.
+"""The schema of a PostgreSQL store: its version, whether it fits this auditor, its upgrade.
 
-Only `upgrade` makes or changes tables; it is the owner's. See docs/decisions/0015 and 0016.
+Only `upgrade` makes or changes tables; the owner runs it. See docs/decisions/0015 and 0016.
 """
 
 from sqlalchemy import Connection, func, select, text, true
@@ -12,16 +12,16 @@ from auditor.store.postgres import tables
 from auditor.store.postgres.connection import Database
 
 NEWEST = 4
-"""The last file of `sql/schema/`: what this version is built for."""
+"""The last file of `sql/schema/`, which this version is built for."""
 FIRST_RELEASED = 4
-"""No version wrote into anything older."""
+"""No released version wrote to an older schema."""
 _OLDEST_SERVER = 150000
 _LOCK = 0x5CA1_AB1E
-"""Of `pg_advisory_lock`: who upgrades holds it until its transaction ends."""
+"""Key of the advisory lock that an upgrade holds until its transaction ends."""
 
 
 def check(con: Connection, *, newest: int = NEWEST, oldest_server: int = _OLDEST_SERVER) -> None:
-    """Raise StoreTooOld or StoreTooNew unless a version built for `newest` can use it."""
+    """Raise StoreTooOld or StoreTooNew if a version built for `newest` cannot use the schema."""
     _check_server(con, oldest_server)
     have = version(con)
     if have > newest:
@@ -37,14 +37,14 @@ def check(con: Connection, *, newest: int = NEWEST, oldest_server: int = _OLDEST
 
 
 def check_role(con: Connection) -> None:
-    """Refuse a role that no policy holds for: S15."""
-    mighty = "SELECT rolname FROM pg_roles WHERE rolname = current_user"
-    role = con.execute(text(f"{mighty} AND (rolsuper OR rolbypassrls)")).scalar()
+    """Refuse a role that row-level security does not restrict: S15."""
+    query = "SELECT rolname FROM pg_roles WHERE rolname = current_user"
+    role = con.execute(text(f"{query} AND (rolsuper OR rolbypassrls)")).scalar()
     if role is not None:
         raise SettingsError(
-            f"store: {role} is a superuser or bypasses row security: any row could be read or lost",
+            f"store: {role} is a superuser or bypasses row security: it can read or lose any row",
             hint="connect as a member of auditor_writer or auditor_reader, "
-            f"or say {ALLOW_SUPERUSER}=yes in the URL",
+            f"or add {ALLOW_SUPERUSER}=yes to the URL",
         )
 
 
@@ -52,14 +52,14 @@ def _check_server(con: Connection, oldest: int) -> None:
     number = int(con.execute(text("SHOW server_version_num")).scalar_one())
     if number < oldest:
         raise StoreTooOld(
-            f"PostgreSQL {number // 10000} is too old, {oldest // 10000} is the oldest to do",
+            f"PostgreSQL {number // 10000} is too old, the oldest that works is {oldest // 10000}",
             hint="upgrade the server",
         )
     _check_encoding(con)
 
 
 def _check_encoding(con: Connection) -> None:
-    """Refuse a database that cannot hold every name a customer may have."""
+    """Refuse a database whose encoding cannot hold every customer name."""
     encoding = con.execute(text("SHOW server_encoding")).scalar_one()
     if encoding != "UTF8":
         raise SettingsError(
@@ -69,7 +69,7 @@ def _check_encoding(con: Connection) -> None:
 
 
 def version(con: Connection) -> int:
-    """Return the last step that was applied, as a reader sees it; 0 where there is none."""
+    """Return the last applied step, as a reader sees it; 0 if there is no schema."""
     if con.execute(text("SELECT to_regclass('store_info')")).scalar() is None:
         return 0
     found = con.execute(select(tables.STORE_INFO.c.schema_step)).scalar()
@@ -77,11 +77,11 @@ def version(con: Connection) -> int:
 
 
 def upgrade(database: Database, *, until: int = NEWEST) -> tuple[str, ...]:
-    """Apply the steps that are missing, all of them or none, and return their names.
+    """Apply the missing steps, all or none, and return their names.
 
-    The views are dropped and made anew, so that they are always those of this version.
+    The views are dropped and created again, so that they are always those of this version.
     """
-    with database.telling(), database.engine.begin() as con:
+    with database.translating_errors(), database.engine.begin() as con:
         con.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         _check_server(con, _OLDEST_SERVER)
         if version(con) > NEWEST:
@@ -89,7 +89,7 @@ def upgrade(database: Database, *, until: int = NEWEST) -> tuple[str, ...]:
         views = con.execute(select(func.current_schema())).scalar_one()
         _run(con, sql.statement("roles/roles"))
         con.execute(text("SET LOCAL ROLE auditor_owner"))
-        _look_into(con, tables.SCHEMA)
+        _set_search_path(con, tables.SCHEMA)
         have = _applied(con)
         _drop_views(con, views)
         missing = [(step, name) for step, name in sql.schema_steps() if have < step <= until]
@@ -103,15 +103,15 @@ def upgrade(database: Database, *, until: int = NEWEST) -> tuple[str, ...]:
 
 
 def _applied(con: Connection) -> int:
-    """Return the last step, as the owner sees it: the views may be gone."""
+    """Return the last applied step from the owner's table: the views may be missing."""
     if con.execute(text("SELECT to_regclass('schema_step')")).scalar() is None:
         return 0
     found = con.execute(text("SELECT max(step) FROM schema_step")).scalar()
     return 0 if found is None else int(found)
 
 
-def _look_into(con: Connection, *schemas: str) -> None:
-    """Let names without a schema mean what lies in these; what is made is made in the first."""
+def _set_search_path(con: Connection, *schemas: str) -> None:
+    """Resolve names without a schema in these schemas; new objects go to the first."""
     quote = con.dialect.identifier_preparer.quote
     path = ", ".join(quote(name) for name in schemas)
     con.execute(select(func.set_config("search_path", path, true())))
@@ -120,7 +120,7 @@ def _look_into(con: Connection, *schemas: str) -> None:
 def _make_views(con: Connection, views: str) -> None:
     for definition in sql.beside_postgres().values():
         _run(con, definition)
-    _look_into(con, views, tables.SCHEMA)
+    _set_search_path(con, views, tables.SCHEMA)
     for definition in sql.postgres_views().values():
         _run(con, definition)
     _run(con, sql.statement("roles/view"))
@@ -136,5 +136,5 @@ def _drop_views(con: Connection, views: str) -> None:
 
 
 def _run(con: Connection, statements: str) -> None:
-    """Run a file as it is: a colon or a percent sign in it binds nothing."""
+    """Run a file unchanged: a colon or a percent sign in it binds nothing."""
     con.execution_options(no_parameters=True).exec_driver_sql(statements)

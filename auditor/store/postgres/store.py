@@ -1,4 +1,4 @@
-"""The PostgreSQL store: what is known as intervals, so that a night writes what changed."""
+"""The PostgreSQL store: rows are kept as intervals, so a night writes only what changed."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -17,20 +17,24 @@ from sqlalchemy.exc import OperationalError
 from auditor.errors import Locked, StoreError, UsageError
 from auditor.store import history, read_only, reading, sql
 from auditor.store.interface import Store
-from auditor.store.postgres import known as open_rows
-from auditor.store.postgres import schema, upkeep, views
-from auditor.store.postgres import tables as places
-from auditor.store.postgres.connection import WHOLE, Database, fetched, is_of_statement, streamed
-from auditor.store.postgres.publication import Loading
+from auditor.store.postgres import known, schema, tables, upkeep, views
+from auditor.store.postgres.connection import (
+    BEGIN_SNAPSHOT,
+    Database,
+    fetched,
+    is_of_statement,
+    streamed,
+)
+from auditor.store.postgres.publication import PostgresPublication
 from auditor.store.span import EVERYONE, Span
 from auditor.tables import CELL, SCHEMAS
 
 _PUBLISH_LOCK = 0x5CA1_AB1F
-_ASKS = ("SELECT", "WITH", "VALUES", "TABLE")
+_READING_STATEMENTS = ("SELECT", "WITH", "VALUES", "TABLE")
 
 
 class PostgresStore(Store):
-    """A database whose schema `auditor db upgrade` has made. Reading writes nothing."""
+    """A database with the schema that `auditor db upgrade` makes. Reading writes nothing."""
 
     def __init__(self, database: Database, buckets: int) -> None:
         self._database = database
@@ -38,73 +42,73 @@ class PostgresStore(Store):
         self._publisher: int | None = None
         """The thread that holds the publish lock."""
         self._compared: defaultdict[tuple[str, int, str], list[pa.Table]] = defaultdict(list)
-        """What it was told is known, until it writes of the same bucket: nobody else changes it."""
+        """Rows the publisher has read, kept until it writes their bucket: only it changes them."""
 
     @classmethod
     def open(cls, url: str) -> "PostgresStore":
-        """Return the store at a URL; StoreTooOld or StoreTooNew where its schema will not do."""
+        """Return the store at a URL; StoreTooOld or StoreTooNew if its schema does not fit."""
         database = Database(url)
-        with database.telling(), database.engine.connect() as con:
+        with database.translating_errors(), database.engine.connect() as con:
             schema.check(con)
             if not database.allows_superuser:
                 schema.check_role(con)
-            buckets = con.execute(select(places.STORE_INFO.c.buckets)).scalar_one()
+            buckets = con.execute(select(tables.STORE_INFO.c.buckets)).scalar_one()
         return cls(database, int(buckets))
 
     def published(self) -> tuple[str, ...]:
         """Return the ids of all snapshots, in the order of publication."""
-        snapshot = places.PUBLISHED
-        with self._database.telling(), self._database.engine.connect() as con:
+        snapshot = tables.PUBLISHED
+        with self._database.translating_errors(), self._database.engine.connect() as con:
             rows = con.execute(select(snapshot.c.snapshot_id).order_by(snapshot.c.sequence))
             return tuple(rows.scalars())
 
     def last_published_at(self) -> datetime | None:
         """Return the latest time at which a snapshot was published; None before the first."""
-        snapshot = places.PUBLISHED
-        with self._database.telling(), self._database.engine.connect() as con:
+        snapshot = tables.PUBLISHED
+        with self._database.translating_errors(), self._database.engine.connect() as con:
             found = con.execute(select(func.max(snapshot.c.published_at))).scalar()
         return None if found is None else found.astimezone(UTC)
 
-    # What a publisher asks -----------------------------------------------------------------
+    # For publishers ------------------------------------------------------------------------
 
     @contextmanager
-    def publishing(self, timeout_s: float) -> Iterator[Loading]:
+    def publishing(self, timeout_s: float) -> Iterator[PostgresPublication]:
         """Hold the publish lock (Locked after `timeout_s`) and clear up after killed publishers.
 
-        The lock belongs to a session and is lost with it, while this process may live on: what
-        keeps two from publishing is the token that comes with it.
+        The lock belongs to a database session and may be lost while this process lives on. The
+        fencing token taken with the lock keeps two processes from publishing.
         """
         with (
-            self._database.telling(),
+            self._database.translating_errors(),
             self._database.engine.connect() as con,
             ThreadPoolExecutor(3, "publishing") as pool,
         ):
             self._lock(con, timeout_s)
-            taken = places.STORE.update().values(epoch=places.STORE.c.epoch + 1)
-            epoch = con.execute(taken.returning(places.STORE.c.epoch)).scalar_one()
+            taken = tables.STORE.update().values(epoch=tables.STORE.c.epoch + 1)
+            epoch = con.execute(taken.returning(tables.STORE.c.epoch)).scalar_one()
             con.commit()
-            loading = Loading(
+            publication = PostgresPublication(
                 self._database,
                 con,
                 self.buckets,
                 epoch=epoch,
-                known=self._known_to_publisher,
+                read_known=self._known_to_publisher,
                 pool=pool,
             )
-            loading.clear()
+            publication.clear()
             self._publisher = get_ident()
             try:
-                yield loading
+                yield publication
             finally:
-                loading.abandon()
+                publication.abandon()
                 self._publisher = None
                 self._compared.clear()
-            # a server frees the lock of a session that is gone when it gets round to it
+            # if the session is gone, the server frees its lock some time later
             with suppress(OperationalError):
                 con.execute(select(func.pg_advisory_unlock(_PUBLISH_LOCK)))
 
     def _lock(self, con: Connection, timeout_s: float) -> None:
-        """Take the lock for as long as the connection lasts."""
+        """Take the lock until the connection ends."""
         try:
             if timeout_s > 0:
                 wait_ms = literal(f"{timeout_s * 1000:.0f}")
@@ -125,7 +129,7 @@ class PostgresStore(Store):
         )
 
     def recover(self, timeout_s: float = 0.0) -> None:
-        """Remove what killed publishers have staged."""
+        """Remove rows staged by killed publishers."""
         with self.publishing(timeout_s):
             pass
 
@@ -138,13 +142,13 @@ class PostgresStore(Store):
         columns: Sequence[str] = (),
         span: Span = EVERYONE,
     ) -> pa.Table:
-        """Return what is known of a partner's cells in one bucket, without `snapshot_id`.
+        """Return the known rows of a partner's cells in one bucket, without `snapshot_id`.
 
-        Only the customers of `span` are looked at; what has no customer is the catalog's.
+        Only customers in `span` are read; rows without a customer belong to the catalog.
         """
         wanted = columns or [name for name in SCHEMAS[relation].names if name != "snapshot_id"]
         place = relation, bucket, partner_tenant_id
-        found = open_rows.read(self._database, *place, wanted, span=span)
+        found = known.read(self._database, *place, wanted, span=span)
         if not columns and self._publisher == get_ident():
             self._compared[place].append(found)
         return found
@@ -153,22 +157,22 @@ class PostgresStore(Store):
         place = relation, bucket, partner_tenant_id
         if found := self._compared.pop(place, []):
             return pa.concat_tables(found)
-        return open_rows.read(self._database, *place, places.of_interval(relation))
+        return known.read(self._database, *place, tables.of_interval(relation))
 
     def latest_cells(self, partner_tenant_id: str) -> pa.Table:
-        """Return each cell of a partner: snapshot_id, sequence, status and scope of its newest."""
-        latest, coverage = places.LATEST, places.TABLES["coverage"]
+        """Return a partner's cells: snapshot_id, sequence, status, scope of the newest snapshot."""
+        latest, coverage = tables.LATEST, tables.TABLES["coverage"]
         same = [latest.c[name] == coverage.c[name] for name in (*CELL, "snapshot_id")]
         columns = [*(latest.c[name] for name in (*CELL, "snapshot_id", "status"))]
         query = select(*columns, coverage.c.scope, latest.c.sequence).where(*same)
         return self._rows(query.where(latest.c.partner_tenant_id == partner_tenant_id))
 
     def gaps(self, cells_and_before: pa.Table) -> pa.Table:
-        """Return the distinct rows with `gap_snapshots`: how often the cell was covered since.
+        """Add `gap_snapshots` to the distinct rows: how many snapshots covered the cell since.
 
         Takes partner_tenant_id, customer_id, country, before_snapshot_id.
         """
-        snapshot, coverage = places.TABLES["snapshot"], places.TABLES["coverage"]
+        snapshot, coverage = tables.TABLES["snapshot"], tables.TABLES["coverage"]
         partners = cells_and_before.column("partner_tenant_id").unique().to_pylist()
         published = self._rows(select(snapshot.c.snapshot_id, snapshot.c.sequence))
         before = set(cells_and_before.column("before_snapshot_id").unique().to_pylist())
@@ -180,23 +184,23 @@ class PostgresStore(Store):
             .join(snapshot, snapshot.c.snapshot_id == coverage.c.snapshot_id)
             .where(snapshot.c.sequence > oldest, coverage.c.partner_tenant_id.in_(partners))
         )
-        return history.counted(cells_and_before, published, covered)
+        return history.gaps(cells_and_before, published, covered)
 
-    # What a reader asks --------------------------------------------------------------------
+    # For readers ---------------------------------------------------------------------------
 
     def connect(
         self,
         *,
         customer_id: str | None = None,
-        asking: str | None = None,
+        query: str | None = None,
         is_sparing: bool = False,
     ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-        """Open DuckDB on the snapshots published by now, with every relation and view.
+        """Open DuckDB on copies of the published snapshots, with every relation and view.
 
-        It copies all that `asking` stands on, to disk where memory does not hold it: what is asked
-        of everything is better asked with `sql`, or of the views in the database.
+        All rows that `query` uses are copied, and spilled to disk beyond memory. To read a whole
+        store, use `sql` or the views in the database instead.
         """
-        only = None if asking is None else sql.needed(asking)
+        only = None if query is None else sql.needed(query)
         return self._connect(customer_id, only, is_sparing=is_sparing)
 
     @contextmanager
@@ -205,7 +209,7 @@ class PostgresStore(Store):
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         with ExitStack() as stack:
             with self._database.arrow() as con, con.cursor() as cursor:
-                cursor.execute(WHOLE)
+                cursor.execute(BEGIN_SNAPSHOT)
                 relations = (
                     (name, streamed(cursor, _of(name, customer_id)))
                     for name in sql.BASE
@@ -216,25 +220,31 @@ class PostgresStore(Store):
             yield opened
 
     def sql(self, query: str) -> pa.Table:
-        """Return the rows of one read-only statement; UsageError says what PostgreSQL said."""
+        """Return the rows of one read-only statement; UsageError with PostgreSQL's message."""
         read_only.check_text(query)
         words = sql.uncommented(query).split(maxsplit=1)
-        if not words or words[0].upper().lstrip("(") not in _ASKS:
+        if not words or words[0].upper().lstrip("(") not in _READING_STATEMENTS:
             raise UsageError(
                 "sql: the store is read-only", hint="ask with SELECT, WITH, VALUES or TABLE"
             )
-        with self._database.telling(), self._database.arrow() as con, con.cursor() as cursor:
+        with (
+            self._database.translating_errors(),
+            self._database.arrow() as con,
+            con.cursor() as cursor,
+        ):
             cursor.execute("BEGIN READ ONLY")
             try:
                 cursor.execute(query)
                 found: pa.Table = cursor.fetch_arrow_table()
-                cursor.execute("ROLLBACK")  # what it may have set is not there for the next
-                cursor.execute("SELECT pg_advisory_unlock_all()")  # these outlive a transaction
+                cursor.execute("ROLLBACK")  # undoes settings for the next statement
+                cursor.execute(
+                    "SELECT pg_advisory_unlock_all()"
+                )  # these locks outlive a transaction
                 cursor.fetchall()
             except dbapi.Error as error:
                 if is_of_statement(error):
-                    said = self._database.hide(str(error).strip().splitlines()[0])
-                    raise reading.refused(said) from error
+                    message = self._database.hide(str(error).strip().splitlines()[0])
+                    raise reading.refused(message) from error
                 raise
         return found
 
@@ -247,24 +257,24 @@ class PostgresStore(Store):
     # Upkeep --------------------------------------------------------------------------------
 
     def verify(self, name: str) -> list[StoreError]:
-        """Return one StoreCorrupt for each relation that is not what was published."""
+        """Return one StoreCorrupt for each relation that differs from what was published."""
         snapshot_id = self.snapshot_id(name)
-        with self._database.telling(), self._database.engine.connect() as con:
-            said = upkeep.said(con, snapshot_id)
+        with self._database.translating_errors(), self._database.engine.connect() as con:
+            published = upkeep.published(con, snapshot_id)
         faults = (
             upkeep.fault(
                 snapshot_id, relation, expected, self._rows(upkeep.rows_of(relation, snapshot_id))
             )
-            for relation, expected in said.items()
+            for relation, expected in published.items()
         )
         return [fault for fault in faults if fault is not None]
 
     def prune(self, keep: timedelta, now: datetime, *, apply: bool) -> pa.Table:
-        """Return what is dropped (or would be) of snapshots older than `keep`, one row for each."""
+        """Drop the bulk of snapshots older than `keep` (`apply`), or list it: a row for each."""
         if not apply:
-            with self._database.telling(), self._database.engine.connect() as con:
+            with self._database.translating_errors(), self._database.engine.connect() as con:
                 return upkeep.plan(con, now - keep)
-        with self.publishing(timeout_s=60.0) as loading, loading.fenced() as con:
+        with self.publishing(timeout_s=60.0) as publication, publication.fenced() as con:
             return upkeep.prune(con, now - keep, now)
 
     def _rows(self, query: Select[Any]) -> pa.Table:
@@ -273,9 +283,9 @@ class PostgresStore(Store):
 
 
 def _of(name: str, customer_id: str | None) -> Select[Any]:
-    """Return the rows of a base view; of one customer, with those of the catalog."""
+    """Return the query for a base view; with `customer_id`, its rows and the catalog's."""
     query = select(text("*")).select_from(table(name))
-    has = SCHEMAS.get(name.removeprefix("current_"))
-    if customer_id is None or has is None or "customer_id" not in has.names:
+    schema = SCHEMAS.get(name.removeprefix("current_"))
+    if customer_id is None or schema is None or "customer_id" not in schema.names:
         return query
     return query.where(column("customer_id", Text).in_((customer_id, "")))

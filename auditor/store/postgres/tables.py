@@ -1,4 +1,4 @@
-"""The tables of a PostgreSQL store as SQLAlchemy names them; `sql/schema/` makes them."""
+"""The tables of a PostgreSQL store, for SQLAlchemy; `sql/schema/` creates them."""
 
 from typing import Any
 
@@ -19,30 +19,30 @@ from sqlalchemy.types import DateTime, Float, TypeEngine
 from auditor.tables import AVAILABILITY_KEY, CELL, INVENTORY_KEY, KEYS, PER_SNAPSHOT, SCHEMAS, STATE
 
 CHECKED = ("checked_at", "checked_snapshot_id")
-"""What changes every night, and is kept once for all keys of a check."""
+"""Columns that change every night; stored once for all keys of a check."""
 CHECKS = {
     "inventory": INVENTORY_KEY[:-1],
     "availability": (*CELL, "product_id", "sku_id", "reservation_scope"),
 }
-"""What a check is, of the relations that have answers; keys asked at another time stand apart."""
+"""The key of a check in each relation with answers; `_checked_apart` has keys that differ."""
 _KEYS = {"inventory": INVENTORY_KEY, "availability": AVAILABILITY_KEY}
 SCHEMA = "auditor_tables"
-"""Where the tables lie: who only reads cannot look into it, and asks the views."""
+"""The schema of the tables; readers have no access to it and use the views."""
 _META = MetaData(schema=SCHEMA)
 
 
 def key(relation: str) -> tuple[str, ...]:
-    """Return the key of what is known now: that of the relation without the snapshot."""
+    """Return the key of a known row: that of the relation without the snapshot."""
     return tuple(name for name in KEYS[relation] if name != "snapshot_id")
 
 
 def of_interval(relation: str) -> tuple[str, ...]:
-    """Return what a row of a relation says that is not kept elsewhere."""
+    """Return the columns of a relation that its interval table stores."""
     apart = ("snapshot_id", *(CHECKED if relation in CHECKS else ()))
     return tuple(name for name in SCHEMAS[relation].names if name not in apart)
 
 
-_TYPES: dict[pa.DataType, type[TypeEngine[Any]]] = {  # of whatever Python has for it
+_TYPES: dict[pa.DataType, type[TypeEngine[Any]]] = {  # by Arrow type; Text for all others
     pa.int64(): BigInteger,
     pa.int16(): SmallInteger,
     pa.bool_(): Boolean,
@@ -59,7 +59,7 @@ def _column(relation: str, name: str) -> Column[object]:
 
 
 def _columns(relation: str) -> dict[str, tuple[str, ...]]:
-    """Return the tables of a relation, and what each has of its columns."""
+    """Return the tables of a relation, and the columns of the relation in each."""
     if relation in PER_SNAPSHOT:
         return {relation: tuple(SCHEMAS[relation].names)}
     tables = {relation: of_interval(relation)}
@@ -91,14 +91,14 @@ TABLES = {
     for relation in SCHEMAS
     for name, columns in _columns(relation).items()
 }
-"""Where rows stay: those of a run, what is known as intervals, and when it was asked."""
+"""The published rows: facts per snapshot, intervals, and the times of checks."""
 STAGED = {
     name: _table(name, relation, columns, is_staged=True)
     for relation in SCHEMAS
     if relation != "snapshot"
     for name, columns in _columns(relation).items()
 }
-"""Where the rows of the snapshot that is being published wait."""
+"""The staged rows of the snapshot that is being published."""
 STORE = Table("store", _META, Column("buckets", SmallInteger), Column("epoch", BigInteger))
 PUBLICATION = Table(
     "publication",
@@ -127,14 +127,14 @@ HELD_CELL = Table(
     *(Column(name, Text) for name in ("snapshot_id", *CELL)),
     Column("sequence", BigInteger),
 )
-"""A view of the cells of each snapshot that is not pruned."""
+"""A view: the cells of each snapshot that is not pruned."""
 _VIEWS = MetaData()
 STORE_INFO = Table(
     "store_info", _VIEWS, Column("buckets", SmallInteger), Column("schema_step", SmallInteger)
 )
 PUBLISHED = Table("snapshot", _VIEWS, *(_column("snapshot", n) for n in SCHEMAS["snapshot"].names))
-"""Views that every reader has."""
-HELD = {
+"""Views that every reader may use."""
+SNAPSHOT_ROWS = {
     relation: Table(
         "held_remembered" if relation == "remembered" else relation,
         _META if relation == "remembered" else MetaData(),
@@ -142,4 +142,4 @@ HELD = {
     )
     for relation in SCHEMAS
 }
-"""Views of the rows of every snapshot that is not pruned."""
+"""Views: the rows of every snapshot that is not pruned, by relation."""

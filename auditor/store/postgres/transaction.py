@@ -1,7 +1,7 @@
-"""The transaction that publishes: it takes what is staged to where it belongs.
+"""The transaction that publishes a snapshot: it moves staged rows to their tables.
 
-A night with much news is moved a part at a time while the rest is still being compared; nobody sees
-any of it before the end. See docs/decisions/0017.
+A night with many changes is moved bucket by bucket while the rest is still being compared; nobody
+sees any of it before the commit. See docs/decisions/0017.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,76 +29,79 @@ from sqlalchemy.exc import DBAPIError
 from auditor.errors import AuditorError, Bug, LockLost, StoreFailed
 from auditor.model import Cell
 from auditor.store import conform
-from auditor.store.postgres import tables as places
+from auditor.store.postgres import tables
 from auditor.store.postgres.connection import Database
 from auditor.tables import PER_SNAPSHOT, STATE
 
 AT_ONCE = 50_000
-"""Rows that are worth moving before the end."""
+"""Move early once this many rows of a table are staged."""
 _NO_BUCKET = -1
 _WHOLE = ("hashjoin", "mergejoin")
-"""Ways to join that read a table from end to end."""
+"""Join methods that read a whole table."""
 MANY = 20_000
-"""As many look-ups take longer than reading a large table once may; as many are deleted apart."""
+"""From this many rows on, joins may read the whole table, and staged rows are deleted in a thread.
 
-_Which = ColumnElement[bool]
+So many look-ups can take longer than reading a large table once."""
+
+_Condition = ColumnElement[bool]
 
 
 class _Part(NamedTuple):
-    """Rows that are moved together."""
+    """Staged rows of one table that are moved together."""
 
     name: str
-    """Of their table."""
+    """The name of the table."""
     buckets: tuple[int, ...]
-    over: int
-    """How many of them end something."""
+    ended: int
+    """Number of rows that end an interval."""
     begun: int
+    """Number of rows that begin an interval, or are facts of the snapshot."""
 
 
-class Moving:
-    """One snapshot's staged rows, and the transaction they go in.
+class PublishTransaction:
+    """The transaction that one snapshot's staged rows are moved in.
 
-    A large bucket is moved once another one of its table is being staged: of what ends, and what
-    begins in its stead, nothing may be missing. What refers to the row of the snapshot is moved at
-    the end.
+    Large buckets are moved when another bucket of their table is being staged: all their rows are
+    there by then, both those that end an interval and those that begin the next. Rows that refer to
+    the snapshot's own row are moved last.
     """
 
     def __init__(self, database: Database, con: Connection, pool: Executor, epoch: int) -> None:
-        """Take the connection that holds the publish lock: when it is lost both are."""
+        """`con` holds the publish lock: if the connection is lost, lock and transaction are too."""
         self._database = database
         self._con = con
         self._pool = pool
         self._epoch = epoch
-        self._staged: dict[str, dict[int, tuple[int, int]]] = {name: {} for name in places.STAGED}
-        """What is still to be moved, by table and bucket: how much is over, and how much begins."""
+        self._staged: dict[str, dict[int, tuple[int, int]]] = {name: {} for name in tables.STAGED}
+        """The rows still to be moved, by table and bucket: (ended, begun)."""
         self._moved: set[tuple[str, int]] = set()
         self._under_way: Future[None] | None = None
         self._deleting: list[Future[None]] = []
 
-    def note(self, name: str, table: pa.Table) -> None:
-        """Take in that rows were staged, and begin to move whole buckets where these are large."""
+    def add_staged(self, name: str, table: pa.Table) -> None:
+        """Count rows that were staged; start moving complete buckets if they are large."""
         bucket = _NO_BUCKET if name in PER_SNAPSHOT else table["bucket"][0].as_py()
         if (name, bucket) in self._moved:
-            raise Bug(f"{name}: bucket {bucket} is written once more")
-        over = pc.sum(table["is_over"]).as_py() if "is_over" in table.column_names else 0
+            raise Bug(f"{name}: bucket {bucket} is written twice")
+        ended = pc.sum(table["is_over"]).as_py() if "is_over" in table.column_names else 0
         staged = self._staged[name]
         before = staged.get(bucket, (0, 0))
-        staged[bucket] = before[0] + over, before[1] + table.num_rows - over
+        staged[bucket] = before[0] + ended, before[1] + table.num_rows - ended
         is_free = self._under_way is None or self._under_way.done()
         if is_free and sum(sum(staged[other]) for other in staged if other != bucket) >= AT_ONCE:
             self._wait()
-            parts = [self._taken(name, [other]) for other in [*staged] if other != bucket]
+            parts = [self._take(name, [other]) for other in [*staged] if other != bucket]
             self._under_way = self._pool.submit(self._move_early, parts)
 
-    def _taken(self, name: str, buckets: Iterable[int]) -> _Part:
+    def _take(self, name: str, buckets: Iterable[int]) -> _Part:
         counts = {bucket: self._staged[name].pop(bucket) for bucket in buckets}
         self._moved.update((name, bucket) for bucket in counts)
-        over, begun = (sum(count) for count in zip((0, 0), *counts.values(), strict=True))
-        return _Part(name, tuple(counts), over, begun)
+        ended, begun = (sum(count) for count in zip((0, 0), *counts.values(), strict=True))
+        return _Part(name, tuple(counts), ended, begun)
 
     def _move_early(self, parts: Iterable[_Part]) -> None:
-        with self._database.telling():
-            self._move(self._begun(), parts)
+        with self._database.translating_errors():
+            self._move(self._begin(), parts)
 
     def _wait(self) -> None:
         under_way, self._under_way = self._under_way, None
@@ -106,40 +109,40 @@ class Moving:
             under_way.result()
 
     def abandon(self) -> None:
-        """Leave the transaction, if there is one, as if it had never been."""
-        with suppress(AuditorError):  # what becomes of it does not matter any more
+        """Roll back the transaction, if there is one."""
+        with suppress(AuditorError):  # its result no longer matters
             self._wait()
         with suppress(DBAPIError):  # the connection is gone, and the transaction with it
             self._con.rollback()
         while self._deleting:
-            with suppress(AuditorError):  # who publishes next deletes what is there
+            with suppress(AuditorError):  # the next publisher deletes what is left
                 self._deleting.pop().result()
 
     @contextmanager
-    def ending(self) -> Iterator[int]:
-        """Give the snapshot's sequence, and commit what the block does.
+    def committing(self) -> Iterator[int]:
+        """Give the snapshot's sequence; commit at the end of the block.
 
-        Raises LockLost where somebody else has taken the publish lock since.
+        Raises LockLost if another process has taken the publish lock since.
         """
-        with self._database.telling():
+        with self._database.translating_errors():
             try:
                 self._wait()
-                sequence = self._begun()
+                sequence = self._begin()
                 fence(self._con, self._epoch)
                 yield sequence
                 self._con.commit()
             finally:
                 self.abandon()
 
-    def rest(self, sequence: int) -> None:
-        """Move what is left, now that the row of the snapshot is there."""
+    def move_rest(self, sequence: int) -> None:
+        """Move the remaining rows; the snapshot's own row must be there."""
         for name, staged in self._staged.items():
             is_large = sum(map(sum, staged.values())) >= AT_ONCE
             together = [[bucket] for bucket in staged] if is_large else [[*staged]]
-            self._move(sequence, [self._taken(name, buckets) for buckets in together])
+            self._move(sequence, [self._take(name, buckets) for buckets in together])
 
-    def end(self, relation: str, cells: Sequence[Cell], sequence: int) -> None:
-        """End the intervals of cells that hold nothing of a relation any more."""
+    def end_intervals(self, relation: str, cells: Sequence[Cell], sequence: int) -> None:
+        """End the open intervals of cells that have no rows of a relation any more."""
         columns = conform.cell_columns(relation)
         empty = [
             cell
@@ -149,8 +152,8 @@ class Moving:
         ]
         if not empty:
             return
-        _join(self._con, len(empty))
-        intervals, texts = places.TABLES[relation], postgresql.ARRAY(Text)
+        _choose_joins(self._con, len(empty))
+        intervals, texts = tables.TABLES[relation], postgresql.ARRAY(Text)
         cell = select(
             *(
                 func.unnest(literal([getattr(cell, name) for cell in empty], texts)).label(name)
@@ -161,44 +164,45 @@ class Moving:
         is_open = intervals.c.valid_to.is_(None)
         self._con.execute(update(intervals).where(is_open, *inside).values(valid_to=sequence))
 
-    def _begun(self) -> int:
-        """Return the snapshot's sequence; the transaction may wait long for its next part."""
+    def _begin(self) -> int:
+        """Begin the transaction unless it has begun; return the snapshot's sequence."""
         if not self._con.in_transaction():
-            never = func.set_config("idle_in_transaction_session_timeout", "0", true())
-            self._con.execute(select(never))
+            # it may be idle for long between two moves
+            no_timeout = func.set_config("idle_in_transaction_session_timeout", "0", true())
+            self._con.execute(select(no_timeout))
         return next_sequence(self._con)
 
     def _move(self, sequence: int, parts: Iterable[_Part]) -> None:
         for part in parts:
-            staged = places.STAGED[part.name]
+            staged = tables.STAGED[part.name]
             ours = [staged.c.epoch == self._epoch]
             if part.name not in PER_SNAPSHOT:
                 ours.append(staged.c.bucket.in_(part.buckets))
-            if part.over:
+            if part.ended:
                 self._close(part, ours, sequence)
             if part.begun:
                 self._open(part, ours, sequence)
-            if part.over + part.begun >= MANY:
+            if part.ended + part.begun >= MANY:
                 self._deleting.append(self._pool.submit(self._delete, part.name, ours))
-            elif part.over or part.begun:
+            elif part.ended or part.begun:
                 self._con.execute(delete(staged).where(*ours))
 
-    def _delete(self, name: str, ours: Sequence[_Which]) -> None:
-        """Delete many rows that were moved while others are: if that fails all is staged anew."""
-        with self._database.telling(), self._database.engine.begin() as con:
-            con.execute(delete(places.STAGED[name]).where(*ours))
+    def _delete(self, name: str, ours: Sequence[_Condition]) -> None:
+        """Delete moved rows while others move; if publishing fails, all is staged again anyway."""
+        with self._database.translating_errors(), self._database.engine.begin() as con:
+            con.execute(delete(tables.STAGED[name]).where(*ours))
 
-    def _close(self, part: _Part, ours: Sequence[_Which], sequence: int) -> None:
-        """End the intervals of what changed or went."""
-        intervals, staged = places.TABLES[part.name], places.STAGED[part.name]
-        _join(self._con, part.over)
-        key = [intervals.c[name] == staged.c[name] for name in places.key(part.name)]
+    def _close(self, part: _Part, ours: Sequence[_Condition], sequence: int) -> None:
+        """End the intervals of rows that changed or disappeared."""
+        intervals, staged = tables.TABLES[part.name], tables.STAGED[part.name]
+        _choose_joins(self._con, part.ended)
+        key = [intervals.c[name] == staged.c[name] for name in tables.key(part.name)]
         of = [intervals.c.valid_to.is_(None), *ours, staged.c.is_over]
         ended = self._con.execute(update(intervals).where(*of, *key).values(valid_to=sequence))
-        _check(part.name, part.over, ended.rowcount)
+        _check(part.name, part.ended, ended.rowcount)
 
-    def _open(self, part: _Part, ours: Sequence[_Which], sequence: int) -> None:
-        table, staged = places.TABLES[part.name], places.STAGED[part.name]
+    def _open(self, part: _Part, ours: Sequence[_Condition], sequence: int) -> None:
+        table, staged = tables.TABLES[part.name], tables.STAGED[part.name]
         shared = [column.name for column in table.c if column.name in staged.c]
         columns: dict[str, ColumnElement[Any]] = {one: staged.c[one] for one in shared}
         if part.name in STATE:
@@ -217,7 +221,7 @@ class Moving:
             self._open_latest(sequence)
 
     def _open_latest(self, sequence: int) -> None:
-        latest, staged = places.LATEST, places.STAGED["coverage"]
+        latest, staged = tables.LATEST, tables.STAGED["coverage"]
         names = ["partner_tenant_id", "customer_id", "country", "snapshot_id", "status"]
         rows = select(*(staged.c[n] for n in names), literal(sequence, BigInteger))
         statement = postgresql.insert(latest).from_select(
@@ -228,32 +232,32 @@ class Moving:
 
 
 def _check(name: str, expected: int, found: int) -> None:
-    """Raise unless all that was staged was there: a crash of the server empties it."""
+    """Raise StoreFailed if staged rows are missing: a server crash empties staging tables."""
     if found != expected:
         raise StoreFailed(
-            f"{places.STAGED[name].name}: {expected} rows were staged, {found} are there",
+            f"{tables.STAGED[name].name}: {expected} rows were staged, {found} are there",
             hint="the server may have restarted: try again with --resume",
         )
 
 
-def _join(con: Connection, rows: int) -> None:
-    """Let few rows be looked up: a planner without counts would read and hash all of a table."""
+def _choose_joins(con: Connection, rows: int) -> None:
+    """Make the planner look up few rows: without statistics it would hash a whole table."""
     allowed = "off" if rows < MANY else "on"
     con.execute(select(*(func.set_config(f"enable_{way}", allowed, true()) for way in _WHOLE)))
 
 
 def fence(con: Connection, epoch: int) -> None:
-    """Raise LockLost where somebody has taken the lock after this epoch; nobody can any more."""
-    mine = places.STORE.c.epoch == epoch
-    held = con.execute(update(places.STORE).where(mine).values(epoch=epoch))
+    """Raise LockLost if another process took the lock later; until the commit none can publish."""
+    mine = tables.STORE.c.epoch == epoch
+    held = con.execute(update(tables.STORE).where(mine).values(epoch=epoch))
     if held.rowcount != 1:
         raise LockLost(
-            "another publisher has taken the publish lock since: nothing is published",
+            "another publisher has taken the publish lock meanwhile: nothing is published",
             hint="try again with --resume",
         )
 
 
 def next_sequence(con: Connection) -> int:
     """Return the place of the next snapshot in the order of publication."""
-    sequence = places.TABLES["snapshot"].c.sequence
+    sequence = tables.TABLES["snapshot"].c.sequence
     return int(con.execute(select(func.coalesce(func.max(sequence), 0))).scalar_one()) + 1

@@ -1,4 +1,4 @@
-"""Every relation and view over copies of a database's rows, in DuckDB."""
+"""Opens DuckDB with copies of a database's rows, and every view over them."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,9 +17,9 @@ def filled(
     *,
     is_sparing: bool = False,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open DuckDB on copies of base views, and above them every view, or `only` these.
+    """Open DuckDB on copies of base views, with every view over them, or `only` these.
 
-    The copies are made before it is given, a batch at a time; what memory does not hold is spilled.
+    The rows are copied batch by batch before the block runs, and spilled to disk beyond memory.
     """
     con = opened(is_sparing=is_sparing)
     try:
@@ -39,7 +39,7 @@ def filled(
 def _fill(con: duckdb.DuckDBPyConnection, name: str, batches: pa.RecordBatchReader) -> None:
     con.register("_batch", batches.schema.empty_table())
     con.execute(f"CREATE TABLE {name} AS FROM _batch")
-    for batch in batches:  # by us, so that what goes wrong is the driver's and not DuckDB's
+    for batch in batches:  # not by DuckDB: an error is then the driver's
         con.register("_batch", pa.Table.from_batches([batch]))
         con.execute(f"INSERT INTO {name} FROM _batch")
     con.unregister("_batch")

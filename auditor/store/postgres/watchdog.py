@@ -1,4 +1,4 @@
-"""Ends connections to a server that no longer answers: no driver would stop waiting for it."""
+"""Ends connections to a server that stops answering: the drivers would wait for ever."""
 
 import os
 import socket
@@ -11,17 +11,17 @@ from pathlib import Path
 import psycopg
 
 _QUIET = 3
-"""How many times as long as connecting may take nobody looks whether the server is there."""
+"""Wait three connect timeouts before probing the server."""
 _TRIES = 2
-"""How many in a row have to wait in vain: one may fall into a busy moment."""
+"""Failed probes in a row before the server counts as gone: one may hit a busy moment."""
 
 
 class Watch:
-    """Looks at a server while something is asked of it.
+    """Probes a server while statements run on it.
 
-    Keepalives tell of a machine that is gone. They say nothing of a server that is stopped, whose
-    machine answers them; so now and then somebody else connects, and where that takes too long the
-    sockets of this process are shut. Who waits on one is told that the connection is lost.
+    TCP keepalives detect a machine that is gone. They do not detect a stopped server process,
+    because its machine still answers them. So a thread opens a new connection now and then; if that
+    times out, it shuts this process's sockets to the server, and waiting drivers raise an error.
     """
 
     def __init__(self, conninfo: str, connect_timeout_s: int) -> None:
@@ -29,28 +29,28 @@ class Watch:
         self._timeout_s = connect_timeout_s
         self._peers: set[object] = set()
         self._lock = threading.Lock()
-        self._asking = 0
+        self._active = 0
         self._ended = threading.Event()
 
     def connected(self, fd: int) -> None:
-        """Take note of a connection, and so of where the server is."""
+        """Remember the server's address from an open connection."""
         with socket.socket(fileno=os.dup(fd)) as ours:
             self._peers.add(ours.getpeername())
 
     @contextmanager
-    def over(self) -> Iterator[None]:
+    def watching(self) -> Iterator[None]:
         """Watch while the block runs."""
         with self._lock:
-            self._asking += 1
-            if self._asking == 1:
+            self._active += 1
+            if self._active == 1:
                 self._ended = threading.Event()
                 threading.Thread(target=self._watch, args=(self._ended,), daemon=True).start()
         try:
             yield
         finally:
             with self._lock:
-                self._asking -= 1
-                if not self._asking:
+                self._active -= 1
+                if not self._active:
                     self._ended.set()
 
     def _watch(self, ended: threading.Event) -> None:
@@ -63,14 +63,14 @@ class Watch:
             psycopg.connect(self._conninfo, connect_timeout=self._timeout_s).close()
         except psycopg.errors.ConnectionTimeout:
             return True
-        except psycopg.Error:  # it refuses: it is there
+        except psycopg.Error:  # it refuses, so it is there
             return False
         return False
 
     def _shut(self) -> None:
         for open_file in Path("/dev/fd").iterdir():
             fd = int(open_file.name)
-            with suppress(OSError):  # it is closed by now, or no socket with a peer
+            with suppress(OSError):  # it is closed already, or a socket without a peer
                 if stat.S_ISSOCK(os.fstat(fd).st_mode):
                     with socket.socket(fileno=os.dup(fd)) as one:
                         if one.getpeername() in self._peers:

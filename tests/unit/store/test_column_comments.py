@@ -1,4 +1,4 @@
-"""Whoever opens a folder with another tool reads in it what each column means."""
+"""The files of a folder store hold the meaning of each column, for other tools."""
 
 import tomllib
 
@@ -50,7 +50,7 @@ def test_a_column_that_nobody_explained_is_told() -> None:
 
 
 def test_nothing_is_explained_that_is_not_there(lake: FolderStore) -> None:
-    """A column that is renamed leaves no words behind; `store_info` is a database's alone."""
+    """A renamed column leaves no comment behind; only a database has `store_info`."""
     there = {name: set(lake.arrow(name).column_names) for name in (*sql.BASE, *sql.VIEWS)}
     there |= {name: set(schema.names) for name, schema in SCHEMAS.items()}
     there["store_info"] = {"buckets", "schema_step"}

@@ -1,4 +1,4 @@
-"""DuckDB as it is opened everywhere."""
+"""The settings that DuckDB is opened with everywhere."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ ASKED = "SELECT current_setting($1)::VARCHAR"
 
 
 def test_it_prints_nothing_and_loads_nothing() -> None:
-    """A bar over a slow statement would stand among the rows on stdout."""
+    """The progress bar of a slow statement would be mixed with the rows on stdout."""
     with connect() as con:
         settings = (
             "enable_progress_bar",

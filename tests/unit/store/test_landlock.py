@@ -1,4 +1,4 @@
-"""Work that cannot write, in a process that can."""
+"""A thread that cannot write, in a process that can."""
 
 import os
 import signal
@@ -78,7 +78,7 @@ def test_so_can_no_thread_that_it_starts(tmp_path: Path) -> None:
 
 
 def bound_threads() -> set[str]:
-    """Return the threads of this process that have given up rights for ever."""
+    """Return the threads of this process that have lost rights."""
     status = Path("/proc/self/task").glob("*/status")
     found = set()
     for path in status:
@@ -89,7 +89,7 @@ def bound_threads() -> set[str]:
 
 
 def test_sql_leaves_no_bound_thread_behind(tmp_path: Path) -> None:
-    """Arrow keeps its threads: one of them started while bound could never write again."""
+    """Arrow keeps its threads: one started by the restricted thread could never write again."""
     lake = report_lake.two_nights(tmp_path)
     before = bound_threads()
     lake.sql("SELECT * FROM latest_inventory ORDER BY ALL")
@@ -102,7 +102,7 @@ def test_sql_leaves_no_bound_thread_behind(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_caller_stops_the_work() -> None:
-    """What the signal's handler raises comes out, and the work has ended by then."""
+    """The exception of the signal handler is raised after the work has ended."""
     ended: list[bool] = []
     told = threading.Event()
 
@@ -123,4 +123,4 @@ def test_an_interrupted_caller_stops_the_work() -> None:
 
 
 class Interrupted(BaseException):
-    """What a handler raises."""
+    """The exception that the handler raises."""

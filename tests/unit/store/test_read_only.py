@@ -1,4 +1,4 @@
-"""`sql` only reads, and reads only this store (S6): whatever is asked, and wherever it stands."""
+"""`sql` only reads, and only this store (S6): whatever the statement, wherever the store is."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -32,7 +32,7 @@ ALL_NAMES = " ".join((*sql.BASE, *sql.VIEWS))
 def lake(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Iterator[FolderStore]:
-    """Give a store with a secret beside it, and see that nothing changes in it or around it."""
+    """Give a store with a secret beside it; fail if anything changes in it or around it."""
     store = report_lake.two_nights(tmp_path)
     (tmp_path / "secret.txt").write_text("hunter2")
     (store.root / "link.txt").symlink_to(tmp_path / "secret.txt")
@@ -98,7 +98,7 @@ def refused_well(error: AuditorError, asked: str) -> None:
 
 @BOTH_WAYS
 def test_what_gets_past_the_check_still_writes_nothing(lake: FolderStore, by_kernel: bool) -> None:
-    """Each statement is run as it is; that nothing changed, the store's own fixture sees."""
+    """Each statement runs unchecked; the store's fixture fails if anything changed."""
     asked = [filled(statement, lake.root) for statement in hostile_sql.writing()]
 
     def work(con: duckdb.DuckDBPyConnection) -> int:
@@ -119,7 +119,7 @@ def test_what_gets_past_the_check_still_writes_nothing(lake: FolderStore, by_ker
 
 @pytest.mark.skipif(not landlock.is_possible(), reason="this kernel has no Landlock")
 def test_without_the_kernel_those_statements_would_write(tmp_path: Path) -> None:
-    """Proof that the test above tries something: the same connection, where nothing holds it."""
+    """Proof that the test above tests something: unrestricted, the statements do change files."""
     lake = report_lake.two_nights(tmp_path)
     write = filled("COPY (SELECT 1) TO '{lake}/{published}' (FORMAT parquet)", lake.root)
     before = everything(lake.root)
@@ -149,7 +149,7 @@ def test_what_only_reads_is_answered(lake: FolderStore, by_kernel: bool) -> None
 
 
 def test_upper_case_and_comments_are_read_through(lake: FolderStore) -> None:
-    """Where the kernel cannot hold DuckDB, what a statement names has to be found in it."""
+    """If the kernel cannot restrict DuckDB, the statement's relations are found in its text."""
     place = lake.root, lake.index(), lake.buckets
     asked = "SELECT '--', COUNT(*) AS n FROM LATEST_INVENTORY"
     found = untrusted_sql.harmless(
@@ -160,7 +160,7 @@ def test_upper_case_and_comments_are_read_through(lake: FolderStore) -> None:
 
 @BOTH_WAYS
 def test_what_memory_does_not_hold_can_be_spilled(lake: FolderStore, by_kernel: bool) -> None:
-    """Outside of the store, in a folder that is gone afterwards, as the fixture sees."""
+    """Outside the store, in a folder that is removed afterwards; the fixture checks both."""
 
     def work(con: duckdb.DuckDBPyConnection) -> tuple[Path, bool]:
         [[folder]] = con.execute("SELECT current_setting('temp_directory')").fetchall()

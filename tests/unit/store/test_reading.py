@@ -33,13 +33,13 @@ from tests.builders.store_lake import (
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> FolderStore:
-    """The lake of tests that only read."""
+    """The lake for tests that only read."""
     return two_partners(tmp_path_factory.mktemp("read"))
 
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> FolderStore:
-    """The same lake for a test that changes it."""
+    """A copy of the lake for a test that changes it."""
     return two_partners(tmp_path)
 
 
@@ -159,7 +159,7 @@ def test_every_statement_in_the_folders_is_used() -> None:
 
 
 def test_views_are_written_for_both_engines() -> None:
-    """What a view of the contract stands on must be in SQL that Postgres takes too."""
+    """Views used by a view of design section 4 must be in SQL that Postgres takes too."""
     for name in sql.VIEWS:
         text = sql.statement(f"views/{name}").upper()
         assert text.lstrip().startswith("--"), name
@@ -180,7 +180,7 @@ def test_an_empty_store_has_every_column(tmp_path: Path) -> None:
 def test_a_snapshot_is_named_by_an_unambiguous_beginning(store: FolderStore) -> None:
     assert store.snapshot_id("20261102") == "20261102T020000Z-00000c"
     assert store.snapshot_id("latest") == "20261102T020000Z-00000c"
-    with pytest.raises(UsageError, match="2 begin so"):
+    with pytest.raises(UsageError, match="2 ids begin with it"):
         store.snapshot_id("20261101")
     for name in ("", "2027", "%", "*"):
         with pytest.raises(InputMissing):
@@ -257,7 +257,7 @@ def test_a_statement_reads_relations_and_views(store: FolderStore) -> None:
     ],
 )
 def test_a_statement_can_only_read_and_only_this_store(store: FolderStore, query: str) -> None:
-    """S6; and what a Python variable holds is not a table."""
+    """S6; and a Python variable is not a table."""
     local_frame = pd.DataFrame({"a": [1]})
     (store.root.parent / "outside.txt").write_text("secret")
     planted = store.root / "planted.txt"
@@ -295,14 +295,14 @@ def test_a_relative_folder_is_found_after_a_change_of_directory(
 
 
 def test_another_kind_of_store_is_a_settings_error() -> None:
-    with pytest.raises(SettingsError, match="there is none for s3") as caught:
+    with pytest.raises(SettingsError, match="no store for s3") as caught:
         open_store("s3://key:hunter2@bucket/lake")
     assert "hunter2" not in caught.value.message
     assert caught.value.exit_status == 78
 
 
 def test_a_reader_keeps_what_it_opened(fresh: FolderStore) -> None:
-    """P10: a snapshot published in between is not half seen."""
+    """P10: a snapshot published meanwhile is not half visible."""
     with fresh.connect() as con:
         rows = {"coverage": [cover(ACME, "DE")]}
         publish(fresh, "20261103T020000Z-00000d", at(3), rows)
@@ -362,7 +362,9 @@ def test_files_are_sorted_dictionary_coded_and_checksummed(store: FolderStore) -
 )
 @pytest.mark.parametrize("asked", [True, False])
 def test_a_file_that_a_prune_took_is_no_fault_of_the_query(said: str, *, asked: bool) -> None:
-    """P10: before the statement looked for it, and between that and its opening."""
-    assert isinstance(reading.explained(duckdb.IOException(said), asked=asked), reading.FileGone)
+    """P10: removed before the statement listed files, or between listing and opening."""
+    assert isinstance(
+        reading.translated(duckdb.IOException(said), is_users_sql=asked), reading.FileGone
+    )
     other = duckdb.IOException("IO Error: Could not read from file: Input/output error")
-    assert not isinstance(reading.explained(other, asked=asked), reading.FileGone)
+    assert not isinstance(reading.translated(other, is_users_sql=asked), reading.FileGone)

@@ -1,4 +1,4 @@
-"""How long restrictions last: what counts as one, and what is not known of it."""
+"""How long restrictions last: which intervals count, and which ends are unknown."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ def day(number: int) -> datetime:
 
 
 def told(*intervals: tuple[str, int, int | None], is_stale: bool = False) -> dict[str, Any]:
-    """Return what is said of one key whose verdicts held from a day to a day, on day 10."""
+    """Return the row, on day 10, of one key whose verdicts held for the given days."""
     timeline = [
         {
             "partner_tenant_id": PARTNER,

@@ -1,4 +1,4 @@
-"""Rows come back from the files of a store as they were written, whatever they hold."""
+"""Rows are read from a store's files exactly as they were written, whatever they hold."""
 
 from datetime import UTC
 from typing import Any

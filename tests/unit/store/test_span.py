@@ -1,4 +1,4 @@
-"""Neighbours among the customers of a bucket."""
+"""Ranges of the customers of a bucket."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""What the views say over time, worked out by hand."""
+"""The views over time, against rows worked out by hand."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -139,7 +139,7 @@ def test_changes_cut_the_time_into_intervals(store: FolderStore) -> None:
 
 
 def test_a_catalog_change_cuts_the_time_of_its_keys(store: FolderStore) -> None:
-    """It has one row for all customers; the return shows in what later changes say they ended."""
+    """It has one row for all customers; later changes show the return by the start in `detail`."""
     gone = change("c1", "left_catalog", "1", at(4), subject="catalog", customer_id="")
     gone["azure_subscription_id"] = ""
     events = [

@@ -1,4 +1,4 @@
-"""What the views say of a small world of two partners, worked out by hand."""
+"""The views over a small world of two partners, against rows worked out by hand."""
 
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ def offer(customer_id: str, sku_id: str, verdict: str, **more: object) -> dict[s
 
 
 def held(customer_id: str, name: str, sku_id: str, ends: object, **more: object) -> dict[str, Any]:
-    """Return a licence that renews as it is."""
+    """Return a licence that renews unchanged."""
     return {
         "customer_id": customer_id,
         "commerce_subscription_id": name,
@@ -76,13 +76,13 @@ def asked(customer_id: str, name: str, outcome: str, **more: object) -> dict[str
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> FolderStore:
-    """The lake of tests that only read."""
+    """The lake for tests that only read."""
     return two_nights(tmp_path_factory.mktemp("read"))
 
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> FolderStore:
-    """The same lake for a test that changes it."""
+    """A copy of the lake for a test that changes it."""
     return two_nights(tmp_path)
 
 

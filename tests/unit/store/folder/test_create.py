@@ -1,4 +1,4 @@
-"""A store is made once, by a rename that replaces nothing, and follows no link."""
+"""A store is made once; renames replace nothing, and no link is followed."""
 
 import ctypes
 import errno
@@ -122,7 +122,7 @@ def test_a_planted_link_is_not_followed(tmp_path: Path) -> None:
 
 
 def test_a_planted_staging_folder_is_not_emptied(tmp_path: Path) -> None:
-    """S12: what lies in the staging folder is removed, but not what lies behind a link."""
+    """S12: the contents of the staging folder are removed, but not the target of a link."""
     store = make(tmp_path)
     victim = tmp_path / "victim"
     (victim / "precious").mkdir(parents=True)

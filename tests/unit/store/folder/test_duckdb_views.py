@@ -1,4 +1,4 @@
-"""A DuckDB file for tools that open one: every relation and view, over the folder as it is."""
+"""A DuckDB file with every relation and view over the folder's current files."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What the index says to several threads at once: one for each partner publishes and reads."""
+"""The index when several threads use it at once, one for each partner."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ ROWS = [
 
 
 class Meanwhile:
-    """The latest map, half read when another thread asks for the same."""
+    """A latest map that another thread also reads when it is half read."""
 
     def __init__(self) -> None:
         self.index = Index((), self.table, is_stale=False)
@@ -48,7 +48,7 @@ def known(index: Index) -> set[Cell]:
 
 
 def test_nobody_sees_half_of_what_is_known() -> None:
-    """P3, P14: a partner that is read while another one is would lose what was known of it."""
+    """P3, P14: two partners' threads build the map at once; neither may see it half built."""
     meanwhile = Meanwhile()
     everything = known(meanwhile.index)
     assert len(everything) == len(ROWS)

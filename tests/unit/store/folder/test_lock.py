@@ -50,7 +50,7 @@ def test_a_second_publisher_waits_a_bounded_time_and_a_killed_one_frees_the_lock
 def test_a_lock_file_that_is_taken_away_while_it_is_locked_is_made_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two publishers would each hold one of them. Another maker's may be in its place already."""
+    """Two publishers would each hold one file. A new lock file may have replaced it already."""
     path = tmp_path / "lock"
     real = fcntl.flock
 

@@ -101,16 +101,6 @@ def test_latest_cells_tell_snapshot_sequence_status_and_scope(tmp_path: Path) ->
     assert verdicts(store) == [(BOND, "restricted")]
 
 
-def test_newest_full_skips_partial_snapshots(tmp_path: Path) -> None:
-    store = make(tmp_path)
-    assert store.newest_full(P) is None
-    publish(store, "s1", at(1), FIRST)
-    publish(store, "s2", at(2), SECOND, kind="partial")
-    newest = store.newest_full(P)
-    assert newest is not None
-    assert newest["snapshot_id"] == "s1"
-
-
 def test_gaps_count_the_snapshots_that_covered_a_cell_since(tmp_path: Path) -> None:
     store = make(tmp_path)
     publish(store, "s1", at(1), FIRST)
@@ -196,7 +186,7 @@ def test_the_rename_alone_publishes(tmp_path: Path, damage: str) -> None:
 
 
 def test_a_folder_without_a_manifest_is_not_a_snapshot(tmp_path: Path) -> None:
-    """What the fallback for kernels without renameat2 leaves when killed half-way."""
+    """The leftover of the fallback for kernels without renameat2, killed between its two steps."""
     store = make(tmp_path)
     (store.root / "snapshot=s1").mkdir()
     assert store.arrow("snapshot").num_rows == 0
@@ -212,7 +202,7 @@ def test_a_snapshot_taken_away_by_hand_is_not_the_latest(tmp_path: Path) -> None
 
 
 def test_files_hold_values_and_nothing_for_a_library_to_run(tmp_path: Path) -> None:
-    """S11: no notes of pandas on how to rebuild its objects, and no opaque bytes."""
+    """S11: no pandas metadata for rebuilding objects, and no opaque bytes."""
     store = make(tmp_path)
     publish(store, "s1", at(1), FIRST)
     files = list(store.root.rglob("*.parquet"))
@@ -224,7 +214,7 @@ def test_files_hold_values_and_nothing_for_a_library_to_run(tmp_path: Path) -> N
 
 
 def test_no_manifest_of_an_old_snapshot_is_opened_to_read(tmp_path: Path) -> None:
-    """What 400 snapshots cost to open is one file."""
+    """Opening 400 snapshots reads one file."""
     store = make(tmp_path)
     publish(store, "s1", at(1), FIRST)
     publish(store, "s2", at(2), SECOND)
@@ -268,7 +258,7 @@ def test_strings_and_any_order_of_rows_and_columns_give_the_same_bytes(tmp_path:
 
 
 def test_a_bucket_is_written_and_read_some_customers_at_a_time(tmp_path: Path) -> None:
-    """P25: a row group of other customers is not even decoded."""
+    """P25: row groups of other customers are not decoded."""
     store = FolderStore.open(str(tmp_path / "lake"), create=True, buckets=1)
     customers = [f"c{n}" for n in range(4)]
     with store.publishing(0.0) as publication:

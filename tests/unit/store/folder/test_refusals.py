@@ -1,4 +1,4 @@
-"""What is no snapshot is refused before it is published."""
+"""Rows that make no valid snapshot are refused before publishing."""
 
 from pathlib import Path
 
@@ -24,12 +24,12 @@ from tests.unit.store.folder.test_publication import FIRST
 @pytest.mark.parametrize(
     ("relation", "rows", "said"),
     [
-        ("inventory", [stock(ACME, "1", "restricted", at(1))] * 2, "comes twice"),
+        ("inventory", [stock(ACME, "1", "restricted", at(1))] * 2, "repeated key"),
         ("inventory", [stock(ACME, "1", "restricted", at(1), country=None)], "null"),
         (
             "inventory",
             [stock(ACME, "1", "restricted", at(1), snapshot_id="s0")],
-            "another snapshot",
+            "a snapshot other than",
         ),
     ],
 )
@@ -75,7 +75,7 @@ def test_a_bucket_that_another_followed_is_written_no_more(tmp_path: Path) -> No
         publication.stage("s1")
         publication.write("inventory", of[first], rows(first))
         publication.write("inventory", of[other], rows(other))
-        with pytest.raises(Bug, match="written once more"):
+        with pytest.raises(Bug, match="is written twice"):
             publication.write("inventory", of[again], rows(again))
 
 

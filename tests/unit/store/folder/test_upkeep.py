@@ -1,4 +1,4 @@
-"""P15: a snapshot can be held against its manifest. Pruning drops bulk and keeps history."""
+"""P15: a snapshot can be verified against its manifest. Pruning drops bulk and keeps history."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -125,7 +125,7 @@ def test_a_rebuilt_index_knows_what_was_pruned(store: FolderStore) -> None:
 
 
 def test_a_killed_prune_is_finished_by_the_next(store: FolderStore) -> None:
-    """Killed after the note and before the files went."""
+    """Killed after it was marked as pruned and before its files were removed."""
     store.prune(timedelta(days=1), at(4), apply=True)
     left = store.root / "snapshot=s1" / "inventory"
     left.mkdir()
@@ -137,7 +137,7 @@ def test_a_killed_prune_is_finished_by_the_next(store: FolderStore) -> None:
 
 
 class Late(FolderStore):
-    """A reader whose first look at the index is older than a prune."""
+    """A reader whose index is older than a prune."""
 
     seen: Index | None = None
 

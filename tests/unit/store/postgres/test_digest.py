@@ -1,4 +1,4 @@
-"""P15: what rows come to when they are published, and when they are read again."""
+"""P15: the digest of rows when they are published and when they are read again."""
 
 from datetime import UTC, datetime
 

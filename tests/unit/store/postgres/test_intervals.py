@@ -1,4 +1,4 @@
-"""What a bucket says that is new: rows that ended and began, and when each check was asked."""
+"""The changes in a bucket: rows that ended and began, and the time of each check."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.store import conform
-from auditor.store.postgres.intervals import news
+from auditor.store.postgres.intervals import changed_rows
 from auditor.store.postgres.tables import CHECKED, CHECKS, key, of_interval
 from auditor.tables import CELL
 from tests.builders.store_lake import ACME, BOND, Row, at, rows_table, stock
@@ -39,7 +39,7 @@ def tuples(rows: pa.Table, columns: Sequence[str]) -> Counter[tuple[object, ...]
 def staged(before: Keys, after: Keys) -> dict[str, list[pa.Table]]:
     found: dict[str, list[pa.Table]] = {}
     known = table(before).drop_columns("snapshot_id")
-    for name, rows in news("inventory", known, table(after)):
+    for name, rows in changed_rows("inventory", known, table(after)):
         found.setdefault(name, []).append(rows)
     return found
 
@@ -47,7 +47,7 @@ def staged(before: Keys, after: Keys) -> dict[str, list[pa.Table]]:
 @settings(deadline=None)
 @given(NIGHTS, NIGHTS)
 def test_what_ended_and_began_is_what_brute_force_finds(before: Keys, after: Keys) -> None:
-    """Of the cells that hold a row still: others are ended whole."""
+    """In cells that still have a row: others are ended as a whole."""
     columns = of_interval("inventory")
     over, begun = staged(before, after)["inventory"]
     said = tuples(table(after), columns)
@@ -69,7 +69,7 @@ def test_what_ended_and_began_is_what_brute_force_finds(before: Keys, after: Key
 @settings(deadline=None)
 @given(NIGHTS)
 def test_a_check_is_said_once_and_keys_asked_at_another_time_apart(after: Keys) -> None:
-    """Nothing is lost, and the time of most keys is that of the check."""
+    """No time is lost, and a check's time is that of most of its keys."""
     found = staged({}, after)
     (checked,), (apart,) = found["inventory_checked"], found["inventory_checked_apart"]
     of_check = {tuple(r[n] for n in CHECKS["inventory"]): r for r in checked.to_pylist()}

@@ -1,4 +1,4 @@
-"""What is copied from a database to be read: a batch at a time."""
+"""Rows are copied from a database batch by batch."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ SCHEMA = pa.schema({"n": pa.int64()})
 
 
 def test_a_relation_is_copied_without_being_held_whole() -> None:
-    """Of ten batches no more than two are there at once."""
+    """No more than two of ten batches are in memory at once."""
     before = pa.total_allocated_bytes()
     most = 0
 
