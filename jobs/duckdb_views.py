@@ -24,7 +24,7 @@ def write(lake: Path, file: Path) -> None:
     atomic_file.remove_leftovers(file)
     made = atomic_file.temporary_name(file)  # DuckDB makes it itself, so it has no lock of ours
     with duckdb.connect(str(made)) as con:
-        for definition in (sql.statement("duckdb/query/latest_map"), *sql.definitions()):
+        for definition in (sql.statement("duckdb/latest_map"), *sql.definitions()):
             con.execute(_with_files(definition, root, pattern))
         comments.tell(con)
     made.replace(file)

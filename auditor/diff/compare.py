@@ -1,6 +1,7 @@
 """Compare what was answered with what is known, bucket by bucket, in DuckDB.
 
-The SQL in `sql/diff/` does the comparing; this module hands it Arrow tables and takes its results.
+This module passes Arrow tables to the SQL and reads its results: `sql/steps/` are executed in the
+order of their numbers, then each statement of `sql/relations/` returns the rows of one relation.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +27,18 @@ STATE = (
     "remembered",
 )
 """What a snapshot says of the cells it covers, in the order it is worked out."""
-_AWAITED = "awaited"
+_OPENING = "01_catalog_affected"
+_STEPS = (
+    "02_settled_inventory",
+    "03_settled_availability",
+    "04_awaited",
+    "05_observed_inventory",
+    "06_observed_availability",
+    "07_changed",
+    "08_catalog_affected_add",
+)
+_CATALOG_STEP = "09_changed_catalog"
+_GAP_CANDIDATES = "10_gap_candidates"
 _GAPS = {
     "customer_id": pa.string(),
     "country": pa.string(),
@@ -49,7 +61,7 @@ class Diff:
         self._con = con
         for name, table in facts.items():
             con.register(name, table)
-        con.execute(statement("diff/catalog_affected_table"))
+        con.execute(statement(f"steps/{_OPENING}"))
 
     @classmethod
     @contextmanager
@@ -104,19 +116,11 @@ class Diff:
         inputs |= {"cell": cell, "settled_check": settled}
         for name, table in inputs.items():
             self._con.register(name, table)
-        for name in (
-            "settled_inventory",
-            "settled_availability",
-            _AWAITED,
-            "observed_inventory",
-            "observed_availability",
-            "changed",
-            "catalog_affected",
-        ):
-            self._con.execute(statement(f"diff/{name}"))
+        for name in _STEPS:
+            self._con.execute(statement(f"steps/{name}"))
         if is_catalog:
-            self._con.execute(statement("diff/catalog_changed"))
-        candidates = self._con.sql(statement("diff/gap_candidates")).to_arrow_table()
+            self._con.execute(statement(f"steps/{_CATALOG_STEP}"))
+        candidates = self._con.sql(statement(f"steps/{_GAP_CANDIDATES}")).to_arrow_table()
         self._con.register("gap", self._gaps(candidates, gaps))
         results = {name: self._result(name) for name in (*STATE, "change", "check_outcome")}
         for name in inputs:
@@ -131,5 +135,5 @@ class Diff:
 
     def _result(self, relation: str) -> pa.Table:
         schema = SCHEMAS[relation]
-        table: pa.Table = self._con.sql(statement(f"diff/{relation}")).to_arrow_table()
+        table: pa.Table = self._con.sql(statement(f"relations/{relation}")).to_arrow_table()
         return table.select(schema.names).cast(schema)

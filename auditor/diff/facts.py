@@ -1,7 +1,7 @@
 """What a run proved beside its answers: what ended, what is new, what is remembered.
 
-Small Arrow tables that the SQL in `sql/diff/` joins with answers and with what was known. Only
-positive proof stands in them: what is not here is carried.
+Small Arrow tables. The SQL in `sql/steps/` and `sql/relations/` joins them with the answers and
+with what was known. They hold only positive proof: a key that no table names is carried over.
 """
 
 import json

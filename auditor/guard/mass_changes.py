@@ -46,12 +46,14 @@ _COMPARED = {
     ),
 }
 """What of the known rows tells whether an answer takes something back."""
-_DOUBTFUL = (
-    "guard/flipped_inventory",
-    "diff/settled_availability",
-    "guard/flipped_availability",
-    "guard/doubted",
+_SETTLED_AVAILABILITY = "steps/03_settled_availability"
+_FLIPS = (
+    "guard/01_flipped_inventory",
+    _SETTLED_AVAILABILITY,
+    "guard/01_flipped_availability",
+    "guard/02_doubted",
 )
+_KEPT = (*_COMPARED, "restriction")
 _Counted = Mapping[str, pa.Table]
 
 
@@ -118,7 +120,7 @@ class Guard:
                 for bucket, span in settled
             ]
             con.register(f"known_{name}", pa.concat_tables(known))
-        for statement_name in _DOUBTFUL:
+        for statement_name in _FLIPS:
             con.execute(statement(statement_name))
         rows = con.sql("FROM doubted ORDER BY ALL").to_arrow_table().to_pylist()
         return [Doubted(**row) for row in rows]
@@ -131,7 +133,7 @@ class Guard:
         if not doubted:
             return set()
         self.doubted += doubted
-        counted = {name: _result(con, f"counted_{name}") for name in _COMPARED}
+        counted = {name: _result(con, f"guard/03_recheck_{name}") for name in _COMPARED}
         self._counted[chunk] = counted
         return {i for table in counted.values() for i in table.column("check_id").to_pylist()}
 
@@ -147,7 +149,7 @@ class Guard:
             for chunk, counted in self._counted.items():
                 of_chunk = by_chunk.get(chunk, [])
                 _register(con, self._staged.rows(of_chunk, body), of_chunk)
-                con.execute(statement("diff/settled_availability"))
+                con.execute(statement(_SETTLED_AVAILABILITY))
                 for check_id, sku_id in self._judge(con, chunk, counted):
                     self._refuted[check_id].add(sku_id)
 
@@ -156,10 +158,10 @@ class Guard:
     ) -> Iterator[tuple[str, str]]:
         """Keep the answers of one chunk that stand; yield check id and SKU of the others."""
         for name in _COMPARED:
-            con.register(f"counted_{name}", counted[name])
-            con.register(f"twice_{name}", _result(con, f"twice_{name}"))
+            con.register(f"recheck_{name}", counted[name])
+            con.register(f"second_answer_{name}", _result(con, f"guard/04_second_answer_{name}"))
         suspects = {
-            f"suspect_{name}": con.sql(f"FROM twice_{name} WHERE is_same")
+            f"suspect_{name}": con.sql(f"FROM second_answer_{name} WHERE is_same")
             .to_arrow_table()
             .select(schema.names)
             .cast(schema)
@@ -168,10 +170,12 @@ class Guard:
         first = self._staged.answers(chunk)
         for name, table in first.items():
             con.register(f"answer_{name}", table)
-        kept = {name: _result(con, f"kept_{name}").cast(first[name].schema) for name in ANSWERS}
+        kept = {
+            name: _result(con, f"guard/05_kept_{name}").cast(first[name].schema) for name in _KEPT
+        }
         self._staged.write(chunk, {**kept, **suspects})
         for name in _COMPARED:
-            rows = con.sql(f"FROM twice_{name} WHERE NOT is_same")
+            rows = con.sql(f"FROM second_answer_{name} WHERE NOT is_same")
             yield from (
                 (row["check_id"], row["sku_id"]) for row in rows.to_arrow_table().to_pylist()
             )
@@ -238,4 +242,4 @@ def _register(
 
 
 def _result(con: duckdb.DuckDBPyConnection, name: str) -> pa.Table:
-    return con.sql(statement(f"guard/{name}")).to_arrow_table()
+    return con.sql(statement(name)).to_arrow_table()

@@ -78,8 +78,8 @@ def read(
     With `mask`, customers have pseudonyms: the same one for the same customer in every report.
     """
     wanted = [store.snapshot_id(name) for name in snapshots]
-    asking = " ".join(sql.statement(f"report/{name}") for name in _STATEMENTS)
-    asking += sql.statement("duckdb/query/change_named")
+    asking = " ".join(sql.statement(f"read/report/{name}") for name in _STATEMENTS)
+    asking += sql.statement("read/changes/change_named")
     asking += " unanswered current_check_outcome current_inventory current_availability"
     asking += " inventory availability check_outcome"
     with store.connect(query=asking, is_sparing=brief) as con, _explained():
@@ -145,7 +145,7 @@ class _Reader:
         self._con.execute(f"CREATE TEMP VIEW shown_unanswered AS {unanswered}")
 
     def _table(self, name: str, **binds: object) -> pa.Table:
-        query = sql.statement(f"report/{name}")
+        query = sql.statement(f"read/report/{name}")
         return self._con.sql(query, params=binds or None).to_arrow_table()
 
     def _rows(self, kind: type[V], name: str, **binds: object) -> tuple[V, ...]:
@@ -155,7 +155,7 @@ class _Reader:
     def summary(self, *, brief: bool) -> Summary:
         self._con.register("change_row", self._table("changed"))
         changed = self._con.sql(
-            sql.statement("duckdb/query/change_named"), params={"kinds": [], "customer": None}
+            sql.statement("read/changes/change_named"), params={"kinds": [], "customer": None}
         ).to_arrow_table()
         heads = [row["snapshot_id"] for row in self._reported.to_pylist() if row["is_head"]]
         partners = self._rows(Figures, "partner", heads=heads)
@@ -192,7 +192,7 @@ class _Reader:
 
     def _stand(self) -> "_Stand":
         """Return how things stand."""
-        state = sql.statement("report/state").rstrip().rstrip(";")
+        state = sql.statement("read/report/state").rstrip().rstrip(";")
         self._con.execute(f"CREATE TEMP TABLE state AS {state}")
         absent = self._con.sql(
             " UNION ALL ".join(

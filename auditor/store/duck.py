@@ -43,7 +43,7 @@ def working(*, spill: Path, memory: str = "1GB") -> Iterator[duckdb.DuckDBPyConn
         allocator_bulk_deallocation_flush_threshold="1MB",
     ) as con:
         for name in MACROS:
-            con.execute(statement(f"diff/{name}"))
+            con.execute(statement(f"macros/{name}"))
         yield con
 
 

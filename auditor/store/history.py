@@ -22,7 +22,7 @@ def changes(con: duckdb.DuckDBPyConnection, wanted: ChangeFilter) -> pa.Table:
     try:
         con.register("change_row", _rows(con, wanted))
         binds = {"kinds": list(wanted.kinds), "customer": wanted.customer}
-        statement = sql.statement("duckdb/query/change_named")
+        statement = sql.statement("read/changes/change_named")
         return con.sql(statement, params=binds).to_arrow_table()
     except duckdb.Error as error:
         raise reading.translated(error) from error
@@ -32,7 +32,7 @@ def query(wanted: ChangeFilter) -> str | None:
     """Return the SQL that `changes` runs; None if it may need any relation."""
     if wanted.between is not None:
         return None
-    return sql.statement("duckdb/query/newest_change") + sql.statement("duckdb/query/change_named")
+    return sql.statement("read/changes/newest_change") + sql.statement("read/changes/change_named")
 
 
 def _rows(con: duckdb.DuckDBPyConnection, wanted: ChangeFilter) -> pa.Table:
@@ -41,7 +41,7 @@ def _rows(con: duckdb.DuckDBPyConnection, wanted: ChangeFilter) -> pa.Table:
     if wanted.snapshot is not None:
         statement = "SELECT * FROM change WHERE snapshot_id = ?"
         return con.sql(statement, params=[wanted.snapshot]).to_arrow_table()
-    return con.sql(sql.statement("duckdb/query/newest_change")).to_arrow_table()
+    return con.sql(sql.statement("read/changes/newest_change")).to_arrow_table()
 
 
 def _between(con: duckdb.DuckDBPyConnection, before: str, after: str) -> pa.Table:
@@ -49,10 +49,10 @@ def _between(con: duckdb.DuckDBPyConnection, before: str, after: str) -> pa.Tabl
 
     Only keys that both snapshots know are compared: a key in only one of them is no difference.
     """
-    con.execute(sql.statement("diff/change_kind"))
+    con.execute(sql.statement("macros/change_kind"))
     binds = {"before": before, "after": after}
     tables = [
-        con.sql(sql.statement(f"diff/between_{name}"), params=binds).to_arrow_table()
+        con.sql(sql.statement(f"read/changes/between_{name}"), params=binds).to_arrow_table()
         for name in ("inventory", "availability")
     ]
     return pa.concat_tables(tables, promote_options="permissive")
@@ -62,7 +62,7 @@ def causes(rows: pa.Table) -> pa.Table:
     """Return changes grouped by subject, kind, product, region and reason."""
     with connect() as con:
         con.register("change_row", rows)
-        return con.sql(sql.statement("duckdb/query/cause")).to_arrow_table()
+        return con.sql(sql.statement("read/changes/cause")).to_arrow_table()
 
 
 def gaps(cells_and_before: pa.Table, published: pa.Table, coverage: pa.Table) -> pa.Table:
@@ -71,4 +71,4 @@ def gaps(cells_and_before: pa.Table, published: pa.Table, coverage: pa.Table) ->
         con.register("asked", cells_and_before)
         con.register("published", published)
         con.register("coverage", coverage)
-        return con.sql(sql.statement("duckdb/query/gap")).to_arrow_table()
+        return con.sql(sql.statement("read/changes/gap")).to_arrow_table()

@@ -91,7 +91,7 @@ def _order(name: str, columns: Sequence[str]) -> str:
 
 def find_customer(con: duckdb.DuckDBPyConnection, customer: str) -> str:
     """Return the id of the customer that has this id, domain or exact company name."""
-    query = sql.statement("duckdb/query/find_customer")
+    query = sql.statement("read/find_customer")
     found = [row[0] for row in con.sql(query, params={"customer": customer}).fetchall()]
     if len(found) == 1:
         return str(found[0])

@@ -55,6 +55,8 @@ VIEWS = (
 )
 """What stands above them, once for every engine, in an order in which they can be made."""
 
+BESIDE_DUCKDB = ("latest_map",)
+"""What only a DuckDB file over a folder needs: jobs/duckdb_views.py makes it first."""
 
 BESIDE_POSTGRES = (
     "held_cell",

@@ -32,7 +32,13 @@ MODULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("tests/service/partner_center/pacing/test_shared_quota.py", *_unit("run/quotas")),
     ),
     "diff": (
-        ("auditor/diff/compare.py", "sql/diff/*.sql"),
+        (
+            "auditor/diff/compare.py",
+            "sql/macros/*.sql",
+            "sql/steps/*.sql",
+            "sql/relations/*.sql",
+            "sql/read/changes/between_*.sql",
+        ),
         _unit(
             "diff/kinds",
             "diff/state",

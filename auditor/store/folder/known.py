@@ -72,4 +72,4 @@ def gaps(
         con.register("published", published)
         views.name_files(con, "coverage", views.files(root, "coverage", entries))
         con.execute(sql.statement("duckdb/coverage"))
-        return con.sql(sql.statement("duckdb/query/gap")).to_arrow_table()
+        return con.sql(sql.statement("read/changes/gap")).to_arrow_table()

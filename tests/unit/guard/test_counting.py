@@ -84,7 +84,7 @@ def made(con: duckdb.DuckDBPyConnection, **tables: list[Row]) -> None:
 
 
 def flipped(con: duckdb.DuckDBPyConnection, name: str) -> list[Row]:
-    con.execute(statement(f"guard/flipped_{name}"))
+    con.execute(statement(f"guard/01_flipped_{name}"))
     rows: list[Row] = con.sql(f"FROM flipped_{name} ORDER BY ALL").to_arrow_table().to_pylist()
     return rows
 
@@ -157,8 +157,8 @@ def test_a_term_is_the_same_in_another_spelling(
     )
     assert flipped(con, "availability") == []
     counted = {**known("availability", AVAILABILITY), "check_id": settled(AVAILABILITY)["check_id"]}
-    made(con, counted_availability=[counted])
-    assert [row["is_same"] for row in result(con, "twice_availability")] == [True]
+    made(con, recheck_availability=[counted])
+    assert [row["is_same"] for row in result(con, "04_second_answer_availability")] == [True]
 
 
 @pytest.mark.parametrize("is_named", [True, False])
@@ -238,7 +238,7 @@ def test_what_turns_is_counted_by_subject_customer_and_country(
         )
         made(con, **{f"flipped_{name}": found for name, found in rows.items()})
         made(con, **{f"known_{name}": found for name, found in keys.items()})
-        con.execute(statement("guard/doubted"))
+        con.execute(statement("guard/02_doubted"))
         assert con.sql("FROM doubted").fetchall() == [("inventory", "c", "DE", 21, 21)]
 
 
@@ -254,7 +254,7 @@ def test_only_keys_of_the_doubted_place_are_asked_about(
     place = {"subject": name, "customer_id": "c", "country": "DE"}
     for doubted, count in ((place, 1), ({**place, part: "other"}, 0)):
         made(con, doubted=[doubted])
-        assert len(result(con, f"counted_{name}")) == count
+        assert len(result(con, f"03_recheck_{name}")) == count
 
 
 @pytest.mark.parametrize("part", [*(p for n, p in PARTS if n == "inventory"), "kind", "outcome"])
@@ -269,7 +269,7 @@ def test_the_check_of_a_key_is_the_one_that_asked_about_it(
         flipped_inventory=[{**INVENTORY, "verdict": "unrestricted"}],
         settled_check=[check, {**another(check, part), "check_id": "y"}, whole],
     )
-    assert {row["check_id"] for row in result(con, "counted_inventory")} == {"x", "whole"}
+    assert {row["check_id"] for row in result(con, "03_recheck_inventory")} == {"x", "whole"}
 
 
 # What a second answer makes of it -----------------------------------------------------------
@@ -286,9 +286,9 @@ def test_a_second_answer_is_about_the_key_it_names_in_every_part(
     asked = [settled(one, check_id=str(one)) for one in both]
     made(
         con,
-        **{f"counted_{name}": counted, f"answer_{name}": seconds, "settled_availability": asked},
+        **{f"recheck_{name}": counted, f"answer_{name}": seconds, "settled_availability": asked},
     )
-    rows = result(con, f"twice_{name}")
+    rows = result(con, f"04_second_answer_{name}")
     assert [(row[part], row["is_same"]) for row in rows if row["is_same"]] == [(key[part], True)]
     assert len(rows) == 2
 
@@ -303,11 +303,11 @@ def test_a_term_is_missing_twice_only_where_its_own_check_was_answered_twice(
     gone = {**known("availability", AVAILABILITY), "verdict": "not_in_catalog", "check_id": "x"}
     made(
         con,
-        counted_availability=[gone],
+        recheck_availability=[gone],
         answer_availability=[],
         settled_availability=[settled(AVAILABILITY, check_id=check_id, segment=segment)],
     )
-    assert [row["is_same"] for row in result(con, "twice_availability")] == [is_same]
+    assert [row["is_same"] for row in result(con, "04_second_answer_availability")] == [is_same]
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def test_first_answers_fall_away_by_key_and_terms_by_check(
     key = KEYS[about]
     both = [key, another(key, part)]
     twice = [{**one, "is_same": one is not key} for one in both]
-    made(con, **{f"answer_{name}": both, f"twice_{about}": twice})
-    assert keys_of(result(con, f"kept_{name}"), key) == both[1:]
-    made(con, **{f"twice_{about}": twice[:1]})
-    assert keys_of(result(con, f"kept_{name}"), key) == both[1:]
+    made(con, **{f"answer_{name}": both, f"second_answer_{about}": twice})
+    assert keys_of(result(con, f"05_kept_{name}"), key) == both[1:]
+    made(con, **{f"second_answer_{about}": twice[:1]})
+    assert keys_of(result(con, f"05_kept_{name}"), key) == both[1:]

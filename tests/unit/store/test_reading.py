@@ -153,11 +153,6 @@ def test_every_relation_and_view_can_be_read(store: FolderStore) -> None:
         assert store.arrow(name).column_names == SCHEMAS[name].names
 
 
-def test_every_statement_in_the_folders_is_used() -> None:
-    assert set(sql.names("duckdb")) == set(sql.BASE)
-    assert set(sql.names("views")) == set(sql.VIEWS)
-
-
 def test_views_are_written_for_both_engines() -> None:
     """Views used by a view of design section 4 must be in SQL that Postgres takes too."""
     for name in sql.VIEWS:

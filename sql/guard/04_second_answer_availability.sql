@@ -1,6 +1,6 @@
 -- What the second answer makes of each availability key that was asked about once more.
 -- Grain:  one availability key.
--- Tables: counted_availability (with the first answer), answer_availability, settled_availability
+-- Tables: recheck_availability (with the first answer), answer_availability, settled_availability
 --         (both of the second answers).
 -- A check has one outcome: a term told differently leaves none of its check's terms believed.
 WITH told AS (
@@ -8,7 +8,7 @@ WITH told AS (
         c.*,
         s.check_id IS NOT NULL
         AND c.verdict = COALESCE(a.verdict, 'not_in_catalog') AS is_term_same
-    FROM counted_availability AS c
+    FROM recheck_availability AS c
     LEFT JOIN settled_availability AS s
         ON s.check_id = c.check_id AND s.segment IN ('*', lower(c.segment))
     LEFT JOIN answer_availability AS a

@@ -1,7 +1,7 @@
 -- The first answers that stand: those that no second one speaks against.
--- Grain:  one row of answer_inventory.  Tables: answer_inventory, twice_inventory.
+-- Grain:  one row of answer_inventory.  Tables: answer_inventory, second_answer_inventory.
 SELECT a.*
 FROM answer_inventory AS a
-ANTI JOIN (FROM twice_inventory WHERE NOT is_same) AS t USING (
+ANTI JOIN (FROM second_answer_inventory WHERE NOT is_same) AS t USING (
     customer_id, country, azure_subscription_id, arm_region, reservation_scope, product_id, sku_id
 );

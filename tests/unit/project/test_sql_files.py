@@ -1,0 +1,79 @@
+"""Every file of `sql/` is used, is in its place, and says what one row of it is."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import auditor
+from auditor.store import sql
+
+PROJECT = Path(auditor.__file__).parents[1]
+FOLDER = PROJECT / "sql"
+FILES = {
+    str(path.relative_to(FOLDER).with_suffix("")): path.read_text("utf-8")
+    for path in sorted(FOLDER.rglob("*.sql"))
+}
+BY_FOLDER = {"schema", "dashboards"}
+"""All files of these are taken: by `schema_steps`, and by people who copy a query."""
+NO_ROWS = {"macros", "schema", "roles"}
+"""Statements of these return no rows; in `schema/` each table has a grain of its own."""
+MODULES = [
+    ast.parse(path.read_text("utf-8"))
+    for folder in ("auditor", "jobs")
+    for path in sorted((PROJECT / folder).rglob("*.py"))
+]
+
+
+def named(tree: ast.AST) -> Iterator[str]:
+    """Yield each name of a statement in a module: whole, or put together from its strings."""
+    texts = {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    yield from texts & FILES.keys()
+    patterns = [
+        "".join(
+            re.escape(str(part.value)) if isinstance(part, ast.Constant) else "([a-z0-9_]+)"
+            for part in node.values
+        )
+        for node in ast.walk(tree)
+        if isinstance(node, ast.JoinedStr)
+    ]
+    for pattern in patterns:
+        for name in FILES:
+            found = re.fullmatch(pattern, name)
+            if found and set(found.groups()) <= texts:
+                yield name
+
+
+def test_every_statement_is_named_by_the_code_that_runs_it() -> None:
+    used = {name for tree in MODULES for name in named(tree)}
+    unused = {name for name in FILES if name.partition("/")[0] not in BY_FOLDER} - used
+    assert unused == set()
+
+
+def test_both_engines_make_every_base_view() -> None:
+    assert set(sql.names("duckdb")) == {*sql.BASE, *sql.BESIDE_DUCKDB}
+    assert set(sql.names("postgres")) == {"store_info", *sql.BASE, *sql.BESIDE_POSTGRES}
+    assert set(sql.names("views")) == set(sql.VIEWS)
+
+
+def test_the_schema_is_numbered_without_a_gap() -> None:
+    numbers = [number for number, _ in sql.schema_steps()]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_statement_begins_with_what_it_is_and_what_one_row_is(name: str) -> None:
+    head = []
+    for line in FILES[name].splitlines():
+        if not line.startswith("--"):
+            break
+        head.append(line)
+    assert head
+    if name.partition("/")[0] not in NO_ROWS:
+        assert any(re.match(r"-- Grain: ", line) for line in head[1:]), name
