@@ -1,1 +1,1 @@
-"""Asking Partner Center what a plan says, and what its refusals teach."""
+"""Sends the questions of a plan to Partner Center, and learns from its refusals."""

@@ -1,7 +1,7 @@
-"""Ask the questions of wave 2, many at once; what became of each is a value."""
+"""Send the questions of wave 2, many at once; the outcome of each is a value."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 
 import msgspec
@@ -28,65 +28,74 @@ from auditor.partner_center.error_table import NO_SUCH_SKU
 from auditor.partner_center.replies import error_of
 from auditor.plan.plan import Plan
 from auditor.plan.targets import CUSTOMER, SUBSCRIPTION
-from auditor.scope.found import CustomerFound
 
 UNSENDABLE = "unsendable"
 
-Tell = Callable[..., None]
-"""Hears of an event: its name, and fields by keyword."""
+Report = Callable[..., None]
+"""Takes an event: its name, and fields by keyword."""
+
+
+class Fetched(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of one round of questions."""
+
+    settled: tuple[Settled, ...]
+    """In the order of completion."""
+    waiting: tuple[Check, ...]
+    """Checks that did not settle: they wait for a context that was learned, see `once_more`."""
+    plan: Plan
+    """The plan of this round; on the other API if checkInventory was found to be gone."""
 
 
 class Fetch:
-    """Asks one partner's questions."""
+    """Sends one partner's questions, round by round."""
 
     def __init__(
         self,
         send: Callable[[Request], Awaitable[Reply]],
-        plan: Plan,
-        tell: Tell,
+        report: Report,
         *,
         lifecycle: bool,
         at_once: int,
     ) -> None:
-        self.plan = plan
-        """What is asked; another one once a context was learned or an API was found to be gone."""
         self._send = send
-        self._tell = tell
+        self._report = report
         self._lifecycle = lifecycle
         self._at_once = at_once
         self._is_out = False
         self._moving = asyncio.Lock()
         self._learning = Learning()
         self._posted: set[str] = set()
-        """Endpoints that take no GET, though they should."""
+        """Endpoints that answered a GET with 405."""
+        self._plan: Plan
+        """Of the round under way."""
 
     async def ask(
-        self, questions: Iterable[Question | Unasked]
-    ) -> AsyncGenerator[tuple[Settled, ...]]:
-        """Yield what became of each question, in the order of completion.
+        self,
+        plan: Plan,
+        questions: Iterable[Question | Unasked],
+        follow: Callable[[tuple[Settled, ...]], None] = lambda _: None,
+    ) -> Fetched:
+        """Settle the questions of a plan; `follow` gets the parts of each as soon as it settles.
 
-        A batch that is too much is halved until the bad item stands alone, and of a reply that
-        can be trusted in part the rest is set apart: so one question may settle as several. What
-        waits for a context that was learned settles as none: see `once_more`.
+        A refused batch is halved until the bad item stands alone, and the unusable items of a
+        reply become checks of their own: so one question may settle in several parts.
         """
+        self._plan = plan
+        settled: list[Settled] = []
         async with aclosing(fan_out(questions, self._settle, at_once=self._at_once)) as results:
-            async for settled in results:
-                yield settled
+            async for parts in results:
+                settled += parts
+                follow(parts)
+        return Fetched(
+            settled=tuple(settled), waiting=self._learning.take_waiting(), plan=self._plan
+        )
 
-    def joined_by(self, customers: Sequence[CustomerFound]) -> list[Question | Unasked]:
-        """Return what there is to ask about customers that were found late."""
-        self.plan = self.plan.joined_by(customers)
-        return list(self.plan.questions_of(customers))
+    def once_more(self, plan: Plan) -> tuple[Plan, list[Question | Unasked]]:
+        """Return the plan with the learned contexts, and its questions that waited for one.
 
-    @property
-    def waiting(self) -> tuple[Check, ...]:
-        """The checks that settled as none in this round."""
-        return self._learning.waiting
-
-    def once_more(self) -> list[Question | Unasked]:
-        """Return what is to be asked in a context that was learned; that happens once."""
-        self.plan, questions = self._learning.finish(self.plan)
-        return questions
+        Call it once: contexts are not learned again afterwards.
+        """
+        return self._learning.finish(plan)
 
     async def _settle(self, question: Question | Unasked) -> tuple[Settled, ...]:
         if isinstance(question, Unasked):
@@ -97,7 +106,7 @@ class Fetch:
         ask = self._inventory if _is_inventory(question) else self._availability
         try:
             return await ask(question)
-        except Rejected:  # an id that fits no path is never sent
+        except Rejected:  # an id that does not fit into a path is never sent
             if len(question.checks) > 1:
                 return await self._each(_halves(question))
             return (Settled(question=question, outcome=Outcome.FAILED, reason=UNSENDABLE),)
@@ -115,26 +124,26 @@ class Fetch:
         reply = await self._send(request)
         error = error_of(request, reply)
         if request.method == "GET" and Does.POSTED in _does(error):
-            # The documents' examples say GET and their tables POST: what is told is remembered.
+            # The documents' examples say GET and their tables POST: remember what the server says.
             self._posted.add(request.endpoint)
             return await self._availability(question)
         return (_outcome(question, request, reply, error),)
 
-    async def _inventory(self, asked: Question) -> tuple[Settled, ...]:
-        question = self._learning.rest(asked)
+    async def _inventory(self, planned: Question) -> tuple[Settled, ...]:
+        question = self._learning.hold_back(planned)
         if question is None:
             return ()
-        if self.plan.rules.by_resource_type and not question.resource_type:
-            return await self._each(self.plan.by_resource_type(question))
-        return await self._checked(question)
+        if self._plan.rules.by_resource_type and not question.resource_type:
+            return await self._each(self._plan.by_resource_type(question))
+        return await self._check(question)
 
-    async def _checked(self, question: Question) -> tuple[Settled, ...]:
+    async def _check(self, question: Question) -> tuple[Settled, ...]:
         request = self._request(question)
         reply = await self._send(request)
         error = error_of(request, reply)
         does = _does(error)
         if Does.MOVED in does and await self._is_gone(request):
-            return await self._each(self.plan.by_resource_type(question))
+            return await self._each(self._plan.by_resource_type(question))
         if Does.LEARNED in does and self._learns(question, reply):
             return ()
         if Does.HALVED in does and len(question.checks) > 1:
@@ -143,37 +152,38 @@ class Fetch:
         return (settled,) if error else self._item_by_item(settled, reply.body)
 
     def _learns(self, question: Question, reply: Reply) -> bool:
-        said = decoding.error(reply.body).description
-        if not self._learning.learn(question, said):
+        description = decoding.error(reply.body).description
+        if not self._learning.learn(question, description):
             return False
-        self._tell("context.learned", product=question.checks[0].product_id, said=said)
+        product_id = question.checks[0].product_id
+        self._report("context.learned", product=product_id, said=description)
         return True
 
     async def _is_gone(self, request: Request) -> bool:
-        """Move to the other API, if that is wanted and a second reply says the same.
+        """Move to the other API, if the configuration allows it and a second reply agrees.
 
-        Whoever waits for the lock meanwhile hears what the first one found out.
+        One call asks the second time; the others wait for the lock and use its result.
         """
-        rules = self.plan.rules
-        if rules.inventory_api != "auto":
+        if self._plan.rules.inventory_api != "auto":
             return False
         async with self._moving:
-            if not self.plan.rules.by_resource_type:
+            if not self._plan.rules.by_resource_type:
                 again = msgspec.structs.replace(request, round=request.round + 1)
                 if Does.MOVED not in _does(error_of(again, await self._send(again))):
                     return False
-                self.plan = self.plan.moved()
-                self._tell("inventory_api.moved", to="by_resource_type")
+                self._plan = self._plan.moved()
+                self._report("inventory_api.moved", to="by_resource_type")
         return True
 
     def _item_by_item(self, settled: Settled, body: bytes) -> tuple[Settled, ...]:
-        """Part the checks that a reply answers from the keys that it says nothing usable of.
+        """Separate the checks that a reply answers from the keys without a usable item.
 
-        A product of which one SKU is untold is answered; that SKU is a failed check of its own.
+        If a product lacks one SKU, the product is answered, and the SKU is a failed check of its
+        own.
         """
         question = settled.question
         try:
-            reading = inventory.read(question, body, self.plan.skus_of)
+            reading = inventory.read(question, body, self._plan.skus_of)
         except decoding.Malformed:
             return (_failed(settled, UNREADABLE),)
         apart = ", ".join(f"{count} {reason}" for reason, count in reading.set_apart.items())
@@ -254,11 +264,11 @@ def _does(error: PartnerCenterError | None) -> tuple[Does, ...]:
 def _outcome(
     question: Question, request: Request, reply: Reply, error: PartnerCenterError | None
 ) -> Settled:
-    """Return what a reply means for the question as a whole."""
+    """Return the outcome of the question as a whole."""
     code = error.error_code_sent if error else ""
-    # Of a product that is asked whole, "no such SKU" does not say which.
-    says_what = bool(question.checks[0].sku_id) or code != NO_SUCH_SKU
-    not_found = Does.NOT_IN_CATALOG in _does(error) and says_what
+    # "No such SKU" does not say which SKU, if the question is about a whole product.
+    is_named = bool(question.checks[0].sku_id) or code != NO_SUCH_SKU
+    not_found = Does.NOT_IN_CATALOG in _does(error) and is_named
     reason = "" if error is None or not_found else _reason(error, reply)
     if error is None and not _is_inventory(question):
         reason = unreadable_availability(reply.body)
@@ -282,7 +292,7 @@ def _outcome(
 
 
 def _reason(error: PartnerCenterError, reply: Reply) -> str:
-    """Return a short word for why an answer is missing, for `check_outcome.reason`."""
+    """Return why there is no answer, in one word for `check_outcome.reason`."""
     if reply.cause:
         return reply.cause
     if isinstance(error, UnexpectedReply):

@@ -1,7 +1,7 @@
 """Context items that inventory checks demand (400026) and the catalog does not name.
 
-What one check of a product was missing, all of them are: its other checks wait, and are planned
-once more when everything else is settled.
+If one check of a product lacks an item, all its checks do: they wait, and are planned once more
+when everything else is settled.
 """
 
 from collections import defaultdict
@@ -17,7 +17,7 @@ VARIABLES = (CUSTOMER, SUBSCRIPTION, REGION)
 
 
 class Learning:
-    """What was learned, and the checks that wait for it."""
+    """The context items that were learned, and the checks that wait for them."""
 
     def __init__(self) -> None:
         self._variables: dict[Product, set[str]] = defaultdict(set)
@@ -26,30 +26,30 @@ class Learning:
         self._held_back: list[Check] = []
         self._is_over = False
 
-    @property
-    def waiting(self) -> tuple[Check, ...]:
-        """The checks that wait; none once that is over."""
-        return () if self._is_over else tuple(self._held_back)
+    def take_waiting(self) -> tuple[Check, ...]:
+        """Return the checks held back since the last call."""
+        waiting, self._held_back = tuple(self._held_back), []
+        return waiting
 
-    def learn(self, question: Question, said: str) -> bool:
-        """Take in a refusal; False where it does not tell what is missing, or of which product.
+    def learn(self, question: Question, description: str) -> bool:
+        """Learn from a refusal; False if the missing item or its product is not clear.
 
-        `said` is the reply's description, which names the item; nothing else in it does.
+        Only the description in the reply's body names the item.
         """
         products = {_product(check) for check in question.checks}
         missing = {
             variable
             for variable in VARIABLES
-            if variable.lower() in said.lower() and variable not in question.variables
+            if variable.lower() in description.lower() and variable not in question.variables
         }
         if self._is_over or len(products) > 1 or not missing:
             return False
         self._variables[products.pop()] |= missing
-        self.rest(question)
+        self.hold_back(question)
         return True
 
-    def rest(self, question: Question) -> Question | None:
-        """Return the question without the checks that wait, None where none is left."""
+    def hold_back(self, question: Question) -> Question | None:
+        """Return the question without the checks that must wait, None if all must."""
         if self._is_over or not self._variables:
             return question
         kept = []
@@ -63,9 +63,9 @@ class Learning:
         return msgspec.structs.replace(question, checks=tuple(kept)) if kept else None
 
     def finish(self, plan: Plan) -> tuple[Plan, list[Question | Unasked]]:
-        """Return the plan that knows what was learned, and what of it has waited.
+        """Return the plan with the learned items, and its questions that waited for them.
 
-        That is over then: what is asked later has nothing to wait for.
+        Afterwards nothing is learned and no check waits.
         """
         is_over, self._is_over = self._is_over, True
         if is_over or not self._variables:
@@ -84,7 +84,7 @@ class Learning:
                 yield msgspec.structs.replace(question, checks=checks)
 
     def _waits(self, check: Check) -> bool:
-        """Tell whether a check is one of those; of what had no customer, all customers' are."""
+        """True if the check is held back. One held back without a customer stands for all."""
         of = self._waiting.get(_product(check), ())
         customer, subscription = check.customer_id, check.azure_subscription_id
         return not {(customer, subscription), (customer, ""), ("", "")}.isdisjoint(of)

@@ -4,16 +4,16 @@ Both times `guard.conservation` checks that every key that was asked has ended i
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
 
 import msgspec
 
 from auditor.concurrency import to_its_end
-from auditor.fetch.fetch import Fetch
+from auditor.fetch.fetch import Fetch, Fetched
 from auditor.guard.conservation import Ledger
 from auditor.guard.mass_changes import Guard
 from auditor.model import Outcome, Question, Settled, Unasked
 from auditor.normalize.staged import Body, Staged
+from auditor.plan.plan import Plan
 from auditor.progress import Progress
 from auditor.run.outage import Outage
 from auditor.scope.found import CustomerFound
@@ -35,23 +35,26 @@ class Checking:
         self.again: list[Settled] = []
         """What the second answers were, whatever was believed of them."""
 
-    async def ask(self, latecomers: Latecomers) -> None:
-        """Ask everything that is planned, and what there is to ask about who came late."""
-        self.settled += await self._ask(list(self._fetch.plan.questions()), self._ledger)
-        if late := await latecomers():
-            self.settled += await self._ask(self._fetch.joined_by(late), self._ledger)
-        self._ledger.wait(self._fetch.waiting, self._fetch.plan.skus_of)
-        if again := self._fetch.once_more():
-            self.settled += await self._ask(again, self._ledger)
+    async def ask(self, plan: Plan, latecomers: Latecomers) -> Plan:
+        """Ask everything that is planned, then about customers that were found late.
 
-    async def doubt(self, guard: Guard, staged: Staged, body: Body) -> None:
+        The plan that it returns holds these customers and what the replies taught.
+        """
+        plan = await self._ask_planned(plan, list(plan.questions()))
+        if late := await latecomers():
+            plan = plan.joined_by(late)
+            plan = await self._ask_planned(plan, list(plan.questions_of(late)))
+        plan, again = self._fetch.once_more(plan)
+        return await self._ask_planned(plan, again) if again else plan
+
+    async def doubt(self, plan: Plan, guard: Guard, staged: Staged, body: Body) -> None:
         """Stage what was answered; ask once more where so much turned that it may be a fault.
 
         Raises:
             Bug: what was asked and what became of it do not add up.
         """
         await to_its_end(staged.stage, self.settled, body)
-        await self._close(self._ledger, self.settled, staged)
+        await to_its_end(self._ledger.close, self.settled, staged.keys, plan.skus_of)
         questions = await self._outage.outlasted_by(guard.questions, self.settled)
         if not questions:
             return
@@ -60,27 +63,27 @@ class Checking:
                 "answers.doubted", partner=self._partner, **msgspec.structs.asdict(one)
             )
         again = Ledger(self._partner)
-        self.again = await self._ask(questions, again, "asking again")
+        fetched = await self._ask(plan, questions, again, "asking again")
+        self.again = list(fetched.settled)
+        skus_of = fetched.plan.skus_of
         await to_its_end(guard.judge, self.again, body)
-        await self._close(again, self.again, staged)
+        await to_its_end(again.close, self.again, staged.keys, skus_of)
         self.settled = list(guard.believed(self.settled, self.again))
         inventory = await to_its_end(staged.inventory_keys)
-        self._ledger.recount(self.settled, inventory, self._fetch.plan.skus_of)
+        self._ledger.recount(self.settled, inventory, skus_of)
 
-    async def _close(self, ledger: Ledger, settled: Sequence[Settled], staged: Staged) -> None:
-        await to_its_end(ledger.close, settled, staged.keys, self._fetch.plan.skus_of)
+    async def _ask_planned(self, plan: Plan, questions: Sequence[Question | Unasked]) -> Plan:
+        fetched = await self._ask(plan, questions, self._ledger, "checking")
+        self.settled += fetched.settled
+        self._ledger.wait(fetched.waiting, fetched.plan.skus_of)
+        return fetched.plan
 
     async def _ask(
-        self, questions: Sequence[Question | Unasked], ledger: Ledger, phase: str = "checking"
-    ) -> list[Settled]:
-        settled: list[Settled] = []
-        ledger.ask(questions, self._fetch.plan.skus_of)
+        self, plan: Plan, questions: Sequence[Question | Unasked], ledger: Ledger, phase: str
+    ) -> Fetched:
+        ledger.ask(questions, plan.skus_of)
         self._progress.phase(self._partner, phase, len(questions))
-        async with aclosing(self._fetch.ask(questions)) as results:
-            async for parts in results:
-                settled.extend(parts)
-                self._follow(parts)
-        return settled
+        return await self._fetch.ask(plan, questions, self._follow)
 
     def _follow(self, parts: tuple[Settled, ...]) -> None:
         failed = any(p.outcome in {Outcome.FAILED, Outcome.SKIPPED} for p in parts)

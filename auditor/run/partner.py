@@ -78,12 +78,13 @@ class PartnerRun:
                 return journal.read(key).body
 
             discovered = await self.discovery.most(recorded)
-            fetch = self._fetching(discovered.plan, recorded)
-            checking = Checking(fetch, self._progress, name, self.discovery.outage)
-            await checking.ask(self.discovery.rest)
-            discovered = discovered.completed(fetch.plan)
-            with self._staged(discovered.found, fetch.plan) as staged:
-                await checking.doubt(Guard(self._store, staged, fetch.plan), staged, body)
+            checking = Checking(
+                self._fetching(recorded), self._progress, name, self.discovery.outage
+            )
+            plan = await checking.ask(discovered.plan, self.discovery.rest)
+            discovered = discovered.completed(plan)
+            with self._staged(discovered.found, plan) as staged:
+                await checking.doubt(plan, Guard(self._store, staged, plan), staged, body)
                 settled = checking.settled
                 await journal.sync()
                 self._quarantine.settle([*settled, *checking.again], body)
@@ -122,10 +123,9 @@ class PartnerRun:
             name = self._job.partner.name
             self._progress.event("journal.kept_whole", partner=name, reason=error.message)
 
-    def _fetching(self, plan: Plan, send: Send) -> Fetch:
+    def _fetching(self, send: Send) -> Fetch:
         return Fetch(
             send,
-            plan,
             partial(self._progress.event, partner=self._job.partner.name),
             lifecycle=self._job.settings.scope.lifecycle,
             at_once=WAITING * self._job.partner.limits.concurrency,

@@ -230,14 +230,14 @@ class Run:
             covers_all_countries=True,
             started_at=began,
         )
-        plan = Plan(bench.rules(**(rules or {})), catalogs, customers=self.found.customers)
-        self._fetch = fetch(self._send, plan, self._tell, lifecycle=False, at_once=4)
+        self._plan = Plan(bench.rules(**(rules or {})), catalogs, customers=self.found.customers)
+        sender = fetch(self._send, self._tell, lifecycle=False, at_once=4)
         folder = partner.folder / f"{self.snapshot_id}.staged"
-        staged = Staged(folder, self.found, plan, buckets=partner.store.buckets)
+        staged = Staged(folder, self.found, self._plan, buckets=partner.store.buckets)
         self.staged = self._closing.enter_context(staged)
-        self.guard = guard(partner.store, staged, plan)
+        self.guard = guard(partner.store, staged, self._plan)
         self.checking = Checking(
-            self._fetch, Silent(), "contoso-eu", Outage(0.0, "contoso-eu", Silent())
+            sender, Silent(), "contoso-eu", Outage(0.0, "contoso-eu", Silent())
         )
         self.published: Published | None = None
 
@@ -269,11 +269,11 @@ class Run:
 
     async def ask(self) -> None:
         """Ask what is planned."""
-        await self.checking.ask(_nobody)
+        self._plan = await self.checking.ask(self._plan, _nobody)
 
     async def check(self) -> None:
         """Let the guard look at the answers, and ask once more what it doubts."""
-        await self.checking.doubt(self.guard, self.staged, self.body)
+        await self.checking.doubt(self._plan, self.guard, self.staged, self.body)
 
     def publish(self, at_once: int = AT_ONCE) -> None:
         """Publish; what the answers were staged in is gone then."""
@@ -282,7 +282,7 @@ class Run:
                 publisher = Publisher(
                     store,
                     self.found,
-                    self._fetch.plan,
+                    self._plan,
                     self.staged,
                     at_start={cell: before.snapshot_id for cell, before in self._at_start.items()},
                     now=lambda: self.partner.now,

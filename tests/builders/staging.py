@@ -36,16 +36,17 @@ async def course(plan: Plan, send: Callable[[Request], Awaitable[Reply]]) -> Cou
         return reply
 
     ledger, settled = Ledger("contoso"), list[Settled]()
-    fetch = fetching(remembered, plan=plan)
+    fetch = fetching(remembered)
     questions = list(plan.questions())
     while questions:
-        ledger.ask(questions, fetch.plan.skus_of)
-        settled += [part async for parts in fetch.ask(questions) for part in parts]
-        ledger.wait(fetch.waiting, fetch.plan.skus_of)
-        questions = fetch.once_more()
-    answers = Answers(fetch.plan.skus_of, lambda check, _: check.arm_region, ("commercial",))
+        ledger.ask(questions, plan.skus_of)
+        fetched = await fetch.ask(plan, questions)
+        settled += fetched.settled
+        ledger.wait(fetched.waiting, fetched.plan.skus_of)
+        plan, questions = fetch.once_more(fetched.plan)
+    answers = Answers(plan.skus_of, lambda check, _: check.arm_region, ("commercial",))
     rows = staged(answers, settled, bodies)
-    return Course(ledger=ledger, settled=settled, rows=rows, answers=answers, plan=fetch.plan)
+    return Course(ledger=ledger, settled=settled, rows=rows, answers=answers, plan=plan)
 
 
 def staged(

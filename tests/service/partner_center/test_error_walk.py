@@ -171,8 +171,8 @@ async def settled(walk: Walk, transport: Transport, asked: Question) -> list[Set
     """Return what becomes of one question, with room to move to the other API."""
     rules = bench.rules(resource_types={VIEW: "VirtualMachines"})
     plan = Plan(rules, [walk.catalog], customers=())
-    fetch = Fetch(transport.send, plan, lambda *_, **__: None, lifecycle=False, at_once=1)
-    return [part async for parts in fetch.ask([asked]) for part in parts]
+    fetch = Fetch(transport.send, lambda *_, **__: None, lifecycle=False, at_once=1)
+    return list((await fetch.ask(plan, [asked])).settled)
 
 
 async def settled_by(walk: Walk, endpoint: str, status: int, code: str) -> list[Settled]:

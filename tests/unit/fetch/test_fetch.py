@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import aclosing
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -83,7 +83,7 @@ def error(status: int, code: str) -> Reply:
 
 
 class Server:
-    """Answers as it is told, and remembers what it was asked."""
+    """Answers as it is told, and remembers the requests."""
 
     def __init__(self, answer: Answer | Reply) -> None:
         self._answer = answer
@@ -119,15 +119,13 @@ def fetching(
     *,
     lifecycle: bool = False,
     at_once: int = 1,
-    told: list[str] | None = None,
-    plan: Plan | None = None,
+    events: list[str] | None = None,
 ) -> Fetch:
-    """Return what asks the questions of a plan over products of two SKUs."""
-    heard: list[str] = [] if told is None else told
+    """Return a fetch that adds the names of its events to a list."""
+    reported: list[str] = [] if events is None else events
     return Fetch(
         send,
-        plan or PLAN,
-        lambda event, **_: heard.append(event),
+        lambda event, **_: reported.append(event),
         lifecycle=lifecycle,
         at_once=at_once,
     )
@@ -137,7 +135,7 @@ async def ask(
     server: Server, *questions: Question | Unasked, at_once: int = 1, lifecycle: bool = False
 ) -> list[Settled]:
     fetch = fetching(server.send, lifecycle=lifecycle, at_once=at_once)
-    return [part async for parts in fetch.ask(questions) for part in parts]
+    return list((await fetch.ask(PLAN, questions)).settled)
 
 
 # What is sent -------------------------------------------------------------------------------
@@ -331,14 +329,14 @@ async def test_when_the_credential_is_refused_nothing_more_is_asked() -> None:
 
     fetch = fetching(send, at_once=1)
     questions = [inventory(f"P{n}") for n in range(50)]
-    settled = [part async for parts in fetch.ask(questions) for part in parts]
+    settled = (await fetch.ask(PLAN, questions)).settled
     assert [s.outcome for s in settled] == [Outcome.ANSWERED] * 2 + [Outcome.SKIPPED] * 48
     assert {s.reason for s in settled[2:]} == {Reason.PARTNER_OUT}
     assert len(asked) == 3
 
 
 @pytest.mark.asyncio
-async def test_closed_early_it_leaves_no_call_under_way() -> None:
+async def test_cancelled_early_it_leaves_no_call_under_way() -> None:
     never = asyncio.Event()
 
     async def send(request: Request) -> Reply:
@@ -347,10 +345,13 @@ async def test_closed_early_it_leaves_no_call_under_way() -> None:
         return reply()
 
     before = asyncio.all_tasks()
-    fetch = fetching(send, at_once=5)
-    async with aclosing(fetch.ask([inventory(f"P{n}") for n in range(9)])) as results:
-        async for _ in results:
-            break
+    fetch, first = fetching(send, at_once=5), asyncio.Event()
+    questions = [inventory(f"P{n}") for n in range(9)]
+    asking = asyncio.create_task(fetch.ask(PLAN, questions, lambda _: first.set()))
+    await first.wait()
+    asking.cancel()
+    with suppress(asyncio.CancelledError):
+        await asking
     assert asyncio.all_tasks() <= before
 
 

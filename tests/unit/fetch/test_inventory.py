@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from auditor.fetch.fetch import Fetch
+from auditor.fetch.fetch import Fetch, Fetched
 from auditor.model import Outcome, Reason, Reply, Request, Settled
 from auditor.plan.plan import Plan
 from auditor.scope.found import CatalogFound
@@ -34,14 +34,19 @@ def plan_of(
 SMALL = (("P1", "0001", WEST), ("P2", "0001", WEST))
 
 
-async def asked(fetch: Fetch) -> list[Settled]:
+async def fetched(fetch: Fetch, plan: Plan) -> Fetched:
     """Ask everything, and once more what waited."""
     settled: list[Settled] = []
-    questions = list(fetch.plan.questions())
+    questions = list(plan.questions())
     while questions:
-        settled += [part async for parts in fetch.ask(questions) for part in parts]
-        questions = fetch.once_more()
-    return settled
+        result = await fetch.ask(plan, questions)
+        settled += result.settled
+        plan, questions = fetch.once_more(result.plan)
+    return Fetched(settled=tuple(settled), waiting=(), plan=plan)
+
+
+async def asked(fetch: Fetch, plan: Plan) -> tuple[Settled, ...]:
+    return (await fetched(fetch, plan)).settled
 
 
 def gone(status: int, code: str = "") -> Callable[[Request], Reply]:
@@ -63,24 +68,23 @@ def gone(status: int, code: str = "") -> Callable[[Request], Reply]:
 async def test_auto_moves_once_the_first_api_says_twice_that_it_is_gone(
     status: int, code: str
 ) -> None:
-    server, told = Server(gone(status, code)), list[str]()
+    server, events = Server(gone(status, code)), list[str]()
     plan = plan_of(*SMALL, ("P3", "0001", WEST), batch_size=1)
-    fetch = fetching(server.send, plan=plan, told=told)
-    settled = await asked(fetch)
-    assert {part.outcome for part in settled} == {Outcome.ANSWERED}
+    result = await fetched(fetching(server.send, events=events), plan)
+    assert {part.outcome for part in result.settled} == {Outcome.ANSWERED}
     assert [r.endpoint for r in server.asked] == [OLD, OLD, NEW, NEW, NEW]
     assert [r.round for r in server.asked[:2]] == [0, 1]
-    assert told == ["inventory_api.moved"]
-    assert fetch.plan.rules.is_route_gone
-    assert [q.resource_type for q in fetch.plan.questions()] == ["VMs"] * 3  # type: ignore[union-attr] # all are questions
+    assert events == ["inventory_api.moved"]
+    assert result.plan.rules.is_route_gone
+    assert [q.resource_type for q in result.plan.questions()] == ["VMs"] * 3  # type: ignore[union-attr] # all are questions
 
 
 @pytest.mark.asyncio
 async def test_calls_that_are_under_way_together_move_together() -> None:
-    server, told = Server(gone(410)), list[str]()
+    server, events = Server(gone(410)), list[str]()
     plan = plan_of(*((f"P{n}", "0001", WEST) for n in range(9)), batch_size=1)
-    await asked(fetching(server.send, plan=plan, told=told, at_once=9))
-    assert told == ["inventory_api.moved"]
+    await asked(fetching(server.send, events=events, at_once=9), plan)
+    assert events == ["inventory_api.moved"]
     assert [r.round for r in server.asked].count(1) == 1
 
 
@@ -88,7 +92,7 @@ async def test_calls_that_are_under_way_together_move_together() -> None:
 @pytest.mark.parametrize("code", ["400013", "400018", "20003", "60003"])
 async def test_a_404_that_names_a_thing_moves_nobody(code: str) -> None:
     server = Server(error(404, code))
-    [settled] = await asked(fetching(server.send, plan=plan_of(("P1", "0001", WEST))))
+    [settled] = await asked(fetching(server.send), plan_of(("P1", "0001", WEST)))
     outcome = Outcome.ANSWERED if code == "400013" else Outcome.FAILED
     assert (settled.outcome, settled.error_code) == (outcome, code)
     assert [r.endpoint for r in server.asked] == [OLD]
@@ -98,17 +102,16 @@ async def test_a_404_that_names_a_thing_moves_nobody(code: str) -> None:
 async def test_one_stray_reply_moves_nobody() -> None:
     replies = [error(410, ""), reply(), reply()]
     server = Server(lambda _: replies.pop(0))
-    fetch = fetching(server.send, plan=plan_of(*SMALL, batch_size=1))
-    settled = await asked(fetch)
-    assert [part.outcome for part in settled] == [Outcome.FAILED, Outcome.ANSWERED]
-    assert not fetch.plan.rules.is_route_gone
+    result = await fetched(fetching(server.send), plan_of(*SMALL, batch_size=1))
+    assert [part.outcome for part in result.settled] == [Outcome.FAILED, Outcome.ANSWERED]
+    assert not result.plan.rules.is_route_gone
 
 
 @pytest.mark.asyncio
 async def test_who_names_an_api_gets_that_one() -> None:
     server = Server(gone(410))
     plan = plan_of(*SMALL, inventory_api="check_inventory", is_route_gone=True)
-    [settled] = await asked(fetching(server.send, plan=plan))
+    [settled] = await asked(fetching(server.send), plan)
     assert settled.reason == "http_410"
     assert [r.endpoint for r in server.asked] == [OLD]
 
@@ -117,7 +120,7 @@ async def test_who_names_an_api_gets_that_one() -> None:
 async def test_what_moves_without_a_resource_type_is_skipped_with_its_reason() -> None:
     server = Server(gone(410))
     plan = plan_of(*SMALL, views={"P1": bench.VIEW, "P2": "Other"})
-    settled = await asked(fetching(server.send, plan=plan))
+    settled = await asked(fetching(server.send), plan)
     assert parts_of(settled) == {
         ("P1", ""): (Outcome.ANSWERED, ""),
         ("P2", ""): (Outcome.SKIPPED, Reason.RESOURCE_TYPE_UNKNOWN),
@@ -148,9 +151,10 @@ MANY = tuple((f"P{n}", "0001", WEST) for n in range(7))
 async def test_a_missing_item_is_learned_for_its_product_and_its_checks_are_planned_once_more() -> (
     None
 ):
-    server, told = Server(demanding("P3")), list[str]()
-    fetch = fetching(server.send, plan=plan_of(*MANY, ("P3", "0002", EAST)), told=told)
-    settled = await asked(fetch)
+    server, events = Server(demanding("P3")), list[str]()
+    fetch = fetching(server.send, events=events)
+    result = await fetched(fetch, plan_of(*MANY, ("P3", "0002", EAST)))
+    settled = result.settled
     assert parts_of(settled) == {
         **{(f"P{n}", ""): (Outcome.ANSWERED, "") for n in range(7) if n != 3},
         ("P3", "0001"): (Outcome.ANSWERED, ""),
@@ -158,8 +162,8 @@ async def test_a_missing_item_is_learned_for_its_product_and_its_checks_are_plan
     }
     regions = {c.sku_id: c.arm_region for p in settled for c in p.question.checks if c.sku_id}
     assert regions == {"0001": WEST, "0002": EAST}
-    assert told == ["context.learned"]
-    [of] = fetch.plan.catalogs.values()
+    assert events == ["context.learned"]
+    [of] = result.plan.catalogs.values()
     assert of.learned == {"P3": ("ArmRegionName",)}
 
 
@@ -171,7 +175,7 @@ async def test_once_it_is_known_no_other_customer_pays_for_it() -> None:
     plan = plan_of(*MANY)
     plan = Plan(plan.rules, plan.catalogs.values(), customers=customers)
     server = Server(demanding("P3"))
-    settled = await asked(fetching(server.send, plan=plan))
+    settled = await asked(fetching(server.send), plan)
     assert {part.outcome for part in settled} == {Outcome.ANSWERED}
     refused = [r for r in server.asked if demanding("P3")(r).status == 400]
     assert len(refused) == 4  # 7 items, 4, 2, 1: of the first customer
@@ -182,10 +186,9 @@ async def test_once_it_is_known_no_other_customer_pays_for_it() -> None:
 @pytest.mark.parametrize("variable", ["CustomerId", "SomethingNew"])
 async def test_an_item_that_was_sent_or_that_nobody_knows_is_not_learned(variable: str) -> None:
     server = Server(demanding("P1", variable))
-    fetch = fetching(server.send, plan=plan_of(*SMALL))
-    settled = await asked(fetch)
-    assert parts_of(settled)["P1", ""] == (Outcome.FAILED, "http_400")
-    assert [of.learned for of in fetch.plan.catalogs.values()] == [{}]
+    result = await fetched(fetching(server.send), plan_of(*SMALL))
+    assert parts_of(result.settled)["P1", ""] == (Outcome.FAILED, "http_400")
+    assert [of.learned for of in result.plan.catalogs.values()] == [{}]
 
 
 @pytest.mark.asyncio
@@ -195,7 +198,7 @@ async def test_what_is_refused_after_it_was_planned_once_more_has_failed() -> No
         return reply(400, {"code": "400026", "description": f"'{named}' is missing"})
 
     server = Server(never_content)
-    [settled] = await asked(fetching(server.send, plan=plan_of(("P1", "0001", WEST))))
+    [settled] = await asked(fetching(server.send), plan_of(("P1", "0001", WEST)))
     assert (settled.outcome, settled.error_code) == (Outcome.FAILED, "400026")
     assert len(server.asked) == 2
 
@@ -203,7 +206,7 @@ async def test_what_is_refused_after_it_was_planned_once_more_has_failed() -> No
 @pytest.mark.asyncio
 async def test_a_check_that_needs_a_region_and_has_none_is_skipped_when_that_is_learned() -> None:
     server = Server(demanding("P1"))
-    settled = await asked(fetching(server.send, plan=plan_of(("P1", "0001", ""), arm_regions=None)))
+    settled = await asked(fetching(server.send), plan_of(("P1", "0001", ""), arm_regions=None))
     assert [(part.outcome, part.reason) for part in settled] == [
         (Outcome.SKIPPED, "arm_region_unknown")
     ]
@@ -219,6 +222,6 @@ async def test_what_was_asked_of_nobody_and_needs_a_customer_is_asked_of_each() 
     server = Server(wants_a_customer)
     listed = catalog(sku("0001", "P1", variables=""))
     plan = Plan(bench.rules(), [listed], customers=[found(azure())])
-    [settled] = await asked(fetching(server.send, plan=plan))
+    [settled] = await asked(fetching(server.send), plan)
     [check] = settled.question.checks
     assert (settled.outcome, check.customer_id) == (Outcome.ANSWERED, ACME)

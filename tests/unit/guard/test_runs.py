@@ -2,16 +2,18 @@
 
 import itertools
 import json
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from auditor.errors import Bug
-from auditor.fetch.fetch import Fetch
+from auditor.fetch.fetch import Fetch, Fetched
 from auditor.guard.mass_changes import Guard
 from auditor.journal.quarantine import Quarantine
 from auditor.model import Question, Reply, Request, Settled, Unasked
+from auditor.plan.plan import Plan
 from tests.builders import scope as bench
 from tests.builders.guard import (
     FIRST,
@@ -305,11 +307,14 @@ class Losing(Fetch):
     lost = 0
 
     async def ask(
-        self, questions: Iterable[Question | Unasked]
-    ) -> AsyncGenerator[tuple[Settled, ...]]:
-        async for parts in super().ask(questions):
-            if all(part.question.round != self.lost for part in parts):
-                yield parts
+        self,
+        plan: Plan,
+        questions: Iterable[Question | Unasked],
+        follow: Callable[[tuple[Settled, ...]], None] = lambda _: None,
+    ) -> Fetched:
+        fetched = await super().ask(plan, questions, follow)
+        kept = tuple(part for part in fetched.settled if part.question.round != self.lost)
+        return msgspec.structs.replace(fetched, settled=kept)
 
 
 class LosingAgain(Losing):
