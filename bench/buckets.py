@@ -11,9 +11,8 @@ from pathlib import Path
 
 from auditor.normalize.staged import AT_ONCE
 from auditor.publish import publish
-from auditor.run.run import World, audit
-from auditor.sandbox import Sandbox, WorldSize, config_text, environment_token
-from auditor.sandbox import World as Portfolio
+from auditor.run.run import Runtime, audit
+from auditor.sandbox import Sandbox, World, WorldSize, config_text, environment_token
 from auditor.settings import load
 
 ROUNDS = 3
@@ -25,16 +24,16 @@ async def night_s(seed: int, at_once: int) -> float:
     """Return the seconds that a second night takes."""
     publish.AT_ONCE = at_once
     with tempfile.TemporaryDirectory() as folder:
-        async with Sandbox(Portfolio(seed, WorldSize(customers=CUSTOMERS))) as sandbox:
+        async with Sandbox(World(seed, WorldSize(customers=CUSTOMERS))) as sandbox:
             partners = sandbox.world.partners()
             environ = {environment_token(p).removeprefix("env:"): p.token for p in partners}
             path = Path(folder) / "auditor.toml"
             path.write_text(config_text(sandbox.world, sandbox.base_url, environment_token))
             settings = load(path, environ)
-            await audit(settings, world=World(environ=environ))
+            await audit(settings, runtime=Runtime(environ=environ))
             sandbox.world.night = 2
             started = time.monotonic()
-            await audit(settings, world=World(environ=environ))
+            await audit(settings, runtime=Runtime(environ=environ))
             return time.monotonic() - started
 
 

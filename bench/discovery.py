@@ -15,9 +15,8 @@ from pathlib import Path
 
 import msgspec
 
-from auditor.run.run import World, audit
-from auditor.sandbox import Sandbox, WorldSize, config_text, environment_token
-from auditor.sandbox import World as Portfolio
+from auditor.run.run import Runtime, audit
+from auditor.sandbox import Sandbox, World, WorldSize, config_text, environment_token
 from auditor.sandbox.server.log import Record
 from auditor.settings import Cache, Limits, load
 
@@ -35,17 +34,17 @@ def clock(began: datetime) -> Callable[[], datetime]:
 async def nights(customers: int, count: int, seed: int) -> list[list[Record]]:
     """Return what a sandbox was asked on each night."""
     with tempfile.TemporaryDirectory() as folder:
-        portfolio = Portfolio(seed, WorldSize(partners=1, customers=customers))
-        async with Sandbox(portfolio) as sandbox:
-            [partner] = portfolio.partners()
+        world = World(seed, WorldSize(partners=1, customers=customers))
+        async with Sandbox(world) as sandbox:
+            [partner] = world.partners()
             environ = {environment_token(partner).removeprefix("env:"): partner.token}
             path = Path(folder) / "auditor.toml"
-            path.write_text(config_text(portfolio, sandbox.base_url, environment_token))
+            path.write_text(config_text(world, sandbox.base_url, environment_token))
             settings = msgspec.structs.replace(load(path, environ), cache=Cache())
             for night in range(1, count + 1):
-                portfolio.night = night
+                world.night = night
                 began = FIRST + timedelta(days=night - 1)
-                await audit(settings, world=World(environ=environ, now=clock(began)))
+                await audit(settings, runtime=Runtime(environ=environ, now=clock(began)))
             return [sandbox.log.of(night=night) for night in range(1, count + 1)]
 
 

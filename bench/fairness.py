@@ -10,9 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from auditor.run.run import World, audit
-from auditor.sandbox import Fault, Faults, Sandbox, WorldSize, config_text, environment_token
-from auditor.sandbox import World as Portfolio
+from auditor.run.run import Runtime, audit
+from auditor.sandbox import Fault, Faults, Sandbox, World, WorldSize, config_text, environment_token
 from auditor.settings import Settings, load
 
 SIZE = WorldSize(partners=1, customers=100)
@@ -49,7 +48,7 @@ def paced(settings: Settings) -> Settings:
 
 async def others_s(fault: dict[str, object] | None, calls: int) -> tuple[float, int]:
     """Return when the others had that many answers (0: all there are), and how many."""
-    async with Sandbox(Portfolio(1, SIZE)) as sandbox:
+    async with Sandbox(World(1, SIZE)) as sandbox:
         tenant = sandbox.world.partners()[0].partner_tenant_id
         customers = [c.customer_id for c in sandbox.world.state(1).customers(tenant)]
         dead = next(c for c in customers if len(sandbox.world.azure_subscriptions(c)) > 1)
@@ -61,7 +60,7 @@ async def others_s(fault: dict[str, object] | None, calls: int) -> tuple[float, 
             path = Path(folder) / "auditor.toml"
             path.write_text(config_text(sandbox.world, sandbox.base_url, environment_token))
             settings = paced(load(path, environ))
-            run = asyncio.create_task(audit(settings, world=World(environ=environ)))
+            run = asyncio.create_task(audit(settings, runtime=Runtime(environ=environ)))
 
             def answered() -> list[float]:
                 return [r.finished for r in sandbox.log.records if r.customer != dead]

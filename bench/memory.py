@@ -18,8 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from auditor.sandbox import Fault, Faults, Sandbox, WorldSize, config_text, environment_token
-from auditor.sandbox import World as Portfolio
+from auditor.sandbox import Fault, Faults, Sandbox, World, WorldSize, config_text, environment_token
 from auditor.store.folder.store import FolderStore
 
 MIB = 2**20
@@ -60,16 +59,16 @@ def high_water(pid: int) -> int:
 
 async def measure(size: WorldSize) -> None:
     """Print a line for each night."""
-    portfolio = Portfolio(1, size)
+    world = World(1, size)
     with tempfile.TemporaryDirectory() as folder:
-        async with Sandbox(portfolio) as sandbox:
-            tokens = {environment_token(p): p.token for p in portfolio.partners()}
+        async with Sandbox(world) as sandbox:
+            tokens = {environment_token(p): p.token for p in world.partners()}
             environ = {name.removeprefix("env:"): token for name, token in tokens.items()}
             config = Path(folder) / "auditor.toml"
-            text = config_text(portfolio, sandbox.base_url, environment_token)
+            text = config_text(world, sandbox.base_url, environment_token)
             config.write_text(text.replace("concurrency = 64", f"concurrency = {AT_ONCE}"))
             for night, (name, faults) in enumerate(NIGHTS.items(), start=1):
-                portfolio.night = night
+                world.night = night
                 sandbox.faults = Faults(faults)
                 done = await asyncio.to_thread(run, config, environ)
                 [found] = FolderStore.open(str(Path(folder) / "lake")).sql(ROWS).to_pylist()

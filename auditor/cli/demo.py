@@ -19,9 +19,8 @@ from auditor.report import html, summary
 from auditor.report.progress_bar import following
 from auditor.report.terminal import overview
 from auditor.report.terminal_page import Page
-from auditor.run.run import World, audit
-from auditor.sandbox import Sandbox, WorldSize, config_text
-from auditor.sandbox import World as Portfolio
+from auditor.run.run import Runtime, audit
+from auditor.sandbox import Sandbox, World, WorldSize, config_text
 from auditor.settings import Settings, load
 from auditor.store import open_store
 
@@ -53,7 +52,7 @@ async def demo(
         StoreUnwritable: `out` holds what no demo of this portfolio has made.
     """
     started = time.monotonic()
-    portfolio = Portfolio(seed, WorldSize(customers=customers), today=now().date())
+    portfolio = World(seed, WorldSize(customers=customers), today=now().date())
     folder = _Folder(out, portfolio, command)
     folder.make()
     settings = load(folder.config, {})
@@ -69,9 +68,9 @@ async def demo(
             for night in nights:
                 portfolio.night = night
                 ago = (nights[-1] - night) * _DAY
-                world = World(environ={}, now=_earlier(now, ago))
+                runtime = Runtime(environ={}, now=_earlier(now, ago))
                 progress.event("night.started", night=night)
-                await audit(here, progress=progress, world=world)
+                await audit(here, progress=progress, runtime=runtime)
     found = summary.read(open_store(settings.store))
     disk.replace(folder.report, html.page(found).encode())
     page = Page(stdout, width)
@@ -116,7 +115,7 @@ def _nights_done(settings: Settings) -> int:
 class _Folder:
     """Where everything goes: configuration, tokens, store, state and report."""
 
-    def __init__(self, out: Path, portfolio: Portfolio, command: tuple[str, ...]) -> None:
+    def __init__(self, out: Path, portfolio: World, command: tuple[str, ...]) -> None:
         self.out = out
         self.config = out / "auditor.toml"
         self.report = out / "report.html"

@@ -155,10 +155,10 @@ def _doctor(command: commands.Doctor, console: Console) -> int:
 
 def _plan(command: commands.Plan, console: Console) -> int:
     settings = _settings(command, console, asking=command.narrow)
-    from auditor.run.run import World, foresee  # noqa: PLC0415 - heavy
+    from auditor.run.run import Runtime, foresee  # noqa: PLC0415 - heavy
 
-    world = World(environ=console.environ, now=console.now, hide=console.hide)
-    forecast = console.stopper.wait(foresee(settings, command.narrow, world=world))
+    runtime = Runtime(environ=console.environ, now=console.now, hide=console.hide)
+    forecast = console.stopper.wait(foresee(settings, command.narrow, runtime=runtime))
     if command.explain:
         for line in forecast.explanation:
             console.events.note(line)

@@ -27,10 +27,10 @@ def run(command: Asked, settings: Settings, console: Console) -> int:
     console.stopper.last_words = telling.last_words
     try:
         from auditor.report import progress_bar  # noqa: PLC0415 - heavy
-        from auditor.run.run import Run, World  # noqa: PLC0415 - likewise
+        from auditor.run.run import Run, Runtime  # noqa: PLC0415 - likewise
 
-        world = World(environ=console.environ, now=console.now, hide=console.hide)
-        with Run(settings, command.narrow, world=world) as work:
+        runtime = Runtime(environ=console.environ, now=console.now, hide=console.hide)
+        with Run(settings, command.narrow, runtime=runtime) as work:
             telling.work = work
             with progress_bar.following(console.events) as shown:
                 report = console.stopper.wait(work.audit(shown))

@@ -61,7 +61,7 @@ INCOMPLETE = 3
 CHANGED = 10
 
 
-class World(msgspec.Struct, frozen=True, kw_only=True):
+class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     """What a run takes from outside itself."""
 
     environ: Mapping[str, str]
@@ -80,7 +80,7 @@ async def audit(
     narrow: Narrow | None = None,
     progress: Progress | None = None,
     *,
-    world: World | None = None,
+    runtime: Runtime | None = None,
 ) -> RunReport:
     """Audit every partner, publish what is found, and return what it came to.
 
@@ -88,17 +88,17 @@ async def audit(
         NothingPublished: no partner could be asked, or none of them could be published.
         AuditorError: nothing was begun; its `exit_status` says why.
     """
-    with Run(settings, narrow, world=world) as run:
+    with Run(settings, narrow, runtime=runtime) as run:
         report = await run.audit(progress or Silent())
         run.finish()
         return report
 
 
 async def foresee(
-    settings: Settings, narrow: Narrow | None = None, *, world: World | None = None
+    settings: Settings, narrow: Narrow | None = None, *, runtime: Runtime | None = None
 ) -> Forecast:
     """Return what a run would ask, having asked wave 1 only; nothing is journaled or published."""
-    with Run(settings, narrow, world=world) as run:
+    with Run(settings, narrow, runtime=runtime) as run:
         return await run.foresee()
 
 
@@ -110,19 +110,19 @@ class Run:
     """
 
     def __init__(
-        self, settings: Settings, narrow: Narrow | None = None, *, world: World | None = None
+        self, settings: Settings, narrow: Narrow | None = None, *, runtime: Runtime | None = None
     ) -> None:
         self._settings = settings
         self._narrow = narrow or Narrow()
         self._progress: Progress = Silent()
-        self._world = world or World(environ=os.environ)
-        self._now = self._world.now
+        self._runtime = runtime or Runtime(environ=os.environ)
+        self._now = self._runtime.now
         self._partners = [
             partner
             for partner in partners_for(settings, self._narrow)
             if not self._narrow.countries or set(self._narrow.countries) & set(partner.countries)
         ]
-        self._began = self._world.clock()
+        self._began = self._runtime.clock()
         self._reports = Reports(self._partners)
         self._runs: list[PartnerRun] = []
         self._budget = RetryBudget()
@@ -146,7 +146,7 @@ class Run:
 
         `why` is the reason of each partner that was not reached. Nothing is read for it.
         """
-        seconds = round(self._world.clock() - self._began, 3)
+        seconds = round(self._runtime.clock() - self._began, 3)
         return self._reports.so_far(exit_status, seconds, why)
 
     def finish(self) -> None:
@@ -166,7 +166,7 @@ class Run:
         """Take every partner through the pipeline; see `audit`."""
         self._progress = progress
         runs = Runs(self._settings.state_dir)
-        header = runs.to_resume(self._settings, self._narrow, self._world.now())
+        header = runs.to_resume(self._settings, self._narrow, self._runtime.now())
         if header is not None:
             self._reports.begin(header)
             if header.is_finished:
@@ -179,14 +179,14 @@ class Run:
         tenants = [partner.tenant_id for partner in self._partners]
         if header is None:
             header = runs.begin(
-                self._settings, self._narrow, tenants, self._now(), self._world.entropy()
+                self._settings, self._narrow, tenants, self._now(), self._runtime.entropy()
             )
         try:
             locked = runs.locked(tenants if self._narrow.is_full else (), header)
             self._held.enter_context(locked)
             runs.keep(header)
             self._reports.begin(header)
-            runs.prune(self._world.now(), self._settings.run.resume_max_age_hours)
+            runs.prune(self._runtime.now(), self._settings.run.resume_max_age_hours)
             progress.event("run.started", run=header.run_id, partners=len(self._partners))
             async with asyncio.TaskGroup() as group:
                 for partner in self._partners:
@@ -253,8 +253,8 @@ class Run:
 
     def _keep_order(self, latest: datetime | None) -> None:
         """Go on after the latest snapshot, even where the clock was set back since."""
-        self._now = never_back(self._world.now, latest)
-        if latest is not None and (now := self._world.now()) < latest:
+        self._now = never_back(self._runtime.now, latest)
+        if latest is not None and (now := self._runtime.now()) < latest:
             behind_s = round((latest - now).total_seconds())
             self._progress.event("clock.behind", seconds=behind_s, latest=latest.isoformat())
 
@@ -318,14 +318,14 @@ class Run:
             snapshot_id=header.snapshots[partner.tenant_id],
             started_at=header.started_at,
             folder=folder,
-            database_s=self._world.database_s,
+            database_s=self._runtime.database_s,
         )
 
     @asynccontextmanager
     async def _sending(self, job: Job) -> AsyncIterator[Send]:
         partner, limits = job.partner, job.partner.limits
-        network, environ = self._settings.network, self._world.environ
-        secrets = Secrets(environ, self._settings.folder, network, seen=self._world.hide)
+        network, environ = self._settings.network, self._runtime.environ
+        secrets = Secrets(environ, self._settings.folder, network, seen=self._runtime.hide)
         login = Login(partner, network, environ, secrets)
         pacing = Limits(
             per_minute=per_minute(limits),
@@ -340,7 +340,7 @@ class Run:
                 await login.tokens(),
                 pacer,
                 now=self._now,
-                patience=self._world.patience,
+                patience=self._runtime.patience,
                 deadline=self._deadline(),
                 budget=self._budget,
                 proxy=network.proxy,
@@ -369,7 +369,7 @@ class Run:
         for partner in self._partners:
             header = Header(
                 run_id="",
-                started_at=self._world.now(),
+                started_at=self._runtime.now(),
                 config_hash="",
                 identity={},
                 snapshots={partner.tenant_id: ""},

@@ -6,9 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-from auditor.run.run import World, audit
-from auditor.sandbox import World as Portfolio
-from auditor.sandbox import WorldSize, config_text, environment_token
+from auditor.run.run import Runtime, audit
+from auditor.sandbox import World, WorldSize, config_text, environment_token
 from auditor.settings import Narrow, load
 
 PROBED_EVERY_S = 0.005
@@ -31,14 +30,14 @@ def measured(folder: Path, customers: int) -> str:
 
 
 async def _run(folder: Path, customers: int, base_url: str) -> list[float]:
-    portfolio = Portfolio(5, WorldSize(customers=customers))
+    world = World(5, WorldSize(customers=customers))
     path = folder / "auditor.toml"
-    path.write_text(config_text(portfolio, base_url, environment_token))
-    environ = {environment_token(p).removeprefix("env:"): p.token for p in portfolio.partners()}
+    path.write_text(config_text(world, base_url, environment_token))
+    environ = {environment_token(p).removeprefix("env:"): p.token for p in world.partners()}
     settings = load(path, environ, asking=Narrow())
     late: list[float] = []
     probe = asyncio.create_task(_probe(late))
-    report = await audit(settings, world=World(environ=environ))
+    report = await audit(settings, runtime=Runtime(environ=environ))
     probe.cancel()
     assert report.exit == 0
     return late

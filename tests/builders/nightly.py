@@ -15,9 +15,8 @@ import msgspec
 from auditor.partner_center.breaker import Patience
 from auditor.progress import Progress, Silent
 from auditor.run.result import RunReport
-from auditor.run.run import World, audit
-from auditor.sandbox import Faults, Sandbox, WorldSize, config_text, environment_token
-from auditor.sandbox import World as Portfolio
+from auditor.run.run import Runtime, audit
+from auditor.sandbox import Faults, Sandbox, World, WorldSize, config_text, environment_token
 from auditor.settings import Narrow, Settings, load
 from auditor.store import open_store
 from auditor.store.folder.store import BUCKETS, FolderStore
@@ -86,10 +85,12 @@ class Night:
         if night is not None:
             self.world.night = night
         # these servers fail for ever or not at all: there is nothing to wait for
-        world = World(environ=self.environ, patience=Patience(outage_s=0), database_s=database_s)
+        runtime = Runtime(
+            environ=self.environ, patience=Patience(outage_s=0), database_s=database_s
+        )
         if began is not None:
-            world = msgspec.structs.replace(world, now=ticking(began))
-        return await audit(settings or self.settings, Narrow(**narrow), progress, world=world)
+            runtime = msgspec.structs.replace(runtime, now=ticking(began))
+        return await audit(settings or self.settings, Narrow(**narrow), progress, runtime=runtime)
 
     @property
     def store(self) -> Store:
@@ -161,7 +162,7 @@ async def nights(
     **sandbox: Any,
 ) -> AsyncIterator[Night]:
     """Open a sandbox world and a configuration for it; its store is a folder if no other is."""
-    async with Sandbox(Portfolio(seed, size), faults=faults, **sandbox) as running:
+    async with Sandbox(World(seed, size), faults=faults, **sandbox) as running:
         night = Night(running, folder)
         if store:
             night.settings = msgspec.structs.replace(night.settings, store=store)

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from auditor.run.result import RunReport
-from auditor.run.run import World, foresee
+from auditor.run.run import Runtime, foresee
 from auditor.sandbox import Fault, Faults, WorldSize
 from auditor.settings import Cache, Settings
 from tests.builders.nightly import INVENTORY_KEY, Key, Night, Remaining, nights, seeds, ticking
@@ -308,8 +308,8 @@ async def test_settings_that_ask_for_more_are_asked_for_at_once(tmp_path: Path) 
 async def test_the_plan_counts_what_would_really_be_asked(tmp_path: Path) -> None:
     async with nights(tmp_path, 3) as night:
         await nightly(night, 1)
-        world = World(environ=night.environ, now=ticking(FIRST + 24 * HOUR))
-        foreseen = await foresee(cached(night), world=world)
+        runtime = Runtime(environ=night.environ, now=ticking(FIRST + 24 * HOUR))
+        foreseen = await foresee(cached(night), runtime=runtime)
         night.sandbox.log.clear()
         await night.run(1, settings=cached(night), began=FIRST + 24 * HOUR)
         calls = sum(line.calls for line in foreseen.lines if line.wave == 1)

@@ -16,8 +16,7 @@ import pytest
 
 from auditor.journal.journal import Journal
 from auditor.login.sign_in import LOGIN_URL
-from auditor.sandbox import Sandbox, WorldSize, config_text
-from auditor.sandbox import World as Portfolio
+from auditor.sandbox import Sandbox, World, WorldSize, config_text
 from tests.builders.entra import CLIENT, SECRET, Authority, Entra, running
 from tests.builders.mirror import TRICKS, mirroring
 
@@ -124,7 +123,7 @@ async def test_no_byte_of_a_faulty_night_holds_a_secret(tmp_path: Path, log_form
     """S1, S2: and nobody but the server that was meant hears of one."""
     tokens, secrets = (JWT, OPAQUE), [JWT, OPAQUE, SECRET]
     context = Authority(tmp_path).context()
-    async with Sandbox(Portfolio(5, SMALL)) as sandbox, running(Entra(), context) as entra:
+    async with Sandbox(World(5, SMALL)) as sandbox, running(Entra(), context) as entra:
         partners = sandbox.world.partners()
         ours = dict(zip(tokens, (partner.token for partner in partners), strict=True))
         async with mirroring(sandbox.base_url, ours) as (mirror, here):

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.sandbox import Fault, Faults, WorldSize
-from auditor.sandbox import World as Portfolio
+from auditor.sandbox import Fault, Faults, World, WorldSize
 from auditor.store import open_store
 from tests.builders.another_partner_center import Ran, auditor, started
 from tests.builders.nightly import INVENTORY_KEY, Key, Night, nights
@@ -24,7 +23,7 @@ CHECKS = ("check_inventory", "by_resource_type")
 
 def crowded() -> tuple[str, ...]:
     """Return the customers of whom enough is known on the first night for the guard to mind."""
-    rows = Portfolio(SEED, SIZE).inventory_truth(1, since=1)
+    rows = World(SEED, SIZE).inventory_truth(1, since=1)
     count = Counter(row["customer_id"] for row in rows if row["verdict"] != "not_in_catalog")
     return tuple(sorted(name for name, keys in count.items() if name and keys > 60))
 
@@ -114,7 +113,7 @@ async def test_what_is_still_so_the_next_night_changes_once(tmp_path: Path) -> N
 
 def home() -> str:
     """Return the partner that has most of the liars."""
-    rows = Portfolio(SEED, SIZE).inventory_truth(1, since=1)
+    rows = World(SEED, SIZE).inventory_truth(1, since=1)
     of = {row["customer_id"]: row["partner_tenant_id"] for row in rows}
     (tenant, _), *_ = Counter(of[name] for name in LIARS).most_common()
     return str(tenant)

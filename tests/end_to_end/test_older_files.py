@@ -12,7 +12,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from auditor.run.run import World, audit
+from auditor.run.run import Runtime, audit
 from auditor.settings import Narrow, Settings, load
 from auditor.store import open_store
 
@@ -61,8 +61,8 @@ async def test_an_unfinished_run_of_an_older_version_is_resumed_without_a_call(
     header["config_hash"] = settings.config_hash(Narrow())  # its store has moved
     unfinished.write_text(json.dumps(header))
     an_hour_later = datetime.fromisoformat(header["started_at"]) + timedelta(hours=1)
-    world = World(environ=ENVIRON, now=lambda: an_hour_later)
-    report = await audit(settings, Narrow(resume=""), world=world)
+    runtime = Runtime(environ=ENVIRON, now=lambda: an_hour_later)
+    report = await audit(settings, Narrow(resume=""), runtime=runtime)
     assert report.exit == 0
     [snapshot] = report.snapshots
     assert (report.run_id, snapshot.published) == (header["run_id"], True)

@@ -14,9 +14,8 @@ import pytest
 from auditor.errors import Unauthorized
 from auditor.login.sign_in import LOGIN_URL
 from auditor.run.result import NothingPublished
-from auditor.run.run import World, audit
-from auditor.sandbox import Sandbox, WorldSize, config_text, environment_token
-from auditor.sandbox import World as Portfolio
+from auditor.run.run import Runtime, audit
+from auditor.sandbox import Sandbox, World, WorldSize, config_text, environment_token
 from auditor.secret import Secret
 from auditor.settings import Narrow, load
 from tests.builders.entra import (
@@ -66,7 +65,7 @@ class Site:
 @asynccontextmanager
 async def site(folder: Path) -> AsyncIterator[Site]:
     context = Authority(folder).context()
-    async with Sandbox(Portfolio(5, SMALL)) as sandbox, running(Entra(), context) as entra:
+    async with Sandbox(World(5, SMALL)) as sandbox, running(Entra(), context) as entra:
         partners = sandbox.world.partners()
         entra.tenants = {partner.partner_tenant_id for partner in partners}
         entra.tokens = {partner.partner_tenant_id: partner.token for partner in partners}
@@ -81,9 +80,9 @@ async def test_a_night_signs_in_once(tmp_path: Path, way: str) -> None:
     async with site(tmp_path) as running_site:
         running_site.configure(way)
         settings = load(running_site.config, running_site.environ, asking=Narrow())
-        world = World(environ=running_site.environ, hide=hidden.append)
+        runtime = Runtime(environ=running_site.environ, hide=hidden.append)
 
-        report = await audit(settings, world=world)
+        report = await audit(settings, runtime=runtime)
 
         entra = running_site.entra
         token = next(iter(entra.tokens.values()))
@@ -109,8 +108,8 @@ async def test_a_token_that_is_revoked_is_renewed_once_for_all(tmp_path: Path) -
             if secret.reveal().startswith("canary-access"):
                 entra.tokens = good
 
-        world = World(environ=running_site.environ, hide=let_in)
-        report = await audit(settings, world=world)
+        runtime = Runtime(environ=running_site.environ, hide=let_in)
+        report = await audit(settings, runtime=runtime)
         assert entra.asked["client_credentials"] == 2
     assert report.exit == 0
 
@@ -124,7 +123,7 @@ async def test_a_refused_credential_ends_the_partner_at_once(tmp_path: Path) -> 
         settings = load(running_site.config, running_site.environ, asking=Narrow())
 
         with pytest.raises(NothingPublished) as caught:
-            await audit(settings, world=World(environ=running_site.environ))
+            await audit(settings, runtime=Runtime(environ=running_site.environ))
 
         assert caught.value.exit_status == Unauthorized.exit_status
         assert "AADSTS7000222: the client secret has expired" in caught.value.message
