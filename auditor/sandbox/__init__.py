@@ -1,7 +1,7 @@
-"""A local Partner Center to try everything on: made-up customers, a catalog, and the truth.
+"""A local Partner Center with made-up customers, a catalog, and the answers an audit must find.
 
-It is written from the documents of the API and shares nothing with the client, so that the
-two cannot agree on the same mistake.
+It is written from the API's documents and shares no code with the client: a misreading in one
+is not repeated by the other.
 """
 
 from auditor.sandbox.server.control import config_text, environment_token
@@ -9,7 +9,7 @@ from auditor.sandbox.server.faults import Fault, Faults
 from auditor.sandbox.server.limits import Limits
 from auditor.sandbox.server.log import Delivered, Log, Record
 from auditor.sandbox.server.server import Sandbox, create_app
-from auditor.sandbox.world.things import Answer, Availability, Partner, Restriction, WorldSize
+from auditor.sandbox.world.model import Answer, Availability, Partner, Restriction, WorldSize
 from auditor.sandbox.world.world import World
 
 __all__ = [

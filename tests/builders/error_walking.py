@@ -12,7 +12,7 @@ from auditor.partner_center.retry import RetryBudget
 from auditor.partner_center.tokens import Grant, RenewedToken
 from auditor.partner_center.transport import Timeouts, Transport
 from auditor.sandbox import Fault, Sandbox, World
-from auditor.sandbox.world.things import SAVINGS_PLAN
+from auditor.sandbox.world.model import SAVINGS_PLAN
 from auditor.scope.found import CatalogFound, CustomerFound
 from auditor.scope.known import Known
 from auditor.secret import Secret

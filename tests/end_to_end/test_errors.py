@@ -11,8 +11,8 @@ import pytest
 from auditor.progress import Silent
 from auditor.run.partner import WAITING
 from auditor.sandbox import Fault, Faults
-from auditor.sandbox.server.sending import DOUBLED
-from auditor.sandbox.world import draws
+from auditor.sandbox.server.http_response import DOUBLED
+from auditor.sandbox.world import seeded
 from tests.builders.nightly import Night, nights
 
 REFUSED = (
@@ -92,7 +92,7 @@ async def test_every_check_carries_the_ids_that_the_server_knows_it_by(tmp_path:
             assert row["correlation_id"] == record.correlation_id
             assert row["http_status"] == record.status
             assert row["customer_id"] == record.customer
-            doubled += draws.share(night.world.seed, "doubled", record.request_id) < DOUBLED
+            doubled += seeded.share(night.world.seed, "doubled", record.request_id) < DOUBLED
             tries = [r for r in log if r.correlation_id == record.correlation_id]
             assert row["attempts"] == len(tries)
             assert record == max(tries, key=lambda r: r.sequence)

@@ -6,7 +6,7 @@ import pytest
 
 from auditor.model import CheckKind
 from auditor.sandbox import World
-from auditor.sandbox.world.things import SAVINGS_PLAN
+from auditor.sandbox.world.model import SAVINGS_PLAN
 from auditor.settings import AvailabilityScope, CustomerCountry, InventoryApi
 from tests.builders.nightly import SMALL, nights
 

@@ -1,1 +1,1 @@
-"""What the sandbox's endpoints answer."""
+"""The replies of the sandbox's endpoints."""

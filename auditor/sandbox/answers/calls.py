@@ -1,4 +1,4 @@
-"""Reads a request: which endpoint it means, about whom, and what it asks."""
+"""Parses a request: its endpoint, customer, check targets and inventory context."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ import msgspec
 
 from auditor.sandbox.answers import problems
 from auditor.sandbox.answers.problems import Problem
-from auditor.sandbox.world.things import Partner, SkuKey
+from auditor.sandbox.world.model import Partner, SkuKey
 
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -18,7 +18,7 @@ class Endpoint:
     name: str
     method: str
     pattern: tuple[str, ...]
-    """Path segments under /v1; those in braces stand for an id."""
+    """Path segments under /v1; a segment in braces is an id."""
     api_class: str
 
 
@@ -61,25 +61,25 @@ API_CLASSES = frozenset(endpoint.api_class for endpoint in ENDPOINTS)
 
 @dataclass(slots=True)
 class Call:
-    """One request, read as far as it can be read."""
+    """One request, parsed as far as possible."""
 
     sequence: int
     method: str
     path: str
     query_string: str
     query: Mapping[str, str]
-    """By lower-case name."""
+    """Keys are lower case."""
     headers: Mapping[str, str]
     night: int
     partner: Partner | None = None
-    """`None`: the token is nobody's."""
+    """`None`: the token belongs to no partner."""
     endpoint: Endpoint | None = None
-    """`None`: there is nothing at this path, or not for this method."""
+    """`None`: no endpoint has this path and method."""
     allowed: frozenset[str] = frozenset()
-    """The methods that the path takes."""
+    """The methods that the path accepts."""
     ids: Mapping[str, str] = field(default_factory=dict)
     targets: tuple[SkuKey, ...] = ()
-    """Of a check; the SKU id is `''` where a whole product is asked."""
+    """For an inventory check only; the SKU id is `''` for a whole product."""
     context: Mapping[str, str] = field(default_factory=dict)
     body_problem: Problem | None = None
 
@@ -90,21 +90,21 @@ class Call:
 
     @property
     def products(self) -> set[str]:
-        asked = {product_id for product_id, _ in self.targets}
-        return asked | {self.ids["product"]} if "product" in self.ids else asked
+        targeted = {product_id for product_id, _ in self.targets}
+        return targeted | {self.ids["product"]} if "product" in self.ids else targeted
 
     @property
     def identity(self) -> str:
-        """What is asked, apart from when and by which attempt: the same for every retry."""
+        """Text that is the same for every retry of one question."""
         query = sorted((name, value.lower()) for name, value in self.query.items())
         context = sorted((name, value.lower()) for name, value in self.context.items())
         return f"{self.method} {self.path.lower()} {query} {self.targets} {context}"
 
 
 def find_endpoint(method: str, path: str) -> tuple[Endpoint | None, dict[str, str], set[str]]:
-    """Return the endpoint, the ids in the path, and the methods that the path would take.
+    """Return the endpoint, the ids in the path, and the methods that the path accepts.
 
-    The words of a path are taken in any letter case, as the live service takes them.
+    The letter case of path segments does not matter, as at the live service.
     """
     segments = path.split("/")
     if len(segments) < 3 or segments[0] or segments[1].lower() != "v1":  # noqa: PLR2004 - /v1/x
@@ -136,10 +136,10 @@ def _match(pattern: Sequence[str], segments: Sequence[str]) -> dict[str, str] | 
 
 
 def read_check(body: bytes) -> tuple[tuple[SkuKey, ...], dict[str, str]]:
-    """Return targets and context of an inventory check.
+    """Return the targets and the context of an inventory check.
 
-    Names of the body are taken in any letter case, as the live service takes them. The keys
-    of the context are data, and stay as they are.
+    The letter case of JSON names does not matter, as at the live service. The keys inside
+    the context are data and keep their case.
     """
     if not body.strip():
         raise problems.missing_body()

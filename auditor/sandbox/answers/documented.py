@@ -1,4 +1,4 @@
-"""The documents' own samples: the sandbox answers these questions word for word."""
+"""Answers the requests of the documents' samples with those samples, byte for byte."""
 
 from importlib import resources
 
@@ -23,7 +23,7 @@ class _Item(msgspec.Struct):
 
 
 def documented_reply(call: Call) -> Reply | None:
-    """Return a sample of the documents; `None` if the call asks for something else."""
+    """Return the documents' sample for this call; `None` if there is none."""
     name = call.endpoint.name if call.endpoint else ""
     key = (call.ids.get("product", ""), call.ids.get("sku", ""))
     country = call.query.get("country", "").upper()
@@ -39,8 +39,8 @@ def documented_reply(call: Call) -> Reply | None:
 
 
 def _inventory(call: Call) -> Reply | None:
-    asked = (call.customer_id, call.context.get("azureSubscriptionId", "").lower())
-    if asked != (INVENTORY_CUSTOMER, INVENTORY_SUBSCRIPTION):
+    context = (call.customer_id, call.context.get("azureSubscriptionId", "").lower())
+    if context != (INVENTORY_CUSTOMER, INVENTORY_SUBSCRIPTION):
         return None
     sample = _sample("check_inventory_DZH318Z0BQ3P_US")
     raws = msgspec.json.decode(sample, type=list[msgspec.Raw])
@@ -48,7 +48,7 @@ def _inventory(call: Call) -> Reply | None:
     keys = [(item.productId, item.skuId) for item in items]
     if call.targets == ((INVENTORY_PRODUCT, ""),):
         return Reply(items=[bytes(raw) for raw in raws], keys=keys, encoded=sample)
-    # Whatever else is asked in that context is in nobody's catalog, and so left out.
+    # Other targets in this context are in no catalog: the reply leaves them out.
     kept = [
         place
         for place, key in enumerate(keys)

@@ -1,14 +1,14 @@
-"""The errors that the documents name, in the shapes that the documents give them."""
+"""The errors that the documents name, in the documented JSON shapes."""
 
 import msgspec
 
 SOURCE = "PartnerApiServiceCommon"
 REALM = {"WWW-Authenticate": 'OAuth realm="sandbox"'}
-"""The header of a 401."""
+"""Header of every 401."""
 
 
 class Problem(Exception):
-    """A request that is answered with an error: raised by whoever notices, sent by the server."""
+    """An error reply to a request: raised by the code that finds it, sent by the server."""
 
     def __init__(self, status: int, code: str, description: str) -> None:
         super().__init__(f"{status} {code}: {description}")
@@ -26,7 +26,7 @@ def error_body(code: str, description: str) -> bytes:
 
 
 def throttled_body(retry_after: int) -> bytes:
-    """Return the body of a 429, which has a shape of its own."""
+    """Return the body of a 429; its shape differs from all other errors."""
     message = f"Rate limit is exceeded. Try again in {retry_after} seconds."
     return msgspec.json.encode({"statusCode": 429, "message": message})
 
@@ -106,5 +106,5 @@ def not_found(path: str) -> Problem:
 
 
 def method_not_allowed(method: str) -> Problem:
-    """Return the answer to a wrong method; the documents name no code, so this is the status."""
+    """Return the error for a wrong method; the documents name no code, so the status stands in."""
     return Problem(405, "405", f"The resource does not support the method '{method}'.")

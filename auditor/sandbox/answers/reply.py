@@ -1,4 +1,4 @@
-"""A reply before it is sent: kept in parts, so that a fault can take some out."""
+"""A reply before it is sent. A list stays in items, so that a fault can remove some."""
 
 import gzip
 from collections.abc import Callable, Mapping, Sequence
@@ -7,25 +7,25 @@ from dataclasses import dataclass, field
 import msgspec
 
 from auditor.sandbox.answers.problems import Problem
-from auditor.sandbox.world.things import SkuKey
+from auditor.sandbox.world.model import SkuKey
 
 SMALL = 512
-"""Bytes below which compressing is not worth it."""
+"""Bodies below this many bytes are not compressed."""
 
 Wrap = Callable[[Sequence[bytes], bool], bytes]
-"""Makes a body of encoded items; the flag says whether they are all of them."""
+"""Makes a body from encoded items; the flag says whether no item was removed."""
 
 
 @dataclass(slots=True)
 class Reply:
-    """Status and body. A list is kept as items, and encoded only once even if sent often."""
+    """Status and body. The body is encoded once, however often it is sent."""
 
     status: int = 200
     items: Sequence[bytes] | None = None
     """`None`: the body is not a list."""
     wrap: Wrap | None = None
     keys: Sequence[SkuKey] | None = None
-    """Of an inventory reply: what each item is about."""
+    """For an inventory reply only: the SKU of each item."""
     headers: Mapping[str, str] = field(default_factory=dict)
     encoded: bytes | None = None
     zipped: bytes | None = None
@@ -42,7 +42,7 @@ class Reply:
         return self.zipped
 
     def only(self, kept: Sequence[int]) -> "Reply":
-        """Return this list with only the items at these places, and no sign that some are gone."""
+        """Return the list with only the items at these places; nothing shows that some are gone."""
         if self.items is None:
             return self
         wrap = self.wrap or array
@@ -68,7 +68,7 @@ def collection(
     links: Mapping[str, object] | None = None,
     keys: Sequence[SkuKey] | None = None,
 ) -> Reply:
-    """Return a list in its envelope. `links` is `None` where the envelope has none."""
+    """Return a list in its envelope. `links` is `None` if the envelope has no links."""
 
     def wrap(kept: Sequence[bytes], is_all: bool) -> bytes:  # noqa: FBT001 - see Wrap
         shown = (

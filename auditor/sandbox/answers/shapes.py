@@ -1,13 +1,11 @@
-"""The resources as JSON: field names and oddities of the documents and of recorded replies."""
+"""The resources as JSON, with the field names and oddities of documents and recorded replies."""
 
 from collections.abc import Mapping
 
 import msgspec
 
-from auditor.sandbox.world import draws
-from auditor.sandbox.world.places import COUNTRIES
-from auditor.sandbox.world.state import State
-from auditor.sandbox.world.things import (
+from auditor.sandbox.world import seeded
+from auditor.sandbox.world.model import (
     Availability,
     AvailableTerm,
     AzureSubscription,
@@ -18,6 +16,8 @@ from auditor.sandbox.world.things import (
     Sku,
     SkuKey,
 )
+from auditor.sandbox.world.places import COUNTRIES
+from auditor.sandbox.world.state import State
 
 Json = dict[str, object]
 
@@ -29,12 +29,12 @@ def link(uri: str) -> Json:
 
 
 def id_in_reply(state: State, text: str, *about: object) -> str:
-    """Return an id in the letter case of this reply: it varies even inside one."""
-    return draws.cased(state.portfolio.seed, text, state.night, *about)
+    """Return an id in lower or upper case; the case varies even within one reply."""
+    return seeded.cased(state.portfolio.seed, text, state.night, *about)
 
 
 def customer_item(state: State, customer: Customer) -> Json:
-    """Return a customer as a list shows it: without an address."""
+    """Return a customer as in a list, which has no addresses."""
     item: Json = {
         "id": id_in_reply(state, customer.customer_id, "id"),
         "companyProfile": {
@@ -55,8 +55,8 @@ def customer_item(state: State, customer: Customer) -> Json:
 def customer_detail(state: State, customer: Customer) -> Json:
     place = COUNTRIES[customer.country]
     seed = state.portfolio.seed
-    street = draws.number(seed, "street", customer.customer_id) % 200 + 1
-    is_lower = draws.number(seed, "country case", customer.customer_id) % 20 == 0
+    street = seeded.number(seed, "street", customer.customer_id) % 200 + 1
+    is_lower = seeded.number(seed, "country case", customer.customer_id) % 20 == 0
     address: Json = {
         "country": customer.country.lower() if is_lower else customer.country,
         "city": place.city,
@@ -68,7 +68,7 @@ def customer_detail(state: State, customer: Customer) -> Json:
     return {
         **customer_item(state, customer),
         "billingProfile": {
-            "id": draws.guid(seed, "billing", customer.customer_id),
+            "id": seeded.guid(seed, "billing", customer.customer_id),
             "email": f"billing@{customer.domain}",
             "culture": place.culture,
             "language": place.culture[:2],
@@ -115,12 +115,12 @@ def subscription(state: State, customer: Customer, held: CommerceSubscription) -
             "offer": link(f"/offers/{held.offer_id}?country={customer.country}"),
             "self": link(f"/customers/{customer.customer_id}/subscriptions/{held_id}"),
         },
-        "orderId": draws.guid(seed, "order", held_id),
+        "orderId": seeded.guid(seed, "order", held_id),
         "attributes": {"etag": "removed", "objectType": "Subscription"},
     }
     if held.kind in _PRODUCT_TYPES:
         item["productType"] = _PRODUCT_TYPES[held.kind]
-    elif draws.number(seed, "no offer id", held_id) % 4 == 0:
+    elif seeded.number(seed, "no offer id", held_id) % 4 == 0:
         del item["offerId"]  # as in the oldest samples
     if held.term_duration:
         item["termDuration"] = held.term_duration
@@ -204,7 +204,7 @@ def availability(one: Availability, *, with_life_cycle: bool) -> Json:
         "links": {"self": link(f"{path}?country={one.country}")},
     }
     if with_life_cycle:
-        # The documents say that values are added, not which; this name is the sandbox's own.
+        # The documents say that a field is added but not its name; this name is the sandbox's.
         item["lifeCycleState"] = "GenerallyAvailable" if one.is_purchasable else "EndOfSale"
     return item
 
@@ -237,14 +237,14 @@ def _term(term: AvailableTerm) -> Json:
 
 
 def unrestricted(key: SkuKey, *, with_empty_list: bool) -> bytes:
-    """Return an encoded inventory item; the list of restrictions is not always there."""
+    """Return an encoded inventory item; some replies leave out the empty restriction list."""
     item: Json = {"productId": key[0], "skuId": key[1], "isRestricted": False}
     return msgspec.json.encode({**item, "restrictions": []} if with_empty_list else item)
 
 
 def restricted(state: State, azure_id: str, key: SkuKey, why: tuple[Restriction, ...]) -> bytes:
-    """Return an encoded inventory item. Order and letter case of values vary, and mean nothing."""
-    lot = draws.number(state.portfolio.seed, "spelling", azure_id, *key, state.night)
+    """Return an encoded inventory item. Order and letter case of values vary without meaning."""
+    lot = seeded.number(state.portfolio.seed, "spelling", azure_id, *key, state.night)
     shown = [_restriction(one, lot) for one in why]
     if lot & 64:
         shown.reverse()

@@ -1,1 +1,1 @@
-"""The sandbox's HTTP server: faults, limits, its log and its control page."""
+"""The sandbox's HTTP server: faults, limits, log and control endpoints."""

@@ -1,6 +1,6 @@
-"""Endpoints beside the API, for whoever drives the sandbox from another process.
+"""Endpoints that control the sandbox from another process; they are not part of the API.
 
-They take no token: the sandbox listens on loopback and holds nothing but made-up data.
+They need no token: the sandbox listens on loopback and holds only made-up data.
 """
 
 import re
@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web
 
 from auditor.sandbox.server.service import Service
-from auditor.sandbox.world.things import Partner
+from auditor.sandbox.world.model import Partner
 from auditor.sandbox.world.world import World
 
 
@@ -19,7 +19,7 @@ class _Night(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Control:
-    """Handlers of /_sandbox/: log, truth, night and configuration."""
+    """Handlers of /_sandbox/: log, expected rows (truth), night and configuration."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -59,7 +59,7 @@ class Control:
         return web.Response(text=text, content_type="application/toml")
 
     def _nights(self, request: web.Request) -> tuple[int, int | None]:
-        """Return the night asked about (the current one if none is) and since when."""
+        """Return the parameters `night` (default: the current one) and `since`."""
         try:
             night = int(request.query.get("night", self._service.world.night))
             since = int(request.query["since"]) if "since" in request.query else None
@@ -75,18 +75,18 @@ def _json(value: object) -> web.Response:
 
 
 def environment_token(partner: Partner) -> str:
-    """Return where the ready configuration looks for a partner's token."""
+    """Return the secret reference of a partner's token in the generated configuration."""
     name = re.sub(r"[^A-Z0-9]+", "_", partner.name.upper())
     return f"env:AUDITOR_SANDBOX_TOKEN_{name}"
 
 
 def _toml(value: str | tuple[str, ...]) -> str:
-    """Return a text or a list of texts as TOML, which takes them as JSON writes them."""
+    """Return a text or a list of texts as TOML; for these, JSON is valid TOML."""
     return msgspec.json.encode(value).decode()
 
 
 def config_text(world: World, base_url: str, token_reference: Callable[[Partner], str]) -> str:
-    """Return an `auditor.toml` that audits this world; `token_reference` says where tokens are."""
+    """Return an `auditor.toml` for this world; `token_reference` gives each partner's `token`."""
     head = 'store = "./lake"\nstate_dir = "./state"\n'
     partners = (
         f"""
@@ -109,7 +109,7 @@ shared = "none"
         for partner in world.partners()
     )
     cache = """
-[cache]  # nights of a sandbox are minutes apart, so every listing is asked again
+[cache]  # sandbox nights are minutes apart, so every listing is requested again
 subscriptions = 0
 catalog = 0
 billing_country = 0

@@ -1,6 +1,6 @@
-"""A script of faults: which calls go wrong, and how.
+"""The faults that the sandbox injects: which calls go wrong, and how.
 
-In a file, TOML or JSON, a fault is a table of the list `fault`, with the fields of `Fault`:
+In a TOML or JSON file, each entry of the list `fault` has the fields of `Fault`:
 
     seed = 7
 
@@ -9,7 +9,7 @@ In a file, TOML or JSON, a fault is a table of the list `fault`, with the fields
     share = 0.05
     status = 503
 
-The first fault that matches a call is applied. One that only delays lets the next ones match too.
+The first matching fault is applied. After a fault that only delays, later faults are tried too.
 """
 
 import tomllib
@@ -22,17 +22,17 @@ from typing import Self
 import msgspec
 
 from auditor.sandbox.answers.calls import ENDPOINT_NAMES, Call
-from auditor.sandbox.world import draws
+from auditor.sandbox.world import seeded
 
 Texts = str | tuple[str, ...]
 Nights = int | tuple[int, ...]
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which calls, and what happens to them. Fields left out do not narrow, and do nothing."""
+    """Which calls fail, and how. A selector left out matches every call."""
 
     name: str = ""
-    """For the log; made from the action if left out."""
+    """Name in the log; derived from the action if left out."""
 
     endpoint: Texts = ()
     """Names as in `calls.ENDPOINTS`."""
@@ -41,51 +41,51 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Tenant ids or names."""
     customer: Texts = ()
     product: Texts = ()
-    """Product ids; a check matches if it targets one of them."""
+    """Product ids; an inventory check matches if it targets one of them."""
     night: Nights = ()
     share: float = 1.0
-    """Of different questions, so many fail; the same ones on every retry of a night."""
+    """Share of distinct questions that fail; a retry in the same night fails again."""
     share_per_try: float = 1.0
-    """Of tries, so many fail; a retry draws again."""
+    """Share of tries that fail; each retry is drawn anew."""
     after: int = 0
-    """Let so many matching calls pass first."""
+    """Number of matching calls that pass first."""
     count: int | None = None
-    """Then fault so many of them. `None`: all."""
+    """Number of calls that fail after that. `None`: all."""
 
     status: int | None = None
     code: str = ""
     description: str = "This error was made by the sandbox."
     headers: dict[str, str] = {}
-    """A 429 has no Retry-After unless it is given here."""
+    """A 429 has a Retry-After only if it is set here."""
     body: str | None = None
-    """Sent instead of the true body, with status 200 unless `status` says otherwise."""
+    """Sent instead of the true body; the status is 200 unless `status` is set."""
     body_bytes: bytes | None = None
-    """Likewise, for what is no text; base64 in a file."""
+    """Like `body`, for bytes that are not text; base64 in a file."""
     delay_s: float = 0.0
     reset: bool = False
-    """The connection is reset, and nothing is sent."""
+    """Reset the connection and send nothing."""
     cut: bool = False
-    """The connection is closed after half of the body."""
+    """Close the connection after half of the body."""
     omit: int | str | tuple[str, ...] = 0
-    """Inventory items left out: so many, or those of these `PRODUCT` or `PRODUCT:SKU`."""
+    """Inventory items to leave out: a count, or `PRODUCT` or `PRODUCT:SKU` ids."""
     truncate: int | None = None
-    """A list has only its first so many items, and says that these are all."""
+    """Keep only this many items of a list; its `totalCount` counts only these."""
     post_only: bool = False
-    """The endpoint takes a POST for the question and answers a GET with 405: the documents' tables
-    have it so where their examples have a GET."""
+    """The endpoint accepts POST and answers GET with 405: in the documents, the tables say POST
+    where the examples say GET."""
 
     def __post_init__(self) -> None:
         unknown = sorted(set(_tuple(self.endpoint)) - ENDPOINT_NAMES)
         if unknown:
             known = ", ".join(sorted(ENDPOINT_NAMES))
-            message = f"unknown endpoint {unknown[0]!r}; there are {known}"
+            message = f"unknown endpoint {unknown[0]!r}; known endpoints: {known}"
             raise ValueError(message)
         if not (0 <= self.share <= 1 and 0 <= self.share_per_try <= 1):
-            message = f"a share is from 0 to 1, not {self.share} or {self.share_per_try}"
+            message = f"shares must be from 0 to 1: {self.share}, {self.share_per_try}"
             raise ValueError(message)
         if self.only_delays and not self.delay_s:
             message = (
-                "a fault has to do something: status, body, delay_s, reset, cut, omit, truncate,"
+                "a fault needs an action: status, body, delay_s, reset, cut, omit, truncate,"
                 " post_only"
             )
             raise ValueError(message)
@@ -121,8 +121,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         }
         return next((what for what, is_done in done.items() if is_done), "delay")
 
-    def concerns(self, call: Call) -> bool:
-        """Say whether the call is of the kind that this fault is for, shares and counts aside."""
+    def matches(self, call: Call) -> bool:
+        """Tell whether the selectors match the call; shares and counts are not looked at."""
         endpoint = call.endpoint.name if call.endpoint else ""
         partner = call.partner
         names = {partner.partner_tenant_id, partner.name} if partner else set()
@@ -147,27 +147,27 @@ def _tuple(texts: Texts) -> tuple[str, ...]:
 
 
 def _holds(wanted: Texts, found: set[str]) -> bool:
-    """Say whether one of the wanted ids is there, whatever its letter case; none wanted: yes."""
+    """Tell whether a wanted id is found, in any letter case; true if none is wanted."""
     texts = {text.lower() for text in _tuple(wanted)}
     return not texts or bool(texts & {text.lower() for text in found})
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What happens to a call. `fault` is `None` if it only waits, or nothing at all happens."""
+    """What happens to a call. `fault` is `None` if the call is only delayed or untouched."""
 
     delay_s: float = 0.0
     fault: Fault | None = None
     label: str | None = None
 
 
-class _Script(msgspec.Struct, forbid_unknown_fields=True):
+class _File(msgspec.Struct, forbid_unknown_fields=True):
     seed: int = 0
     fault: list[Fault] = []
 
 
 class Faults:
-    """Faults in order, and how often each has matched. They can be replaced while it runs."""
+    """Faults in order, and how often each has matched. They may change while the server runs."""
 
     def __init__(self, faults: Iterable[Fault] = (), seed: int = 0) -> None:
         self.seed = seed
@@ -187,14 +187,14 @@ class Faults:
         self._tries.clear()
 
     def takes_post(self, endpoint: str) -> bool:
-        """Say whether an endpoint that takes a GET otherwise takes a POST now."""
+        """Tell whether a fault makes this GET endpoint accept POST instead."""
         return any(f.post_only and _holds(f.endpoint, {endpoint}) for f in self._faults)
 
     def choose(self, call: Call) -> Choice:
-        """Return what happens to a call, and count the matches."""
+        """Return what happens to a call; count the matches."""
         delay_s, label = 0.0, None
         for place, fault in enumerate(self._faults):
-            if not fault.concerns(call) or not self._is_drawn(place, fault, call):
+            if not fault.matches(call) or not self._is_drawn(place, fault, call):
                 continue
             self._matches[place] += 1
             number = self._matches[place] - fault.after
@@ -210,17 +210,17 @@ class Faults:
         if fault.share >= 1 and fault.share_per_try >= 1:
             return True
         about = (place, call.night, call.identity)
-        if draws.share(self.seed, "share", *about) >= fault.share:
+        if seeded.share(self.seed, "share", *about) >= fault.share:
             return False
         if fault.share_per_try >= 1:
             return True
         self._tries[place, call.identity] += 1
         attempt = self._tries[place, call.identity]
-        return draws.share(self.seed, "try", *about, attempt) < fault.share_per_try
+        return seeded.share(self.seed, "try", *about, attempt) < fault.share_per_try
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read a script; the file's ending says whether it is JSON or TOML."""
+        """Read faults from a file: JSON if its name ends in `.json`, else TOML."""
         text = path.read_text(encoding="utf-8")
         try:
             value = msgspec.json.decode(text) if path.suffix == ".json" else tomllib.loads(text)
@@ -231,10 +231,10 @@ class Faults:
 
     @classmethod
     def parse(cls, value: object, where: str = "faults") -> Self:
-        """Make a script of decoded TOML or JSON; whatever is not understood is a ValueError."""
+        """Convert decoded TOML or JSON; raise ValueError for anything unknown."""
         try:
-            script = msgspec.convert(value, type=_Script)
+            file = msgspec.convert(value, type=_File)
         except ValueError as error:
             message = f"{where}: {error}"
             raise ValueError(message) from error
-        return cls(script.fault, script.seed)
+        return cls(file.fault, file.seed)

@@ -1,4 +1,4 @@
-"""Throttling: so many calls in any minute, per partner and per customer, by API class."""
+"""Throttling: a limit on calls in any minute, per partner and per customer, by API class."""
 
 import math
 from collections import deque
@@ -12,7 +12,7 @@ def _each(count: int) -> Callable[[], Mapping[str, int]]:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Calls in any window, by API class; a class that is not named has no limit."""
+    """Most calls in any window, by API class; a missing class has no limit."""
 
     per_partner: Mapping[str, int] = field(default_factory=_each(60_000))
     per_customer: Mapping[str, int] = field(default_factory=_each(6_000))
@@ -20,7 +20,7 @@ class Limits:
 
 
 class Limiter:
-    """Admits calls. A refused call is not counted, so `Retry-After` is exact."""
+    """Admits or refuses calls. Refused calls are not counted, so `Retry-After` is exact."""
 
     def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
         self.limits = limits
@@ -28,7 +28,7 @@ class Limiter:
         self._admitted: dict[tuple[str, str, str], deque[float]] = {}
 
     def admit(self, partner_tenant_id: str, customer_id: str, api_class: str) -> int:
-        """Count a call and return 0, or return the seconds after which there is room again."""
+        """Count an admitted call and return 0; else return the seconds until one is admitted."""
         now = self._clock()
         gates = [((partner_tenant_id, "", api_class), self.limits.per_partner.get(api_class))]
         if customer_id:

@@ -1,55 +1,55 @@
-"""What the sandbox saw and sent: the server's side of every story a test tells."""
+"""The log of requests and replies: tests check a client from the server's side."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from auditor.sandbox.world.things import SkuKey
+from auditor.sandbox.world.model import SkuKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One request and what became of it. Ids of partners and customers are lower case."""
+    """One request and its reply. Partner and customer ids are lower case."""
 
     sequence: int
-    """Counts arrivals; the log itself is in the order of departure."""
+    """Order of arrival; the log itself is in the order in which replies were sent."""
     time: float
-    """When the request had arrived, by the sandbox's clock."""
+    """When the whole request was read, by the sandbox's clock."""
     finished: float
     night: int
     method: str
     path: str
     query: str
     endpoint: str
-    """`''` where there is none at this path."""
+    """`''` if no endpoint has this path."""
     api_class: str
     partner: str
-    """Tenant id; `''` if the token is nobody's."""
+    """Tenant id; `''` if the token belongs to no partner."""
     customer: str
-    """From the path or the inventory context; `''` for none."""
+    """From the path or the inventory context; `''` if neither names one."""
     request_id: str
     correlation_id: str
     locale: str
     client: str
-    """The name it sent of itself."""
+    """The header MS-PartnerCenter-Client."""
     content_type: str
     country: str
     targets: tuple[SkuKey, ...]
-    """Of a check; the SKU id is `''` where a whole product was asked."""
+    """For an inventory check only; the SKU id is `''` for a whole product."""
     context: Mapping[str, str]
     status: int
     """0 if nothing was sent because the connection was reset."""
     throttled: bool
-    """Refused by the sandbox's own limits, not by a fault."""
+    """Refused by the limits, not by a fault."""
     fault: str | None
     """The name of the fault that was applied."""
     delivered: Sequence[SkuKey] | None
-    """Of a check: the answered SKUs, if the whole true reply was sent; else `None`."""
+    """The SKUs in the reply to an inventory check, if it was sent whole and true; else `None`."""
 
 
 class Delivered(NamedTuple):
-    """One inventory item that was sent as the world has it."""
+    """One inventory item that was sent in a whole and true reply."""
 
     night: int
     partner_tenant_id: str
@@ -57,13 +57,13 @@ class Delivered(NamedTuple):
     country: str
     azure_subscription_id: str
     arm_region: str
-    """As it was sent in the context, lower case; `''` if it was not."""
+    """From the context, lower case; `''` if the context has none."""
     product_id: str
     sku_id: str
 
 
 class Log:
-    """Every record, in the order of departure, and how much went on at once."""
+    """Every record, in the order in which replies were sent, and the most calls in flight."""
 
     def __init__(self) -> None:
         self.records: list[Record] = []
@@ -78,7 +78,7 @@ class Log:
 
     @property
     def in_flight(self) -> int:
-        """How many requests are being answered now."""
+        """Number of requests being answered now."""
         return self._in_flight.total()
 
     def enter(self, partner: str) -> None:
@@ -92,7 +92,7 @@ class Log:
         self._in_flight[partner] -= 1
 
     def of(self, *endpoints: str, night: int | None = None) -> list[Record]:
-        """Return the records of these endpoints (all if none is named), of one night if asked."""
+        """Return the records of these endpoints (all if none is given), of one night if given."""
         return [
             record
             for record in self.records
@@ -101,7 +101,7 @@ class Log:
         ]
 
     def delivered(self, night: int | None = None) -> Iterator[Delivered]:
-        """Yield every inventory item that was sent in a whole and true reply."""
+        """Yield every inventory item of every whole and true reply."""
         for record in self.records:
             if record.delivered is None or (night is not None and record.night != night):
                 continue

@@ -1,4 +1,4 @@
-"""The web application, and a sandbox that runs it on loopback for as long as it is needed."""
+"""The web application, and a sandbox that serves it on loopback."""
 
 import asyncio
 import time
@@ -17,13 +17,13 @@ from auditor.sandbox.world.world import World
 HOST = "127.0.0.1"
 
 LARGEST_BODY = 16 * 1024 * 1024
-"""Bytes of a request: a check may target thousands of SKUs."""
+"""Largest request body in bytes: a check may target thousands of SKUs."""
 
 STOPS_WITHIN_S = 0.2
-"""What is still being answered then, a delayed reply for instance, is dropped."""
+"""Replies that are still pending after this time, such as delayed ones, are dropped."""
 
 SERVICE = web.AppKey("SERVICE", Service)
-"""Where the service of an application is found."""
+"""Key of the service in its application."""
 
 
 def create_app(
@@ -34,7 +34,7 @@ def create_app(
     clock: Clock = time.monotonic,
     sleep: Sleep = asyncio.sleep,
 ) -> web.Application:
-    """Return the sandbox as an application, for a server of one's own."""
+    """Return the sandbox as an application that any aiohttp server can run."""
     service = Service(world, faults or Faults(), limits or Limits(), clock, sleep)
     app = web.Application(client_max_size=LARGEST_BODY)
     app[SERVICE] = service
@@ -47,9 +47,9 @@ class Sandbox:
     """A Partner Center on 127.0.0.1, inside the running event loop.
 
         async with Sandbox(World(seed=1)) as sandbox:
-            ...  # ask sandbox.base_url, then look into sandbox.log
+            ...  # send requests to sandbox.base_url, then check sandbox.log
 
-    `faults` and `limits` can be replaced while it runs; port 0 takes a free port.
+    `faults` and `limits` can be replaced while it runs. Port 0 means any free port.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Sandbox:
         self._runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=STOPS_WITHIN_S)
         self._wanted_port = port
         self.base_url = ""
-        """Set once it runs; without /v1."""
+        """Set while it runs; ends before /v1."""
 
     @property
     def world(self) -> World:

@@ -1,19 +1,19 @@
-"""Takes a request through token, limits, faults and answer, and logs what became of it."""
+"""Handles a request: checks token and limits, injects faults, answers, and logs the call."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 
 from auditor.sandbox.answers import problems
-from auditor.sandbox.answers.answering import Answers
 from auditor.sandbox.answers.calls import Call, find_endpoint, read_check
+from auditor.sandbox.answers.dispatch import Answers
 from auditor.sandbox.answers.problems import Problem
 from auditor.sandbox.answers.reply import Reply, problem_reply
 from auditor.sandbox.server.faults import Choice, Faults
+from auditor.sandbox.server.http_response import apply_fault, send
 from auditor.sandbox.server.limits import Limiter, Limits
 from auditor.sandbox.server.log import Log, Record
-from auditor.sandbox.server.sending import faulted, send
-from auditor.sandbox.world.things import SkuKey
+from auditor.sandbox.world.model import SkuKey
 from auditor.sandbox.world.world import World
 
 Clock = Callable[[], float]
@@ -21,7 +21,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 class Service:
-    """One Partner Center: a world, what goes wrong with it, and a log of who asked what."""
+    """One Partner Center: a world, the injected faults, and the log of requests."""
 
     def __init__(
         self, world: World, faults: Faults, limits: Limits, clock: Clock, sleep: Sleep
@@ -51,9 +51,9 @@ class Service:
                 choice = self.faults.choose(call)
                 if choice.delay_s:
                     await self._sleep(choice.delay_s)
-                reply = self._answers.to(self.world.state(call.night), call)
+                reply = self._answers.answer(self.world.state(call.night), call)
                 if choice.fault is not None:
-                    reply = faulted(reply, choice.fault)
+                    reply = apply_fault(reply, choice.fault)
             sent = await send(request, call, reply, choice.fault, self.world.seed)
             status = sent.status
             if sent.is_whole and choice.fault is None:
@@ -93,9 +93,9 @@ class Service:
         self._arrivals += 1
         endpoint, ids, allowed = find_endpoint(request.method, request.path)
         if endpoint is None and request.method == "POST" and "GET" in allowed:
-            asked, its_ids, _ = find_endpoint("GET", request.path)
-            if asked is not None and self.faults.takes_post(asked.name):
-                endpoint, ids = asked, its_ids
+            as_get, its_ids, _ = find_endpoint("GET", request.path)
+            if as_get is not None and self.faults.takes_post(as_get.name):
+                endpoint, ids = as_get, its_ids
         call = Call(
             sequence=self._arrivals,
             method=request.method,
@@ -117,7 +117,7 @@ class Service:
         return call
 
     def _refusal(self, call: Call) -> Reply | None:
-        """Return the reply to a call that is nobody's or means nothing."""
+        """Return the error for a call with an unknown token, path or method; else `None`."""
         if call.partner is None:
             return problem_reply(problems.access_denied(), problems.REALM)
         if call.endpoint is None and call.allowed:

@@ -1,1 +1,1 @@
-"""The made-up portfolio: customers, catalog, restrictions, and how they change by night."""
+"""The made-up partners, customers, catalog and restrictions, and how they change each night."""

@@ -2,18 +2,8 @@
 
 import random
 
-from auditor.sandbox.world import draws
-from auditor.sandbox.world.draws import happens
-from auditor.sandbox.world.places import (
-    CORES,
-    COUNTRIES,
-    FAMILIES,
-    LICENCES,
-    REGIONS,
-    Family,
-    Region,
-)
-from auditor.sandbox.world.things import (
+from auditor.sandbox.world import seeded
+from auditor.sandbox.world.model import (
     AZURE_PLAN,
     AZURE_PLAN_OFFER,
     LEGACY,
@@ -24,20 +14,30 @@ from auditor.sandbox.world.things import (
     Term,
     WorldSize,
 )
+from auditor.sandbox.world.places import (
+    CORES,
+    COUNTRIES,
+    FAMILIES,
+    LICENCES,
+    REGIONS,
+    Family,
+    Region,
+)
+from auditor.sandbox.world.seeded import happens
 
 RESERVATION_TERMS = (("1Year", "1 Year", "P1Y"), ("3Years", "3 Years", "P3Y"))
 
-# Text that a careless reader turns into a number; every product has some of them.
+# Ids that a careless parser turns into numbers; every product has some of them.
 TRICKY_SKU_IDS = ("0039", "000S", "00E1", "00G1", "0011", "1E10", "0008")
 
-# Ids of the documents' own samples are left to the documents.
+# Ids in the documents' samples: answers/documented.py serves them, so no product gets one.
 DOCUMENTED_PRODUCTS = frozenset(
     {"DZH318Z0BQ3P", "DZH318Z0BQ3V", "DZH318Z0BQ4C", "DZH318Z0BPS6", "CFQ7TTC0LH18"}
 )
 
 
 def make_products(seed: int, size: WorldSize) -> tuple[Product, ...]:
-    """Return every product that is ever in the catalog, on whatever night."""
+    """Return every product that is in the catalog on any night."""
     families = [_family_product(seed, size, index) for index in range(size.products)]
     licences = [_licence_product(seed, index) for index in range(size.licence_products)]
     return (*families, _cosmos_product(seed, size), _azure_plan(), *licences, _savings_plan())
@@ -45,21 +45,19 @@ def make_products(seed: int, size: WorldSize) -> tuple[Product, ...]:
 
 def _product_id(seed: int, prefix: str, length: int, index: object) -> str:
     for attempt in range(100):
-        candidate = prefix + draws.code(seed, length, "product", prefix, index, attempt)
+        candidate = prefix + seeded.code(seed, length, "product", prefix, index, attempt)
         if candidate not in DOCUMENTED_PRODUCTS:
             return candidate
     raise AssertionError(prefix)
 
 
-def _sku_ids(draw: random.Random, count: int) -> list[str]:
-    """Return ids of four characters, unique in the product, in no telling order."""
-    ids = dict.fromkeys(draw.sample(TRICKY_SKU_IDS, min(count, 4)))
+def _sku_ids(rng: random.Random, count: int) -> list[str]:
+    """Return ids of four characters, unique in the product, in random order."""
+    ids = dict.fromkeys(rng.sample(TRICKY_SKU_IDS, min(count, 4)))
     while len(ids) < count:
-        ids["".join(draw.choices("000001GHKM", k=1) + draw.choices("0123456789CDEGHJKS", k=3))] = (
-            None
-        )
+        ids["".join(rng.choices("000001GHKM", k=1) + rng.choices("0123456789CDEGHJKS", k=3))] = None
     shuffled = list(ids)
-    draw.shuffle(shuffled)
+    rng.shuffle(shuffled)
     return shuffled
 
 
@@ -68,12 +66,12 @@ def _regions(size: WorldSize) -> tuple[Region, ...]:
 
 
 def _asks_region(size: WorldSize, index: int) -> bool:
-    """Say whether this family is the one whose SKUs ask for `ArmRegionName` too."""
+    """Tell whether this is the family whose SKUs also ask for `ArmRegionName`."""
     return size.products > 1 and index == min(2, size.products - 1)
 
 
 def is_retiring(size: WorldSize, index: int) -> bool:
-    """Say whether this family is the one that leaves the catalog as a whole some night."""
+    """Tell whether this is the family that leaves the catalog as a whole one night."""
     return index > 1 and index == size.products - 1
 
 
@@ -82,7 +80,7 @@ def _family_product(seed: int, size: WorldSize, index: int) -> Product:
     generation = index // len(FAMILIES)
     title = f"{family.title} gen {generation + 1}" if generation else family.title
     product_id = _product_id(seed, "DZH318Z0B", 3, index)
-    draw = draws.stream(seed, "skus", product_id)
+    rng = seeded.generator(seed, "skus", product_id)
     sizes = 1 if is_retiring(size, index) else size.sizes_per_product
     grid = [
         (cores, region, term)
@@ -90,11 +88,11 @@ def _family_product(seed: int, size: WorldSize, index: int) -> Product:
         for region in _regions(size)
         for term in RESERVATION_TERMS
     ]
-    ids = _sku_ids(draw, len(grid))
+    ids = _sku_ids(rng, len(grid))
     with_region = _asks_region(size, index)
     skus = tuple(
         _vm_sku(
-            draw,
+            rng,
             family=family,
             key=(product_id, sku_id),
             cores=cores,
@@ -117,7 +115,7 @@ def _family_product(seed: int, size: WorldSize, index: int) -> Product:
 
 
 def _vm_sku(
-    draw: random.Random,
+    rng: random.Random,
     *,
     family: Family,
     key: SkuKey,
@@ -129,14 +127,14 @@ def _vm_sku(
 ) -> Sku:
     duration, spoken, iso = term
     arm_size = family.arm_pattern.format(cores)
-    asks = not happens(draw, 3)
+    asks = not happens(rng, 3)
     attributes: dict[str, object] = {
         "armSkuName": arm_size,
         "cores": str(cores),
         "ram": str(cores * family.ram_per_core),
         "skuDisplayName": arm_size.removeprefix("Standard_").replace("_", " "),
         "category": family.category,
-        "armRegionName": draw.choice(region.spellings),
+        "armRegionName": rng.choice(region.spellings),
         "duration": duration,
         "region": region.display,
         "diskType": "Ssd",
@@ -147,8 +145,8 @@ def _vm_sku(
     variables: tuple[str, ...] = ("CustomerId", "AzureSubscriptionId")
     if with_region:
         variables = (*variables, "ArmRegionName")
-    scopes = draw.choices(((AZURE_PLAN, LEGACY), (AZURE_PLAN,), (LEGACY,)), (60, 37, 3))[0]
-    missing = draw.sample(sorted(COUNTRIES), 1) if happens(draw, 4) else []
+    scopes = rng.choices(((AZURE_PLAN, LEGACY), (AZURE_PLAN,), (LEGACY,)), (60, 37, 3))[0]
+    missing = rng.sample(sorted(COUNTRIES), 1) if happens(rng, 4) else []
     return Sku(
         product_id=key[0],
         sku_id=key[1],
@@ -166,11 +164,11 @@ def _vm_sku(
 
 
 def _cosmos_product(seed: int, size: WorldSize) -> Product:
-    """Return a reservation of another resource type: a check by type has to leave it out."""
+    """Return a reservation of another resource type: a check by type VirtualMachines omits it."""
     product_id = _product_id(seed, "DZH318Z0C", 3, "cosmos")
     regions = _regions(size)[:2]
     grid = [(region, term) for region in regions for term in RESERVATION_TERMS]
-    ids = _sku_ids(draws.stream(seed, "skus", product_id), len(grid))
+    ids = _sku_ids(seeded.generator(seed, "skus", product_id), len(grid))
     skus = tuple(
         Sku(
             product_id=product_id,
@@ -222,7 +220,7 @@ def _azure_plan() -> Product:
 
 
 def _savings_plan() -> Product:
-    """Return what only customers with an Azure plan are shown, and no country."""
+    """Return savings plans: listed only for customers with an Azure plan, never by country."""
     skus = tuple(
         Sku(
             product_id=SAVINGS_PLAN,
@@ -246,32 +244,32 @@ def _savings_plan() -> Product:
 
 def _licence_product(seed: int, index: int) -> Product:
     product_id = _product_id(seed, "CFQ7TTC0", 4, index)
-    draw = draws.stream(seed, "skus", product_id)
+    rng = seeded.generator(seed, "skus", product_id)
     name = LICENCES[index % len(LICENCES)]
     title = f"{name} {index // len(LICENCES) + 1}" if index >= len(LICENCES) else name
-    ids = ("0001", "0002", "000X", "00E2")[: draw.randint(2, 4)]
+    ids = ("0001", "0002", "000X", "00E2")[: rng.randint(2, 4)]
     return Product(
         product_id=product_id,
         title=title,
         kind="licence",
         type_id="OnlineServicesNCE",
         views=("OnlineServicesNCE",),
-        skus=tuple(_licence_sku(draw, product_id, sku_id, title) for sku_id in ids),
+        skus=tuple(_licence_sku(rng, product_id, sku_id, title) for sku_id in ids),
     )
 
 
-def _licence_sku(draw: random.Random, product_id: str, sku_id: str, title: str) -> Sku:
+def _licence_sku(rng: random.Random, product_id: str, sku_id: str, title: str) -> Sku:
     terms = [
         Term("P1M", "Monthly", "One-Month commitment for monthly billing"),
         Term("P1Y", "Annual", "One-Year commitment for yearly billing"),
         Term("P1Y", "Monthly", "One-Year commitment for monthly billing"),
     ]
-    if happens(draw, 40):
+    if happens(rng, 40):
         terms.append(Term("P3Y", "Annual", "Three-Year commitment for yearly billing"))
-    if happens(draw, 30):
+    if happens(rng, 30):
         terms.append(Term("P3Y", "Triennial", "Three-Year commitment, paid once", renewable=False))
     segments = ["commercial"]
-    if happens(draw, 40):
+    if happens(rng, 40):
         segments += ["education", "nonprofit"]
     variant = {"0001": "", "0002": " (no Teams)", "000X": " for frontline"}.get(sku_id, " add-on")
     return Sku(
@@ -291,5 +289,5 @@ def _licence_sku(draw: random.Random, product_id: str, sku_id: str, title: str) 
         },
         terms=tuple(terms),
         segments=tuple(segments),
-        has_old_price=happens(draw, 8),
+        has_old_price=happens(rng, 8),
     )

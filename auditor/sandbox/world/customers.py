@@ -1,18 +1,10 @@
-"""Makes partners and their customers: who they are, what they hold."""
+"""Makes partners, their customers and the customers' subscriptions."""
 
 import random
 from datetime import date, timedelta
 
-from auditor.sandbox.world import draws
-from auditor.sandbox.world.draws import happens
-from auditor.sandbox.world.places import (
-    FOREIGN_COUNTRIES,
-    MARKETS_WITHOUT_RESERVATIONS,
-    NAMES_AFTER,
-    NAMES_BEFORE,
-    PARTNER_TEMPLATES,
-)
-from auditor.sandbox.world.things import (
+from auditor.sandbox.world import seeded
+from auditor.sandbox.world.model import (
     AZURE_PLAN,
     AZURE_PLAN_OFFER,
     LEGACY,
@@ -24,6 +16,14 @@ from auditor.sandbox.world.things import (
     Sku,
     WorldSize,
 )
+from auditor.sandbox.world.places import (
+    FOREIGN_COUNTRIES,
+    MARKETS_WITHOUT_RESERVATIONS,
+    NAMES_AFTER,
+    NAMES_BEFORE,
+    PARTNER_TEMPLATES,
+)
+from auditor.sandbox.world.seeded import happens
 
 
 def make_partners(seed: int, size: WorldSize) -> tuple[Partner, ...]:
@@ -33,7 +33,7 @@ def make_partners(seed: int, size: WorldSize) -> tuple[Partner, ...]:
         round_ = index // len(PARTNER_TEMPLATES)
         partners.append(
             Partner(
-                partner_tenant_id=draws.guid(seed, "partner", index),
+                partner_tenant_id=seeded.guid(seed, "partner", index),
                 name=f"{name}-{round_ + 1}" if round_ else name,
                 countries=countries,
             )
@@ -48,7 +48,7 @@ def make_customers(
     products: tuple[Product, ...],
     today: date,
 ) -> tuple[Customer, ...]:
-    """Return every customer that ever appears; partners get them in turn."""
+    """Return every customer of any night; customers are dealt to the partners in turn."""
     licences = [sku for product in products if product.kind == "licence" for sku in product.skus]
     return tuple(
         _customer(seed, index, partners, licences, today) for index in range(size.customers)
@@ -70,24 +70,24 @@ def _customer(
     seed: int, index: int, partners: tuple[Partner, ...], licences: list[Sku], today: date
 ) -> Customer:
     partner = partners[index % len(partners)]
-    draw = draws.stream(seed, "customer", index)
-    customer_id = draws.guid(seed, "customer", index)
+    rng = seeded.generator(seed, "customer", index)
+    customer_id = seeded.guid(seed, "customer", index)
     name, domain = company(index)
-    # The first customers of every partner are ordinary, so that the smallest world has some.
+    # The first two customers of every partner are ordinary, so the smallest world has some.
     is_first = index < 2 * len(partners)
-    is_ordinary = is_first or happens(draw, 90)
-    relationship, country = "reseller", draw.choice(_selling_countries(partner))
+    is_ordinary = is_first or happens(rng, 90)
+    relationship, country = "reseller", rng.choice(_selling_countries(partner))
     if not is_ordinary:
-        match draw.choice(("none", "advisor", "foreign", "foreign", "no_market", "no_market")):
+        match rng.choice(("none", "advisor", "foreign", "foreign", "no_market", "no_market")):
             case "foreign":
-                country = draw.choice([c for c in FOREIGN_COUNTRIES if c not in partner.countries])
+                country = rng.choice([c for c in FOREIGN_COUNTRIES if c not in partner.countries])
             case "no_market":
                 without = [c for c in partner.countries if c in MARKETS_WITHOUT_RESERVATIONS]
-                country = draw.choice(without) if without else "BR"
+                country = rng.choice(without) if without else "BR"
             case other:
                 relationship = other
-    reseller_id = str(draw.randint(1_000_000, 1_000_019)) if happens(draw, 25) else ""
-    make = _Portfolio(seed, draw, customer_id, reseller_id, today)
+    reseller_id = str(rng.randint(1_000_000, 1_000_019)) if happens(rng, 25) else ""
+    make = _Portfolio(seed, rng, customer_id, reseller_id, today)
     return Customer(
         customer_id=customer_id,
         partner_tenant_id=partner.partner_tenant_id,
@@ -107,13 +107,13 @@ def _selling_countries(partner: Partner) -> list[str]:
 
 
 class _Portfolio:
-    """Makes the commerce subscriptions of one customer, one draw after the other."""
+    """Makes the commerce subscriptions of one customer, drawing from one random generator."""
 
     def __init__(
-        self, seed: int, draw: random.Random, customer_id: str, reseller_id: str, today: date
+        self, seed: int, rng: random.Random, customer_id: str, reseller_id: str, today: date
     ) -> None:
         self.seed = seed
-        self.draw = draw
+        self.rng = rng
         self.customer_id = customer_id
         self.reseller_id = reseller_id
         self.today = today
@@ -121,30 +121,30 @@ class _Portfolio:
     def subscriptions(
         self, licences: list[Sku], *, is_ordinary: bool
     ) -> tuple[CommerceSubscription, ...]:
-        draw = self.draw
-        plans = 1 if is_ordinary else draw.choices((0, 1, 2), (15, 78, 7))[0]
+        rng = self.rng
+        plans = 1 if is_ordinary else rng.choices((0, 1, 2), (15, 78, 7))[0]
         made = [self._plan(n, at_least=1 if is_ordinary else 0) for n in range(plans)]
-        if happens(draw, 7):
+        if happens(rng, 7):
             made.append(self._legacy_azure())
         if licences:
-            held = draw.sample(licences, min(len(licences), draw.randint(1, 4)))
+            held = rng.sample(licences, min(len(licences), rng.randint(1, 4)))
             made += [self._licence(n, sku) for n, sku in enumerate(held)]
-            if happens(draw, 15):  # two subscriptions to one SKU
+            if happens(rng, 15):  # two subscriptions to one SKU
                 made.append(self._licence(len(held), held[0]))
-        if happens(draw, 15):
+        if happens(rng, 15):
             made.append(self._legacy_licence())
-        draw.shuffle(made)
+        rng.shuffle(made)
         return tuple(made)
 
     def _id(self, *about: object) -> str:
-        return draws.guid(self.seed, self.customer_id, *about)
+        return seeded.guid(self.seed, self.customer_id, *about)
 
     def _created(self) -> date:
-        return self.today - timedelta(days=self.draw.randint(20, 900))
+        return self.today - timedelta(days=self.rng.randint(20, 900))
 
     def _plan(self, number: int, at_least: int) -> CommerceSubscription:
         plan_id = self._id("plan", number)
-        count = max(at_least, self.draw.choices((0, 1, 2, 3), (8, 60, 24, 8))[0])
+        count = max(at_least, self.rng.choices((0, 1, 2, 3), (8, 60, 24, 8))[0])
         azure = tuple(
             AzureSubscription(
                 azure_subscription_id=self._id("azure", number, n),
@@ -152,7 +152,7 @@ class _Portfolio:
                 commerce_subscription_id=plan_id,
                 reservation_scope=AZURE_PLAN,
                 friendly_name=("Production", "Development", "Analytics")[n % 3],
-                status="active" if n == 0 or happens(self.draw, 90) else "suspended",
+                status="active" if n == 0 or happens(self.rng, 90) else "suspended",
             )
             for n in range(count)
         )
@@ -160,20 +160,20 @@ class _Portfolio:
         return CommerceSubscription(
             commerce_subscription_id=plan_id,
             kind="azure_plan",
-            offer_id=f"{product_id}:{sku_id}:DZH318Z0{draws.code(self.seed, 4, plan_id)}",
+            offer_id=f"{product_id}:{sku_id}:DZH318Z0{seeded.code(self.seed, 4, plan_id)}",
             offer_name="Azure plan",
-            status="active" if at_least or happens(self.draw, 95) else "suspended",
+            status="active" if at_least or happens(self.rng, 95) else "suspended",
             quantity=1,
             created=self._created(),
             product_id=product_id,
             sku_id=sku_id,
-            registration="Registered" if at_least or happens(self.draw, 94) else "NotRegistered",
+            registration="Registered" if at_least or happens(self.rng, 94) else "NotRegistered",
             reseller_id=self.reseller_id,
             azure_subscriptions=azure,
         )
 
     def _legacy_azure(self) -> CommerceSubscription:
-        # A recorded list gives the same GUID as id and as entitlementId.
+        # In a recorded list, id and entitlementId are the same GUID.
         azure_id = self._id("legacy azure")
         azure = AzureSubscription(
             azure_subscription_id=azure_id,
@@ -197,29 +197,29 @@ class _Portfolio:
         )
 
     def _licence(self, number: int, sku: Sku) -> CommerceSubscription:
-        draw = self.draw
-        term = draw.choice(sku.terms)
-        auto_renew = happens(draw, 80)
-        ends = self.today + timedelta(days=draw.randint(3, 380))
+        rng = self.rng
+        term = rng.choice(sku.terms)
+        auto_renew = happens(rng, 80)
+        ends = self.today + timedelta(days=rng.randint(3, 380))
         scheduled = None
-        if auto_renew and happens(draw, 20):
+        if auto_renew and happens(rng, 20):
             scheduled = {
                 "productId": sku.product_id,
                 "skuId": "0001",
-                "availabilityId": "CFQ7TTC0" + draws.code(self.seed, 4, self.customer_id, number),
+                "availabilityId": "CFQ7TTC0" + seeded.code(self.seed, 4, self.customer_id, number),
                 "billingCycle": "annual",
                 "termDuration": "P1Y",
             }
         statuses = ("active", "suspended", "expired", "deleted")
-        status = "active" if number == 0 else draw.choices(statuses, (86, 6, 5, 3))[0]
-        availability = "CFQ7TTC0" + draws.code(self.seed, 4, self.customer_id, "held", number)
+        status = "active" if number == 0 else rng.choices(statuses, (86, 6, 5, 3))[0]
+        availability = "CFQ7TTC0" + seeded.code(self.seed, 4, self.customer_id, "held", number)
         return CommerceSubscription(
             commerce_subscription_id=self._id("licence", number),
             kind="licence",
             offer_id=f"{sku.product_id}:{sku.sku_id}:{availability}",
             offer_name=sku.title,
             status=status,
-            quantity=draw.randint(1, 250),
+            quantity=rng.randint(1, 250),
             created=self._created(),
             product_id=sku.product_id,
             sku_id=sku.sku_id,
@@ -235,12 +235,12 @@ class _Portfolio:
         return CommerceSubscription(
             commerce_subscription_id=self._id("legacy licence"),
             kind="legacy_licence",
-            offer_id=draws.guid(self.seed, "offer", self.draw.randint(0, 9)),
+            offer_id=seeded.guid(self.seed, "offer", self.rng.randint(0, 9)),
             offer_name="Office Suite (old commerce)",
-            status=self.draw.choice(("active", "suspended")),
-            quantity=self.draw.randint(1, 50),
+            status=self.rng.choice(("active", "suspended")),
+            quantity=self.rng.randint(1, 50),
             created=self._created(),
-            commitment_end=self.today + timedelta(days=self.draw.randint(3, 380)),
+            commitment_end=self.today + timedelta(days=self.rng.randint(3, 380)),
             auto_renew=True,
             reseller_id=self.reseller_id,
         )

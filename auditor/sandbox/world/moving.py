@@ -1,9 +1,7 @@
-"""What the script does to customers, subscriptions and the catalog: they come, go and pause."""
+"""Changes customers, subscriptions and the catalog from night to night: they come, go, pause."""
 
-from auditor.sandbox.world import draws
-from auditor.sandbox.world.draft import Draft, Kind
-from auditor.sandbox.world.portfolio import Portfolio
-from auditor.sandbox.world.things import (
+from auditor.sandbox.world import seeded
+from auditor.sandbox.world.model import (
     AZURE_PLAN,
     AzureSubscription,
     CommerceSubscription,
@@ -11,25 +9,27 @@ from auditor.sandbox.world.things import (
     Sku,
     SkuKey,
 )
+from auditor.sandbox.world.night_builder import Kind, NightBuilder
+from auditor.sandbox.world.portfolio import Portfolio
 
 PRODUCT_STAYS_OUT = 2
 """Nights."""
 
 
 def first_absent(portfolio: Portfolio) -> set[str]:
-    """Return the customers and subscriptions that are not there yet on the first night."""
-    draw = draws.stream(portfolio.seed, "absent")
+    """Return the customers and subscriptions that do not exist yet on the first night."""
+    rng = seeded.generator(portfolio.seed, "absent")
     late = portfolio.customers[3 * len(portfolio.partners) :]
-    customers = draw.sample(late, min(len(late), max(1, len(late) // 50)))
+    customers = rng.sample(late, min(len(late), max(1, len(late) // 50)))
     absent = {customer.customer_id for customer in customers}
     licences = [
         held.commerce_subscription_id
         for customer in portfolio.customers
         for held in [one for one in customer.subscriptions if one.kind == "licence"][1:]
     ]
-    absent.update(draw.sample(licences, min(len(licences), max(1, len(licences) // 50))))
+    absent.update(rng.sample(licences, min(len(licences), max(1, len(licences) // 50))))
     azure = [one.azure_subscription_id for one in _second_azure(portfolio)]
-    absent.update(draw.sample(azure, min(len(azure), max(2, len(azure) // 20))))
+    absent.update(rng.sample(azure, min(len(azure), max(2, len(azure) // 20))))
     return absent
 
 
@@ -43,7 +43,7 @@ def _second_azure(portfolio: Portfolio) -> list[AzureSubscription]:
 
 
 def first_skus_out(portfolio: Portfolio) -> dict[SkuKey, int]:
-    """Return SKUs that enter the catalog on some later night."""
+    """Return the SKUs that enter the catalog on a later night."""
     retiring = portfolio.retiring_product()
     pool = [
         sku.key
@@ -52,50 +52,50 @@ def first_skus_out(portfolio: Portfolio) -> dict[SkuKey, int]:
         for sku in product.skus[1:]
         if sku.asks_inventory and AZURE_PLAN in sku.scopes
     ]
-    draw = draws.stream(portfolio.seed, "skus out")
-    return dict.fromkeys(draw.sample(pool, min(len(pool) // 4, max(4, len(pool) // 30))), 0)
+    rng = seeded.generator(portfolio.seed, "skus out")
+    return dict.fromkeys(rng.sample(pool, min(len(pool) // 4, max(4, len(pool) // 30))), 0)
 
 
-def move_customers(draft: Draft) -> None:
-    state, night = draft.state, draft.state.night
-    gone = [one for one in draft.portfolio.customers if one.customer_id in state.absent]
+def move_customers(builder: NightBuilder) -> None:
+    state, night = builder.state, builder.state.night
+    gone = [one for one in builder.portfolio.customers if one.customer_id in state.absent]
     here = [
         customer
-        for partner in draft.portfolio.partners
-        # Two of each partner always stay, so that nobody's portfolio runs dry.
+        for partner in builder.portfolio.partners
+        # The first two customers of each partner always stay, so that every partner has some.
         for customer in list(state.customers(partner.partner_tenant_id))[2:]
     ]
-    for customer in draft.some(gone, 100 if night % 2 == 0 else 50):
-        draft.touch(customer.customer_id)
+    for customer in builder.sample(gone, 100 if night % 2 == 0 else 50):
+        builder.claim(customer.customer_id)
         state.absent.discard(customer.customer_id)
-        draft.tell(Kind.CUSTOMER_CAME, customer_id=customer.customer_id)
-    for customer in draft.some(here, 3):
-        draft.touch(customer.customer_id)
+        builder.record(Kind.CUSTOMER_CAME, customer_id=customer.customer_id)
+    for customer in builder.sample(here, 3):
+        builder.claim(customer.customer_id)
         state.absent.add(customer.customer_id)
-        draft.tell(Kind.CUSTOMER_LEFT, customer_id=customer.customer_id)
+        builder.record(Kind.CUSTOMER_LEFT, customer_id=customer.customer_id)
     if night % 3 == 0:
         sold = [one for one in here if state.is_sold_to(one)]
-        for customer in draft.some(sold, 2):
-            draft.touch(customer.customer_id)
+        for customer in builder.sample(sold, 2):
+            builder.claim(customer.customer_id)
             state.relationships[customer.customer_id] = "none"
-            draft.tell(Kind.RELATIONSHIP_ENDED, customer_id=customer.customer_id)
+            builder.record(Kind.RELATIONSHIP_ENDED, customer_id=customer.customer_id)
 
 
-def move_subscriptions(draft: Draft) -> None:
-    """Move licences and Azure subscriptions of customers who were and are sold to."""
+def move_subscriptions(builder: NightBuilder) -> None:
+    """Change licences and Azure subscriptions of reseller customers of both nights."""
     customers = [
         customer
-        for customer in draft.portfolio.customers
-        if draft.before.is_sold_to(customer) and draft.state.is_sold_to(customer)
+        for customer in builder.portfolio.customers
+        if builder.before.is_sold_to(customer) and builder.state.is_sold_to(customer)
     ]
-    _move_licences(draft, customers)
-    _move_azure(draft, customers)
-    if draft.state.night % 2 == 0:
-        _change_registrations(draft, customers)
+    _move_licences(builder, customers)
+    _move_azure(builder, customers)
+    if builder.state.night % 2 == 0:
+        _change_registrations(builder, customers)
 
 
-def _move_licences(draft: Draft, customers: list[Customer]) -> None:
-    state = draft.state
+def _move_licences(builder: NightBuilder, customers: list[Customer]) -> None:
+    state = builder.state
     licences = [
         (customer, held)
         for customer in customers
@@ -106,33 +106,33 @@ def _move_licences(draft: Draft, customers: list[Customer]) -> None:
     here = [pair for pair in licences if pair[1].commerce_subscription_id not in state.absent]
     active = [pair for pair in here if state.status(pair[1]) == "active"]
     paused = [pair for pair in here if state.status(pair[1]) == "suspended"]
-    for pair in draft.some(away, 120):
-        if _claim(draft, Kind.COMMERCE_CAME, pair):
+    for pair in builder.sample(away, 120):
+        if _claim(builder, Kind.COMMERCE_CAME, pair):
             state.absent.discard(pair[1].commerce_subscription_id)
-    for pair in draft.some(active, 2):
-        if _claim(draft, Kind.COMMERCE_LEFT, pair):
+    for pair in builder.sample(active, 2):
+        if _claim(builder, Kind.COMMERCE_LEFT, pair):
             state.absent.add(pair[1].commerce_subscription_id)
-    for pair in draft.some(active, 2):
-        if _claim(draft, Kind.COMMERCE_INACTIVE, pair):
-            ended = draft.draw.choice(("suspended", "suspended", "expired", "deleted"))
+    for pair in builder.sample(active, 2):
+        if _claim(builder, Kind.COMMERCE_INACTIVE, pair):
+            ended = builder.rng.choice(("suspended", "suspended", "expired", "deleted"))
             state.statuses[pair[1].commerce_subscription_id] = ended
-    for pair in draft.some(paused, 30):
-        if _claim(draft, Kind.COMMERCE_ACTIVE, pair):
+    for pair in builder.sample(paused, 30):
+        if _claim(builder, Kind.COMMERCE_ACTIVE, pair):
             state.statuses[pair[1].commerce_subscription_id] = "active"
 
 
-def _claim(draft: Draft, kind: Kind, pair: tuple[Customer, CommerceSubscription]) -> bool:
+def _claim(builder: NightBuilder, kind: Kind, pair: tuple[Customer, CommerceSubscription]) -> bool:
     customer, held = pair
-    if not draft.touch(held.commerce_subscription_id):
+    if not builder.claim(held.commerce_subscription_id):
         return False
-    draft.tell(
+    builder.record(
         kind, customer_id=customer.customer_id, subscription_id=held.commerce_subscription_id
     )
     return True
 
 
-def _move_azure(draft: Draft, customers: list[Customer]) -> None:
-    state = draft.state
+def _move_azure(builder: NightBuilder, customers: list[Customer]) -> None:
+    state = builder.state
     owned = [
         (customer, azure)
         for customer in customers
@@ -146,30 +146,34 @@ def _move_azure(draft: Draft, customers: list[Customer]) -> None:
     here = [pair for pair in owned if pair[1].azure_subscription_id not in state.absent]
     active = [pair for pair in here if state.azure_status(pair[1]) == "active"]
     paused = [pair for pair in here if state.azure_status(pair[1]) == "suspended"]
-    for pair in draft.some(away, 150):
-        if _claim_azure(draft, Kind.AZURE_CAME, pair):
+    for pair in builder.sample(away, 150):
+        if _claim_azure(builder, Kind.AZURE_CAME, pair):
             state.absent.discard(pair[1].azure_subscription_id)
-    for pair in draft.some(active[1:], 3):
-        if _claim_azure(draft, Kind.AZURE_LEFT, pair):
+    for pair in builder.sample(active[1:], 3):
+        if _claim_azure(builder, Kind.AZURE_LEFT, pair):
             state.absent.add(pair[1].azure_subscription_id)
-    for pair in draft.some(active[1:], 3):
-        if _claim_azure(draft, Kind.AZURE_INACTIVE, pair):
+    for pair in builder.sample(active[1:], 3):
+        if _claim_azure(builder, Kind.AZURE_INACTIVE, pair):
             state.statuses[pair[1].azure_subscription_id] = "suspended"
-    for pair in draft.some(paused, 80):
-        if _claim_azure(draft, Kind.AZURE_ACTIVE, pair):
+    for pair in builder.sample(paused, 80):
+        if _claim_azure(builder, Kind.AZURE_ACTIVE, pair):
             state.statuses[pair[1].azure_subscription_id] = "active"
 
 
-def _claim_azure(draft: Draft, kind: Kind, pair: tuple[Customer, AzureSubscription]) -> bool:
+def _claim_azure(
+    builder: NightBuilder, kind: Kind, pair: tuple[Customer, AzureSubscription]
+) -> bool:
     customer, azure = pair
-    if not draft.touch(azure.azure_subscription_id):
+    if not builder.claim(azure.azure_subscription_id):
         return False
-    draft.tell(kind, customer_id=customer.customer_id, subscription_id=azure.azure_subscription_id)
+    builder.record(
+        kind, customer_id=customer.customer_id, subscription_id=azure.azure_subscription_id
+    )
     return True
 
 
-def _change_registrations(draft: Draft, customers: list[Customer]) -> None:
-    state = draft.state
+def _change_registrations(builder: NightBuilder, customers: list[Customer]) -> None:
+    state = builder.state
     plans = [
         (customer, held)
         for customer in customers
@@ -178,55 +182,55 @@ def _change_registrations(draft: Draft, customers: list[Customer]) -> None:
     ]
     pending = [pair for pair in plans if state.registration(pair[1]) != "Registered"]
     ready = [pair for pair in plans if state.registration(pair[1]) == "Registered"]
-    for pair in draft.some(pending, 100):
-        if _claim(draft, Kind.REGISTRATION_CHANGED, pair):
+    for pair in builder.sample(pending, 100):
+        if _claim(builder, Kind.REGISTRATION_CHANGED, pair):
             steps = {"NotRegistered": "Registering", "Registering": "Registered"}
             now = steps[state.registration(pair[1])]
             state.registrations[pair[1].commerce_subscription_id] = now
-    for pair in draft.some(ready[2:], 2):
-        if _claim(draft, Kind.REGISTRATION_CHANGED, pair):
+    for pair in builder.sample(ready[2:], 2):
+        if _claim(builder, Kind.REGISTRATION_CHANGED, pair):
             state.registrations[pair[1].commerce_subscription_id] = "NotRegistered"
 
 
-def move_catalog(draft: Draft) -> None:
-    """Let SKUs leave, return and enter, and once let a whole product leave and return."""
-    state, night = draft.state, draft.state.night
-    _move_product(draft)
+def move_catalog(builder: NightBuilder) -> None:
+    """Make SKUs leave, return and enter; once, make a whole product leave and return."""
+    state, night = builder.state, builder.state.night
+    _move_product(builder)
     fresh = [key for key, since in state.skus_out.items() if since == 0]
     left = [key for key, since in state.skus_out.items() if since > 0]
-    listed = [sku for sku in _reservations(draft) if sku.key not in state.skus_out]
-    for key in draft.some(fresh, 150):
+    listed = [sku for sku in _reservations(builder) if sku.key not in state.skus_out]
+    for key in builder.sample(fresh, 150):
         del state.skus_out[key]
-        draft.tell(Kind.SKU_NEW, key=key)
-    for key in draft.some(left, 200):
+        builder.record(Kind.SKU_NEW, key=key)
+    for key in builder.sample(left, 200):
         del state.skus_out[key]
-        draft.tell(Kind.SKU_RETURNED, key=key)
-    for sku in draft.some(listed, 4, at_least=2):
+        builder.record(Kind.SKU_RETURNED, key=key)
+    for sku in builder.sample(listed, 4, at_least=2):
         state.skus_out[sku.key] = night
-        draft.tell(Kind.SKU_LEFT, key=sku.key)
+        builder.record(Kind.SKU_LEFT, key=sku.key)
 
 
-def _reservations(draft: Draft) -> list[Sku]:
-    retiring = draft.portfolio.retiring_product()
+def _reservations(builder: NightBuilder) -> list[Sku]:
+    retiring = builder.portfolio.retiring_product()
     return [
         sku
-        for product in draft.portfolio.products
+        for product in builder.portfolio.products
         if product.kind == "vm" and product is not retiring
-        # One SKU of every family always stays, so that only the retiring one goes as a whole.
+        # The first SKU of every family stays: only the retiring family leaves as a whole.
         for sku in product.skus[1:]
         if sku.asks_inventory and AZURE_PLAN in sku.scopes
     ]
 
 
-def _move_product(draft: Draft) -> None:
-    product = draft.portfolio.retiring_product()
+def _move_product(builder: NightBuilder) -> None:
+    product = builder.portfolio.retiring_product()
     if product is None:
         return
-    leaves_on = 2 + draws.number(draft.portfolio.seed, "retiring") % 2
-    night, key = draft.state.night, (product.product_id, "")
+    leaves_on = 2 + seeded.number(builder.portfolio.seed, "retiring") % 2
+    night, key = builder.state.night, (product.product_id, "")
     if night == leaves_on:
-        draft.state.products_out[product.product_id] = night
-        draft.tell(Kind.PRODUCT_LEFT, key=key)
+        builder.state.products_out[product.product_id] = night
+        builder.record(Kind.PRODUCT_LEFT, key=key)
     elif night == leaves_on + PRODUCT_STAYS_OUT:
-        draft.state.products_out.pop(product.product_id, None)
-        draft.tell(Kind.PRODUCT_RETURNED, key=key)
+        builder.state.products_out.pop(product.product_id, None)
+        builder.record(Kind.PRODUCT_RETURNED, key=key)

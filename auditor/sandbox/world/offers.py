@@ -1,29 +1,29 @@
-"""Availabilities: what can be bought for a SKU tonight, by a customer or in a country."""
+"""Makes the availabilities of a SKU: what a customer, or a country, can buy on a night."""
 
 from dataclasses import dataclass, replace
 
-from auditor.sandbox.world import draws
+from auditor.sandbox.world import seeded
+from auditor.sandbox.world.model import Availability, AvailableTerm, Customer, Sku, Term
 from auditor.sandbox.world.places import COUNTRIES
 from auditor.sandbox.world.state import LicenceState, State
-from auditor.sandbox.world.things import Availability, AvailableTerm, Customer, Sku, Term
 
 REISSUED_EACH_NIGHT = 0.2
-"""The share of ids that are new each night, though nothing else is."""
+"""The share of ids that change each night although nothing else does."""
 
 
 def customer_offers(state: State, customer: Customer, sku: Sku) -> tuple[Availability, ...] | None:
-    """Return what a customer can buy of a SKU; `None` if the SKU is not found for the customer."""
+    """Return a customer's availabilities of a SKU; `None` if the API answers 404."""
     how = state.licence(customer.customer_id, customer.country, sku.key)
     if how.is_gone:
         return None
-    # No segment can be asked for here; customers of this world qualify for commercial offers.
-    return _Seller(state, sku, how, customer.customer_id, customer.country).offers(("commercial",))
+    # This endpoint has no segment parameter; all customers here qualify for commercial offers.
+    return _Offers(state, sku, how, customer.customer_id, customer.country).make(("commercial",))
 
 
 def country_offers(
     state: State, country: str, sku: Sku, target_segment: str
 ) -> tuple[Availability, ...] | None:
-    """Return what is sold of a SKU in a country; nonprofit offers only to those who ask."""
+    """Return a country's availabilities of a SKU; nonprofit ones only if that segment is named."""
     how = state.licence("", country, sku.key)
     if how.is_gone:
         return None
@@ -32,12 +32,12 @@ def country_offers(
         for segment in sku.segments
         if (segment == target_segment if target_segment else segment != "nonprofit")
     )
-    return _Seller(state, sku, how, country, country).offers(segments)
+    return _Offers(state, sku, how, country, country).make(segments)
 
 
 @dataclass(frozen=True, slots=True)
-class _Seller:
-    """Makes the offers of one SKU for one holder: a customer, or everybody in a country."""
+class _Offers:
+    """Makes the availabilities of one SKU for a customer or a whole country (`holder`)."""
 
     state: State
     sku: Sku
@@ -45,12 +45,12 @@ class _Seller:
     holder: str
     country: str
 
-    def offers(self, segments: tuple[str, ...]) -> tuple[Availability, ...]:
+    def make(self, segments: tuple[str, ...]) -> tuple[Availability, ...]:
         made = [self._offer(segment) for segment in segments]
         if self.sku.has_old_price:
             made += [self._old_offer(segment) for segment in segments]
         seed, night = self.state.portfolio.seed, self.state.night
-        if draws.number(seed, "offer order", self.holder, self.sku.key, night) % 2:
+        if seeded.number(seed, "offer order", self.holder, self.sku.key, night) % 2:
             made.reverse()
         return tuple(made)
 
@@ -86,7 +86,7 @@ class _Seller:
         )
 
     def _old_offer(self, segment: str) -> Availability:
-        """Return what used to be sold: the first term, at a price that nobody gets any more."""
+        """Return the withdrawn offer: the first term, not purchasable, not renewable."""
         first = self._term(self.sku.terms[0], renewable=False)
         return replace(
             self._offer(segment),
@@ -97,15 +97,15 @@ class _Seller:
         )
 
     def _reissued(self, length: int, *about: object) -> str:
-        """Return an id that stays for some nights and is then replaced, whatever it stands for."""
+        """Return an id that is replaced after some nights although its object stays the same."""
         seed = self.state.portfolio.seed
         subject = (*self.sku.key, self.holder, *about)
         since = next(
             (
                 night
                 for night in range(self.state.night, 1, -1)
-                if draws.share(seed, "reissue", *subject, night) < REISSUED_EACH_NIGHT
+                if seeded.share(seed, "reissue", *subject, night) < REISSUED_EACH_NIGHT
             ),
             1,
         )
-        return draws.code(seed, length, "offer", *subject, since)
+        return seeded.code(seed, length, "offer", *subject, since)

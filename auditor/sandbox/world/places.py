@@ -1,4 +1,4 @@
-"""Countries, Azure regions and VM families that the made-up world draws from. Data only."""
+"""Countries, Azure regions, VM families and names of the made-up world. Data only."""
 
 from dataclasses import dataclass
 
@@ -37,7 +37,7 @@ COUNTRIES = {
     )
 }
 
-# Microsoft names 110 markets; the documents at hand name these three.
+# Microsoft counts 110 such markets; the documents we have name these three.
 MARKETS_WITHOUT_RESERVATIONS = frozenset({"BR", "CN", "RU"})
 
 # Some of these are sold in by no partner: their customers cannot be audited.
@@ -55,7 +55,7 @@ PARTNER_TEMPLATES: tuple[tuple[str, tuple[str, ...]], ...] = (
 @dataclass(frozen=True, slots=True)
 class Region:
     spellings: tuple[str, ...]
-    """How the catalog writes the ARM name; letter case is not consistent there."""
+    """The ARM name as the catalog writes it; its letter case varies there."""
     display: str
     paired_with: str
 

@@ -1,10 +1,10 @@
-"""The made-up world by its ids: everything that ever exists, on whatever night."""
+"""Everything that exists on any night of the made-up world, indexed by id."""
 
 from datetime import date
 
 from auditor.sandbox.world.catalog import make_products
 from auditor.sandbox.world.customers import make_customers, make_partners
-from auditor.sandbox.world.things import (
+from auditor.sandbox.world.model import (
     AzureSubscription,
     CommerceSubscription,
     Customer,
@@ -17,7 +17,7 @@ from auditor.sandbox.world.things import (
 
 
 class Portfolio:
-    """Partners, customers and products of one seed, with an index by each kind of id."""
+    """Partners, customers and products of one seed, with one index per kind of id."""
 
     def __init__(self, seed: int, size: WorldSize, today: date) -> None:
         self.seed = seed
@@ -45,6 +45,6 @@ class Portfolio:
                     self.azure_by_id[azure.azure_subscription_id] = azure
 
     def retiring_product(self) -> Product | None:
-        """Return the family that leaves the catalog as a whole; `None` in a world of few."""
+        """Return the family that leaves the catalog as a whole; `None` in a small world."""
         families = [product for product in self.products if product.kind == "vm"]
         return families[-1] if len(families) > 2 else None  # noqa: PLR2004 - see WorldSize.products

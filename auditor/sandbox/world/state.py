@@ -1,14 +1,12 @@
-"""How the world fares on one night: what differs from what the portfolio says.
+"""The state of one night: how it differs from the portfolio.
 
-States are values: the script makes each from the one before, and nobody changes one.
+States are values: `nights.next_night` makes each from the one before; no finished one is changed.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from auditor.sandbox.world.places import MARKETS_WITHOUT_RESERVATIONS
-from auditor.sandbox.world.portfolio import Portfolio
-from auditor.sandbox.world.things import (
+from auditor.sandbox.world.model import (
     AZURE_PLAN,
     AzureSubscription,
     CommerceSubscription,
@@ -18,17 +16,19 @@ from auditor.sandbox.world.things import (
     SkuKey,
     TermKey,
 )
+from auditor.sandbox.world.places import MARKETS_WITHOUT_RESERVATIONS
+from auditor.sandbox.world.portfolio import Portfolio
 
 OMITTED: None = None
-"""Stands in a restriction map for: this customer's catalog does not hold the SKU."""
+"""In a map of restrictions: the SKU is not in this customer's catalog."""
 
 Restrictions = dict[SkuKey, tuple[Restriction, ...] | None]
-"""What is not plainly unrestricted for one Azure subscription."""
+"""The restricted and omitted SKUs of one Azure subscription; all others are unrestricted."""
 
 
 @dataclass(frozen=True, slots=True)
 class LicenceState:
-    """What differs from the catalog for one licence SKU, for one customer or one country."""
+    """How one licence SKU differs from the catalog, for one customer or one country."""
 
     is_purchasable: bool = True
     is_gone: bool = False
@@ -37,7 +37,7 @@ class LicenceState:
     renew_to: str = ""
     hidden_terms: frozenset[TermKey] = frozenset()
 
-    def and_also(self, other: "LicenceState") -> "LicenceState":
+    def combined_with(self, other: "LicenceState") -> "LicenceState":
         return replace(
             self,
             is_purchasable=self.is_purchasable and other.is_purchasable,
@@ -48,34 +48,34 @@ class LicenceState:
         )
 
 
-AS_EVER = LicenceState()
+UNCHANGED = LicenceState()
 
 Holder = str
-"""A customer id, or a country code for what holds for everybody there."""
+"""A customer id, or a country code for all customers of that country."""
 
 
 @dataclass(slots=True)
 class State:
-    """One night. `absent` holds ids of customers and subscriptions that are not there."""
+    """One night. `absent` holds the ids of customers and subscriptions that do not exist on it."""
 
     night: int
     portfolio: Portfolio
     absent: set[str]
     relationships: dict[str, str]
     statuses: dict[str, str]
-    """By commerce or Azure subscription; a legacy Azure one has one id and one status."""
+    """By commerce or Azure subscription; a legacy Azure one has one id and status for both."""
     registrations: dict[str, str]
     skus_out: dict[SkuKey, int]
-    """SKUs that are not in the catalog, and since when; 0: they were never in it."""
+    """SKUs that are not in the catalog, with the night they left; 0: they were never in it."""
     products_out: dict[str, int]
     restrictions: dict[str, Restrictions]
-    """By Azure subscription. Inner maps are shared between nights: replace, never change, one."""
+    """By Azure subscription. Nights share the inner maps: replace a map, never change it."""
     licences: dict[tuple[Holder, SkuKey], LicenceState]
     outages: dict[int, tuple[tuple[str, SkuKey], ...]]
-    """By the night they began: which Azure subscription lost which SKUs, until the outage ends."""
+    """Azure subscription and SKU pairs restricted by an outage, by the night it began."""
 
     def following(self) -> "State":
-        """Return a copy for the next night, for the script to write into."""
+        """Return a copy for the next night, to be changed."""
         return State(
             night=self.night + 1,
             portfolio=self.portfolio,
@@ -99,7 +99,7 @@ class State:
         return self.relationships.get(customer.customer_id, customer.relationship)
 
     def is_sold_to(self, customer: Customer) -> bool:
-        """Say whether the partner has a commerce relationship with the customer tonight."""
+        """Tell whether the partner has a commerce relationship with the customer."""
         return customer.customer_id not in self.absent and self.relationship(customer) == "reseller"
 
     def commerce(self, customer: Customer) -> Iterator[CommerceSubscription]:
@@ -122,7 +122,7 @@ class State:
         return self.statuses.get(azure.azure_subscription_id, azure.status)
 
     def is_listed(self, sku: Sku, country: str, reservation_scope: str) -> bool:
-        """Say whether the catalog of that country and scope names the SKU."""
+        """Tell whether the SKU is in the catalog of the country and scope."""
         if sku.key in self.skus_out or sku.product_id in self.products_out:
             return False
         if country in sku.not_sold_in:
@@ -133,13 +133,13 @@ class State:
         return country not in MARKETS_WITHOUT_RESERVATIONS and reservation_scope in sku.scopes
 
     def licence(self, customer_id: str, country: str, key: SkuKey) -> LicenceState:
-        """Return what differs for that SKU; an empty customer id asks about the country alone."""
-        of_country = self.licences.get((country, key), AS_EVER)
-        of_customer = self.licences.get((customer_id, key), AS_EVER) if customer_id else AS_EVER
-        return of_customer.and_also(of_country)
+        """Return how the SKU differs; with customer id `''`, for the country alone."""
+        of_country = self.licences.get((country, key), UNCHANGED)
+        of_customer = self.licences.get((customer_id, key), UNCHANGED) if customer_id else UNCHANGED
+        return of_customer.combined_with(of_country)
 
     def audited_azure(self) -> Iterator[tuple[Customer, AzureSubscription]]:
-        """Yield the Azure subscriptions whose inventory can be asked with the default scope."""
+        """Yield the Azure subscriptions that a run with the default scope checks."""
         for partner in self.portfolio.partners:
             for customer in self.customers(partner.partner_tenant_id):
                 if not self.is_sold_to(customer) or customer.country not in partner.countries:
@@ -162,7 +162,7 @@ class State:
         )
 
     def held_licences(self) -> Iterator[tuple[Customer, SkuKey]]:
-        """Yield each licence SKU that a customer holds by an active subscription, once."""
+        """Yield, once, each licence SKU that a customer holds with an active subscription."""
         for partner in self.portfolio.partners:
             for customer in self.customers(partner.partner_tenant_id):
                 if not self.is_sold_to(customer):

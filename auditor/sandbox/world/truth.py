@@ -1,11 +1,9 @@
-"""The truth as tables: what an auditor that asks everything and errs nowhere has to find."""
+"""The truth: the rows that a complete and correct audit finds."""
 
 from collections.abc import Callable, Iterator
 from typing import TypedDict
 
-from auditor.sandbox.world.offers import customer_offers
-from auditor.sandbox.world.state import State
-from auditor.sandbox.world.things import (
+from auditor.sandbox.world.model import (
     AZURE_PLAN,
     Availability,
     Customer,
@@ -13,12 +11,14 @@ from auditor.sandbox.world.things import (
     Sku,
     SkuKey,
 )
+from auditor.sandbox.world.offers import customer_offers
+from auditor.sandbox.world.state import State
 
 StateOf = Callable[[int], State]
 
 
 class InventoryRow(TypedDict):
-    """One key of the inventory and its verdict."""
+    """One inventory key and its verdict."""
 
     partner_tenant_id: str
     customer_id: str
@@ -56,7 +56,7 @@ def inventory_rows(state_of: StateOf, night: int, since: int | None) -> Iterator
     """Yield the inventory of a night; see `World.inventory_truth`."""
     state = state_of(night)
     listed = _ListedSkus(state)
-    remembered = _Remembered(state_of, since, night)
+    remembered = _EarlierNights(state_of, since, night)
     for customer, azure in state.audited_azure():
         azure_id = azure.azure_subscription_id
         known = state.restrictions.get(azure_id, {})
@@ -111,8 +111,8 @@ class _ListedSkus:
         return self._by_country[country]
 
 
-class _Remembered:
-    """What earlier nights knew: of each Azure subscription only since it was last not audited."""
+class _EarlierNights:
+    """The SKUs listed on earlier nights, back to the last night without the Azure subscription."""
 
     def __init__(self, state_of: StateOf, since: int | None, night: int) -> None:
         self._tonight = _ListedSkus(state_of(night))

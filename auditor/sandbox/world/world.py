@@ -1,19 +1,14 @@
 """The made-up world behind the sandbox, and the truth that tests compare an audit with.
 
-Everything follows from the seed. `night` is the only thing that can be set; it says which
-night the server is in. Every question names its night, or takes the current one.
+Everything follows from the seed. Only `night`, the server's current night, can be set.
+Methods take a night; the default is the current one.
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 
-from auditor.sandbox.world.draft import Event
-from auditor.sandbox.world.offers import country_offers, customer_offers
-from auditor.sandbox.world.portfolio import Portfolio
-from auditor.sandbox.world.script import first_night, next_night
-from auditor.sandbox.world.state import State
-from auditor.sandbox.world.things import (
+from auditor.sandbox.world.model import (
     Answer,
     Availability,
     AzureSubscription,
@@ -24,6 +19,11 @@ from auditor.sandbox.world.things import (
     Sku,
     WorldSize,
 )
+from auditor.sandbox.world.night_builder import Event
+from auditor.sandbox.world.nights import first_night, next_night
+from auditor.sandbox.world.offers import country_offers, customer_offers
+from auditor.sandbox.world.portfolio import Portfolio
+from auditor.sandbox.world.state import State
 from auditor.sandbox.world.truth import (
     AvailabilityRow,
     InventoryRow,
@@ -32,15 +32,14 @@ from auditor.sandbox.world.truth import (
 )
 
 FIRST_DAY = date(2026, 11, 21)
-"""The day that term ends are counted from, unless the maker of a world names another."""
+"""The default day that term ends are counted from."""
 
 
 class World:
     """Partners, their customers and the catalog on any night, from 1 on.
 
-    Ids are taken in any letter case and given in lower case. An id that never exists in
-    this world is a `LookupError`; one that does not exist on the night asked about gives an
-    empty answer.
+    Ids are accepted in any letter case and returned in lower case. An id that exists on no night
+    raises `LookupError`; an id that only exists on other nights gives an empty result.
     """
 
     def __init__(self, seed: int, size: WorldSize | None = None, today: date = FIRST_DAY) -> None:
@@ -63,7 +62,7 @@ class World:
         self._night = night
 
     def state(self, night: int | None = None) -> State:
-        """Return how a night differs from the portfolio; for the server, and for curious tests."""
+        """Return how a night differs from the portfolio; for the server and for tests."""
         wanted = self._night if night is None else night
         if wanted < 1:
             message = f"nights are counted from 1, not from {wanted}"
@@ -75,7 +74,7 @@ class World:
         return self._states[wanted - 1]
 
     def events(self, night: int) -> tuple[Event, ...]:
-        """Return what the script did between the night before and this one."""
+        """Return the changes between the night before and this one."""
         self.state(night)
         return self._events[night - 1]
 
@@ -86,7 +85,7 @@ class World:
         return self.portfolio.partner_by_id[partner_tenant_id.lower()]
 
     def customers(self, partner: Partner | str, night: int | None = None) -> tuple[Customer, ...]:
-        """Return who is on the partner's list that night, with that night's relationship."""
+        """Return the partner's customers of a night, with that night's relationship."""
         tenant = partner if isinstance(partner, str) else partner.partner_tenant_id
         state = self.state(night)
         return tuple(
@@ -97,7 +96,7 @@ class World:
     def commerce_subscriptions(
         self, customer_id: str, night: int | None = None
     ) -> tuple[CommerceSubscription, ...]:
-        """Return what a customer holds that night, with that night's status and registration."""
+        """Return a customer's subscriptions, with status and registration of the night."""
         state = self.state(night)
         customer = self.portfolio.customer_by_id[customer_id.lower()]
         return tuple(
@@ -108,7 +107,7 @@ class World:
     def azure_subscriptions(
         self, customer_id: str, night: int | None = None
     ) -> tuple[AzureSubscription, ...]:
-        """Return a customer's Azure subscriptions of that night, legacy ones among them."""
+        """Return a customer's Azure subscriptions of a night, including legacy ones."""
         state = self.state(night)
         customer = self.portfolio.customer_by_id[customer_id.lower()]
         return tuple(
@@ -120,7 +119,7 @@ class World:
     def products(
         self, night: int, country: str, target_view: str, reservation_scope: str = ""
     ) -> tuple[Product, ...]:
-        """Return the products that such a listing names: those with a SKU in the catalog."""
+        """Return the products of a listing: those with a SKU in the catalog."""
         state = self.state(night)
         return tuple(
             product
@@ -139,7 +138,7 @@ class World:
     ) -> tuple[Sku, ...]:
         """Return the SKUs in the catalog of a country and scope, in the order of the products.
 
-        The catalog is the same for all partners; the tenant is only checked.
+        The catalog is the same for all partners; an unknown partner is a `LookupError`.
         """
         self.partner(partner_tenant_id)
         state = self.state(night)
@@ -161,11 +160,11 @@ class World:
         product_id: str,
         sku_id: str,
     ) -> Answer | None:
-        """Return what the inventory says of one SKU in one context.
+        """Return the inventory answer for one SKU in one context.
 
-        `None`: the SKU is not in the catalog for this context, so a reply leaves it out. That is
-        so too for a SKU that asks for a region and is asked with another one than its own.
-        Whether the customer and the subscription may be asked at all that night is not looked at.
+        `None`: the SKU is not in the catalog of this context, so a reply leaves it out. This
+        includes a SKU that needs a region and gets another region than its own. Whether the API
+        accepts the customer and the subscription on that night is not looked at.
         """
         self.partner(partner_tenant_id)
         azure = self.portfolio.azure_by_id[azure_subscription_id.lower()]
@@ -188,10 +187,10 @@ class World:
         target_segment: str = "",
         reservation_scope: str = "AzurePlan",
     ) -> tuple[Availability, ...] | None:
-        """Return what can be bought of a SKU; `None` where the API answers 404.
+        """Return the availabilities of a SKU; `None` if the API answers 404.
 
-        With a customer, `country` is not looked at: the customer's own counts. Without one, all
-        segments but nonprofit are given, unless `target_segment` names one.
+        With a customer, the customer's own country replaces `country`. Without a customer,
+        `target_segment` selects the segment; by default all but nonprofit.
         """
         self.partner(partner_tenant_id)
         state = self.state(night)
@@ -208,27 +207,27 @@ class World:
         return customer_offers(state, customer, sku)
 
     def inventory_truth(self, night: int, since: int | None = None) -> Iterator[InventoryRow]:
-        """Yield a row for every key that an auditor with the default scope asks that night.
+        """Yield a row for every key that an audit with the default scope checks on a night.
 
         Keys: reseller customers whose billing country is one of the partner's and has
         reservations; active Azure subscriptions of active, registered Azure plans; SKUs of the
-        view AzureReservationsVM, scope AzurePlan, that are listed that night and ask for an
-        inventory check. `not_in_catalog` is a listed SKU that this customer's replies leave out.
+        view AzureReservationsVM, scope AzurePlan, that are listed on that night and ask for an
+        inventory check. A listed SKU that this customer's replies leave out is `not_in_catalog`.
 
-        With `since`, for an auditor that ran on every night from that one on: also a
-        `not_in_catalog` row for each SKU that was listed on one of those nights and is no longer,
-        as long as the Azure subscription was audited on every night in between.
+        `since` is the first of the nights that were all audited. It adds a `not_in_catalog` row
+        for each SKU that was listed on one of these nights and is no longer, if the Azure
+        subscription was audited on every night in between.
         """
         return inventory_rows(self.state, night, since)
 
     def availability_truth(self, night: int, since: int | None = None) -> Iterator[AvailabilityRow]:
-        """Yield a row for every term of every licence held that night by an active subscription.
+        """Yield a row for every term of every licence of an active subscription on a night.
 
-        A SKU that is not found for the customer has one `not_in_catalog` row with `''` as
-        segment, term and cycle. Two rows may have the same key: some SKUs are offered twice.
+        A SKU that the API does not find for the customer has one `not_in_catalog` row with `''`
+        as segment, term and cycle. Two rows may have the same key: some SKUs are offered twice.
 
-        With `since`, for an auditor that ran on every night from that one on: terms known from
-        those nights and no longer named are `not_in_catalog` rows, and stand in for the `''` row.
+        `since` is the first of the nights that were all audited. A term known from these nights
+        and no longer listed is then a `not_in_catalog` row; such rows replace the `''` row.
         """
         return availability_rows(self.state, night, since)
 
@@ -236,7 +235,7 @@ class World:
 def answer_for(
     state: State, azure: AzureSubscription, country: str, arm_region: str, sku: Sku
 ) -> Answer | None:
-    """Return what the inventory says of a SKU; `None` if it is not in this context's catalog."""
+    """Return the inventory answer for a SKU; `None` if it is not in this context's catalog."""
     if not state.is_listed(sku, country, azure.reservation_scope):
         return None
     if sku.asks_region and arm_region.lower() != sku.arm_region:

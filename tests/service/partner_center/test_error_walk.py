@@ -12,7 +12,7 @@ from auditor.partner_center.breaker import CUSTOMER_OPENS_AFTER
 from auditor.partner_center.error_table import ANY, INVENTORY, TABLE, UNANSWERED, row_of, steps
 from auditor.partner_center.transport import Transport
 from auditor.plan.plan import Plan
-from auditor.sandbox.world.things import SAVINGS_PLAN
+from auditor.sandbox.world.model import SAVINGS_PLAN
 from auditor.scope.found import CustomerFound
 from auditor.scope.offers import REGISTRATION_UNKNOWN
 from tests.builders import scope as bench

@@ -346,7 +346,7 @@ body_bytes = "AAE="
         ("[[fault]]\nstatus = 503\nendpoint = 'nothing'", "nothing"),
         ("[[fault]]\nstatus = '503'", "status"),
         ("[[fault]]\nstatus = 503\nshare = 2", "share"),
-        ("[[fault]]\nendpoint = 'customers'", "has to do something"),
+        ("[[fault]]\nendpoint = 'customers'", "needs an action"),
         ("[[fault]", "faults.toml"),
         ("fault = 3", "fault"),
     ],

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from auditor.sandbox import Sandbox, World, WorldSize
-from auditor.sandbox.world.draft import Kind
+from auditor.sandbox.world.night_builder import Kind
 from auditor.sandbox.world.truth import InventoryRow
 
 SIZE = WorldSize(customers=24, products=4, regions=3, sizes_per_product=2)

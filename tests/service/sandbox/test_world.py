@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import pytest
 
 from auditor.sandbox import World, WorldSize
-from auditor.sandbox.world.draft import Kind
+from auditor.sandbox.world.night_builder import Kind
 
 SMALL = WorldSize(partners=2, customers=20, products=3, regions=2, sizes_per_product=1)
 

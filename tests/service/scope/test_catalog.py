@@ -4,7 +4,7 @@ import pytest
 
 from auditor.errors import Unauthorized
 from auditor.sandbox import Fault
-from auditor.sandbox.world.things import Product, Sku
+from auditor.sandbox.world.model import Product, Sku
 from auditor.scope.found import CatalogFound
 from auditor.scope.known import Known
 from tests.builders.discovering import VIEW, Discovery, discovering

@@ -9,7 +9,7 @@ from auditor.errors import Unauthorized, Unreachable
 from auditor.model import Reason
 from auditor.partner_center import wire
 from auditor.sandbox import Fault, WorldSize
-from auditor.sandbox.world.things import Customer
+from auditor.sandbox.world.model import Customer
 from auditor.scope import from_wire
 from auditor.scope.customers import CustomerDiscovery, list_customers, match_customers
 from auditor.scope.found import CustomerFound

@@ -3,7 +3,7 @@
 import pytest
 
 from auditor.sandbox import Fault
-from auditor.sandbox.world.things import SAVINGS_PLAN
+from auditor.sandbox.world.model import SAVINGS_PLAN
 from auditor.scope.found import CatalogFound
 from tests.builders.discovering import discovering
 from tests.service.scope.test_catalog import (

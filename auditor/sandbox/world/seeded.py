@@ -1,7 +1,7 @@
-"""Repeatable draws: everything in the sandbox that looks like chance comes from here.
+"""Repeatable random values: all randomness of the sandbox comes from here.
 
-A draw is a hash of the seed and of what the draw is for, so it does not depend on
-the order of the questions, on the process or on the interpreter's hash seed.
+A value is a hash of the seed and of its subject (`about`). It does not depend on the order of
+calls, on the process or on the interpreter's hash seed.
 """
 
 import hashlib
@@ -9,18 +9,18 @@ import random
 
 
 def number(seed: int, *about: object) -> int:
-    """Return 64 bits that depend on the seed and on what they are `about`, and on nothing else."""
+    """Return 64 bits that depend only on the seed and on `about`."""
     text = "\x1f".join([str(seed), *map(str, about)])
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
 def share(seed: int, *about: object) -> float:
-    """Return a number from 0 up to, not including, 1."""
+    """Return a number in [0, 1)."""
     return number(seed, *about) / 2**64
 
 
-def stream(seed: int, *about: object) -> random.Random:
-    """Return a generator of its own for one subject, so that subjects do not disturb each other."""
+def generator(seed: int, *about: object) -> random.Random:
+    """Return a random generator for one subject, independent of all other subjects."""
     return random.Random(number(seed, *about))
 
 
@@ -33,7 +33,7 @@ def guid(seed: int, *about: object) -> str:
 
 
 def code(seed: int, length: int, *about: object) -> str:
-    """Return an upper-case code such as Partner Center gives to products and availabilities."""
+    """Return an upper-case code like Partner Center's product and availability ids."""
     alphabet = "0123456789BCDFGHJKLMNPQRSTVWXZ"
     left = number(seed, "code", *about)
     letters = []
@@ -44,10 +44,10 @@ def code(seed: int, length: int, *about: object) -> str:
 
 
 def cased(seed: int, text: str, *about: object) -> str:
-    """Return an id in the letter case that this reply happens to use: a quarter is upper case."""
+    """Return an id in lower case or, in a quarter of the cases, in upper case."""
     return text if number(seed, "case", text, *about) % 4 else text.upper()
 
 
-def happens(draw: random.Random, percent: float) -> bool:
-    """Say whether something comes to pass that does so in that share of the cases."""
-    return draw.random() * 100 < percent
+def happens(rng: random.Random, percent: float) -> bool:
+    """Return true with this probability."""
+    return rng.random() * 100 < percent

@@ -1,32 +1,32 @@
-"""Answers inventory checks: by target item, in one context."""
+"""Answers inventory checks: one item for each target SKU in the context's catalog."""
 
 from dataclasses import dataclass
 
 from auditor.sandbox.answers import problems, shapes
-from auditor.sandbox.answers.browsing import read_country
 from auditor.sandbox.answers.calls import Call
-from auditor.sandbox.answers.people import buyer_of
+from auditor.sandbox.answers.catalog import read_country
+from auditor.sandbox.answers.customers import buyer_of
 from auditor.sandbox.answers.reply import Reply
-from auditor.sandbox.world import draws
+from auditor.sandbox.world import seeded
+from auditor.sandbox.world.model import AZURE_PLAN, AzureSubscription, Customer, Sku, SkuKey
 from auditor.sandbox.world.state import Restrictions, State
-from auditor.sandbox.world.things import AZURE_PLAN, AzureSubscription, Customer, Sku, SkuKey
 
 CONTEXT_KEYS = {
     "CustomerId": "customerId",
     "AzureSubscriptionId": "azureSubscriptionId",
     "ArmRegionName": "armRegionName",
 }
-"""What a SKU asks for, and how the context spells it."""
+"""Inventory variable of a SKU to the context key that supplies it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """The SKUs of one product in the catalog of a night, country and scope, ready to be sent."""
+    """One product's SKUs in the catalog of a night, country and scope, with encoded items."""
 
     skus: tuple[Sku, ...]
     keys: tuple[SkuKey, ...]
     plain: tuple[bytes, ...]
-    """Each SKU's item where nothing restricts it."""
+    """The encoded unrestricted item of each SKU."""
     place: dict[str, int]
     variables: frozenset[str]
 
@@ -40,7 +40,7 @@ NOTHING = _Listed((), (), (), {}, frozenset())
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """In what context a check is asked. `azure` is `None` where none is named."""
+    """The context of a check. `azure` is `None` if the request names no Azure subscription."""
 
     state: State
     country: str
@@ -61,25 +61,27 @@ class _Context:
         return self.state.restrictions.get(self.azure_id, {})
 
 
-class Counter:
-    """Where inventory is asked for: keeps, per night, what is plainly unrestricted."""
+class InventoryAnswers:
+    """Answers inventory checks; keeps the encoded unrestricted items of each night."""
 
     def __init__(self) -> None:
         self._listed: dict[tuple[int, str, str, str], _Listed] = {}
 
     def check(self, state: State, call: Call) -> Reply:
-        """Answer for all targets that the catalog holds; the rest is left out without a word."""
+        """Return items for the targets that the catalog holds; leave the others out silently."""
         if call.body_problem is not None:
             raise call.body_problem
         context = _read_context(state, call)
         targets = call.targets
         if call.endpoint and call.endpoint.name == "by_resource_type":
             targets = _of_type(state, call)
-        self._demand_variables(context, call, targets)
-        _demand_permission(context)
+        self._require_variables(context, call, targets)
+        _require_permission(context)
         return self._answer(context, targets)
 
-    def _demand_variables(self, context: _Context, call: Call, targets: tuple[SkuKey, ...]) -> None:
+    def _require_variables(
+        self, context: _Context, call: Call, targets: tuple[SkuKey, ...]
+    ) -> None:
         wanted: set[str] = set()
         for product_id, sku_id in targets:
             listed = self._product(context, product_id)
@@ -94,10 +96,10 @@ class Counter:
     def _answer(self, context: _Context, targets: tuple[SkuKey, ...]) -> Reply:
         items: list[bytes] = []
         keys: list[SkuKey] = []
-        asked = dict.fromkeys(targets)
-        for product_id, sku_id in asked:
-            if sku_id and (product_id, "") in asked:
-                continue  # the whole product is asked for anyway
+        requested = dict.fromkeys(targets)
+        for product_id, sku_id in requested:
+            if sku_id and (product_id, "") in requested:
+                continue  # the target for the whole product includes it
             listed = self._product(context, product_id)
             is_plain = not any(key[0] == product_id for key in context.known)
             if not sku_id and is_plain and not listed.asks_region:
@@ -114,7 +116,7 @@ class Counter:
                     items.append(item)
                     keys.append(listed.keys[place])
         state = context.state
-        if draws.number(state.portfolio.seed, "order", context.azure_id, state.night) % 2:
+        if seeded.number(state.portfolio.seed, "order", context.azure_id, state.night) % 2:
             items.reverse()
             keys.reverse()
         return Reply(items=items, keys=keys)
@@ -125,11 +127,11 @@ class Counter:
         if known not in self._listed:
             product = state.portfolio.product_by_id.get(product_id)
             if product is None:
-                return NOTHING  # made-up ids are not worth remembering
+                return NOTHING  # unknown ids are not cached: their number has no bound
             skus = tuple(
                 sku for sku in product.skus if state.is_listed(sku, context.country, context.scope)
             )
-            has_list = draws.number(state.portfolio.seed, "empty list", product_id) % 4 != 0
+            has_list = seeded.number(state.portfolio.seed, "empty list", product_id) % 4 != 0
             self._listed[known] = _Listed(
                 skus=skus,
                 keys=tuple(sku.key for sku in skus),
@@ -166,8 +168,8 @@ def _azure_of(state: State, customer: Customer, azure_id: str) -> AzureSubscript
     return azure
 
 
-def _demand_permission(context: _Context) -> None:
-    """Refuse what the partner does not sell, and subscriptions that cannot buy reservations."""
+def _require_permission(context: _Context) -> None:
+    """Refuse countries the partner does not sell in, and subscriptions that cannot reserve."""
     state, azure = context.state, context.azure
     if context.customer is not None:
         partner = state.portfolio.partner_by_id[context.customer.partner_tenant_id]
@@ -183,7 +185,7 @@ def _demand_permission(context: _Context) -> None:
 
 
 def _item(context: _Context, listed: _Listed, place: int) -> bytes | None:
-    """Return an encoded item; `None` if this context's catalog does not hold the SKU."""
+    """Return an encoded item; `None` if the SKU is not in the catalog of this context."""
     sku = listed.skus[place]
     if sku.asks_region and context.arm_region != sku.arm_region:
         return None

@@ -1,4 +1,4 @@
-"""What the script writes a night with: the new state, the draws and the list of what happened."""
+"""Builds the next night: its state, its random generator and the list of its events."""
 
 import random
 from collections.abc import Hashable, Iterable, Sequence
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from auditor.sandbox.world import draws
+from auditor.sandbox.world import seeded
+from auditor.sandbox.world.model import AZURE_PLAN, AzureSubscription, Customer, Sku, SkuKey
 from auditor.sandbox.world.state import State
-from auditor.sandbox.world.things import AZURE_PLAN, AzureSubscription, Customer, Sku, SkuKey
 
 Item = TypeVar("Item")
 
 
 class Kind(StrEnum):
-    """Everything that can happen between one night and the next."""
+    """The kinds of event between one night and the next."""
 
     SKU_RESTRICTED = "sku_restricted"
     REGION_RESTRICTED = "region_restricted"
@@ -51,32 +51,32 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that the script did; fields that a kind does not need are `''`."""
+    """One change of the world; fields that its kind does not need are `''`."""
 
     night: int
     kind: Kind
     customer_id: str = ""
     subscription_id: str = ""
-    """A commerce or an Azure subscription, whichever the kind speaks of."""
+    """A commerce or an Azure subscription, depending on the kind."""
     country: str = ""
     region: str = ""
     product_id: str = ""
     sku_id: str = ""
 
 
-class Draft:
-    """A night in the making. What was touched once is left alone for the rest of the night."""
+class NightBuilder:
+    """Builds the next night from the one before. Each subject changes at most once a night."""
 
     def __init__(self, before: State) -> None:
         self.before = before
         self.state = before.following()
         self.portfolio = before.portfolio
-        self.draw: random.Random = draws.stream(self.portfolio.seed, "night", self.state.night)
+        self.rng: random.Random = seeded.generator(self.portfolio.seed, "night", self.state.night)
         self.events: list[Event] = []
-        self._touched: set[Hashable] = set()
-        self._askable: dict[str, list[Sku]] = {}
+        self._claimed: set[Hashable] = set()
+        self._checked_skus: dict[str, list[Sku]] = {}
 
-    def tell(
+    def record(
         self,
         kind: Kind,
         *,
@@ -91,28 +91,28 @@ class Draft:
         )
         self.events.append(event)
 
-    def touch(self, subject: Hashable) -> bool:
-        """Claim a subject for tonight; false if something has happened to it already."""
-        if subject in self._touched:
+    def claim(self, subject: Hashable) -> bool:
+        """Claim a subject for a change; return false if it was claimed before in this night."""
+        if subject in self._claimed:
             return False
-        self._touched.add(subject)
+        self._claimed.add(subject)
         return True
 
-    def touch_all(self, subjects: Iterable[Hashable]) -> bool:
-        """Claim several subjects; false, and none is claimed, if something happened to one."""
+    def claim_all(self, subjects: Iterable[Hashable]) -> bool:
+        """Claim all subjects, or none and return false if one was claimed before."""
         wanted = set(subjects)
-        if wanted & self._touched:
+        if wanted & self._claimed:
             return False
-        self._touched |= wanted
+        self._claimed |= wanted
         return True
 
-    def some(self, pool: Sequence[Item], per_mille: float, at_least: int = 1) -> list[Item]:
-        """Return that share of a pool, and at least so many of it as long as there are any."""
+    def sample(self, pool: Sequence[Item], per_mille: float, at_least: int = 1) -> list[Item]:
+        """Return a random share of the pool: at least `at_least`, at most the whole pool."""
         count = min(len(pool), max(at_least, round(len(pool) * per_mille / 1000)))
-        return self.draw.sample(pool, count)
+        return self.rng.sample(pool, count)
 
-    def still_audited(self) -> list[tuple[Customer, AzureSubscription]]:
-        """Return what was asked the night before and is asked tonight: there, changes show."""
+    def audited_on_both_nights(self) -> list[tuple[Customer, AzureSubscription]]:
+        """Return the Azure subscriptions checked on both nights: only there a change shows."""
         before = {azure.azure_subscription_id for _, azure in self.before.audited_azure()}
         return [
             (customer, azure)
@@ -120,10 +120,10 @@ class Draft:
             if azure.azure_subscription_id in before
         ]
 
-    def askable(self, country: str) -> list[Sku]:
-        """Return the VM SKUs that ask for a check and are listed there on both nights."""
-        if country not in self._askable:
-            self._askable[country] = [
+    def checked_skus(self, country: str) -> list[Sku]:
+        """Return the VM SKUs that ask for a check and are listed in the country on both nights."""
+        if country not in self._checked_skus:
+            self._checked_skus[country] = [
                 sku
                 for product in self.portfolio.products
                 if product.kind == "vm"
@@ -132,4 +132,4 @@ class Draft:
                 and self.before.is_listed(sku, country, AZURE_PLAN)
                 and self.state.is_listed(sku, country, AZURE_PLAN)
             ]
-        return self._askable[country]
+        return self._checked_skus[country]

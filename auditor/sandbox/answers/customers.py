@@ -1,4 +1,4 @@
-"""Answers about customers, their subscriptions and their Azure subscriptions."""
+"""Answers the endpoints of customers, their subscriptions and their Azure subscriptions."""
 
 import base64
 import binascii
@@ -8,15 +8,15 @@ import msgspec
 from auditor.sandbox.answers import problems, shapes
 from auditor.sandbox.answers.calls import GUID, Call
 from auditor.sandbox.answers.reply import Reply, collection, whole
-from auditor.sandbox.world import draws
+from auditor.sandbox.world import seeded
+from auditor.sandbox.world.model import CommerceSubscription, Customer
 from auditor.sandbox.world.state import State
-from auditor.sandbox.world.things import CommerceSubscription, Customer
 
 LARGEST_PAGE = 500
 
 
 def customer_of(state: State, call: Call, customer_id: str) -> Customer:
-    """Return a customer of the calling partner; anybody else's is refused."""
+    """Return a customer of the calling partner; refuse any other customer."""
     wanted = customer_id.lower()
     if GUID.fullmatch(wanted) is None:
         raise problems.invalid_customer(customer_id)
@@ -28,7 +28,7 @@ def customer_of(state: State, call: Call, customer_id: str) -> Customer:
 
 
 def buyer_of(state: State, call: Call, customer_id: str) -> Customer:
-    """Return a customer that the partner sells to; others have no commerce resources."""
+    """Return a reseller customer; refuse customers without commerce resources."""
     customer = customer_of(state, call, customer_id)
     if not state.is_sold_to(customer):
         raise problems.no_relationship()
@@ -36,7 +36,7 @@ def buyer_of(state: State, call: Call, customer_id: str) -> Customer:
 
 
 def list_customers(state: State, call: Call) -> Reply:
-    """Return one page. The link to the next works only with the header that it names."""
+    """Return one page. The next link works only with the header that the link names."""
     size = _page_size(call.query.get("size"))
     after = -1
     if "seekoperation" in call.query or "MS-ContinuationToken" in call.headers:
@@ -55,7 +55,7 @@ def list_customers(state: State, call: Call) -> Reply:
     links: shapes.Json = {"self": shapes.link(f"/customers?size={size}")}
     if len(found) > size:
         last = page[-1][0]
-        prefix = "/v1" if draws.number(seed, "next", tenant, last, state.night) % 2 else ""
+        prefix = "/v1" if seeded.number(seed, "next", tenant, last, state.night) % 2 else ""
         links["next"] = {
             "uri": f"{prefix}/customers?size={size}&seekOperation=Next",
             "method": "GET",
@@ -105,7 +105,7 @@ def get_subscription(state: State, call: Call) -> Reply:
 
 
 def list_entitlements(state: State, call: Call) -> Reply:
-    """Return the Azure subscriptions of a plan; of any other subscription there are none."""
+    """Return the Azure subscriptions of an Azure plan; the list of other subscriptions is empty."""
     _, held = _held(state, call)
     azure = state.azure(held) if held.kind == "azure_plan" else ()
     items = [msgspec.json.encode(shapes.entitlement(state, one)) for one in azure]
@@ -132,7 +132,7 @@ def _held(state: State, call: Call) -> tuple[Customer, CommerceSubscription]:
 
 
 def _some_links(state: State, call: Call) -> shapes.Json | None:
-    """Return the links of an envelope; recorded lists of subscriptions have none."""
-    if draws.number(state.portfolio.seed, "links", call.path.lower()) % 3 == 0:
+    """Return an envelope's links, or none: recorded lists of subscriptions have no links."""
+    if seeded.number(state.portfolio.seed, "links", call.path.lower()) % 3 == 0:
         return None
     return {"self": shapes.link(call.path.removeprefix("/v1"))}

@@ -1,4 +1,4 @@
-"""Sends a reply over the wire, whole or broken the way a fault wants it."""
+"""Sends a reply over HTTP, whole or broken by a fault."""
 
 import contextlib
 import socket
@@ -11,24 +11,24 @@ from auditor.sandbox.answers import problems
 from auditor.sandbox.answers.calls import Call
 from auditor.sandbox.answers.reply import SMALL, Reply, problem_reply
 from auditor.sandbox.server.faults import Fault
-from auditor.sandbox.world import draws
+from auditor.sandbox.world import seeded
 
 UNAUTHORIZED = 401
 DOUBLED = 0.1
-"""The share of replies whose ids come twice, as the documents' samples have them."""
+"""The share of replies that repeat each id in its header, as the documents' samples do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What went over the wire. `status` is 0 if nothing did."""
+    """What was sent. `status` is 0 if nothing was."""
 
     response: web.StreamResponse
     status: int
     is_whole: bool
 
 
-def faulted(reply: Reply, fault: Fault) -> Reply:
-    """Return what is sent instead of a reply; resets and cuts are left to `send`."""
+def apply_fault(reply: Reply, fault: Fault) -> Reply:
+    """Return the reply as the fault changes it; `send` does resets and cuts."""
     if fault.post_only:
         return problem_reply(problems.method_not_allowed("GET"), {"Allow": "POST"})
     if fault.status is not None or fault.replaces_body:
@@ -54,7 +54,7 @@ def _replaced(fault: Fault) -> Reply:
     elif status == 429 and not fault.code:  # noqa: PLR2004 - too many requests
         waits = fault.headers.get("Retry-After", "")
         body = problems.throttled_body(int(waits) if waits.isdigit() else 57)
-    elif status < 400 and not fault.code:  # noqa: PLR2004 - no error, and no body was given
+    elif status < 400 and not fault.code:  # noqa: PLR2004 - not an error, and no body is set
         body = b""
     else:
         body = problems.error_body(fault.code, fault.description)
@@ -89,7 +89,7 @@ async def send(
 async def _send_half(
     request: web.Request, status: int, headers: dict[str, str], body: bytes
 ) -> Sent:
-    """Announce the whole body, send half of it and hang up."""
+    """Send the length of the whole body, then half of the body, and close the connection."""
     response = web.StreamResponse(status=status, headers=headers)
     response.content_length = len(body)
     with contextlib.suppress(ConnectionError):
@@ -101,32 +101,32 @@ async def _send_half(
 
 
 def _reset(request: web.Request) -> None:
-    """Drop the connection so that the client gets a reset instead of an end."""
+    """Close the connection with a TCP reset."""
     transport = request.transport
     if transport is None:
         return
     connection = transport.get_extra_info("socket")
     if connection is not None:
-        # Lingering for no time makes the kernel send RST when the socket is closed.
+        # With a linger time of 0 the kernel sends RST when the socket is closed.
         no_time = struct.pack("ii", 1, 0)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_time)
     transport.abort()
 
 
 def _headers(call: Call, seed: int) -> dict[str, str]:
-    request_id = call.headers.get("MS-RequestId") or draws.guid(seed, "request", call.sequence)
-    correlation_id = call.headers.get("MS-CorrelationId") or draws.guid(
+    request_id = call.headers.get("MS-RequestId") or seeded.guid(seed, "request", call.sequence)
+    correlation_id = call.headers.get("MS-CorrelationId") or seeded.guid(
         seed, "correlation", call.sequence
     )
     headers = {
         "Content-Type": "application/json; charset=utf-8",
         "MS-RequestId": request_id,
         "MS-CorrelationId": correlation_id,
-        "MS-CV": f"{draws.code(seed, 16, 'cv', call.sequence)}.0",
+        "MS-CV": f"{seeded.code(seed, 16, 'cv', call.sequence)}.0",
         "MS-ServerId": "0000112D",
         "X-Locale": call.headers.get("X-Locale") or "en-US",
     }
-    if draws.share(seed, "doubled", request_id) < DOUBLED:
+    if seeded.share(seed, "doubled", request_id) < DOUBLED:
         for name in ("MS-RequestId", "MS-CorrelationId", "X-Locale"):
             headers[name] = f"{headers[name]},{headers[name]}"
         headers["X-Powered-By"] = "ASP.NET"

@@ -1,4 +1,4 @@
-"""The nouns of the made-up world: what there is, apart from how it fares from night to night."""
+"""The data classes of the made-up world; `state.State` holds what changes from night to night."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,32 +6,32 @@ from datetime import date
 
 AZURE_PLAN = "AzurePlan"
 LEGACY = ""
-"""The reservation scope of MS-AZR-0145P subscriptions: the parameter is left out for them."""
+"""The reservation scope of MS-AZR-0145P subscriptions: requests leave the parameter out."""
 
 AZURE_PLAN_OFFER = ("DZH318Z0BPS6", "0001")
 SAVINGS_PLAN = "DZH318Z09V6F"
 
 SkuKey = tuple[str, str]
-"""Product id and SKU id: a SKU id alone says nothing."""
+"""Product id and SKU id: a SKU id alone is not unique."""
 
 TermKey = tuple[str, str]
-"""Duration and billing cycle: what a term is, whatever id it carries tonight."""
+"""Duration and billing cycle: they identify a term; its id is reissued."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorldSize:
-    """How much of everything there is; the defaults make a portfolio that is good to look at."""
+    """The size of the world; the defaults suit the demo."""
 
     partners: int = 2
     customers: int = 300
-    """In all, over all partners."""
+    """Total over all partners."""
     products: int = 8
-    """VM families. The last one, if there are several, is a family on its way out with one size."""
+    """VM families. The last of three or more has one size and leaves the catalog."""
     regions: int = 6
     sizes_per_product: int = 4
     licence_products: int = 12
     unnamed_variables: bool = False
-    """Whether the catalog keeps silent about one that checks of one family demand."""
+    """Whether the catalog leaves out one inventory variable that checks of one family need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Partner:
 
     @property
     def token(self) -> str:
-        """The bearer token that the sandbox takes for this partner."""
+        """The bearer token that the sandbox accepts for this partner."""
         return f"sandbox-{self.partner_tenant_id}"
 
 
@@ -51,7 +51,7 @@ class AzureSubscription:
     azure_subscription_id: str
     customer_id: str
     commerce_subscription_id: str
-    """The Azure plan it belongs to; of a legacy one, the commerce subscription that it is."""
+    """The Azure plan it belongs to; for a legacy one, its own commerce subscription."""
     reservation_scope: str
     friendly_name: str
     status: str
@@ -72,13 +72,13 @@ class CommerceSubscription:
     term_duration: str = ""
     billing_cycle: str = "monthly"
     commitment_end: date = date(9999, 12, 14)
-    """The sentinel stands where nothing renews by itself."""
+    """The default is the sentinel for a subscription that does not renew itself."""
     auto_renew: bool = False
     next_product: Mapping[str, str] | None = None
     """`None`: no change is scheduled for the next term."""
     reseller_id: str = ""
     registration: str = ""
-    """Of an Azure plan: may it buy reservations?"""
+    """For an Azure plan only: its registration to buy reservations."""
     azure_subscriptions: tuple[AzureSubscription, ...] = ()
 
 
@@ -100,7 +100,7 @@ class Term:
     billing_cycle: str
     description: str
     renewable: bool = True
-    """A term that no renewal instruction names is bought once."""
+    """False: no renewal instruction names the term."""
 
     @property
     def key(self) -> TermKey:
@@ -109,7 +109,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Sku:
-    """A SKU as the catalog describes it. Reservations fill the Azure fields, licences the terms."""
+    """A SKU of the catalog. The Azure fields are for reservations, the terms for licences."""
 
     product_id: str
     sku_id: str
@@ -117,18 +117,18 @@ class Sku:
     description: str
     prerequisites: tuple[str, ...]
     variables: tuple[str, ...] = ()
-    """What a check of it demands."""
+    """The inventory variables that its check needs."""
     unnamed: tuple[str, ...] = ()
-    """Those of them that the catalog does not name."""
+    """The inventory variables that the catalog leaves out."""
     attributes: Mapping[str, object] = field(default_factory=dict)
     arm_region: str = ""
-    """Lower case; `''` where a SKU has no place."""
+    """Lower case; `''` if the SKU has no region."""
     scopes: frozenset[str] = frozenset({AZURE_PLAN, LEGACY})
     not_sold_in: frozenset[str] = frozenset()
     terms: tuple[Term, ...] = ()
     segments: tuple[str, ...] = ("commercial",)
     has_old_price: bool = False
-    """A second availability with the same term as the first: not for sale, not renewable."""
+    """Has a second availability with the same term, not purchasable and not renewable."""
 
     @property
     def key(self) -> SkuKey:
@@ -153,22 +153,22 @@ class Product:
     views: tuple[str, ...]
     skus: tuple[Sku, ...]
     resource_type: str = ""
-    """What checkinventorybyresourcetype calls it; `''` where it is nothing to check."""
+    """Its type in checkinventorybyresourcetype; `''` if its inventory cannot be checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Restriction:
-    """Why a SKU cannot be bought; on the wire, order and letter case of the values vary."""
+    """Why a SKU cannot be bought; in replies, order and letter case of the values vary."""
 
     reason_code: str
     values: tuple[str, ...]
     extra: tuple[tuple[str, str], ...] = ()
-    """Properties beside `type` and `values`: an open set."""
+    """Further properties beside `type` and `values`; Partner Center may add any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the inventory says about a SKU that is in the catalog."""
+    """The inventory answer for a SKU in the catalog."""
 
     product_id: str
     sku_id: str
@@ -186,12 +186,12 @@ class AvailableTerm:
     billing_cycle: str
     description: str
     renew_to: tuple[str, ...]
-    """`PRODUCT:SKU` of what the renewal buys; empty where the term does not renew."""
+    """`PRODUCT:SKU` that the renewal buys; empty if the term does not renew."""
 
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """What can be bought for a SKU tonight. The ids are reissued now and then and mean nothing."""
+    """One way to buy a SKU on a night. Its ids are reissued at times: they identify nothing."""
 
     availability_id: str
     product_id: str

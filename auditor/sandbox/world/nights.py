@@ -1,6 +1,5 @@
-"""The seeded script: what the first night looks like and what each later one changes."""
+"""Makes the first night, and each later night from the one before."""
 
-from auditor.sandbox.world.draft import Draft, Event
 from auditor.sandbox.world.licensing import base_licences, change_licences
 from auditor.sandbox.world.moving import (
     first_absent,
@@ -9,6 +8,7 @@ from auditor.sandbox.world.moving import (
     move_customers,
     move_subscriptions,
 )
+from auditor.sandbox.world.night_builder import Event, NightBuilder
 from auditor.sandbox.world.portfolio import Portfolio
 from auditor.sandbox.world.restricting import base_restrictions, restrict_and_lift
 from auditor.sandbox.world.state import State
@@ -31,11 +31,11 @@ def first_night(portfolio: Portfolio) -> State:
 
 
 def next_night(before: State) -> tuple[State, tuple[Event, ...]]:
-    """Return the following night and what happened on it."""
-    draft = Draft(before)
-    move_customers(draft)
-    move_subscriptions(draft)
-    move_catalog(draft)
-    restrict_and_lift(draft)
-    change_licences(draft)
-    return draft.state, tuple(draft.events)
+    """Return the following night and its events."""
+    builder = NightBuilder(before)
+    move_customers(builder)
+    move_subscriptions(builder)
+    move_catalog(builder)
+    restrict_and_lift(builder)
+    change_licences(builder)
+    return builder.state, tuple(builder.events)
