@@ -206,7 +206,7 @@ def everything_said(url: str, folder: Path, *words: str) -> tuple[int, str]:
 @example(middle=" ")
 @example(middle="@/")
 @example(middle="%20")
-def test_no_byte_of_a_password_is_translated(
+def test_no_byte_of_a_password_is_told(
     names: Names,
     fails: Callable[[Names, str], str],
     expected: int,

@@ -154,7 +154,7 @@ def test_every_relation_and_view_can_be_read(store: FolderStore) -> None:
 
 
 def test_views_are_written_for_both_engines() -> None:
-    """Views used by a view of design section 4 must be in SQL that Postgres takes too."""
+    """Views used by a view of the contract must be in SQL that Postgres takes too."""
     for name in sql.VIEWS:
         text = sql.statement(f"views/{name}").upper()
         assert text.lstrip().startswith("--"), name
