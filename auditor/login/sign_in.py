@@ -53,9 +53,8 @@ class Login:
             return GivenToken((await asyncio.to_thread(self.sign_in)).token)
         return RenewedToken(self.fetch)
 
-    async def fetch(self, force: bool) -> Grant:  # noqa: FBT001 - as RenewedToken asks
-        """Return a new token, whether forced or not: nothing is kept here."""
-        del force
+    async def fetch(self) -> Grant:
+        """Return a new token; none is cached here."""
         attempt = 1
         while True:
             try:

@@ -62,7 +62,7 @@ class RenewedToken:
 
     def __init__(
         self,
-        fetch: Callable[[bool], Awaitable[Grant]],
+        fetch: Callable[[], Awaitable[Grant]],
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -82,7 +82,7 @@ class RenewedToken:
         async with self._one_at_a_time:
             if self._current is None or self._clock() >= self._renew_at:
                 try:
-                    return await self._renew(force=False)
+                    return await self._renew()
                 except Retryable:
                     if self._current is None or self._clock() >= self._ends_at:
                         raise
@@ -99,17 +99,17 @@ class RenewedToken:
                 return self._current
             if self._clock() < self._forced_until:
                 return None
-            token = await self._renew(force=True)
+            token = await self._renew()
             self._forced_until = self._clock() + SKEW_S
             return token
 
-    async def _renew(self, *, force: bool) -> Secret:
+    async def _renew(self) -> Secret:
         if self._refusal is not None:
             raise self._refusal
         if self._failure is not None and self._clock() < self._ask_again_at:
             raise self._failure
         try:
-            grant = await self._fetch(force)
+            grant = await self._fetch()
         except Unauthorized as refusal:
             self._refusal = refusal
             raise

@@ -123,7 +123,7 @@ class Walk:
         time = Time()
         token = Secret(self.sandbox.world.partners()[0].token)
 
-        async def grant(_: bool) -> Grant:
+        async def grant() -> Grant:
             return Grant(token=token, lasts_s=3600)
 
         async with (

@@ -52,7 +52,7 @@ async def test_the_newer_token_takes_the_place_of_the_spent_one(
     signing = login(USER, tmp_path, entra.base_url)
 
     for count in (1, 2, 3):
-        assert (await signing.fetch(True)).token.reveal() == f"canary-access-{count}"
+        assert (await signing.fetch()).token.reveal() == f"canary-access-{count}"
         assert file.read_text() == f"{entra.refresh_token}\n"
 
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -79,7 +79,7 @@ async def test_it_is_on_disk_before_the_token_is_used(
 
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(Path, "replace", replaced)
-    await login(USER, tmp_path, entra.base_url).fetch(False)
+    await login(USER, tmp_path, entra.base_url).fetch()
 
     assert done == ["fsync file", "fsync file", "rename", "fsync folder"]
 
@@ -90,7 +90,7 @@ async def test_a_link_stays_a_link(entra: Entra, tmp_path: Path) -> None:
     real = keep(tmp_path / "elsewhere")
     (tmp_path / "refresh").symlink_to(real)
 
-    await login(USER, tmp_path, entra.base_url).fetch(False)
+    await login(USER, tmp_path, entra.base_url).fetch()
 
     assert (tmp_path / "refresh").is_symlink()
     assert real.read_text() == f"{entra.refresh_token}\n"
@@ -101,7 +101,7 @@ async def test_a_reply_without_a_newer_one_leaves_it(entra: Entra, tmp_path: Pat
     file = keep(tmp_path)
     before = file.stat()
     entra.replies = [web.json_response({"access_token": "a", "expires_in": 9})]
-    await login(USER, tmp_path, entra.base_url).fetch(False)
+    await login(USER, tmp_path, entra.base_url).fetch()
     assert os.path.samestat(file.stat(), before)
     assert file.read_text() == REFRESH
 
@@ -111,7 +111,7 @@ async def test_a_refusal_leaves_it(entra: Entra, tmp_path: Path) -> None:
     file = keep(tmp_path)
     entra.replies = [Refused(400, "invalid_grant", 700082)]
     with pytest.raises(Unauthorized, match="AADSTS700082: the refresh token has expired"):
-        await login(USER, tmp_path, entra.base_url).fetch(False)
+        await login(USER, tmp_path, entra.base_url).fetch()
     assert file.read_text() == REFRESH
     assert names(tmp_path) == ["ca.pem", "refresh"]
 
@@ -122,7 +122,7 @@ async def test_several_at_once_lose_no_rotation(entra: Entra, tmp_path: Path) ->
     file = keep(tmp_path)
     logins = [login(USER, tmp_path, entra.base_url) for _ in range(6)]
 
-    grants = await asyncio.gather(*(each.fetch(False) for each in logins))
+    grants = await asyncio.gather(*(each.fetch() for each in logins))
 
     assert len({grant.token.reveal() for grant in grants}) == 6
     assert file.read_text() == f"{entra.refresh_token}\n"
@@ -137,7 +137,7 @@ from tests.builders.signing import login, partner
 from auditor.settings import AuthKind
 user = partner(AuthKind.APP_USER, client_secret="env:S", refresh_token="file:refresh")
 for _ in range(3):
-    asyncio.run(login(user, Path(sys.argv[1]), sys.argv[2]).fetch(True))
+    asyncio.run(login(user, Path(sys.argv[1]), sys.argv[2]).fetch())
 """
 
 
@@ -174,7 +174,7 @@ async def test_one_that_is_killed_while_it_asks_frees_it(entra: Entra, tmp_path:
     await process.communicate()
     assert f".refresh.{process.pid}.new" in names(tmp_path)
 
-    assert await login(USER, tmp_path, entra.base_url).fetch(False)
+    assert await login(USER, tmp_path, entra.base_url).fetch()
 
     held.set()
     assert names(tmp_path) == ["ca.pem", "refresh"]
@@ -185,7 +185,7 @@ async def test_one_that_is_killed_while_it_asks_frees_it(entra: Entra, tmp_path:
 async def test_it_stays_its_owner_s(entra: Entra, tmp_path: Path) -> None:
     file = keep(tmp_path)
     os.chown(file, 1234, 1235)
-    await login(USER, tmp_path, entra.base_url).fetch(False)
+    await login(USER, tmp_path, entra.base_url).fetch()
     assert (file.stat().st_uid, file.stat().st_gid) == (1234, 1235)
 
 
@@ -210,7 +210,7 @@ async def check_is_unspent(
     entra: Entra, folder: Path, error: type[AuditorError], status: int
 ) -> None:
     with pytest.raises(error, match="cannot be written") as caught:
-        await login(USER, folder, entra.base_url).fetch(False)
+        await login(USER, folder, entra.base_url).fetch()
     assert caught.value.exit_status == status
     assert (folder / "refresh").read_text() == REFRESH
     assert not entra.asked
@@ -221,7 +221,7 @@ async def test_a_file_that_others_can_read_is_refused(entra: Entra, tmp_path: Pa
     """S12."""
     keep(tmp_path).chmod(0o644)
     with pytest.raises(SettingsError) as caught:
-        await login(USER, tmp_path, entra.base_url).fetch(False)
+        await login(USER, tmp_path, entra.base_url).fetch()
     assert caught.value.error_code == "E_SECRET_MODE"
     assert not entra.asked
 

@@ -67,7 +67,7 @@ async def test_a_refusal_names_its_code_and_what_to_mend(
     entra.replies = [Refused(401, "invalid_client", code)]
 
     with pytest.raises(Unauthorized) as caught:
-        await login(APP, tmp_path, entra.base_url).fetch(False)
+        await login(APP, tmp_path, entra.base_url).fetch()
 
     assert (caught.value.error_code, caught.value.exit_status) == ("E_AUTH", 77)
     assert f"invalid_client AADSTS{code}" in caught.value.message
@@ -92,7 +92,7 @@ async def test_what_the_server_refuses_by_itself_is_refused(entra: Entra, tmp_pa
     keep(tmp_path)
     for says, refused in cases.items():
         with pytest.raises(Unauthorized, match=says) as caught:
-            await login(refused, tmp_path, entra.base_url, X=wrong).fetch(False)
+            await login(refused, tmp_path, entra.base_url, X=wrong).fetch()
         check_hides_its_secrets(caught.value)
 
 
@@ -103,7 +103,7 @@ async def test_a_certificate_of_another_app_is_refused(entra: Entra, tmp_path: P
     app = partner(AuthKind.APP, certificate="env:PEM")
     signing = login(app, tmp_path, entra.base_url, PEM=pem(ours, certificate(ours)))
     with pytest.raises(Unauthorized, match="AADSTS700027"):
-        await signing.fetch(False)
+        await signing.fetch()
 
 
 def replied(status: int, text: str = "") -> Callable[[], web.Response]:
@@ -141,7 +141,7 @@ async def test_what_is_no_token_is_tried_thrice(
     signing = login(APP, tmp_path, entra.base_url)
 
     with pytest.raises(error, match=says) as caught:
-        await signing.fetch(False)
+        await signing.fetch()
 
     assert len(entra.replies) == 1
     assert signing.failure is caught.value
@@ -154,7 +154,7 @@ async def test_a_passing_fault_is_overcome(entra: Entra, tmp_path: Path, error: 
     entra.replies = [Refused(400, error, 90033), Refused(400, "invalid_request", 90033)]
     signing = login(APP, tmp_path, entra.base_url)
 
-    assert await signing.fetch(False)
+    assert await signing.fetch()
     assert signing.failure is None
 
 
@@ -167,7 +167,7 @@ async def test_one_who_says_nothing_is_unreachable(
     held = asyncio.Event()
     entra.replies = [held, held, held]
     with pytest.raises(Unreachable, match=r"localhost:\d+: no answer in time"):
-        await login(APP, tmp_path, entra.base_url).fetch(False)
+        await login(APP, tmp_path, entra.base_url).fetch()
     held.set()
 
 
@@ -178,7 +178,7 @@ async def test_nobody_listening_is_unreachable(tmp_path: Path) -> None:
         bound.bind(("127.0.0.1", 0))
         port = bound.getsockname()[1]
         with pytest.raises(Unreachable, match=f"127.0.0.1:{port}: the connection is refused"):
-            await login(APP, tmp_path, f"https://127.0.0.1:{port}").fetch(False)
+            await login(APP, tmp_path, f"https://127.0.0.1:{port}").fetch()
 
 
 @pytest.mark.asyncio
@@ -186,7 +186,7 @@ async def test_a_name_that_is_none_is_unreachable(tmp_path: Path) -> None:
     """Row 17."""
     Authority(tmp_path)
     with pytest.raises(Unreachable, match=r"login\.invalid:443: the name cannot be resolved"):
-        await login(APP, tmp_path, "https://login.invalid").fetch(False)
+        await login(APP, tmp_path, "https://login.invalid").fetch()
 
 
 def self_signed(_: Authority, folder: Path) -> ssl.SSLContext:
@@ -233,7 +233,7 @@ async def test_a_server_that_cannot_prove_who_it_is_gets_no_secret(
     async with running(entra, made(Authority(tmp_path), tmp_path)):
         signing = login(APP, tmp_path, entra.base_url, sleep=wait)
         with pytest.raises(Untrusted, match=rf"localhost:\d+: TLS: .*{says}"):
-            await signing.fetch(False)
+            await signing.fetch()
     assert not entra.asked
     assert not waits
 
@@ -246,7 +246,7 @@ async def test_old_tls_is_refused(tmp_path: Path) -> None:
         context.maximum_version = ssl.TLSVersion.TLSv1_1
     async with running(Entra(), context) as entra:
         with pytest.raises(Unreachable):  # cut off at once, or told why not
-            await login(APP, tmp_path, entra.base_url).fetch(False)
+            await login(APP, tmp_path, entra.base_url).fetch()
         assert not entra.asked
 
 
@@ -258,8 +258,8 @@ async def test_only_what_the_configuration_trusts_is_trusted(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     with pytest.raises(Untrusted):
-        await login(APP, tmp_path, entra.base_url, network=Network()).fetch(False)
-    assert await login(APP, tmp_path, entra.base_url).fetch(False)
+        await login(APP, tmp_path, entra.base_url, network=Network()).fetch()
+    assert await login(APP, tmp_path, entra.base_url).fetch()
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
@@ -288,7 +288,7 @@ async def test_a_proxy_is_asked_for_the_way(entra: Entra, tmp_path: Path) -> Non
         proxy = f"http://me:canary%40@127.0.0.1:{runner.addresses[0][1]}"
         network = Network(ca_file=tmp_path / "ca.pem", proxy=proxy)
         with pytest.raises(Unreachable, match="the proxy") as caught:
-            await login(APP, tmp_path, entra.base_url, network=network).fetch(False)
+            await login(APP, tmp_path, entra.base_url, network=network).fetch()
     finally:
         await runner.cleanup()
     sent = base64.b64encode(b"me:canary@").decode()
@@ -312,5 +312,5 @@ async def test_no_other_host_is_asked(
         return real(host, *rest, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", noted)
-    assert await login(APP, tmp_path, entra.base_url).fetch(False)
+    assert await login(APP, tmp_path, entra.base_url).fetch()
     assert set(asked) == {"localhost"}

@@ -152,12 +152,12 @@ async def test_a_partner_signs_in_with_secrets_of_a_vault(fake: FakeVault, tmp_p
     key_vault = opened(tmp_path)
     async with running(Entra(), Authority(tmp_path).context()) as entra:
         signing = login(user, tmp_path, entra.base_url, key_vault=key_vault)
-        await signing.fetch(False)
+        await signing.fetch()
         assert fake.versions["refresh"] == [REFRESH, entra.refresh_token]
 
         fake.refused_writes = True
         with pytest.raises(StoreUnwritable, match="cannot be written back") as caught:
-            await signing.fetch(True)
+            await signing.fetch()
     assert caught.value.exit_status == 73
 
 

@@ -29,7 +29,7 @@ async def entra(tmp_path: Path) -> AsyncIterator[Entra]:
 async def test_an_app_signs_in_with_its_secret(entra: Entra, tmp_path: Path) -> None:
     app = partner(AuthKind.APP, client_secret="env:S")
 
-    grant = await login(app, tmp_path, entra.base_url).fetch(False)
+    grant = await login(app, tmp_path, entra.base_url).fetch()
 
     assert (grant.token.reveal(), grant.lasts_s) == ("canary-access-1", 3599)
     assert entra.asked == {"openid-configuration": 1, "client_credentials": 1}
@@ -42,7 +42,7 @@ async def test_an_app_signs_in_with_a_certificate(entra: Entra, tmp_path: Path) 
     keep(tmp_path, pem(key, entra.certificate), "app.pem")
     app = partner(AuthKind.APP, certificate="file:app.pem")
 
-    grant = await login(app, tmp_path, entra.base_url).fetch(False)
+    grant = await login(app, tmp_path, entra.base_url).fetch()
 
     assert grant.token.reveal() == "canary-access-1"
     assert len(entra.assertions) == 1
@@ -64,7 +64,7 @@ async def test_the_passphrase_less_rsa_pair_is_asked_for(entra: Entra, tmp_path:
     for says, content in cases.items():
         keep(tmp_path, content, "app.pem")
         with pytest.raises(SettingsError, match=says) as caught:
-            await login(app, tmp_path, entra.base_url).fetch(False)
+            await login(app, tmp_path, entra.base_url).fetch()
         assert "PRIVATE" not in caught.value.message
     assert not entra.asked
 
@@ -78,7 +78,7 @@ async def test_a_workload_reads_its_token_anew_each_time(entra: Entra, tmp_path:
     for entra.federated in (FEDERATED, "a newer one"):
         file.write_text(entra.federated)
         file.chmod(0o644)
-        assert await signing.fetch(False)
+        assert await signing.fetch()
     assert entra.asked["client_credentials"] == 2
 
 
@@ -118,7 +118,7 @@ async def test_the_loop_runs_on_while_somebody_signs_in(entra: Entra, tmp_path: 
     entra.replies = [held]
     signing = login(partner(AuthKind.APP, client_secret="env:S"), tmp_path, entra.base_url)
 
-    waiting = asyncio.create_task(signing.fetch(False))
+    waiting = asyncio.create_task(signing.fetch())
     while not entra.asked["client_credentials"]:  # noqa: ASYNC110 - the server only counts
         await asyncio.sleep(0)
     assert not waiting.done()
@@ -130,12 +130,12 @@ async def test_the_loop_runs_on_while_somebody_signs_in(entra: Entra, tmp_path: 
 async def test_a_secret_that_was_changed_is_taken_up(entra: Entra, tmp_path: Path) -> None:
     keep(tmp_path, SECRET, "secret")
     signing = login(partner(AuthKind.APP, client_secret="file:secret"), tmp_path, entra.base_url)
-    await signing.fetch(False)
+    await signing.fetch()
 
     entra.secret = "another secret"
     keep(tmp_path, entra.secret, "secret")
 
-    assert await signing.fetch(True)
+    assert await signing.fetch()
 
 
 @pytest.mark.asyncio
@@ -159,7 +159,7 @@ async def test_the_token_is_for_the_cloud_s_partner_center(
     )
     entra.resource = CLOUDS[cloud].base_url
 
-    assert await login(app, tmp_path, entra.base_url).fetch(False)
+    assert await login(app, tmp_path, entra.base_url).fetch()
     assert login_authority(app, {}) == CLOUDS[cloud].login_authority
 
 

@@ -113,7 +113,7 @@ async def test_no_redirect_of_the_login_is_followed(
         ]
         signing = login(partner(AuthKind.APP, client_secret="env:S"), tmp_path, entra.base_url)
         with pytest.raises(Unreachable, match="no token endpoint"):
-            await signing.fetch(False)
+            await signing.fetch()
         assert elsewhere.heads == []
         answer = await asyncio.to_thread(
             Https(ca_file=tmp_path / "ca.pem").send, "GET", f"{there}/reached"

@@ -18,7 +18,7 @@ class Credential:
         self.is_down = False
         self.source = RenewedToken(self.fetch, clock=clock)
 
-    async def fetch(self, _: bool) -> Grant:
+    async def fetch(self) -> Grant:
         if self.is_down and self.given:
             raise Unreachable("down")
         self.given += 1
