@@ -60,7 +60,7 @@ def replacing(path: Path, mode: int = 0o600) -> Iterator[AtomicFile]:
 
 
 def temporary_name(path: Path, number: int = 0) -> Path:
-    """Return this process's temporary name for `path`; `number` tells several apart."""
+    """Return this process's temporary name for `path`; `number` makes several distinct."""
     suffix = f"-{number}" if number else ""
     return path.with_name(f".{path.name}.{os.getpid()}{suffix}.new")
 

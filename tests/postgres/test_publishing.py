@@ -254,7 +254,7 @@ def test_whoever_has_an_older_token_publishes_nothing(store: PostgresStore, stor
     with ready(store, FIRST, "restricted") as zombie:
         with as_superuser(store_url) as con:
             con.execute("UPDATE store SET epoch = epoch + 1")
-        with pytest.raises(Locked, match="taken the publish lock since"):
+        with pytest.raises(Locked, match="taken the publish lock meanwhile"):
             zombie.commit(snapshot_row(FIRST, at(1)), "c")
 
     assert store.published() == ()

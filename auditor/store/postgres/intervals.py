@@ -50,10 +50,10 @@ def _in_cells(relation: str, known: pa.Table, stated: pa.Table) -> pa.Table:
 
 
 def _times(relation: str, stated: pa.Table) -> Iterator[tuple[str, pa.Table]]:
-    """Yield the usual time of each check, and the keys that were asked at another time."""
+    """Yield the usual time of each check, and the keys that were checked at another time."""
     check = conform.numbers(stated.select(tables.CHECKS[relation]))
-    asked = conform.ranks(stated, tables.CHECKED)
-    is_usual = _usual(check, asked) == asked
+    time = conform.ranks(stated, tables.CHECKED)
+    is_usual = _usual(check, time) == time
     usual = np.flatnonzero(is_usual)
     _, first = np.unique(check[usual], return_index=True)
     checked = ("snapshot_id", *tables.CHECKS[relation], *tables.CHECKED)
