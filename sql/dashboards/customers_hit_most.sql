@@ -1,7 +1,7 @@
--- The customers that are hit most, with what is not known of them.
--- Grain:  one customer of a partner that has been asked about.
--- A SKU that is restricted in two Azure subscriptions counts twice. restricted_share: of the keys
--- that are known. unknown: keys whose last answer is older than the partner's newest full run.
+-- The customers with the most restricted keys, and how many of their keys are unknown.
+-- Grain: one customer of a partner that has inventory keys.
+-- A SKU restricted in two Azure subscriptions counts twice. restricted_share: share of the known keys.
+-- unknown: keys whose last answer is older than the partner's newest full run.
 SELECT
     p.partner_name, COALESCE(c.reseller_id, '') AS reseller_id, c.customer_id, c.company_name,
     COUNT(CASE WHEN i.verdict = 'restricted' AND NOT i.is_stale THEN 1 END) AS restricted,

@@ -1,6 +1,6 @@
--- What customers can no longer get, since seven days before the newest snapshot of their partner.
--- Grain:  one change, not suspect.
--- verdict_now says whether it is still so; '' where the key is not known any more.
+-- What customers can no longer buy, over the seven days up to their partner's newest snapshot.
+-- Grain: one change that is not suspect.
+-- verdict_now is the verdict known now, '' if the key is no longer known.
 WITH newest AS (
     SELECT partner_tenant_id, MAX(business_date) AS business_date
     FROM snapshot

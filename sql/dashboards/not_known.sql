@@ -1,7 +1,7 @@
--- What we do not know, and why.
--- Grain:  one partner, kind of question, outcome and reason.
--- A check is a question, and may stand for many SKUs. never_answered: those without any answer so
--- far; the others have an old one, the oldest of which was asked for at oldest_answer_at.
+-- What is unknown, and why.
+-- Grain: one partner, kind of check, outcome and reason.
+-- A check may cover many SKUs. never_answered: checks without any answer so far. The others have an old
+-- answer; oldest_answer_at is when the oldest of these was asked for.
 SELECT
     p.partner_name,
     u.kind,

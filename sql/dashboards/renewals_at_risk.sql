@@ -1,6 +1,6 @@
--- The renewals of the next 90 days that would buy what cannot be bought, the next one first.
--- Grain:  one commerce subscription.
--- days_left: whole days to the end of the term, from the partner's newest publishing.
+-- The renewals of the next 90 days that would buy what cannot be bought, the earliest first.
+-- Grain: one commerce subscription.
+-- days_left: whole days from the partner's newest publication to the end of the term.
 SELECT
     p.partner_name,
     COALESCE(r.reseller_id, '') AS reseller_id,

@@ -1,7 +1,7 @@
--- The resellers that are hit most through their customers, with what is not known of them.
--- Grain:  one reseller of a partner; '' for the customers that are sold to directly.
--- A SKU that is restricted in two Azure subscriptions counts twice. restricted_share: of the keys
--- that are known. unknown: keys whose last answer is older than the partner's newest full run.
+-- The resellers whose customers have the most restricted keys, and how many keys are unknown.
+-- Grain: one reseller of a partner, '' for customers that are sold to directly.
+-- A SKU restricted in two Azure subscriptions counts twice. restricted_share: share of the known keys.
+-- unknown: keys whose last answer is older than the partner's newest full run.
 SELECT
     p.partner_name, COALESCE(c.reseller_id, '') AS reseller_id,
     COUNT(DISTINCT c.customer_id) AS customers,

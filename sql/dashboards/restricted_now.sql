@@ -1,5 +1,5 @@
--- What is restricted now, by region and family, and how much of it is not known.
--- Grain:  one partner, country, region and family.
+-- What is restricted now, by region and family, and how much is unknown.
+-- Grain: one partner, country, region and family.
 -- unknown: keys whose last answer is older than the partner's newest full run, and inventory checks
 -- that were never answered. They count neither as restricted nor as unrestricted.
 WITH known AS (

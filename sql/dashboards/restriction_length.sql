@@ -1,9 +1,9 @@
 -- How long restrictions last.
--- Grain:  one partner, region and family that has been restricted.
--- A restriction counts once from its beginning to its end, whatever its reasons were meanwhile.
--- Those that still last are counted apart, to the partner's newest publishing: they will be longer.
--- began_unseen: of all of them, those that were there when the key was first asked about, which may
--- have lasted longer than is known. unknown: of those that last, those that have a stale answer.
+-- Grain: one partner, region and family that has been restricted.
+-- A restriction counts once from beginning to end, even if its reasons changed meanwhile. Restrictions
+-- that still last are counted separately, up to the partner's newest publication: they will be longer.
+-- began_unseen: restrictions, ended or lasting, that existed when their key was first checked. They may
+-- have lasted longer than is known. unknown: lasting restrictions whose answer is stale.
 WITH placed AS (
     SELECT
         t.partner_tenant_id, t.region, t.product_id, t.sku_id, t.inventory_key, t.verdict,

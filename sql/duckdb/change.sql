@@ -1,5 +1,6 @@
--- Every change that was published.
--- Grain:  one change.      Reads:  the files that the variable change_files names.
+-- Every published change.
+-- Grain: one change.
+-- Reads: the files named in the variable change_files.
 CREATE VIEW change AS
 SELECT *
 FROM read_parquet(getvariable('change_files'), hive_partitioning = false);

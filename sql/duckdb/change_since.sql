@@ -1,5 +1,5 @@
--- Since when what a change ended had been so.
--- Grain:  one change whose detail says it.
+-- Since when the state that a change ended had lasted.
+-- Grain: one change whose detail gives that time.
 CREATE VIEW change_since AS
 SELECT
     event_id,

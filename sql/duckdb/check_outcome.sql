@@ -1,5 +1,6 @@
--- What became of every check of every snapshot that is not pruned.
--- Grain:  one snapshot and check.      Reads:  the files that the variable check_outcome_files names.
+-- How every check ended, for every snapshot that is not pruned.
+-- Grain: one snapshot and check.
+-- Reads: the files named in the variable check_outcome_files.
 CREATE VIEW check_outcome AS
 SELECT *
 FROM read_parquet(getvariable('check_outcome_files'), hive_partitioning = false);

@@ -1,5 +1,6 @@
--- What is known of availability now.
--- Grain:  one availability key.      Reads:  the files that the variable current_availability_files names.
+-- What can be bought, as known now.
+-- Grain: one availability key.
+-- Reads: the files named in the variable current_availability_files.
 CREATE VIEW current_availability AS
 SELECT r.*
 FROM read_parquet(getvariable('current_availability_files'), hive_partitioning = false) AS r

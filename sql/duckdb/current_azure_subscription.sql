@@ -1,5 +1,6 @@
--- The Azure subscriptions that are known now.
--- Grain:  one Azure subscription.      Reads:  the files that the variable current_azure_subscription_files names.
+-- The Azure subscriptions of each customer, as known now.
+-- Grain: one Azure subscription.
+-- Reads: the files named in the variable current_azure_subscription_files.
 CREATE VIEW current_azure_subscription AS
 SELECT r.*
 FROM read_parquet(getvariable('current_azure_subscription_files'), hive_partitioning = false) AS r

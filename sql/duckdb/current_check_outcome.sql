@@ -1,5 +1,6 @@
--- What became of the checks of each cell's newest snapshot.
--- Grain:  one check.      Reads:  the files that the variable current_check_outcome_files names.
+-- The checks of each cell's newest snapshot: how they ended.
+-- Grain: one check.
+-- Reads: the files named in the variable current_check_outcome_files.
 CREATE VIEW current_check_outcome AS
 SELECT r.*
 FROM read_parquet(getvariable('current_check_outcome_files'), hive_partitioning = false) AS r

@@ -1,5 +1,6 @@
--- What customers are known to hold now.
--- Grain:  one commerce subscription.      Reads:  the files that the variable current_commerce_subscription_files names.
+-- The commerce subscriptions that each customer holds, as known now.
+-- Grain: one commerce subscription.
+-- Reads: the files named in the variable current_commerce_subscription_files.
 CREATE VIEW current_commerce_subscription AS
 SELECT r.*
 FROM read_parquet(getvariable('current_commerce_subscription_files'), hive_partitioning = false) AS r

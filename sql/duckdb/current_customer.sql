@@ -1,5 +1,6 @@
--- The customers that are known now.
--- Grain:  one customer of a partner.      Reads:  the files that the variable current_customer_files names.
+-- The customers of each partner, as known now.
+-- Grain: one customer of a partner.
+-- Reads: the files named in the variable current_customer_files.
 CREATE VIEW current_customer AS
 SELECT r.*
 FROM read_parquet(getvariable('current_customer_files'), hive_partitioning = false) AS r

@@ -1,5 +1,6 @@
--- What is known of inventory now.
--- Grain:  one inventory key.      Reads:  the files that the variable current_inventory_files names.
+-- Everything known of each inventory key, as known now.
+-- Grain: one inventory key.
+-- Reads: the files named in the variable current_inventory_files.
 CREATE VIEW current_inventory AS
 SELECT r.*
 FROM read_parquet(getvariable('current_inventory_files'), hive_partitioning = false) AS r

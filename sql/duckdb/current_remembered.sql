@@ -1,5 +1,6 @@
--- What is remembered now of things that have no row of their own.
--- Grain:  one key and what is remembered of it.      Reads:  the files that the variable current_remembered_files names.
+-- Facts about things that have no row in another relation, as known now.
+-- Grain: one key and kind of fact (what).
+-- Reads: the files named in the variable current_remembered_files.
 CREATE VIEW current_remembered AS
 SELECT r.*
 FROM read_parquet(getvariable('current_remembered_files'), hive_partitioning = false) AS r

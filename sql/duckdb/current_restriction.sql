@@ -1,5 +1,6 @@
--- The restrictions that are known now.
--- Grain:  one inventory key and ordinal.      Reads:  the files that the variable current_restriction_files names.
+-- The restrictions of every inventory row, as known now.
+-- Grain: one inventory key and ordinal.
+-- Reads: the files named in the variable current_restriction_files.
 CREATE VIEW current_restriction AS
 SELECT r.*
 FROM read_parquet(getvariable('current_restriction_files'), hive_partitioning = false) AS r

@@ -1,5 +1,6 @@
--- The catalog as it is known now.
--- Grain:  one partner, country, reservation scope and SKU.      Reads:  the files that the variable current_sku_files names.
+-- The catalog of each country and reservation scope, as known now.
+-- Grain: one partner, country, reservation scope and SKU.
+-- Reads: the files named in the variable current_sku_files.
 CREATE VIEW current_sku AS
 SELECT r.*
 FROM read_parquet(getvariable('current_sku_files'), hive_partitioning = false) AS r

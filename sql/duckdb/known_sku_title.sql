@@ -1,5 +1,5 @@
--- What a SKU is called: as the catalog lists it, else as it was called when it left the catalog.
--- Grain:  one partner, country, reservation scope and SKU (sku_id '' for a product that left).
+-- The titles of a SKU: as the catalog lists them, else as they were when it left the catalog.
+-- Grain: one partner, country, reservation scope and SKU (sku_id '' for a whole product that left).
 CREATE VIEW known_sku_title AS
 SELECT
     partner_tenant_id, country, reservation_scope, product_id, sku_id,

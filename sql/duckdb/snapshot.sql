@@ -1,5 +1,6 @@
 -- Every published snapshot.
--- Grain:  one snapshot.      Reads:  the files that the variable snapshot_files names.
+-- Grain: one snapshot.
+-- Reads: the files named in the variable snapshot_files.
 CREATE VIEW snapshot AS
 SELECT *
 FROM read_parquet(getvariable('snapshot_files'), hive_partitioning = false);

@@ -1,6 +1,7 @@
--- Where so much turned at once that it is asked once more: see docs/decisions/0010.
--- Grain:  one subject, customer and country.
--- Tables: flipped_inventory, flipped_availability, known_inventory, known_availability.
+-- The customers and countries where so many verdicts flipped at once that they are checked again:
+-- see docs/decisions/0010.
+-- Grain: one subject, customer and country.
+-- Reads: flipped_inventory, flipped_availability, known_inventory, known_availability.
 CREATE OR REPLACE TEMP TABLE doubted AS
 WITH flipped AS (
     SELECT 'inventory' AS subject, customer_id, country, count(*) AS flips

@@ -1,5 +1,6 @@
--- The availability keys that are asked about once more, with the check that holds each.
--- Grain:  one availability key.  Tables: flipped_availability, doubted.
+-- The availability keys to check again, each with the id of its check.
+-- Grain: one availability key.
+-- Reads: flipped_availability, doubted.
 SELECT f.*
 FROM flipped_availability AS f
 SEMI JOIN doubted AS d

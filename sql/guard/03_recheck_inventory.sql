@@ -1,5 +1,6 @@
--- The inventory keys that are asked about once more, with the check that holds each.
--- Grain:  one inventory key.  Tables: flipped_inventory, doubted, settled_check.
+-- The inventory keys to check again, each with the id of its check.
+-- Grain: one inventory key.
+-- Reads: flipped_inventory, doubted, settled_check.
 SELECT f.*, s.check_id
 FROM flipped_inventory AS f
 SEMI JOIN doubted AS d

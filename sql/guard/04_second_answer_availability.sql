@@ -1,8 +1,8 @@
--- What the second answer makes of each availability key that was asked about once more.
--- Grain:  one availability key.
--- Tables: recheck_availability (with the first answer), answer_availability, settled_availability
---         (both of the second answers).
--- A check has one outcome: a term told differently leaves none of its check's terms believed.
+-- Whether the second answer for each availability key equals the first (is_same).
+-- Grain: one availability key that was checked again.
+-- Reads: recheck_availability (the first answers), answer_availability and settled_availability
+--        (the second answers).
+-- A check has one outcome: if one of its terms differs, none of its terms is the same.
 WITH told AS (
     SELECT
         c.*,

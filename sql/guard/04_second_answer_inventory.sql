@@ -1,6 +1,6 @@
--- What the second answer makes of each inventory key that was asked about once more.
--- Grain:  one inventory key.
--- Tables: recheck_inventory (with the first answer), answer_inventory (the second answers).
+-- Whether the second answer for each inventory key equals the first (is_same).
+-- Grain: one inventory key that was checked again.
+-- Reads: recheck_inventory (the first answers), answer_inventory (the second answers).
 SELECT
     c.*,
     same_answer(

@@ -1,5 +1,6 @@
--- The first answers that stand: those that no second one speaks against.
--- Grain:  one row of answer_inventory.  Tables: answer_inventory, second_answer_inventory.
+-- The first answers that are kept: those that no second answer contradicts.
+-- Grain: one row of answer_inventory.
+-- Reads: answer_inventory, second_answer_inventory.
 SELECT a.*
 FROM answer_inventory AS a
 ANTI JOIN (FROM second_answer_inventory WHERE NOT is_same) AS t USING (

@@ -1,6 +1,7 @@
--- The transition table: what kind of change it is to see `after` where `before` was known.
--- Grain: one key.  NULL means no change. Order and letter case of codes and values do not count:
--- they come sorted, so comparing them folded is comparing sets.
+-- The kind of a change: `before` is the known value of a key, `after` the new answer.
+-- Returns: the kind, NULL if nothing changed. Called for one key.
+-- Order and letter case of codes and values do not count: they arrive sorted, so comparing them in
+-- one letter case compares them as sets.
 CREATE OR REPLACE MACRO change_kind(
     before, after, codes_before, codes_after, values_before, values_after
 ) AS CASE

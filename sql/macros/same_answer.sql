@@ -1,6 +1,6 @@
--- Whether two answers say the same. Order and letter case of codes and values do not count: they
--- come sorted.
--- Grain: one key.  An answer that is missing (NULL) says the same as none.
+-- True if two answers have the same verdict, reason codes and restriction values.
+-- Returns: a boolean, never NULL; false if either answer is missing. Called for one key.
+-- Letter case does not count; neither does order, as codes and values arrive sorted.
 CREATE OR REPLACE MACRO same_answer(
     verdict, other_verdict, codes, other_codes, restricted, other_restricted
 ) AS COALESCE(

@@ -1,5 +1,5 @@
 -- The Azure subscriptions of each customer, for every snapshot that is not pruned.
--- Grain:  one snapshot and Azure subscription.
+-- Grain: one snapshot and Azure subscription.
 CREATE VIEW azure_subscription AS
 SELECT
     v.snapshot_id, i.partner_tenant_id, i.customer_id, i.azure_subscription_id, i.plan_id,

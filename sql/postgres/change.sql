@@ -1,5 +1,5 @@
--- What changed.
--- Grain:  one change.
+-- Every published change.
+-- Grain: one change.
 CREATE VIEW change AS
 SELECT
     event_id, snapshot_id, business_date, subject, kind, partner_tenant_id, customer_id, country,

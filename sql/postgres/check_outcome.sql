@@ -1,5 +1,5 @@
--- What became of every check, for every snapshot that is not pruned.
--- Grain:  one snapshot and check.
+-- How every check ended, for every snapshot that is not pruned.
+-- Grain: one snapshot and check.
 CREATE VIEW check_outcome AS
 SELECT
     snapshot_id, check_id, kind, partner_tenant_id, customer_id, country, azure_subscription_id,

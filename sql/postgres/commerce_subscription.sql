@@ -1,5 +1,5 @@
--- What each customer holds, for every snapshot that is not pruned.
--- Grain:  one snapshot and commerce subscription.
+-- The commerce subscriptions that each customer holds, for every snapshot that is not pruned.
+-- Grain: one snapshot and commerce subscription.
 CREATE VIEW commerce_subscription AS
 SELECT
     v.snapshot_id, i.partner_tenant_id, i.customer_id, i.commerce_subscription_id, i.product_id,

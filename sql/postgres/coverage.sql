@@ -1,5 +1,5 @@
--- What each snapshot covers.
--- Grain:  one snapshot and cell.
+-- The cells that each snapshot covers, and how completely.
+-- Grain: one snapshot and cell.
 CREATE VIEW coverage AS
 SELECT
     snapshot_id, partner_tenant_id, customer_id, country, status, scope, checks_answered,

@@ -1,5 +1,5 @@
--- The Azure subscriptions of each customer, as it is known now.
--- Grain:  one Azure subscription.
+-- The Azure subscriptions of each customer, as known now.
+-- Grain: one Azure subscription.
 CREATE VIEW current_azure_subscription AS
 SELECT
     l.snapshot_id, i.partner_tenant_id, i.customer_id, i.azure_subscription_id,

@@ -1,5 +1,5 @@
--- What became of the checks of each cell's newest snapshot.
--- Grain:  one check.
+-- The checks of each cell's newest snapshot: how they ended.
+-- Grain: one check.
 CREATE VIEW current_check_outcome AS
 SELECT
     o.snapshot_id, o.check_id, o.kind, o.partner_tenant_id, o.customer_id, o.country,

@@ -1,5 +1,5 @@
--- What each customer holds, as it is known now.
--- Grain:  one commerce subscription.
+-- The commerce subscriptions that each customer holds, as known now.
+-- Grain: one commerce subscription.
 CREATE VIEW current_commerce_subscription AS
 SELECT
     l.snapshot_id, i.partner_tenant_id, i.customer_id, i.commerce_subscription_id,

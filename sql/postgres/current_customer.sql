@@ -1,5 +1,5 @@
--- The customers of each partner, as it is known now.
--- Grain:  one customer.
+-- The customers of each partner, as known now.
+-- Grain: one customer of a partner.
 CREATE VIEW current_customer AS
 SELECT
     l.snapshot_id, i.partner_tenant_id, i.customer_id, i.company_name, i.domain,

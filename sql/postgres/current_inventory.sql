@@ -1,5 +1,6 @@
--- Everything known of each cell a snapshot covers, as it is known now.
--- Grain:  one inventory key.
+-- Everything known of each inventory key, as known now.
+-- Grain: one inventory key.
+-- The joins of the times are those of inventory, and stay written twice: see there.
 CREATE VIEW current_inventory AS
 SELECT
     l.snapshot_id, i.partner_tenant_id, i.customer_id, i.country,

@@ -1,5 +1,5 @@
--- What is remembered of things that have no row of their own, as it is known now.
--- Grain:  one key and what is remembered of it.
+-- Facts about things that have no row in another relation, as known now.
+-- Grain: one key and kind of fact (what).
 CREATE VIEW current_remembered AS
 SELECT
     l.snapshot_id, i.partner_tenant_id, i.customer_id, i.country,

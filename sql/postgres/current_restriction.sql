@@ -1,5 +1,5 @@
--- The restrictions of every inventory row, as it is known now.
--- Grain:  one inventory key and ordinal.
+-- The restrictions of every inventory row, as known now.
+-- Grain: one inventory key and ordinal.
 CREATE VIEW current_restriction AS
 SELECT
     l.snapshot_id, i.partner_tenant_id, i.customer_id, i.country,

@@ -1,5 +1,5 @@
--- The catalog of each country and reservation scope, as it is known now.
--- Grain:  one partner, country, reservation scope and SKU.
+-- The catalog of each country and reservation scope, as known now.
+-- Grain: one partner, country, reservation scope and SKU.
 CREATE VIEW current_sku AS
 SELECT
     l.snapshot_id, i.partner_tenant_id, i.country, i.reservation_scope, i.product_id,

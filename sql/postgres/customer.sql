@@ -1,5 +1,5 @@
 -- The customers of each partner, for every snapshot that is not pruned.
--- Grain:  one snapshot and customer.
+-- Grain: one snapshot and customer of a partner.
 CREATE VIEW customer AS
 SELECT
     v.snapshot_id, i.partner_tenant_id, i.customer_id, i.company_name, i.domain, i.country,

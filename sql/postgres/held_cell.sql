@@ -1,5 +1,5 @@
--- The cells of each snapshot that is not pruned, and its place in the order of publication.
--- Grain:  one snapshot and cell.
+-- The cells of each snapshot that is not pruned, with its place in the order of publication.
+-- Grain: one snapshot and cell.
 CREATE VIEW held_cell AS
 SELECT
     s.snapshot_id, s.sequence, c.partner_tenant_id, c.customer_id, c.country

@@ -1,5 +1,5 @@
 -- What is remembered of each cell a snapshot covers, for every snapshot that is not pruned.
--- Grain:  one snapshot and remembered key.
+-- Grain: one snapshot, key and kind of fact (what).
 CREATE VIEW held_remembered AS
 SELECT
     v.snapshot_id, i.partner_tenant_id, i.customer_id, i.country, i.azure_subscription_id,

@@ -1,5 +1,5 @@
--- The newest snapshot of each cell, and what it says of the cell.
--- Grain:  one cell.
+-- The newest snapshot of each cell, and the status it gives the cell.
+-- Grain: one cell.
 CREATE VIEW latest_cell AS
 SELECT partner_tenant_id, customer_id, country, snapshot_id, sequence, status
 FROM latest;

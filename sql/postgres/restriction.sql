@@ -1,5 +1,5 @@
 -- The restrictions of every inventory row, for every snapshot that is not pruned.
--- Grain:  one snapshot and inventory key and ordinal.
+-- Grain: one snapshot and inventory key and ordinal.
 CREATE VIEW restriction AS
 SELECT
     v.snapshot_id, i.partner_tenant_id, i.customer_id, i.country, i.azure_subscription_id,

@@ -1,5 +1,5 @@
 -- The catalog of each country and reservation scope, for every snapshot that is not pruned.
--- Grain:  one snapshot and partner, country, reservation scope and SKU.
+-- Grain: one snapshot and partner, country, reservation scope and SKU.
 CREATE VIEW sku AS
 SELECT
     v.snapshot_id, i.partner_tenant_id, i.country, i.reservation_scope, i.product_id, i.sku_id,

@@ -1,5 +1,7 @@
--- What was published. A scope may name customers, so who reads some of a partner's is not shown it.
--- Grain:  one published snapshot.
+-- Every published snapshot.
+-- Grain: one snapshot.
+-- A scope may name customers, so a reader who may see only part of a partner does not see the
+-- scope.
 CREATE VIEW snapshot AS
 SELECT
     snapshot_id, sequence, run_id, partner_tenant_id, partner_name, started_at, published_at,

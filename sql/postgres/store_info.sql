@@ -1,5 +1,5 @@
--- What anyone has to know of the store before asking it anything.
--- Grain:  one row.
+-- What a program must know of the store before it queries it.
+-- Grain: one row.
 CREATE VIEW store_info AS
 SELECT
     s.buckets,

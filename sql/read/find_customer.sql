@@ -1,5 +1,6 @@
--- Who is meant by an id, a domain or an exact company name.
--- Grain:  one customer id.      Binds:  customer
+-- The customers with this id, domain or exact company name.
+-- Grain: one customer id.
+-- Binds: customer.
 SELECT DISTINCT customer_id
 FROM current_customer
 WHERE

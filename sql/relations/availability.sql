@@ -1,5 +1,6 @@
--- Everything known about the availability keys of the covered cells after this snapshot.
--- Grain: one availability key.  Tables: this, observed_availability.
+-- The relation availability: everything known of the availability keys of the covered cells.
+-- Grain: one availability key.
+-- Reads: this, observed_availability.
 WITH standing AS (
     SELECT
         o.*,

@@ -1,6 +1,6 @@
--- What is known of each covered customer after this snapshot: its `azure_subscription` rows as listed now,
--- else as they were.
--- Grain: as the relation.  Tables: this, cell, known_azure_subscription, found_azure_subscription.
+-- The relation azure_subscription of the covered customers: as listed now, else as it was known.
+-- Grain: one Azure subscription of a customer.
+-- Reads: this, cell, known_azure_subscription, found_azure_subscription.
 SELECT this.snapshot_id, f.* EXCLUDE (snapshot_id)
 FROM found_azure_subscription AS f
 CROSS JOIN this

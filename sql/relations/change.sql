@@ -1,6 +1,8 @@
--- The changes of one bucket as they are published.
--- Grain: one event.  Tables: this, changed, gap (gap_snapshots of a cell and before_snapshot_id).
--- event_id names the key, the kind and both observations, so that a replay adds nothing.
+-- The relation change: the changes of one bucket.
+-- Grain: one change.
+-- Reads: this, changed, gap (gap_snapshots of a cell and before_snapshot_id).
+-- event_id is a hash of the key, the kind and both answers, so publishing a change again adds no
+-- row.
 SELECT
     sha256(CAST(json_array(
         this.partner_tenant_id, c.subject, c.kind, c.customer_id, c.country,

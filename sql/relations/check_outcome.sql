@@ -1,6 +1,8 @@
--- What became of each check. A check that went out as several calls is as good as the worst,
--- of two equal ones as the last segment's, so that their order does not matter.
--- Grain: one check.  Tables: this, settled_check.
+-- The relation check_outcome: how each check ended.
+-- Grain: one check.
+-- Reads: this, settled_check.
+-- A check that was sent as several calls takes the worst outcome of them. Of two equally bad calls
+-- the last segment in order counts, so that the order of the replies does not matter.
 SELECT
     this.snapshot_id,
     s.check_id,

@@ -1,6 +1,6 @@
--- What is known of each covered customer after this snapshot: its `commerce_subscription` rows as listed now,
--- else as they were.
--- Grain: as the relation.  Tables: this, cell, known_commerce_subscription, found_commerce_subscription.
+-- The relation commerce_subscription of the covered customers: as listed now, else as it was known.
+-- Grain: one commerce subscription of a customer.
+-- Reads: this, cell, known_commerce_subscription, found_commerce_subscription.
 SELECT this.snapshot_id, f.* EXCLUDE (snapshot_id)
 FROM found_commerce_subscription AS f
 CROSS JOIN this

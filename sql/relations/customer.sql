@@ -1,6 +1,6 @@
--- What is known of each covered customer after this snapshot: its `customer` rows as listed now,
--- else as they were.
--- Grain: as the relation.  Tables: this, cell, known_customer, found_customer.
+-- The relation customer of the covered customers: as listed now, else as it was known.
+-- Grain: one customer.
+-- Reads: this, cell, known_customer, found_customer.
 SELECT this.snapshot_id, f.* EXCLUDE (snapshot_id)
 FROM found_customer AS f
 CROSS JOIN this

@@ -1,5 +1,6 @@
--- Everything known about the inventory keys of the covered cells after this snapshot.
--- Grain: one inventory key.  Tables: this, observed_inventory.
+-- The relation inventory: everything known of the inventory keys of the covered cells.
+-- Grain: one inventory key.
+-- Reads: this, observed_inventory.
 SELECT
     this.snapshot_id,
     this.partner_tenant_id,

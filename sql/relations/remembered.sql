@@ -1,13 +1,15 @@
--- What is remembered of things that have no row of their own, after this snapshot.
--- Grain: one remembered thing.
--- Tables: this, cell, known_remembered, remember (new rows), forget (rows that are over),
---         settled_inventory, settled_check, ended, new_subscription, new_sku, awaited.
--- awaited: a key that is news and has had no answer yet: its first answer will be the news.
--- listed, country_read: they go with the describing relations, which hold what was listed then.
+-- The relation remembered: facts about things that have no row in another relation.
+-- Grain: one key and kind of fact (what).
+-- Reads: this, cell, known_remembered, remember (new rows), forget (rows that no longer hold),
+--        settled_inventory, settled_check, ended, new_subscription, new_sku, awaited.
+-- what:  awaited                a new key without an answer yet: its first answer will be the
+--                               change
+--        listed, country_read   kept only with the relation they describe, which holds what was
+--                               listed
 WITH covered AS (
     SELECT customer_id, country, is_listed FROM cell WHERE status <> 'left'
 ),
--- what a listing named and Partner Center then refuses to check: it may be no more
+-- customers with a check that Partner Center refused: what their listing named may no longer exist
 doubtful AS (
     SELECT DISTINCT customer_id FROM settled_check
     WHERE outcome = 'failed' AND http_status IN (400, 403, 404)
@@ -51,7 +53,7 @@ still_awaited AS (
         AND e.azure_subscription_id IN ('*', w.azure_subscription_id)
     )
 ),
--- what was awaited as a whole and is answered in part: the rest of it
+-- of a product or customer awaited as a whole and answered in part: the keys without an answer
 narrowed AS (
     SELECT
         f.customer_id, f.country, f.azure_subscription_id, f.arm_region, f.reservation_scope,

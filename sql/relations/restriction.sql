@@ -1,6 +1,7 @@
--- The restrictions of every restricted key: the answer's where it stands, else the known ones.
+-- The relation restriction: the restrictions of every restricted key, from the answer if it is
+-- published, else the known ones.
 -- Grain: one inventory key and ordinal.
--- Tables: this, observed_inventory, known_restriction, answer_restriction.
+-- Reads: this, observed_inventory, known_restriction, answer_restriction.
 WITH standing AS (
     SELECT o.fate, a.*
     FROM answer_restriction AS a

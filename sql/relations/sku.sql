@@ -1,5 +1,6 @@
--- The catalog of each covered country after this snapshot: as listed now, else as it was.
--- Grain: one SKU in a country and reservation scope.  Tables: this, cell, known_sku, found_sku.
+-- The relation sku: the catalog of each covered country, as listed now, else as it was known.
+-- Grain: one SKU in a country and reservation scope.
+-- Reads: this, cell, known_sku, found_sku, gone.
 SELECT this.snapshot_id, f.* EXCLUDE (snapshot_id)
 FROM found_sku AS f
 CROSS JOIN this

@@ -1,5 +1,6 @@
--- What can be commented: the columns of the views that readers ask.
--- Grain:  one column of a view of ours.      Binds:  views, the schema they lie in.
+-- The columns that get a comment: those of the views that readers query.
+-- Grain: one column of a view of ours.
+-- Binds: views (the schema of the views).
 SELECT c.relname, a.attname
 FROM pg_class AS c
 INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace

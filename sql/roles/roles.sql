@@ -1,5 +1,6 @@
--- The three roles of a store, and the schema its tables lie in; whoever runs it becomes an owner.
--- A role belongs to the whole server, and another database's upgrade may make it at the same time.
+-- Creates the three roles of a store and the schema of its tables; whoever runs it becomes an
+-- owner. A role belongs to the whole server, and an upgrade of another database may create it at
+-- the same time.
 DO $$
 DECLARE
     role text;

@@ -1,4 +1,5 @@
--- Who asks a view sees what the tables below show to them, not what they show to its owner.
+-- Lets readers query the views. A view shows a reader the rows that the tables show to that reader,
+-- not those that they show to the owner of the view.
 DO $$
 DECLARE
     view regclass;

@@ -1,9 +1,9 @@
--- What was published, and where the store stands.
--- These tables lie in the schema auditor_tables, which a reader cannot look into: it asks the views.
--- Text is compared byte by byte (COLLATE "C"), as every other engine of ours does: a change of the
--- system's collations can then neither reorder rows nor spoil an index.
+-- The tables of what was published, and the state of the store.
+-- They are in the schema auditor_tables, which a reader cannot access: a reader queries the views.
+-- Text is compared byte by byte (COLLATE "C"), as DuckDB does: a change of the system's
+-- collations can then neither reorder rows nor spoil an index.
 
--- Which numbered files of this folder were applied.
+-- The numbered files of this folder that were applied.
 -- Grain:  one file.
 CREATE TABLE schema_step (
     step integer PRIMARY KEY,
@@ -11,8 +11,8 @@ CREATE TABLE schema_step (
     applied_at timestamptz NOT NULL DEFAULT now()
 );
 
--- What was settled when the store was made, and the fencing token: who takes the publish lock makes
--- it one higher, and publishes only while it is still its own.
+-- The settings fixed when the store was created, and the fencing token (epoch): whoever takes the
+-- publish lock increases it by one, and publishes only while the token has not changed since.
 -- Grain:  one row.
 CREATE TABLE store (
     is_the_only_row boolean PRIMARY KEY DEFAULT true CHECK (is_the_only_row),
@@ -52,7 +52,7 @@ CREATE TABLE snapshot (
     UNIQUE (sequence)
 );
 
--- What the store alone needs to know of a snapshot. One that was pruned has no bulky rows any more.
+-- What only the store itself needs of a snapshot. A pruned snapshot has lost its large relations.
 -- Grain:  one published snapshot.
 CREATE TABLE publication (
     snapshot_id text COLLATE "C" PRIMARY KEY REFERENCES snapshot,
@@ -60,8 +60,8 @@ CREATE TABLE publication (
     pruned_at timestamptz
 );
 
--- What a relation of a snapshot came to when it was published: P15. Digests of rows are added up, so
--- that their order does not count.
+-- Row count and digest of each relation at publication (P15). The digest is the sum of the digests of
+-- the rows, so their order does not count.
 -- Grain:  one snapshot and relation.
 CREATE TABLE publication_digest (
     snapshot_id text COLLATE "C" NOT NULL REFERENCES snapshot,
@@ -90,7 +90,7 @@ CREATE TABLE coverage (
 
 CREATE INDEX coverage_cell ON coverage (partner_tenant_id, customer_id, country);
 
--- The newest snapshot of each cell: what is known now is found through it.
+-- The newest snapshot of each cell. The views of what is known now join it.
 -- Grain:  one cell.
 CREATE TABLE latest (
     partner_tenant_id text COLLATE "C" NOT NULL,

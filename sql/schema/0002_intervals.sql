@@ -1,8 +1,8 @@
--- What is known of each cell, as intervals: a row that says the same as the night before is not
--- written again. valid_from is the sequence of the snapshot that first said so, valid_to that of the
--- first one that no longer did; null while it stands.
--- When a key was last asked changes every night, so it is kept apart: once for all keys of a check
--- (…_checked), and for each key that was asked at another time than most of them (…_apart).
+-- What is known of each cell, as intervals: a row equal to that of the night before is not written
+-- again. valid_from is the sequence of the first snapshot with this row, valid_to that of the first
+-- one without it, null while the row is current.
+-- The time of the last answer changes every night, so it is stored separately: once for all keys of a
+-- check (…_checked), and once for each key that was asked at another time than most (…_apart).
 
 -- Grain:  one inventory key and interval.
 CREATE TABLE inventory_interval (

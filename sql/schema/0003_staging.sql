@@ -1,6 +1,8 @@
--- Where a publisher loads rows by COPY before one transaction moves them to where they belong.
--- What has another epoch than the store was left behind by a publisher that is gone. Not logged: a
--- crash of the server empties them, and the counts of the publisher then no longer agree.
+-- The tables into which a publisher loads rows by COPY, before one transaction moves them into the
+-- tables of the store. Rows with another epoch than the store's were left by a publisher that died.
+-- The tables are not logged: a crash of the server empties them, and the publisher notices, as its
+-- row counts no longer agree.
+-- Grain: one row of the relation in the table's name, of one epoch.
 
 CREATE UNLOGGED TABLE staged_coverage (
     epoch bigint NOT NULL,

@@ -1,11 +1,11 @@
 -- Who may do what, and who sees whose rows: see docs/decisions/0016.
--- auditor_owner owns everything and makes it; auditor_writer publishes, verifies and prunes, and
--- makes no table; auditor_reader may ask the views, and shows nothing by itself: a role that is a
--- member of it sees what reader_scope says of that very role.
+-- auditor_owner creates and owns everything. auditor_writer publishes, verifies and prunes, and creates
+-- no table. auditor_reader may query the views but sees no rows by itself: a role that is a member of
+-- it sees the rows that reader_scope gives to that role.
 
--- What each reader sees. `everything` stands without an id; else it is that of a partner, a reseller
--- or a customer. The group itself has no scope: each member could take it by SET ROLE.
--- Grain:  one reader and what it was given.
+-- What each reader sees. `everything` has no id; the other kinds have that of a partner, a reseller or
+-- a customer. The group auditor_reader has no scope: each member could take it by SET ROLE.
+-- Grain:  one reader and one scope.
 CREATE TABLE reader_scope (
     reader text COLLATE "C" NOT NULL CHECK (reader <> 'auditor_reader'),
     kind text COLLATE "C" NOT NULL CHECK (kind IN ('everything', 'partner', 'reseller', 'customer')),
@@ -14,8 +14,8 @@ CREATE TABLE reader_scope (
     CHECK ((kind = 'everything') = (id = ''))
 );
 
--- The functions are asked by policies alone: a reader cannot name what lies in this schema. They see
--- reader_scope and every customer because they run as the owner, and are told who asks, as
+-- Only policies call these functions: a reader cannot name anything in this schema. They run as the
+-- owner, so they see reader_scope and every customer. The reader is passed as an argument, because
 -- current_user is the owner inside them.
 CREATE FUNCTION readable_partners(reader name) RETURNS text []
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = auditor_tables, pg_temp

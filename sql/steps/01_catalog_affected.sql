@@ -1,4 +1,7 @@
--- Holds, while buckets go by, how many customers each catalog event concerns.
--- Grain: one catalog event in one bucket.  Tables: affected_before, of buckets that went by before.
+-- Creates the table that counts, bucket after bucket, how many customers each catalog event
+-- concerns.
+-- Grain: one catalog event in one bucket.
+-- Reads: affected_before (the counts of the buckets that were compared earlier).
+-- Executed once for each comparison, before its first bucket; 08_catalog_affected_add adds to it.
 CREATE OR REPLACE TEMP TABLE catalog_affected AS
 SELECT country, reservation_scope, product_id, sku_id, customers FROM affected_before;

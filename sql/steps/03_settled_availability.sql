@@ -1,6 +1,7 @@
--- The availability checks of the bucket that were answered, and for which segments.
--- Grain: one check and segment; by customer an answer is for all of them ('*').
--- Tables: settled_check, asked_segment (segments the configuration names; with '').
+-- The availability checks of the bucket that were answered, with the segments each one answers for.
+-- Grain: one check and segment. A check by customer answers for all segments ('*').
+-- Reads: settled_check, asked_segment (the configured segments, and '').
+-- The guard executes this step too.
 CREATE OR REPLACE TEMP TABLE settled_availability AS
 SELECT
     s.check_id, s.customer_id, s.country, s.product_id, s.sku_id, s.reservation_scope, s.checked_at,

@@ -1,15 +1,18 @@
 -- Every inventory key of the covered cells of one bucket: what was known, what was answered, and
--- which of the two stands.
+-- which of the two is published (fate).
 -- Grain: one inventory key.
--- Tables: this, cell, known_inventory, answer_inventory, ended, settled_sku, asked_sku, gone,
---         catalog_absence, cached_sku, suspect_inventory (keys whose answer was had twice).
--- fate: answer    the answer stands (no older than what is known: the later question wins)
---       suspect   the answer takes back a verdict, with so many others that it is only held
---                 as pending; the known verdict stays. A pending one that is told again stands
---       gone      the catalog itself says that the SKU does not exist (once more, if it was back)
---       dropped   proven to be nothing to ask any more; nobody knew better since the run began
---       known     not answered this time: carried as it was; so too where a SKU is left out of an
---                 answer and its list was not asked: it may have left the catalog for everybody
+-- Reads: this, cell, known_inventory, answer_inventory, ended, settled_sku, asked_sku, gone,
+--        catalog_absence, cached_sku, suspect_inventory (keys that got the same answer twice).
+-- fate:  answer    the answer is published. It is no older than what is known: of two snapshots,
+--                  the one that asked later wins
+--        suspect   the answer takes back a verdict, and so do many others at once. The known
+--                  verdict stays and the answer becomes pending. A pending answer that is given
+--                  again in a later snapshot is published
+--        gone      the catalog reports that the SKU does not exist (again, if it had returned)
+--        dropped   it is proven that nothing needs to be asked here any more, and no other run has
+--                  asked later than this run began
+--        known     not answered this time: carried over. Also a SKU that an answer leaves out while
+--                  its listing was not requested: it may have left the catalog for every customer
 CREATE OR REPLACE TEMP TABLE observed_inventory AS
 WITH covered AS (
     SELECT customer_id, country FROM cell WHERE status <> 'left'

@@ -1,9 +1,11 @@
--- Every availability key of the covered cells of one bucket: known, answered, and what stands.
--- Grain: one availability key; the known spelling of segment, term and cycle stays.
--- Tables: this, cell, known_availability, answer_availability, settled_availability,
---         settled_check, ended, unheld, gone, catalog_absence, suspect_availability. A settled_availability row answers for one segment ('*': for all).
--- fate: answer, suspect, gone, dropped, known as for inventory;
---       absent    the SKU was answered for, and this term is not named any more (or: 404)
+-- Every availability key of the covered cells of one bucket: what was known, what was answered, and
+-- which of the two is published (fate).
+-- Grain: one availability key. The known spelling of segment, term and billing cycle is kept.
+-- Reads: this, cell, known_availability, answer_availability, settled_availability (one row answers
+--        for one segment, '*' for all), settled_check, ended, unheld, gone, catalog_absence,
+--        suspect_availability.
+-- fate:  answer, suspect, gone, dropped, known as in 05_observed_inventory, and
+--        absent    the SKU was answered without this term, or with a 404
 CREATE OR REPLACE TEMP TABLE observed_availability AS
 WITH covered AS (
     SELECT customer_id, country FROM cell WHERE status <> 'left'
@@ -11,7 +13,7 @@ WITH covered AS (
 known AS (
     SELECT * FROM known_availability SEMI JOIN covered USING (customer_id, country)
 ),
--- a 404 for a SKU of which no term is known leaves one row with nothing in it
+-- a 404 for a SKU without known terms gives one row with empty terms
 placeholder AS (
     SELECT customer_id, country, product_id, sku_id, reservation_scope, max(checked_at) AS checked_at
     FROM settled_availability AS s

@@ -1,10 +1,10 @@
--- What changed among the keys of one bucket: only an answer makes a change.
+-- The changes among the keys of one bucket. Only an answer makes a change.
 -- Grain: one key that changed.
--- Tables: this, cell, observed_inventory, observed_availability, catalog_absence,
---         new_subscription, new_sku, awaited.
--- An entering key is no news of its own where the catalog said it was gone and says it is back:
--- unless it comes back restricted or not for sale (catalog_absence.gone_at is the moment such keys
--- were told).
+-- Reads: this, cell, observed_inventory, observed_availability, catalog_absence,
+--        new_subscription, new_sku, awaited.
+-- If the catalog reported a SKU gone and then back, its keys get no `entered_catalog` of their own,
+-- unless they return restricted or not purchasable. Such keys are recognised by their time:
+-- catalog_absence.gone_at is when they were recorded as not in the catalog.
 CREATE OR REPLACE TEMP TABLE changed AS
 WITH inventory_seen AS (
     SELECT

@@ -1,6 +1,7 @@
--- Whom a departure from, or a return to, the catalog concerns, in one bucket; summed over buckets.
--- Grain: one catalog event.  Tables: catalog_event, known_inventory.
--- A product's event (sku_id '') counts the customers of all its SKUs.
+-- Adds how many customers of this bucket each catalog event concerns.
+-- Grain: one catalog event in one bucket.
+-- Reads: catalog_event, known_inventory.  Adds to: catalog_affected.
+-- The event of a whole product (sku_id '') counts the customers of all its SKUs.
 INSERT INTO catalog_affected
 SELECT
     e.country,

@@ -1,5 +1,7 @@
--- What left or entered the catalog itself: one change each, however many customers it concerns.
--- Grain: one catalog event.  Tables: cell, catalog_event, catalog_affected.
+-- Adds what left or entered the catalog itself: one change, however many customers it concerns.
+-- Grain: one catalog event.
+-- Reads: cell, catalog_event, catalog_affected.  Adds to: changed.
+-- Executed only for the bucket of the catalog, which is compared last.
 INSERT INTO changed
 SELECT
     'catalog',

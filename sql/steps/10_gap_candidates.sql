@@ -1,5 +1,7 @@
--- Changes whose last answer is older than the cell's previous snapshot: their gap must be counted.
--- Grain: one cell and snapshot of the last answer.  Tables: this, cell, changed.
+-- The cells and earlier snapshots for which the snapshots in between must be counted: those of
+-- changes whose last answer is older than the cell's previous snapshot.
+-- Grain: one cell and snapshot of the last answer.
+-- Reads: this, cell, changed.
 SELECT DISTINCT
     this.partner_tenant_id,
     c.customer_id,

@@ -1,5 +1,5 @@
--- The customers that are known now.
--- Grain:  one customer of a partner, named by customer_key.
+-- The customers known now.
+-- Grain: one customer of a partner, identified by customer_key.
 CREATE VIEW dim_customer AS
 SELECT
     customer_key, partner_tenant_id, partner_name, customer_id, company_name, domain, country,

@@ -1,5 +1,5 @@
--- Every day from the first snapshot to the newest, those without one included.
--- Grain:  one day.
+-- Every day from the first snapshot to the newest, including days without a snapshot.
+-- Grain: one day.
 CREATE VIEW dim_date AS
 WITH RECURSIVE day_of AS (
     SELECT MIN(business_date) AS date, MAX(business_date) AS last_date

@@ -1,5 +1,5 @@
 -- The partner tenants.
--- Grain:  one partner.
+-- Grain: one partner.
 CREATE VIEW dim_partner AS
 SELECT
     partner_tenant_id, partner_name, newest_snapshot_id, newest_published_at,

@@ -1,5 +1,5 @@
 -- The regions that the catalog or a current row names.
--- Grain:  one region; '' where a SKU has none.
+-- Grain: one region, '' for SKUs without a region.
 CREATE VIEW dim_region AS
 WITH named AS (
     SELECT region, region_name FROM current_sku

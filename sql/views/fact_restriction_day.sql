@@ -1,8 +1,8 @@
--- How much was restricted, day by day, from that day's last complete full snapshot.
--- Grain:  date, partner, country, region, family and reason.
+-- How much was restricted on each day, from the last complete full snapshot of that day.
+-- Grain: one date, partner, country, region, family and reason.
 -- Each inventory key counts once. unknown: keys without an answer since that snapshot began (their
--- last verdict may not hold any more), and unanswered checks that no known key stands for.
--- reason is the whole set of reason codes, '' for all that is not restricted: so counts add up.
+-- last verdict may no longer hold), and unanswered checks that have no known key.
+-- reason is the whole set of reason codes, '' for everything not restricted, so that counts add up.
 CREATE VIEW fact_restriction_day AS
 WITH placed AS (
     SELECT

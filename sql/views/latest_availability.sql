@@ -1,7 +1,8 @@
--- What is known of availability now, with names, age and keys of one column.
--- Grain:  one availability key.
--- By-customer rows have no country, by-country rows no customer: their keys of one column neither.
--- An availability has no Azure subscription and no region: they are '' in inventory_key.
+-- What is known of availability now, with names, age and one-column keys.
+-- Grain: one availability key.
+-- Rows by customer have no country, and rows by country have no customer: that part of their
+-- one-column keys is empty. An availability has no Azure subscription and no region: they are '' in
+-- inventory_key.
 CREATE VIEW latest_availability AS
 SELECT
     a.*,

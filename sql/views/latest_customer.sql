@@ -1,5 +1,5 @@
--- The customers that are known now.
--- Grain:  one customer of a partner.
+-- The customers known now, with the name of their partner.
+-- Grain: one customer of a partner.
 CREATE VIEW latest_customer AS
 SELECT
     c.*,

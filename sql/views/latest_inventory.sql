@@ -1,7 +1,8 @@
--- What is known of inventory now, with names, age and keys of one column.
--- Grain:  one inventory key.
--- Stale: not asked, or not answered, since the partner's newest full run began. The age counts to
--- the partner's newest publishing, not to the clock on the wall, so the same store says the same.
+-- What is known of inventory now, with names, age and one-column keys.
+-- Grain: one inventory key.
+-- is_stale: not asked, or not answered, since the partner's newest full run began. The age counts
+-- up to the partner's newest publication, not to the current time, so the same store always gives
+-- the same age.
 CREATE VIEW latest_inventory AS
 SELECT
     i.*,

@@ -1,5 +1,5 @@
--- The restrictions that are known now, with names, age and keys of one column.
--- Grain:  one inventory key and ordinal.
+-- The restrictions known now, with names, age and one-column keys.
+-- Grain: one inventory key and ordinal.
 CREATE VIEW latest_restriction AS
 SELECT
     r.*,

@@ -1,5 +1,5 @@
--- The catalog as it is known now.
--- Grain:  one partner, country, reservation scope and SKU.
+-- The catalog as known now, with a one-column key.
+-- Grain: one partner, country, reservation scope and SKU.
 CREATE VIEW latest_sku AS
 SELECT
     s.*,

@@ -1,5 +1,5 @@
--- What customers can no longer get: restricted now where it was unrestricted.
--- Grain:  one change, not suspect, of a snapshot after its partner's previous full one.
+-- What customers can no longer buy: restricted now, unrestricted before.
+-- Grain: one change that is not suspect, of a snapshot after its partner's previous full one.
 CREATE VIEW newly_restricted AS
 SELECT
     h.*,

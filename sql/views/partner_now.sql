@@ -1,5 +1,5 @@
--- Where each partner stands: its newest snapshots, which freshness is counted from.
--- Grain:  one partner.
+-- The newest snapshots of each partner. Freshness is counted from them.
+-- Grain: one partner.
 CREATE VIEW partner_now AS
 WITH placed AS (
     SELECT

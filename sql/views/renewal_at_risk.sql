@@ -1,8 +1,8 @@
 -- Renewals that would buy what cannot be bought.
--- Grain:  one commerce subscription whose term ends within 90 days of the snapshot that tells of it.
--- What is bought next is next_product_id and next_sku_id, else what is held. It is at risk when
--- availability is known for it, of the next term where there is any, and none of it is purchasable.
--- What nobody asked about is not here: see unanswered.
+-- Grain: one commerce subscription whose term ends within 90 days after its snapshot.
+-- The renewal buys next_product_id and next_sku_id, else the product and SKU held now. It is at
+-- risk if availability is known for that SKU (for the next term, if any is known for it) and none
+-- is purchasable. A SKU that was never checked is not here: see unanswered.
 CREATE VIEW renewal_at_risk AS
 WITH renewal AS (
     SELECT

@@ -1,9 +1,10 @@
--- What was known of each inventory key, and when.
--- Grain:  one inventory key and interval; valid_to is null while it lasts.
--- A change tells what began with it, and since when what it ended had been so. The current row
--- tells the rest: what the catalog alone decided, and keys that never changed. An interval is open
--- only while the key is known: one that was dropped ends when its Azure subscription is remembered
--- to have left, else when the newest snapshot of its cell knew it no more.
+-- The verdicts of each inventory key over time.
+-- Grain: one inventory key and interval. valid_to is null while the interval lasts.
+-- A change gives the interval that it began, and since when the one that it ended had lasted. The
+-- current row gives the rest: what the catalog alone decided, and keys that never changed. An
+-- interval is open only while its key is known. The interval of a dropped key ends when its Azure
+-- subscription is remembered to have left, else with the newest snapshot of its cell, which no
+-- longer holds the key.
 CREATE VIEW restriction_timeline AS
 WITH told AS (
     SELECT

@@ -1,7 +1,8 @@
--- What to call a SKU, wherever it is met: as listed, as it was called when it left the catalog,
--- or as the subscription that holds it is called.
--- Grain:  one partner and SKU; sku_id '' names the product alone.
--- A title is the same in every country (the language is pinned), so the first country gives it.
+-- The names of a SKU: as listed, else as it was called when it left the catalog, else as the
+-- subscription that holds it is called.
+-- Grain: one partner and SKU, sku_id '' for the product alone.
+-- A title is the same in every country (the language is fixed), so it is taken from the first
+-- country.
 CREATE VIEW sku_name AS
 WITH called AS (
     SELECT

@@ -1,5 +1,5 @@
--- How well each snapshot knows what it covers.
--- Grain:  one snapshot.
+-- How completely each snapshot knows what it covers.
+-- Grain: one snapshot.
 CREATE VIEW snapshot_health AS
 WITH cells AS (
     SELECT

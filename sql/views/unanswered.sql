@@ -1,7 +1,8 @@
--- What we do not know: what should have been asked and has no usable answer.
--- Grain:  one check that failed or was skipped in the newest snapshot of its cell.
--- A check of a whole product has sku_id ''; one whose listing failed has only what was known of it.
--- since: the oldest answer among the keys it covers, null where none was ever answered.
+-- What is unknown: checks that should have an answer and have no usable one.
+-- Grain: one check that failed or was skipped in the newest snapshot of its cell.
+-- A check of a whole product has sku_id ''. A check whose listing failed names only what was known
+-- of it.
+-- since: the oldest answer among the keys that the check covers, null if none was ever answered.
 CREATE VIEW unanswered AS
 WITH answered AS (
     SELECT

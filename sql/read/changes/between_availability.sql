@@ -1,5 +1,6 @@
--- What differs between two snapshots in the availability keys that both know.
--- Grain: one key whose verdict or terms differ.  Binds: before, after (snapshot ids).
+-- The availability changes from one snapshot to another, for keys that both hold.
+-- Grain: one key whose verdict or terms differ.
+-- Binds: before, after (ids of snapshots).
 WITH pairs AS (
     SELECT
         b.*,

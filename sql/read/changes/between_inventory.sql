@@ -1,6 +1,7 @@
--- What differs between two snapshots in the inventory keys that both know, in cells both cover.
--- Grain: one key whose verdict, codes or values differ.  Binds: before, after (snapshot ids).
--- Turned round, it gives the same keys with the opposite kinds.
+-- The inventory changes from one snapshot to another, for keys that both hold.
+-- Grain: one key whose verdict, codes or values differ.
+-- Binds: before, after (ids of snapshots).
+-- With before and after exchanged, it returns the same keys with the opposite kinds.
 WITH pairs AS (
     SELECT
         b.*,

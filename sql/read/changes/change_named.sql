@@ -1,6 +1,7 @@
--- Changes with the names of things beside them.
--- Grain:  one change.      Binds:  kinds (empty: all), customer (null: all)
--- Reads:  change_row, rows of the relation change from wherever they come.
+-- Changes with the names of their customer, product, SKU and region.
+-- Grain: one change.
+-- Binds: kinds (empty: all), customer (null: all).
+-- Reads: change_row (rows of the relation change, from any source).
 SELECT
     c.*,
     COALESCE(u.company_name, '') AS company_name,

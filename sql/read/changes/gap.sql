@@ -1,6 +1,6 @@
--- How many published snapshots covered a cell after a given one.
--- Grain:  one cell and earlier snapshot, as asked.
--- Reads:  asked, published (snapshot_id, sequence), coverage.
+-- How many published snapshots covered a cell after a given snapshot.
+-- Grain: one cell and earlier snapshot, each distinct row of `asked`.
+-- Reads: asked, published (snapshot_id, sequence), coverage.
 SELECT
     a.partner_tenant_id, a.customer_id, a.country, a.before_snapshot_id,
     COUNT(p.snapshot_id) AS gap_snapshots

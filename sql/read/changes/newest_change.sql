@@ -1,5 +1,5 @@
--- What changed in the newest snapshot of each partner.
--- Grain:  one change.
+-- The changes of each partner's newest snapshot.
+-- Grain: one change.
 SELECT c.*
 FROM change AS c
 SEMI JOIN partner_now AS p ON p.newest_snapshot_id = c.snapshot_id;

@@ -1,5 +1,6 @@
--- What is restricted now, by where it is and what it is.
--- Grain:  one region and family.      Reads:  state.
+-- What is restricted now, by region and SKU family.
+-- Grain: one region and family.
+-- Reads: state.
 SELECT
     region, family,
     COUNT(CASE WHEN state = 'restricted' THEN 1 END) AS restricted,

@@ -1,5 +1,7 @@
--- How well the newest snapshots of each reported partner know what they cover, newest first.
--- Grain:  one snapshot.      Binds:  newest (how many of each partner)      Reads:  reported.
+-- How complete the newest snapshots of each reported partner are, newest first.
+-- Grain: one snapshot.
+-- Binds: newest (how many of each partner).
+-- Reads: reported.
 WITH placed AS (
     SELECT
         h.partner_name AS partner, h.snapshot_id, h.sequence, h.started_at, h.kind, h.status,

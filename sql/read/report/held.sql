@@ -1,5 +1,6 @@
--- What is held back until the next snapshot confirms it.
--- Grain:  one row.      Reads:  change_row.
+-- How many suspect changes wait for the next snapshot to confirm them.
+-- Grain: one row.
+-- Reads: change_row.
 SELECT
     COUNT(*) AS keys,
     COUNT(DISTINCT partner_tenant_id || '|' || customer_id) AS customers

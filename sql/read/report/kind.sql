@@ -1,5 +1,6 @@
--- How much changed.
--- Grain:  one subject and kind, suspect changes apart.      Reads:  change_row.
+-- How many changes there are, suspect ones counted separately.
+-- Grain: one subject, kind, and suspect or not.
+-- Reads: change_row.
 SELECT
     subject, kind, suspect,
     COUNT(*) AS rows,

@@ -1,7 +1,10 @@
--- A partner's figures.
--- Grain:  one snapshot that figures are taken from.      Reads:  reported.      Binds:  heads, their ids.
--- naive_calls: the same listings, then one call for each product (or SKU) and context. A batch is one
--- reply with one request id, shared by the checks it answers; what had no reply has only our own id.
+-- The figures of each partner.
+-- Grain: one snapshot that figures are taken from (is_head).
+-- Binds: heads (the ids of these snapshots).
+-- Reads: reported.
+-- naive_calls: the calls of a client that sends the same listings, then one call for each product
+-- (or SKU) and context. A batch is one reply with one request id, which the checks it answers
+-- share. A check without a reply has only the correlation id that we sent.
 WITH checks AS (
     SELECT
         o.snapshot_id,
@@ -31,7 +34,7 @@ azure AS (
     INNER JOIN reported AS r ON r.snapshot_id = a.snapshot_id AND r.is_head
     GROUP BY a.snapshot_id
 ),
--- Not by a join with one row or two: all the rows of a night would be hashed to find it.
+-- Filters by id, not by a join with one or two rows: the join would hash all rows of a night.
 questioned AS (
     SELECT snapshot_id, product_id, sku_id
     FROM inventory

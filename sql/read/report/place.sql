@@ -1,5 +1,6 @@
--- What is restricted now, and how much of it is not known.
--- Grain:  one partner, country and region.      Reads:  state.
+-- What is restricted now, and how much is unknown.
+-- Grain: one partner, country and region.
+-- Reads: state.
 SELECT
     partner_name, country, region,
     COUNT(CASE WHEN state = 'restricted' THEN 1 END) AS restricted,

@@ -1,5 +1,6 @@
--- What was not asked or not answered, and why.
--- Grain:  one outcome, kind of check and reason.      Reads:  shown_check_outcome.
+-- The checks that were not asked or not answered, and why.
+-- Grain: one outcome, kind of check and reason.
+-- Reads: shown_check_outcome.
 SELECT
     outcome, kind, reason,
     COUNT(*) AS checks,

@@ -1,5 +1,6 @@
--- Renewals that would buy what cannot be bought, the next one first.
--- Grain:  one commerce subscription.      Reads:  reported.
+-- Renewals that would buy what cannot be bought, the earliest first.
+-- Grain: one commerce subscription.
+-- Reads: reported.
 SELECT
     r.partner_name AS partner, w.customer_id, w.company_name, w.offer_name, w.quantity,
     w.term_duration, w.term_ends_at, w.end_action, w.bought_product_id, w.bought_sku_id,

@@ -1,9 +1,10 @@
--- Which snapshots a report speaks of.
--- Grain:  one snapshot.      Reads:  wanted, ids of snapshots.
--- Where none is wanted: those that tell what is new since each partner's previous full one.
--- head: the one that a partner's figures are taken from, its newest full one where there is any.
--- first: the partner's first one, so that there is nothing before it to compare with.
--- fresh_from: an answer from before then is stale.
+-- The snapshots that a report is about: the wanted ones, or if none is wanted, those since each
+-- partner's previous full snapshot.
+-- Grain: one snapshot.
+-- Reads: wanted (ids of snapshots).
+-- is_head:    the snapshot that a partner's figures are taken from: its newest full one, if any
+-- is_first:   the partner's first snapshot, which has no earlier one to compare with
+-- fresh_from: an answer from before this time is stale
 WITH first_of AS (
     SELECT partner_tenant_id, MIN(sequence) AS first_sequence
     FROM snapshot

@@ -1,5 +1,6 @@
 -- How many verdicts are older than the partner's newest full run.
--- Grain:  one partner and kind of check.      Reads:  reported, shown_inventory, shown_availability.
+-- Grain: one partner and kind of check.
+-- Reads: reported, shown_inventory, shown_availability.
 WITH known AS (
     SELECT 'inventory' AS kind, partner_tenant_id, customer_id, checked_at FROM shown_inventory
     UNION ALL

@@ -1,7 +1,8 @@
--- How each inventory key stands, and each unanswered check that no known key stands for.
--- Grain:  one inventory key, or one such check.
--- Reads:  reported, shown_inventory and shown_unanswered (of now, or of one snapshot).
--- unknown: without an answer since the newest full run began; the last verdict may not hold.
+-- The state of each inventory key, and of each unanswered check that has no known key.
+-- Grain: one inventory key, or one such check.
+-- Reads: reported, shown_inventory and shown_unanswered (of now, or of one snapshot).
+-- state: the verdict, or unknown: no answer since the newest full run began, so the last verdict
+--        may no longer hold
 WITH known AS (
     SELECT
         r.partner_name, i.partner_tenant_id, i.customer_id, i.country,

@@ -1,5 +1,6 @@
--- How much changed for each partner, suspect changes left out.
--- Grain:  one partner and kind.      Reads:  reported, change_row.
+-- How many changes each partner has, without suspect ones.
+-- Grain: one partner and kind.
+-- Reads: reported, change_row.
 SELECT r.partner_name AS partner, c.kind, COUNT(*) AS rows
 FROM change_row AS c
 INNER JOIN reported AS r ON r.snapshot_id = c.snapshot_id

@@ -1,6 +1,7 @@
--- What we do not know, gathered so that one fault is one row.
--- Grain:  one partner, customer, kind, outcome and reason.      Reads:  reported, shown_unanswered.
--- correlation_id is one of them, to ask Microsoft about.
+-- What is unknown, grouped so that one fault gives one row.
+-- Grain: one partner, customer, country, kind, outcome and reason.
+-- Reads: reported, shown_unanswered.
+-- correlation_id is that of one of the checks, to quote to Microsoft's support.
 SELECT
     r.partner_name AS partner, o.customer_id,
     COALESCE(MAX(c.company_name), '') AS company_name,
