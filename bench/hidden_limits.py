@@ -11,10 +11,10 @@ from itertools import pairwise
 
 from auditor.model import ApiClass, Request
 from auditor.partner_center.pacing.pacer import Pacer
-from auditor.partner_center.pacing.rates import Limits
+from auditor.partner_center.pacing.rates import PaceLimits
 from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Transport
-from auditor.sandbox import Limits as Hidden
+from auditor.sandbox import PaceLimits as Hidden
 from auditor.sandbox import Sandbox, World, WorldSize
 from auditor.secret import Secret
 
@@ -37,7 +37,7 @@ async def measure(per_partner: int, per_customer: int) -> tuple[list[float], flo
             window_s=1.0,
         )
 
-    limits = Limits(
+    limits = PaceLimits(
         per_minute={api_class.value: 6000.0 for api_class in ApiClass},
         per_customer=6000.0,
         concurrency=64,

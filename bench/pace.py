@@ -17,7 +17,7 @@ from pathlib import Path
 from auditor.model import ApiClass, Request
 from auditor.partner_center.pacing.local_quota import LocalQuota
 from auditor.partner_center.pacing.pacer import Pacer
-from auditor.partner_center.pacing.rates import Limits
+from auditor.partner_center.pacing.rates import PaceLimits
 from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Transport
 from auditor.secret import Secret
@@ -57,7 +57,7 @@ def serve(pipe: Connection) -> None:
 async def ask(port: int, per_second: int, folder: Path, waiting: int) -> float:
     """Ask for a while with many calls waiting; return the share of a core that this takes."""
     per_minute = 60.0 * per_second
-    limits = Limits(
+    limits = PaceLimits(
         per_minute={api_class.value: per_minute for api_class in ApiClass},
         per_customer=1e6,
         concurrency=64,

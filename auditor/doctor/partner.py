@@ -14,7 +14,7 @@ from auditor.partner_center import decoding, requests, wire
 from auditor.partner_center.client import PartnerCenter
 from auditor.partner_center.clouds import CLOUDS, Cloud
 from auditor.partner_center.pacing.pacer import Pacer
-from auditor.partner_center.pacing.rates import Limits
+from auditor.partner_center.pacing.rates import PaceLimits
 from auditor.partner_center.tokens import TokenSource
 from auditor.partner_center.transport import Transport
 from auditor.settings import AuthKind, InventoryApi, Partner, Settings
@@ -22,7 +22,7 @@ from auditor.settings import AuthKind, InventoryApi, Partner, Settings
 _A_NIGHT_MINUTES = 8 * 60
 _DOCUMENTED = 500
 """Calls a minute that Microsoft allows a tenant for customers and subscriptions."""
-_GENTLY = Limits(
+_GENTLY = PaceLimits(
     per_minute={"customers": 60, "catalog": 120, "inventory": 60}, per_customer=60, concurrency=4
 )
 _SIGNED_IN = {

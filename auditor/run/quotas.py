@@ -9,7 +9,7 @@ from pathlib import Path
 from auditor.database_url import Unreadable, shown
 from auditor.errors import QuotaUnreachable, SettingsError
 from auditor.partner_center.pacing.local_quota import LocalQuota, Quota, Unshareable, own_folder
-from auditor.partner_center.pacing.shared_quota import BucketQuota, Unreachable
+from auditor.partner_center.pacing.shared_quota import BucketQuota, DatabaseUnreachable
 from auditor.settings import Limits, Partner
 
 
@@ -61,7 +61,7 @@ async def _bucket(url: str, name: str, limit: float) -> AsyncIterator[Quota]:
         ) from exc
     except Unreadable as exc:
         raise SettingsError(f"limits.shared: the URL {exc.reason}", hint=exc.hint) from None
-    except Unreachable as exc:
+    except DatabaseUnreachable as exc:
         raise QuotaUnreachable(
             f"limits.shared: {shown(url)} cannot be opened: {exc}",
             hint="start the database and try again with --resume",

@@ -32,7 +32,7 @@ from auditor.login.secrets import Secrets
 from auditor.login.sign_in import Login
 from auditor.partner_center.breaker import Patience
 from auditor.partner_center.pacing.pacer import Pacer
-from auditor.partner_center.pacing.rates import Limits
+from auditor.partner_center.pacing.rates import PaceLimits
 from auditor.partner_center.retry import RetryBudget
 from auditor.partner_center.transport import Transport
 from auditor.progress import Progress, Silent
@@ -327,7 +327,7 @@ class Run:
         network, environ = self._settings.network, self._runtime.environ
         secrets = Secrets(environ, self._settings.folder, network, seen=self._runtime.hide)
         login = Login(partner, network, environ, secrets)
-        pacing = Limits(
+        pacing = PaceLimits(
             per_minute=per_minute(limits),
             per_customer=limits.per_customer,
             concurrency=limits.concurrency,

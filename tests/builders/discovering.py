@@ -12,7 +12,7 @@ from auditor.model import ApiClass, Cell
 from auditor.partner_center.breaker import Patience
 from auditor.partner_center.client import PartnerCenter
 from auditor.partner_center.pacing.pacer import Pacer
-from auditor.partner_center.pacing.rates import Limits
+from auditor.partner_center.pacing.rates import PaceLimits
 from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Transport
 from auditor.sandbox import Fault, Faults, Sandbox, World, WorldSize
@@ -30,7 +30,7 @@ SMALL = WorldSize(
     partners=1, customers=12, products=3, regions=2, sizes_per_product=2, licence_products=3
 )
 VIEW = "AzureReservationsVM"
-LIMITS = Limits(per_minute=dict.fromkeys(ApiClass, 600_000), per_customer=1e5, concurrency=16)
+LIMITS = PaceLimits(per_minute=dict.fromkeys(ApiClass, 600_000), per_customer=1e5, concurrency=16)
 AT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 
 

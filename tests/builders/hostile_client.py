@@ -10,7 +10,7 @@ from pathlib import Path
 from auditor.model import ApiClass, Request
 from auditor.partner_center import decoding, wire
 from auditor.partner_center.pacing.pacer import Pacer
-from auditor.partner_center.pacing.rates import Limits
+from auditor.partner_center.pacing.rates import PaceLimits
 from auditor.partner_center.retry import RetryBudget
 from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Transport
@@ -46,7 +46,9 @@ def peak_mib() -> int:
 
 
 async def main(port: int) -> None:
-    limits = Limits(per_minute=dict.fromkeys(ApiClass, 1e6), per_customer=1e6, concurrency=AT_ONCE)
+    limits = PaceLimits(
+        per_minute=dict.fromkeys(ApiClass, 1e6), per_customer=1e6, concurrency=AT_ONCE
+    )
     async with (
         Pacer(limits) as pacer,
         Transport(

@@ -5,15 +5,15 @@ from collections import deque
 from collections.abc import Callable
 
 from auditor.partner_center.pacing.pacer import Pacer
-from auditor.partner_center.pacing.rates import Limits
+from auditor.partner_center.pacing.rates import PaceLimits
 
 Start = tuple[float, str]
 
 
 def limits(
     per_minute: float, *, per_customer: float = 1e6, concurrency: int = 1000, other: float = 1e6
-) -> Limits:
-    return Limits(
+) -> PaceLimits:
+    return PaceLimits(
         per_minute={"inventory": per_minute, "catalog": other},
         per_customer=per_customer,
         concurrency=concurrency,

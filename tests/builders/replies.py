@@ -22,7 +22,7 @@ import msgspec
 from auditor.journal.quarantine import Quarantine
 from auditor.model import ApiClass, CheckKind, Reply, Request
 from auditor.partner_center.pacing.pacer import Pacer
-from auditor.partner_center.pacing.rates import Limits
+from auditor.partner_center.pacing.rates import PaceLimits
 from auditor.partner_center.retry import RetryBudget
 from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Transport
@@ -202,7 +202,7 @@ async def by_socket() -> AsyncIterator[Carry]:
                 await writer.drain()
         writer.close()
 
-    limits = Limits(per_minute=dict.fromkeys(ApiClass, 1e6), per_customer=1e6, concurrency=1)
+    limits = PaceLimits(per_minute=dict.fromkeys(ApiClass, 1e6), per_customer=1e6, concurrency=1)
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     tokens, budget = GivenToken(Secret("token-of-nobody")), RetryBudget(floor=0, share=0)

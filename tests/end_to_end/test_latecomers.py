@@ -9,7 +9,7 @@ import pytest
 
 from auditor.model import ApiClass, Reply, Request
 from auditor.partner_center.pacing.pacer import Pacer
-from auditor.partner_center.pacing.rates import Limits
+from auditor.partner_center.pacing.rates import PaceLimits
 from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Transport
 from auditor.progress import Silent
@@ -20,7 +20,7 @@ from auditor.settings import Narrow
 from auditor.store import open_store
 from tests.builders.nightly import SMALL, Night, nights
 
-LIMITS = Limits(
+LIMITS = PaceLimits(
     per_minute={api_class.value: 1e6 for api_class in ApiClass}, per_customer=1e6, concurrency=16
 )
 CHECKS = {"check_inventory", "customer_availabilities"}

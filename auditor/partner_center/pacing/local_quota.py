@@ -1,7 +1,7 @@
 """One quota for all processes on a machine: a file that says when the next call may start.
 
-A permit is a place on a common time line, so that it does not matter which process takes it, or
-whether the one that took it is still alive (docs/decisions/0008).
+A permit is a moment on a common time line: it does not matter which process takes it, or whether
+that process is still alive (docs/decisions/0008).
 """
 
 import asyncio
@@ -19,21 +19,21 @@ from auditor.partner_center.pacing.rates import MINUTE_S, window
 
 SLICE_S = 0.1
 LATE_S = 0.2
-"""How long after its moment a permit may be used. The minute that is filled is longer by as much,
-so that no minute holds more calls than allowed, however late they start."""
+"""A permit may be used this long after its moment. A minute's permits are spread over a minute plus
+this time, so that no minute holds too many calls, however late they start."""
 FARTHEST_S = 600.0
-"""A moment farther off than this is of a clock that was set back when the machine started."""
+"""A moment farther ahead was written before the machine restarted and its clock began at 0."""
 LOCK_TRIES = 100
 LOCK_PAUSE_S = 0.005
 _MOMENT = struct.Struct("<d")
 
 
 class Unshareable(OSError):
-    """There is no place of this user's own where processes could share a quota."""
+    """No folder belongs to this user alone, so processes cannot share a quota."""
 
 
 class Quota(Protocol):
-    """What several processes may start together."""
+    """A limit on the calls that several processes start together."""
 
     async def take(self) -> None:
         """Wait until one more call may start."""
@@ -42,7 +42,7 @@ class Quota(Protocol):
 class LocalQuota:
     """A quota of all processes of this user on this machine.
 
-    `clock` must count alike in all of them and never be set: the monotonic clock.
+    `clock` must show the same time in all processes and never be set: the monotonic clock.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class LocalQuota:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Take the folder, made and owned by `own_folder`, and what names the quota there."""
+        """`own_folder` makes `folder`; `name` names the quota in it."""
         self._path = folder / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.next"
         self._calls, period = window(per_minute, SLICE_S)
         self._step_s = period * (1 + LATE_S / MINUTE_S)
@@ -73,7 +73,7 @@ class LocalQuota:
         self._left -= 1
 
     async def _reserve(self) -> float:
-        """Take the next free place on the time line."""
+        """Take the next free moment on the time line."""
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             for _ in range(LOCK_TRIES):
@@ -81,7 +81,8 @@ class LocalQuota:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     break
                 await self._sleep(LOCK_PAUSE_S)
-            # Else its holder was stopped in the middle: it must not stop the others too.
+            # Go on without the lock: a process that was stopped while it held it must not stop
+            # the others.
             now = self._clock()
             at = max(now - LATE_S / 2, _moment(os.pread(file, _MOMENT.size, 0), now))
             os.pwrite(file, _MOMENT.pack(at + self._step_s), 0)
@@ -91,16 +92,16 @@ class LocalQuota:
 
 
 def _moment(written: bytes, now: float) -> float:
-    """Return the next free moment; the present one where what is written makes no sense."""
+    """Return the next free moment; now, if the file holds no plausible one."""
     at = float(_MOMENT.unpack(written)[0]) if len(written) == _MOMENT.size else now
     return at if at < now + FARTHEST_S else now
 
 
 def own_folder(path: Path) -> Path:
-    """Return the folder, made if it is missing, once it is sure that nobody else can write there.
+    """Make the folder if it is missing, and return it if no other user can write there.
 
     Raises:
-        Unshareable: it is a link, another's, or cannot be made.
+        Unshareable: it is a link, belongs to another user, or cannot be made.
     """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
-"""The waiting calls of one API class: whose turn it is, and when it comes.
+"""The queue of one API class: which call starts next, and when.
 
-First come, first served for a customer, and in turn between customers.
+FIFO within a customer, round robin between customers.
 """
 
 import asyncio
@@ -12,50 +12,50 @@ from itertools import count
 from asyncio_throttle.throttler import Throttler
 
 from auditor.partner_center.pacing.local_quota import Quota
-from auditor.partner_center.pacing.rates import MINUTE_S, CustomerRate, Limits, Rate, window
+from auditor.partner_center.pacing.rates import MINUTE_S, CustomerRate, PaceLimits, Rate, window
 
 Clock = Callable[[], float]
 Sleep = Callable[[float], Awaitable[None]]
 
 WINDOW_S = 1.0
-"""About how long a window of the throttler is."""
+"""The length of a throttler window, about."""
 LEAST_SLEEP_S = 0.004
-"""So that a thousand calls a second do not mean a thousand timers."""
+"""Keeps a thousand calls a second from setting a thousand timers."""
 CATCH_UP_S = 0.02
-"""How much of its schedule a line that was held up makes up for."""
+"""A delayed queue catches up with at most this much of its schedule."""
 WATCHED = 50
-"""So many calls of others in a row a partner at its limit would hardly let through."""
+"""If this many calls of other customers pass after a 429, the limit was that customer's."""
 
 
-class Customer:
-    """The waiting calls of one customer in one API class."""
+class CustomerQueue:
+    """The queue of one customer in one API class."""
 
     def __init__(self, name: str, rate: CustomerRate | None) -> None:
         self.name = name
         self.rate = rate
-        """None for calls that are on no customer's account."""
+        """None for calls that count for no customer."""
         self.waiting: list[asyncio.Future[float]] = []
         self.in_flight = 0
-        self.in_line = False
+        self.is_queued = False
         self.was_refused = False
-        """Nothing of it got through since: if it is refused again, the limit is its own."""
+        """No call passed since its last 429: another 429 shows a limit of the customer itself."""
 
     def ready_at(self, now: float) -> float:
         return self.rate.ready_at(now) if self.rate else now
 
     def next_waiter(self) -> asyncio.Future[float] | None:
-        while self.waiting and self.waiting[0].done():  # given up meanwhile
+        while self.waiting and self.waiting[0].done():  # its caller was cancelled
             del self.waiting[0]
         return self.waiting[0] if self.waiting else None
 
     def is_idle(self, now: float) -> bool:
-        """Tell whether forgetting it changes nothing."""
-        busy = self.waiting or self.in_flight or self.in_line
+        """Tell whether it can be dropped: it holds no call and no knowledge of a limit."""
+        busy = self.waiting or self.in_flight or self.is_queued
         return not busy and (self.rate is None or self.rate.is_fresh(now))
 
 
 class _Refusal:
-    """A customer's, and how many calls of others that started since got through."""
+    """A customer's 429, and how many calls that other customers started since have passed."""
 
     def __init__(self, at: float, rate: CustomerRate) -> None:
         self.at = at
@@ -63,11 +63,11 @@ class _Refusal:
         self.others_since = 0
 
 
-class Line:
-    """The waiting calls of one API class."""
+class CallQueue:
+    """The queue of one API class."""
 
     def __init__(
-        self, per_minute: float, limits: Limits, quota: Quota | None, clock: Clock, sleep: Sleep
+        self, per_minute: float, limits: PaceLimits, quota: Quota | None, clock: Clock, sleep: Sleep
     ) -> None:
         self._limits = limits
         self._quota = quota
@@ -77,41 +77,41 @@ class Line:
         calls, period = window(per_minute, WINDOW_S)
         self._throttler = Throttler(calls, period, retry_interval=0.001)
         self._next_at = 0.0
-        self._customers: dict[str, Customer] = {}
+        self._customers: dict[str, CustomerQueue] = {}
         self._sweep_above = 1024
-        self._turns: deque[Customer] = deque()
-        self._held: list[tuple[float, int, Customer]] = []
+        self._ready: deque[CustomerQueue] = deque()
+        self._delayed: list[tuple[float, int, CustomerQueue]] = []
         self._order = count()
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
         self._paused_until = 0.0
         self._watched: dict[str, _Refusal] = {}
-        """Customers refused of late, whose refusals may yet turn out to be the partner's."""
+        """Recent 429s of customers: the partner's limit may still prove to be their cause."""
 
-    def customer(self, name: str) -> Customer:
+    def customer(self, name: str) -> CustomerQueue:
         known = self._customers.get(name)
         if known is None:
             if len(self._customers) >= self._sweep_above:
                 now = self._clock()
                 self._customers = {n: c for n, c in self._customers.items() if not c.is_idle(now)}
                 self._sweep_above = max(1024, 2 * len(self._customers))
-            known = self._customers[name] = Customer(
+            known = self._customers[name] = CustomerQueue(
                 name, CustomerRate(self._limits.per_customer) if name else None
             )
         return known
 
-    def join(self, customer: Customer) -> asyncio.Future[float]:
-        """Return a future that is given the moment at which the call's turn comes."""
+    def enqueue(self, customer: CustomerQueue) -> asyncio.Future[float]:
+        """Return a waiter: a future that gets the time at which its call may start."""
         waiter: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         customer.waiting.append(waiter)
-        self._line_up(customer)
+        self._queue_up(customer)
         return waiter
 
-    def finished(self, customer: Customer) -> None:
-        """Let the customer's next call in: one has ended, however it went."""
+    def finished(self, customer: CustomerQueue) -> None:
+        """Take a call out of flight, however it ended, and queue the customer's next one."""
         customer.in_flight -= 1
-        self._line_up(customer)
+        self._queue_up(customer)
 
-    def got_through(self, customer: Customer, started_at: float) -> None:
+    def got_through(self, customer: CustomerQueue, started_at: float) -> None:
         """Count a call that was not refused."""
         now = self._clock()
         self._rate.got_through(now)
@@ -123,11 +123,11 @@ class Line:
             if refusal.others_since >= WATCHED:
                 del self._watched[name]
 
-    def refused(self, customer: Customer, started_at: float, wait_s: float) -> None:
-        """Stop the smallest gate that explains a 429, and lower its rate.
+    def refused(self, customer: CustomerQueue, started_at: float, wait_s: float) -> None:
+        """Pause the narrowest limit that explains a 429, and lower its rate.
 
-        That is the customer's, unless another one is refused before many calls of others got
-        through: then it was the partner's after all.
+        The first 429 counts against the customer. If a second customer gets one before `WATCHED`
+        calls of other customers pass, the limit is the partner's.
         """
         now = self._clock()
         until = now + wait_s
@@ -144,7 +144,7 @@ class Line:
             self._stop_customer(customer.rate, now, until, started_at)
             if len(self._watched) > 1:
                 self._stop_partner(now, until, started_at)
-        self._news.set()
+        self._changed.set()
 
     def _stop_customer(self, rate: CustomerRate, now: float, until: float, start: float) -> None:
         rate.pause(until)
@@ -158,26 +158,26 @@ class Line:
         self._watched = {}
 
     async def startable(self) -> None:
-        """Wait until some call may start, other processes apart."""
+        """Wait until a call may start, as far as this process is concerned."""
         while True:
             now = self._clock()
-            while self._held and self._held[0][0] <= now:
-                self._turns.append(heapq.heappop(self._held)[2])
+            while self._delayed and self._delayed[0][0] <= now:
+                self._ready.append(heapq.heappop(self._delayed)[2])
             starts_at = max(self._paused_until, self._next_at)
-            if self._turns and starts_at <= now:
+            if self._ready and starts_at <= now:
                 return
-            if self._turns:
-                # no news can bring it forward
+            if self._ready:
+                # no other change lets it start earlier
                 await self._sleep(max(LEAST_SLEEP_S, starts_at - now))
             else:
-                held = max(self._held[0][0], starts_at) if self._held else None
-                await self._news_or(held, now)
+                delayed_until = max(self._delayed[0][0], starts_at) if self._delayed else None
+                await self._change_or(delayed_until, now)
 
-    async def permit(self) -> None:
-        """Take a permit: of this process, and of all that share the quota.
+    async def take_permit(self) -> None:
+        """Take a permit of this process, and one of the quota that processes share.
 
-        The schedule spreads the calls evenly, and the throttler sees to it that no window holds
-        too many, come what may.
+        The schedule spreads the calls evenly; the throttler guarantees that no window holds too
+        many.
         """
         per_minute = self._rate.per_minute(self._clock())
         self._throttler.rate_limit, self._throttler.period = window(per_minute, WINDOW_S)
@@ -187,25 +187,25 @@ class Line:
             await self._quota.take()
 
     def start_next(self) -> bool:
-        """Start the call whose turn it is; False where all have gone or were stopped meanwhile."""
+        """Start the next call; False if all were cancelled or paused meanwhile."""
         now = self._clock()
         if now < self._paused_until:
             return False
-        while self._turns:
-            customer = self._turns.popleft()
-            customer.in_line = False
+        while self._ready:
+            customer = self._ready.popleft()
+            customer.is_queued = False
             waiter = customer.next_waiter()
             if waiter is None:
                 continue
             if (ready_at := customer.ready_at(now)) > now:
-                self._hold(customer, ready_at)
+                self._delay(customer, ready_at)
                 continue
             del customer.waiting[0]
             customer.in_flight += 1
             if customer.rate:
                 customer.rate.started(now)
             waiter.set_result(now)
-            self._line_up(customer)
+            self._queue_up(customer)
             return True
         return False
 
@@ -214,37 +214,37 @@ class Line:
             for waiter in customer.waiting:
                 waiter.cancel()
 
-    def _line_up(self, customer: Customer) -> None:
-        """Give a customer a place in the turns, unless it has one or could not use it."""
-        if customer.in_line or customer.next_waiter() is None:
+    def _queue_up(self, customer: CustomerQueue) -> None:
+        """Put a customer into the round robin, unless it is in it or may start no call."""
+        if customer.is_queued or customer.next_waiter() is None:
             return
         if customer.rate and customer.in_flight >= self._limits.per_customer_in_flight:
             return
         now = self._clock()
         if (ready_at := customer.ready_at(now)) > now:
-            self._hold(customer, ready_at)
+            self._delay(customer, ready_at)
         else:
-            customer.in_line = True
-            self._turns.append(customer)
-        self._news.set()
+            customer.is_queued = True
+            self._ready.append(customer)
+        self._changed.set()
 
-    def _hold(self, customer: Customer, until: float) -> None:
-        customer.in_line = True
-        heapq.heappush(self._held, (until, next(self._order), customer))
+    def _delay(self, customer: CustomerQueue, until: float) -> None:
+        customer.is_queued = True
+        heapq.heappush(self._delayed, (until, next(self._order), customer))
 
-    async def _news_or(self, moment: float | None, now: float) -> None:
-        self._news.clear()
+    async def _change_or(self, moment: float | None, now: float) -> None:
+        self._changed.clear()
         if moment is None:
-            await self._news.wait()
+            await self._changed.wait()
             return
         waits = [
             asyncio.ensure_future(w)
-            for w in (self._news.wait(), self._sleep(max(LEAST_SLEEP_S, moment - now)))
+            for w in (self._changed.wait(), self._sleep(max(LEAST_SLEEP_S, moment - now)))
         ]
         try:
             done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             for wait in done:
-                wait.result()  # a sleep that broke is a bug to hear of
+                wait.result()  # raises if the sleep failed, which is a bug
         finally:
             for wait in waits:
                 wait.cancel()

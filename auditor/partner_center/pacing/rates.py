@@ -1,7 +1,7 @@
-"""Rates: how many calls in how long, and what a refusal teaches about that (docs/decisions/0008).
+"""Rates: calls a minute, and what a 429 teaches about them (docs/decisions/0008).
 
-A minute's limit is cut into slices, so that it never goes out in one burst: any minute then holds
-the limit and no more, and a process that starts again exceeds it by one slice at most.
+A minute's limit is cut into slices, so that it is not spent in one burst: no minute holds more
+calls than the limit, and a process that restarts exceeds it by one slice at most.
 """
 
 import math
@@ -11,61 +11,61 @@ import msgspec
 
 MINUTE_S = 60.0
 CUSTOMER_SLICE_S = 6.0
-"""Longer than a partner's: a customer's few calls should not have to wait for each other."""
+"""Longer than a partner's slice, so that a customer's few calls need not wait for each other."""
 LEARNED_SLICE_S = 1.0
-"""Where a refusal showed a limit: of calls that go out together, several would be refused."""
+"""The slice after a 429: of calls that start together, the server would refuse several."""
 LEAST_PER_MINUTE = 1.0
 LITTLE = 0.02
-"""How much less than what was refused is held to be allowed."""
+"""The limit is taken to be this share below the rate that was refused."""
 MARGIN = 0.04
-"""How far below its ceiling a rate starts again, at least, and how gently it goes above it."""
+"""A rate restarts at least this share below its ceiling, and first rises this share above it."""
 PLATEAU_S = 20.0
 LONGEST_PLATEAU_S = 600.0
 PLATEAU_CALLS = 200
-"""How long, and for how many calls at least, a rate stays below its ceiling before it tries more:
-a low limit is tried no more often per call than a high one."""
+"""A rate stays below its ceiling this long, and for at least this many calls, before it tries more:
+so a low limit is exceeded no more often per call than a high one."""
 GROWTH = 4.0
-"""How many times higher a rate gets in another plateau's time, where nothing refuses it."""
+"""Without a 429, a rate grows by this factor in each further plateau time."""
 SOON_S = 5.0
-"""A second refusal within this time of the end of the first one's wait says that the limit fell."""
+"""A second 429 within this time after the first one's wait means that the limit fell."""
 LONG_WAIT_S = 5.0
-"""A wait longer than this is of a window about as long as the minute that is counted here."""
+"""A longer wait means that the server's window is about as long as the minute counted here."""
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What one partner may ask for."""
+class PaceLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """The limits of one partner's calls."""
 
     per_minute: Mapping[str, float]
-    """Calls started in a minute, at most, for each API class."""
+    """Most calls started in a minute, by API class."""
     per_customer: float
-    """Of each class, for one customer."""
+    """Most calls started in a minute for one customer, in each API class."""
     concurrency: int
 
     @property
     def per_customer_in_flight(self) -> int:
-        """A customer that never answers holds no more connections than this."""
+        """The connections that one customer may hold, even if its calls hang."""
         return max(1, self.concurrency // 16)
 
 
 class Rate:
-    """A rate that falls to what got through when it is refused, and feels its way up again.
+    """A rate that falls to what passed when a call gets a 429, and climbs again.
 
-    The height is a cubic of the time since: quick at first, then ever slower towards the ceiling
-    that the refusal showed, then a little above it; where that is not refused, the limit has risen,
-    and it grows by the same factor in the same time until it is back at its full height.
+    The climb is a cubic of the time since: fast at first, slow near the ceiling that the 429
+    showed, then a little above the ceiling. If that gets no 429, the limit has risen: the rate
+    grows by a constant factor per time until it is full again.
     """
 
     def __init__(self, per_minute: float) -> None:
         self._full = per_minute
         self._ceiling = math.inf
-        """Infinite where nothing was refused."""
+        """Infinite if no call got a 429."""
         self._floor = 0.0
         self._fell_at = -math.inf
         self._before = (self._ceiling, self._floor, self._fell_at)
         self._through = _Through()
 
     def per_minute(self, now: float) -> float:
-        """Return what is held to be allowed at this time."""
+        """Return the calls a minute that the server is believed to allow now."""
         if self._ceiling == math.inf:
             return self._full
         plateau_s = MINUTE_S * PLATEAU_CALLS / self._ceiling
@@ -80,7 +80,7 @@ class Rate:
         return min(self._full, height)
 
     def is_full(self, now: float) -> bool:
-        """Tell whether nothing is left of a refusal."""
+        """Tell whether the rate has recovered from its last fall."""
         return self.per_minute(now) >= self._full
 
     def got_through(self, now: float) -> None:
@@ -88,16 +88,16 @@ class Rate:
         self._through.add(now)
 
     def is_of_last_fall(self, started_at: float) -> bool:
-        """Tell whether a call was under way, or might have been, when it last fell."""
+        """Tell whether a call started before the last fall ended."""
         return started_at < self._fell_at
 
     def fall(self, now: float, until: float, started_at: float) -> None:
-        """Fall to what got through in the minute that ends when the server has room again.
+        """Fall to the calls that passed in the minute that ends at `until`.
 
-        That is the limit itself where the wait is long. A short wait may be of a short window,
-        and then the limit lies between that and what was tried. It falls to half at most, for a
-        server may ask for a longer wait than its window is; once for all calls that were under
-        way together; and not at all where nothing gets through, for nothing is learned from that.
+        After a long wait, that number is the limit. A short wait may come from a short window;
+        the limit then lies between that number and the rate that was tried. The rate at most
+        halves, because a server may ask for a wait longer than its window; it falls once for all
+        calls in flight together; and it stays if no call passes, which teaches nothing.
         """
         calls, earliest = self._through.since(until - MINUTE_S)
         if self.is_of_last_fall(started_at) or not calls:
@@ -105,7 +105,7 @@ class Rate:
         tried = self.per_minute(now)
         through = calls * MINUTE_S / max(until - earliest, 0.001)
         if now < self._fell_at + SOON_S:
-            through = 0.0  # what got through before tells of a limit that is no more
+            through = 0.0  # what passed before shows the old, higher limit
         through = min(tried, max(tried / 2, through))
         ceiling = through if until - now > LONG_WAIT_S else tried * (1 - LITTLE)
         self._before = (self._ceiling, self._floor, self._fell_at)
@@ -115,12 +115,12 @@ class Rate:
         self._fell_at = until
 
     def pardon(self) -> None:
-        """Undo the last fall: it had another cause."""
+        """Undo the last fall, if the 429 had another cause."""
         self._ceiling, self._floor, self._fell_at = self._before
 
 
 class _Through:
-    """When calls got through, to a tenth of a second, for as long as a minute."""
+    """When calls passed in the last minute, to a tenth of a second."""
 
     _GRAIN_S = 0.1
 
@@ -137,9 +137,9 @@ class _Through:
             self._counted.append((now, 1))
 
     def since(self, start: float) -> tuple[int, float]:
-        """Return how many calls got through since then, and since when it counts.
+        """Return how many calls passed since `start`, and the start of that time.
 
-        That is `start`, unless the first call known of came later.
+        If the first recorded call is later than `start`, the time starts with that call.
         """
         calls = sum(calls for at, calls in self._counted if at >= start)
         earliest = max(start, self._counted[0][0]) if self._counted else start
@@ -147,10 +147,10 @@ class _Through:
 
 
 def window(per_minute: float, slice_s: float) -> tuple[int, float]:
-    """Return (calls, seconds): a whole number of calls in about a slice.
+    """Return (calls, seconds): a whole number of calls in about one slice.
 
-    Whole slices fill a minute, or a minute that begins inside one would hold a slice too many;
-    what this leaves of the rate unused is less than a slice.
+    A whole number of slices fills a minute; otherwise a minute that begins inside a slice would
+    hold one slice too many. Less than one slice of the rate stays unused.
     """
     calls = max(1, round(per_minute * slice_s / 60))
     slices = int(per_minute // calls)
@@ -160,7 +160,8 @@ def window(per_minute: float, slice_s: float) -> tuple[int, float]:
 class CustomerRate:
     """The rate of one customer in one API class, counted call by call.
 
-    There are thousands of them: an empty deque, here or in `_Through`, takes ten times a list.
+    There are thousands of these objects: an empty deque, here or in `_Through`, takes ten times
+    the memory of a list.
     """
 
     def __init__(self, per_minute: float) -> None:
@@ -183,10 +184,10 @@ class CustomerRate:
         del self._starts[: -self._most]
 
     def pause(self, until: float) -> None:
-        """Let nothing start before then."""
+        """Start no call before `until`."""
         self._paused_until = max(self._paused_until, until)
 
     def is_fresh(self, now: float) -> bool:
-        """Tell whether a new one would allow the same."""
+        """Tell whether it allows the same as a new `CustomerRate`."""
         all_gone = not self._starts or self._starts[-1] + MINUTE_S < now
         return all_gone and self._paused_until <= now and self.learned.is_full(now)

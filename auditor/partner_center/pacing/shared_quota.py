@@ -1,7 +1,7 @@
 """One quota for processes on several machines: a pyrate-limiter bucket in Postgres or Redis.
 
-The library and the drivers are the extras `shared-postgres` and `shared-redis`, imported only
-where they are used.
+The library and the drivers are the extras `shared-postgres` and `shared-redis`: they are imported
+only where they are used.
 """
 
 import asyncio
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
     from pyrate_limiter import AbstractBucket
 
 SLICE_S = 1.0
-"""Long, for each slice is a round trip."""
+"""Longer than on one machine, because each slice costs a round trip."""
 WINDOW_S = MINUTE_S + SLICE_S + LATE_S
-"""A permit is used up to a slice after it was counted, and still no minute may hold more."""
+"""A permit may be used one slice after the database counted it; still no minute holds too many."""
 GIVE_UP_S = 5.0
-"""How long the database may take to answer."""
+"""Timeout of the database."""
 LEAST_WAIT_S = 0.05
 TABLE = "auditor_quota"
 _OPTIONS = "spell the options after ? as redis-py does, as in ?socket_connect_timeout=5"
 
 
-class Unreachable(Exception):
+class DatabaseUnreachable(Exception):
     """The database that holds the quota cannot be opened."""
 
 
 class BucketQuota:
     """A quota of all processes that use the same database.
 
-    Where the database is lost later, the process goes on at its own limit: that must not lose
-    the night.
+    If the database fails later, the process goes on at its own limit, so that the night's run is
+    not lost.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class BucketQuota:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Take the database and what names the quota there.
+        """`name` names the quota in the database.
 
         Raises:
             ImportError: the extra that holds the driver is not installed.
@@ -76,16 +76,16 @@ class BucketQuota:
         """Connect.
 
         Raises:
-            Unreachable: the database does not answer.
+            DatabaseUnreachable: the database does not answer.
             Unreadable: the driver does not know an option of the URL.
         """
         try:
             await asyncio.to_thread(self._begin)
         except self._faults as exc:
-            # a traceback would show of the driver's error what may not be shown
-            raise Unreachable(self._said(exc)) from None
+            # `from None`: the driver's error may hold a password, and a traceback would show it
+            raise DatabaseUnreachable(self._text_of(exc)) from None
 
-    def _said(self, error: Exception) -> str:
+    def _text_of(self, error: Exception) -> str:
         if isinstance(self._url, RedisUrl):
             return type(error).__name__  # its text may hold a password
         return self._url.hide((str(error).splitlines() or [type(error).__name__])[0])
@@ -97,7 +97,7 @@ class BucketQuota:
     async def take(self) -> None:
         """Wait until one more call may start."""
         while not self._left or self._clock() > self._good_until:
-            asked_at = self._clock()
+            sent_at = self._clock()
             try:
                 wait_s = await asyncio.to_thread(self._ask)
             except self._faults:
@@ -106,7 +106,7 @@ class BucketQuota:
                 await self._sleep(wait_s)
             else:
                 self._left = self._calls
-                self._good_until = max(asked_at, self._clock() - LATE_S) + SLICE_S + LATE_S
+                self._good_until = max(sent_at, self._clock() - LATE_S) + SLICE_S + LATE_S
         self._left -= 1
 
     def _begin(self) -> None:
@@ -116,10 +116,10 @@ class BucketQuota:
         self._bucket, self._close = self._opened(rates, self._name)
 
     def _ask(self) -> float:
-        """Take a slice and return 0, or return how long there is none."""
+        """Take a slice and return 0, or return the seconds until there is one."""
         from pyrate_limiter import RateItem  # noqa: PLC0415 - an extra
 
-        # Typed for both kinds of bucket, those that must be awaited and these.
+        # Any: the library types asynchronous and synchronous buckets as one.
         bucket: Any = self._bucket
         now = bucket.now()
         if self._clock() - self._swept_at > MINUTE_S:
@@ -129,7 +129,7 @@ class BucketQuota:
         return 0.0 if bucket.put(item) else max(LEAST_WAIT_S, bucket.waiting(item) / 1000)
 
 
-# Rates are the library's, which is imported where it is used.
+# Any: the rates are of a type of the library, which is an extra.
 Opened = Callable[[Any, str], tuple["AbstractBucket", Callable[[], None]]]
 Faults = tuple[type[Exception], ...]
 
@@ -139,11 +139,13 @@ def _postgres(url: PostgresUrl) -> tuple[Opened, Faults]:
     from psycopg_pool import ConnectionPool, PoolTimeout  # noqa: PLC0415 - likewise
     from pyrate_limiter import PostgresBucket  # noqa: PLC0415 - likewise
 
-    logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())  # not for users
+    logging.getLogger("psycopg.pool").addHandler(
+        logging.NullHandler()
+    )  # keeps its warnings off stderr
 
     def opened(rates: Any, name: str) -> tuple["AbstractBucket", Callable[[], None]]:
         conninfo = url.conninfo({"connect_timeout": str(max(1, round(GIVE_UP_S)))})
-        psycopg.connect(conninfo).close()  # says why it cannot connect, which a pool does not
+        psycopg.connect(conninfo).close()  # its error gives the reason; a pool's does not
         pool = ConnectionPool(conninfo, min_size=1, max_size=1, open=True, timeout=GIVE_UP_S)
         try:
             return PostgresBucket(pool, name, rates), pool.close
@@ -164,8 +166,8 @@ def _redis(url: RedisUrl) -> tuple[Opened, Faults]:
                 url.without_credentials, **url.credentials, socket_timeout=GIVE_UP_S
             )
             pool = client.connection_pool
-            pool.connection_class(**pool.connection_kwargs)  # connects nowhere: reads the options
-        except (TypeError, ValueError):  # its text may quote the URL
+            pool.connection_class(**pool.connection_kwargs)  # checks the options; does not connect
+        except (TypeError, ValueError):  # the text may quote the URL
             raise Unreadable("has an option that redis-py does not know", _OPTIONS) from None
         try:
             bucket: AbstractBucket = RedisBucket.init(rates, client, name)

@@ -13,13 +13,13 @@ from auditor.model import ApiClass
 from auditor.partner_center import decoding
 from auditor.partner_center.client import PartnerCenter
 from auditor.partner_center.pacing.pacer import Pacer
-from auditor.partner_center.pacing.rates import Limits
+from auditor.partner_center.pacing.rates import PaceLimits
 from auditor.partner_center.requests import InventoryContext
 from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Transport
 from auditor.secret import Secret
 
-LIMITS = Limits(per_minute=dict.fromkeys(ApiClass, 600_000), per_customer=1e5, concurrency=16)
+LIMITS = PaceLimits(per_minute=dict.fromkeys(ApiClass, 600_000), per_customer=1e5, concurrency=16)
 
 
 async def customers(request: web.Request) -> web.Response:

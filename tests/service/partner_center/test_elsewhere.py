@@ -16,7 +16,7 @@ from auditor.https import Https
 from auditor.model import ApiClass
 from auditor.partner_center.client import PartnerCenter
 from auditor.partner_center.pacing.pacer import Pacer
-from auditor.partner_center.pacing.rates import Limits
+from auditor.partner_center.pacing.rates import PaceLimits
 from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Transport
 from auditor.secret import Secret
@@ -25,7 +25,7 @@ from tests.builders.connections import connections
 from tests.builders.entra import Authority, Entra, running, served
 from tests.builders.signing import login, partner
 
-LIMITS = Limits(per_minute=dict.fromkeys(ApiClass, 1e6), per_customer=1e6, concurrency=8)
+LIMITS = PaceLimits(per_minute=dict.fromkeys(ApiClass, 1e6), per_customer=1e6, concurrency=8)
 STATUSES = (301, 302, 303, 307, 308)
 PLACES = (
     "http://127.0.0.1:{port}/v1/customers",

@@ -16,13 +16,13 @@ from auditor.errors import Unreachable
 from auditor.https import Https
 from auditor.model import ApiClass, Request
 from auditor.partner_center.pacing.pacer import Pacer
-from auditor.partner_center.pacing.rates import Limits
+from auditor.partner_center.pacing.rates import PaceLimits
 from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Transport
 from auditor.secret import Secret
 from tests.builders.entra import Authority, served
 
-LIMITS = Limits(per_minute=dict.fromkeys(ApiClass, 1e6), per_customer=1e6, concurrency=8)
+LIMITS = PaceLimits(per_minute=dict.fromkeys(ApiClass, 1e6), per_customer=1e6, concurrency=8)
 ASK = Request(endpoint="list_customers", method="GET", path="/v1/x", api_class=ApiClass.CUSTOMERS)
 
 

@@ -17,13 +17,13 @@ from auditor.partner_center.breaker import (
     Patience,
 )
 from auditor.partner_center.pacing.pacer import Pacer
-from auditor.partner_center.pacing.rates import Limits
+from auditor.partner_center.pacing.rates import PaceLimits
 from auditor.partner_center.retry import ATTEMPTS
 from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Timeouts, Transport
 from auditor.secret import Secret
 
-LIMITS = Limits(per_minute=dict.fromkeys(ApiClass, 1e6), per_customer=1e6, concurrency=32)
+LIMITS = PaceLimits(per_minute=dict.fromkeys(ApiClass, 1e6), per_customer=1e6, concurrency=32)
 CUSTOMERS = 20
 CALLS = 20
 

@@ -14,13 +14,13 @@ from aiohttp.test_utils import TestServer
 from auditor.errors import SettingsError
 from auditor.model import ApiClass, Request
 from auditor.partner_center.pacing.pacer import Pacer
-from auditor.partner_center.pacing.rates import Limits
+from auditor.partner_center.pacing.rates import PaceLimits
 from auditor.partner_center.retry import MOST_WAITS, RetryBudget
 from auditor.partner_center.tokens import GivenToken, TokenSource
 from auditor.partner_center.transport import Transport
 from auditor.secret import Secret
 
-LIMITS = Limits(per_minute=dict.fromkeys(ApiClass, 1e6), per_customer=1e6, concurrency=8)
+LIMITS = PaceLimits(per_minute=dict.fromkeys(ApiClass, 1e6), per_customer=1e6, concurrency=8)
 START = datetime(2026, 11, 21, 2, 0, 0, tzinfo=UTC)
 ASK = Request(
     endpoint="get_sku",
@@ -301,7 +301,7 @@ async def test_all_calls_together_keep_to_the_retry_budget() -> None:
 @pytest.mark.asyncio
 async def test_a_call_still_waiting_at_the_deadline_is_given_up() -> None:
     time = Time()
-    one_a_minute = Limits(per_minute=dict.fromkeys(ApiClass, 1), per_customer=1, concurrency=1)
+    one_a_minute = PaceLimits(per_minute=dict.fromkeys(ApiClass, 1), per_customer=1, concurrency=1)
     async with (
         Pacer(one_a_minute) as pacer,
         Transport(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from auditor.database_url import Unreadable
-from auditor.partner_center.pacing.shared_quota import WINDOW_S, BucketQuota, Unreachable
+from auditor.partner_center.pacing.shared_quota import WINDOW_S, BucketQuota, DatabaseUnreachable
 from tests.builders.throwaway import free_port
 
 PER_MINUTE = 120
@@ -102,7 +102,7 @@ async def test_quotas_of_different_names_are_apart_and_a_restart_gives_nothing_b
 @pytest.mark.asyncio
 async def test_a_database_that_is_not_there_is_told_at_the_start() -> None:
     port = free_port()
-    with pytest.raises(Unreachable):
+    with pytest.raises(DatabaseUnreachable):
         await BucketQuota(f"redis://127.0.0.1:{port}", "x", PER_MINUTE).open()
 
 
@@ -126,7 +126,7 @@ async def test_a_user_and_a_password_of_redis_are_decoded_once(password: str, re
         await quota.open()
         await quota.take()
         await quota.close()
-        with pytest.raises(Unreachable) as told:
+        with pytest.raises(DatabaseUnreachable) as told:
             await BucketQuota(f"{url}x" if "?" in url else url.replace("@", "x@"), "x", 1).open()
         said = "".join(traceback.format_exception(told.value))
         assert password not in said

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from auditor.partner_center.pacing.pacer import Pacer
-from auditor.partner_center.pacing.rates import Limits
+from auditor.partner_center.pacing.rates import PaceLimits
 from tests.builders.hidden_limits import Hidden, Server, keep_asking
 from tests.builders.virtual_time import run_virtually
 
@@ -41,7 +41,7 @@ def test_a_hidden_limit_is_used_up_and_hardly_ever_overstepped(
     partner: Hidden, customer: Hidden | None, customers: int
 ) -> None:
     """Nine tenths of the best possible, and under 2 % refused, once it is warm."""
-    limits = Limits(per_minute={"inventory": 600}, per_customer=120, concurrency=64)
+    limits = PaceLimits(per_minute={"inventory": 600}, per_customer=120, concurrency=64)
     servers = []
 
     async def main(clock: Callable[[], float]) -> None:
@@ -64,7 +64,7 @@ def test_a_hidden_limit_is_used_up_and_hardly_ever_overstepped(
 
 
 def test_a_customer_with_a_low_limit_of_its_own_slows_nobody_else() -> None:
-    limits = Limits(per_minute={"inventory": 600}, per_customer=120, concurrency=64)
+    limits = PaceLimits(per_minute={"inventory": 600}, per_customer=120, concurrency=64)
     servers = []
 
     async def main(clock: Callable[[], float]) -> None:

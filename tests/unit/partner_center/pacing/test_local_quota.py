@@ -14,7 +14,7 @@ import pytest
 
 from auditor.partner_center.pacing.local_quota import LocalQuota, Unshareable, own_folder
 from auditor.partner_center.pacing.pacer import Pacer
-from auditor.partner_center.pacing.rates import Limits
+from auditor.partner_center.pacing.rates import PaceLimits
 from tests.builders.virtual_time import run_virtually
 
 
@@ -39,7 +39,7 @@ async def keep_starting(
     quota_per_minute: float = 0,
 ) -> None:
     """Be one process that starts all it may."""
-    limits = Limits(per_minute={"inventory": per_minute}, per_customer=1e6, concurrency=64)
+    limits = PaceLimits(per_minute={"inventory": per_minute}, per_customer=1e6, concurrency=64)
     quota = LocalQuota(folder, "tenant", quota_per_minute or per_minute, clock=clock)
 
     async def one(pacer: Pacer, name: str) -> None:

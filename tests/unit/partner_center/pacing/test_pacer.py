@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from auditor.partner_center.pacing.pacer import Pacer
-from auditor.partner_center.pacing.queue import Customer
+from auditor.partner_center.pacing.queue import CustomerQueue
 from tests.builders.pacing import Start, call, limits, most_in_any
 from tests.builders.virtual_time import run_virtually
 
@@ -206,16 +206,16 @@ def test_a_call_given_up_at_the_very_moment_of_its_turn_gives_the_connection_bac
 
     async def main(clock: Callable[[], float]) -> None:
         async with Pacer(limits(600, concurrency=1), clock=clock) as pacer:
-            line = pacer._lines["inventory"]  # noqa: SLF001 - nobody else knows the moment
-            joined = line.join
+            queue = pacer._queues["inventory"]  # noqa: SLF001 - nobody else knows the moment
+            enqueue = queue.enqueue
 
-            def given_up_at_its_turn(customer: Customer) -> asyncio.Future[float]:
-                waiter = joined(customer)
+            def given_up_at_its_turn(customer: CustomerQueue) -> asyncio.Future[float]:
+                waiter = enqueue(customer)
                 waiter.add_done_callback(lambda _: task.cancel())
                 return waiter
 
             with monkeypatch.context() as patched:
-                patched.setattr(line, "join", given_up_at_its_turn)
+                patched.setattr(queue, "enqueue", given_up_at_its_turn)
                 task = asyncio.create_task(call(pacer, clock, starts, "c", 1))
                 await asyncio.wait([task])
             assert task.cancelled()
@@ -273,7 +273,7 @@ def test_customers_that_are_done_are_forgotten() -> None:
             for n in range(5000):
                 await call(pacer, clock, [], f"c{n}")
                 await asyncio.sleep(0.1)
-            kept = pacer._lines["inventory"]._customers  # noqa: SLF001 - memory has no other face
+            kept = pacer._queues["inventory"]._customers  # noqa: SLF001 - memory has no other face
             assert len(kept) <= 2 * 1024
 
     run_virtually(main)
