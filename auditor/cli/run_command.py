@@ -1,4 +1,4 @@
-"""`auditor run`: what it came to is told however it ends, and only then counts as finished."""
+"""`auditor run`: writes the report however the run ends; only then is the run finished."""
 
 import threading
 import time
@@ -44,7 +44,7 @@ def run(command: Asked, settings: Settings, console: Console) -> int:
 
 
 class _Telling:
-    """Writes what a run came to, once."""
+    """Writes the report of a run, once."""
 
     def __init__(self, command: Asked, settings: Settings, console: Console) -> None:
         self.work: Run | None = None

@@ -77,5 +77,5 @@ SETTLED_COLUMNS = {
 
 
 def settled_table(settled: Iterable[Settled]) -> pa.Table:
-    """Return what became of each check, as `SETTLED_COLUMNS`."""
+    """Return how each check ended, as `SETTLED_COLUMNS`."""
     return table_of(SETTLED_COLUMNS, settled_rows(settled))

@@ -44,7 +44,7 @@ def tell_run(
     config: Path | None,
     stream: TextIO,
 ) -> None:
-    """Write what a run came to that published these snapshots."""
+    """Write the summary of a run that published these snapshots."""
     found = summary.read(open_store(store), published, brief=True)
     options = () if config is None else ("--config", str(config))
     look = [
@@ -57,7 +57,7 @@ def tell_run(
 def after_run(
     found: Summary, not_published: Mapping[str, str], page: Page, look: Sequence[str]
 ) -> None:
-    """Write what a run came to, in short.
+    """Write the summary of a run, in short.
 
     `not_published` says why a partner's snapshot is missing; `look` are commands that show more,
     all changes the first of them.

@@ -1,4 +1,4 @@
-"""What a run came to, partner by partner: what `auditor run --format json` prints."""
+"""The result of a run, partner by partner: what `auditor run --format json` prints."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -31,7 +31,7 @@ PUBLISHED_BEFORE = "published before"
 
 
 class SnapshotReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one partner's snapshot; its fields are a contract (docs/contract.md)."""
+    """One partner's snapshot, published or not; its fields are a contract (docs/contract.md)."""
 
     partner: str
     snapshot_id: str
@@ -47,7 +47,7 @@ class SnapshotReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run came to."""
+    """The result of a run."""
 
     run_id: str
     exit: int

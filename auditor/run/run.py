@@ -272,7 +272,7 @@ class Run:
         partner_run = PartnerRun(job, store, self._progress, now=self._now)
         try:
             await self._take(partner_run, job, store)
-        except Exception as failure:
+        except Exception as failure:  # a partner that fails stops no other; a bug is raised again
             error = as_auditor_error(failure)
             self._reports.failed(partner, error)
             if isinstance(error, Bug):

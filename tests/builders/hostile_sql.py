@@ -197,7 +197,7 @@ OUTSIDE = (
     "FROM '/etc/passwd'",
     "FROM '{beside}/secret.txt'",
     "FROM read_text('/proc/self/environ')",
-    "FROM read_text('/proc/self/root/etc/passwd')",
+    "FROM read_text('/proc/self/cwd/../../../../../../etc/passwd')",
     "FROM read_csv('/dev/stdin')",
     "FROM read_text('~/.bashrc')",
     "FROM read_duckdb('{beside}/outside.db')",
