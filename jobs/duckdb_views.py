@@ -26,7 +26,7 @@ def write(lake: Path, file: Path) -> None:
     with duckdb.connect(str(made)) as con:
         for definition in (sql.statement("duckdb/latest_map"), *sql.definitions()):
             con.execute(_with_files(definition, root, pattern))
-        comments.tell(con)
+        comments.add_comments(con)
     made.replace(file)
 
 

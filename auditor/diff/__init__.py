@@ -1,1 +1,1 @@
-"""What changed: new answers against the last ones known, in SQL on DuckDB."""
+"""Compares new answers with the last known ones, in SQL on DuckDB."""

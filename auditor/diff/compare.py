@@ -1,4 +1,4 @@
-"""Compare what was answered with what is known, bucket by bucket, in DuckDB.
+"""Compares new answers with the last known ones, bucket by bucket, in DuckDB.
 
 This module passes Arrow tables to the SQL and reads its results: `sql/steps/` are executed in the
 order of their numbers, then each statement of `sql/relations/` returns the rows of one relation.
@@ -26,7 +26,7 @@ STATE = (
     "sku",
     "remembered",
 )
-"""What a snapshot says of the cells it covers, in the order it is worked out."""
+"""The relations that hold the state of the covered cells, in the order they are computed."""
 _OPENING = "01_catalog_affected"
 _STEPS = (
     "02_settled_inventory",
@@ -51,11 +51,11 @@ NONE_AFFECTED = pa.schema(
         ("customers", pa.int64()),
     ]
 ).empty_table()
-"""How many customers each catalog event concerns, before a bucket was compared."""
+"""How many customers each catalog event concerns, before any bucket is compared: none."""
 
 
 class Diff:
-    """The comparison of some buckets of a snapshot. `facts` are the whole partner's."""
+    """The comparison of some buckets of a snapshot. `facts` are those of the whole partner."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection, facts: Mapping[str, pa.Table]) -> None:
         self._con = con
@@ -73,16 +73,16 @@ class Diff:
         spill: Path,
         memory: str = "1GB",
     ) -> Iterator[Self]:
-        """Open a comparison that spills to a folder rather than grow.
+        """Open a comparison that spills to a folder when it reaches its memory limit.
 
-        It is to be closed soon: each time it compares it keeps some 200 KB until then. What is
-        `affected` goes from one to the next.
+        Close it after a few buckets: each bucket keeps some 200 KB until then. Pass what
+        `affected()` returned to the next comparison.
         """
         with working(spill=spill, memory=memory) as con:
             yield cls(con, {**facts, "affected_before": affected})
 
     def affected(self) -> pa.Table:
-        """Return how many customers each catalog event concerns, in these buckets and before."""
+        """Return how many customers each catalog event concerns, in all buckets so far."""
         return self._con.sql("FROM catalog_affected").to_arrow_table()
 
     def bucket(
@@ -104,10 +104,10 @@ class Diff:
             known: what is published of the bucket, by relation, without `snapshot_id`.
             answers: new answers: `inventory`, `restriction`, `availability`.
             found: what discovery listed: `customer`, `azure_subscription`, …
-            settled: what became of each check.
-            suspects: keys of `inventory` and `availability` whose answers the guard holds back.
-            gaps: counts, for cells and the snapshot of a last answer, the snapshots since.
-            is_catalog: whether this is the bucket of the catalog, which comes last.
+            settled: how each check ended.
+            suspects: keys of `inventory` and `availability` whose answers wait for confirmation.
+            gaps: counts the snapshots of each given cell since the snapshot of its last answer.
+            is_catalog: true for the bucket of the catalog, which comes last.
         """
         inputs = {f"known_{name}": table for name, table in known.items()}
         inputs |= {f"answer_{name}": table for name, table in answers.items()}

@@ -66,8 +66,8 @@ def tables(
 ) -> dict[str, pa.Table]:
     """Return the facts of a run, one table for each name in `COLUMNS`.
 
-    `superseded` are the (customer, country) that another run has published since this one began:
-    what a cached listing says of them may be older than what that one knows, and proves nothing.
+    `superseded` are the (customer, country) pairs that another run has published since this run
+    began. A cached listing of them may be older than what that run published, so it proves nothing.
     """
     rows: dict[str, list[Row]] = {name: [] for name in COLUMNS}
     for customer in found.customers:
@@ -131,7 +131,7 @@ def _of_customer(found: CustomerFound, run: Found, plan: Plan, rows: dict[str, l
 
 
 def _listed(found: CustomerFound, run: Found, rows: dict[str, list[Row]]) -> None:
-    """Say when a customer's listings were answered; in part is not answered."""
+    """Remember when a customer's listings were answered. Partly answered counts as not answered."""
     customer_id = found.customer.customer_id
     if found.is_country_read:
         rows["remember"].append(_remembered(customer_id, "country_read", run))
@@ -149,7 +149,7 @@ def _asked(
     *,
     unproven: Collection[tuple[str, str]],
 ) -> None:
-    """Say which SKUs are asked about and how, and about which it is settled whether they are."""
+    """Record which SKUs are checked and how, and for which SKUs that is decided."""
     if CheckKind.INVENTORY not in plan.rules.checks:
         return
     where = _where(catalog)
@@ -173,8 +173,8 @@ def _of_catalog(catalog: CatalogFound, run: Found, plan: Plan, rows: dict[str, l
     for product_id, view in sorted(catalog.views.items()):
         row = _remembered("", "view", run, where=where, name=(product_id, ""), detail=view)
         rows["remember"].append(row)
-    for name, said in sorted(catalog.listed.items()):
-        row = _remembered("", "listed", run, where=where, name=name, detail=_detail(said))
+    for name, when in sorted(catalog.listed.items()):
+        row = _remembered("", "listed", run, where=where, name=name, detail=_detail(when))
         rows["remember"].append(row)
     for listing in sorted(catalog.unlisted):
         row = _remembered("", "unlisted", run, where=where, name=(listing, ""))
@@ -198,7 +198,7 @@ def _of_catalog(catalog: CatalogFound, run: Found, plan: Plan, rows: dict[str, l
 
 
 def _gone(gone: Gone, where: tuple[str, str], run: Found, rows: dict[str, list[Row]]) -> None:
-    """Say that a product or SKU left the catalog; its titles are remembered for it."""
+    """Record that a product or SKU left the catalog, and remember its titles."""
     name = (gone.product_id, gone.sku_id)
     known = run.known.skus.get(where, {})
     of = known.get(name) or next(
@@ -228,9 +228,9 @@ def _returned(
     run: Found,
     rows: dict[str, list[Row]],
 ) -> None:
-    """Say which of what had left is listed again.
+    """Record which products and SKUs that had left the catalog are listed again.
 
-    A product's SKUs come back with it, or later, when they are listed at last.
+    A product's SKUs return with it, or later, when their listing is answered.
     """
     for key, since in sorted(run.known.gone.items()):
         name = key[2:]
@@ -246,8 +246,8 @@ def _returned(
             rows["catalog_event"].append((*where, *name, *event))
 
 
-def _detail(said: Listed) -> str:
-    return msgspec.json.encode(said, order="sorted").decode()
+def _detail(listed: Listed) -> str:
+    return msgspec.json.encode(listed, order="sorted").decode()
 
 
 def _remembered(

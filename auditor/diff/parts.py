@@ -1,4 +1,4 @@
-"""Which customers are compared at once: as many as make the statements worth their price (0004)."""
+"""Groups customers that are compared at once: each SQL statement has a fixed cost (0004)."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,23 +15,26 @@ from auditor.store.span import EVERYONE, Chunk
 
 
 class Part(msgspec.Struct, frozen=True):
-    """Customers that are compared at once; `""` among them is the catalog."""
+    """Customers that are compared at once. Customer `""` stands for the catalog."""
 
     chunks: Sequence[Chunk]
-    """Where they live."""
+    """The chunks that hold them."""
     known: Mapping[str, pa.Table]
-    """What is known there, by relation."""
+    """The known rows of these chunks, by relation."""
     settled: Mapping[str, Sequence[Settled]]
-    """What became of the checks of each."""
+    """How the checks of each customer ended."""
     is_whole: bool
-    """Nobody else lives there."""
+    """True if the chunks hold no other customer."""
 
     @property
     def has_catalog(self) -> bool:
         return "" in self.settled
 
     def of(self, table: pa.Table) -> pa.Table:
-        """Return their rows of a table of these chunks; what has no customer is the catalog's."""
+        """Return their rows of a table of these chunks.
+
+        A table without the column `customer_id` belongs to the catalog.
+        """
         if "customer_id" not in table.column_names:
             return table if self.has_catalog else table.slice(0, 0)
         return table if self.is_whole else self.among(table)
@@ -62,7 +65,7 @@ class Parts:
         partner_tenant_id: str,
         at_once: int,
     ) -> None:
-        """Take up to how many keys go together, more or less."""
+        """Group up to about `at_once` keys."""
         self._store = store
         self._staged = staged
         self._partner = partner_tenant_id
@@ -75,7 +78,7 @@ class Parts:
     def groups(self) -> Iterator[list[Chunk]]:
         """Yield the chunks: each chunk of a large bucket by itself, small buckets together.
 
-        That of the catalog comes last: it sums up the others.
+        The chunk of the catalog comes last, as its changes count the customers of the others.
         """
         catalog = bucket_of("", self._store.buckets)
         in_order = sorted(self._covered, key=lambda chunk: (chunk.bucket == catalog, chunk))

@@ -188,17 +188,17 @@ class Fetch:
             return (_failed(settled, UNREADABLE),)
         apart = ", ".join(f"{count} {reason}" for reason, count in reading.set_apart.items())
         settled = msgspec.structs.replace(settled, set_apart=apart)
-        if not reading.untold:
+        if not reading.unanswered:
             return (settled,)
-        told = {key.check for key in reading.told}
+        told = {key.check for key in reading.answered}
         failed: dict[Check, str] = {}
-        for reason, keys in reading.untold.items():
+        for reason, keys in reading.unanswered.items():
             for key in keys:
                 alone = msgspec.structs.replace(key.check, sku_id=key.sku_id)
                 failed.setdefault(alone if key.check in told else key.check, reason)
         parts = [
             msgspec.structs.replace(_failed(settled, reason), question=_part(question, checks))
-            for reason in reading.untold
+            for reason in reading.unanswered
             if (checks := tuple(c for c, why in failed.items() if why == reason))
         ]
         answered = tuple(check for check in question.checks if check not in failed)

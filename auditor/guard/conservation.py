@@ -1,7 +1,7 @@
-"""The conservation law: each key that was asked about ends as an answer or as none. Pure.
+"""Verifies that each key of a run ends exactly once, with an answer or without. Pure.
 
-A product that is asked whole counts as the SKUs that its listing names. What waits for a context
-that was learned counts when it is asked anew, as whatever the plan makes of it then.
+A check of a whole product counts as the SKUs of its listing. A check that waits for a context to be
+learned counts when it is planned again, as whatever the new plan makes of it.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ SkusOf = Callable[[Check], Sequence[str]]
 
 
 class Ledger:
-    """One partner's keys, by kind of check: those asked, and what became of them."""
+    """The keys of one partner by kind of check: those planned, and those that ended."""
 
     def __init__(self, partner: str) -> None:
         self._partner = partner
@@ -24,18 +24,18 @@ class Ledger:
         self._waited: list[tuple[Sequence[Check], SkusOf]] = []
 
     def ask(self, questions: Sequence[Question | Unasked], skus_of: SkusOf) -> None:
-        """Enter what is going to be asked, and what is not."""
+        """Add the questions that will be sent, and the checks that will not."""
         self._asked.append((questions, skus_of))
 
     def wait(self, checks: Sequence[Check], skus_of: SkusOf) -> None:
-        """Strike out checks that are planned anew."""
+        """Remove checks that are planned again."""
         self._waited.append((checks, skus_of))
 
     def close(self, settled: Iterable[Settled], rows: Mapping[bytes, int], skus_of: SkusOf) -> None:
-        """Compare; `rows` says how many keys each reply gave an answer to.
+        """Compare planned and ended keys. `rows` gives the number of keys that each reply answers.
 
         Raises:
-            Bug: a key is lost, or there is one too many: nothing may be published.
+            Bug: a key is missing or counted twice: nothing may be published.
         """
         settled = tuple(settled)
         asked = self._asked_by_kind()
@@ -53,12 +53,12 @@ class Ledger:
         raise self._broken(kind, asked, ended, at)
 
     def recount(self, settled: Iterable[Settled], inventory: int, skus_of: SkusOf) -> None:
-        """Compare with what is believed once answers were doubted, after `close`.
+        """Compare again after the guard has removed refuted answers; call `close` first.
 
-        `inventory` says how many keys have an answer that stands, whichever reply gave it.
+        `inventory` is the number of inventory keys whose answer is kept, from any reply.
 
         Raises:
-            Bug: as of `close`.
+            Bug: as in `close`.
         """
         asked = self._asked_by_kind()
         ended = Counter({CheckKind.INVENTORY: inventory})
@@ -94,7 +94,7 @@ class Ledger:
         return asked
 
     def _first_uneven(self, settled: Sequence[Settled], skus_of: SkusOf) -> Check | None:
-        """Return the first check that lacks a key or has one too many: slow, as nobody waits."""
+        """Return the first check with a key too few or too many. Slow: it runs only on a bug."""
         owed: Counter[tuple[Check, str]] = Counter()
         for questions, as_planned in self._asked:
             for question in questions:
@@ -120,7 +120,7 @@ class Ledger:
 def _uneven_reply(
     settled: Iterable[Settled], rows: Mapping[bytes, int], skus_of: SkusOf
 ) -> Check | None:
-    """Return the first check of a reply that does not answer all that it did not fail."""
+    """Return the first check of a reply whose answered and failed keys are not all its keys."""
     failed: Counter[bytes] = Counter()
     for each in settled:
         if each.outcome is not Outcome.ANSWERED:
@@ -138,7 +138,7 @@ def _checks(question: Question | Unasked) -> Sequence[Check]:
 
 
 def _keys(checks: Iterable[Check], skus_of: SkusOf) -> int:
-    """Count keys; what cannot be expanded, as its SKUs are not known, is one."""
+    """Count keys. A product whose SKUs are unknown counts as one."""
     return sum(1 if check.sku_id else len(skus_of(check)) or 1 for check in checks)
 
 
@@ -150,7 +150,7 @@ def _each_key(checks: Iterable[Check], skus_of: SkusOf) -> Iterator[tuple[Check,
 
 
 def _named(check: Check | None) -> str:
-    """Name a check as far as it has parts."""
+    """Return the parts of a check that are not empty, as text."""
     if check is None:
         return "no check by itself"
     parts = msgspec.structs.asdict(check)

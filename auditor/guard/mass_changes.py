@@ -1,8 +1,8 @@
-"""Doubts answers that take back much of what is known of one customer and country at once.
+"""Checks again what would take back many known verdicts of one customer and country at once.
 
-What they say is asked once more. Told twice, it is published as suspect and held as pending until
-another snapshot says it too; told differently, nothing of it is believed. A broken reply thus
-lifts no restriction. The SQL in `sql/guard/` does the counting: see docs/decisions/0010.
+If the second answer is the same, the change is published as suspect, and the new answer is pending
+until another snapshot confirms it. If it differs, neither answer is used. So a broken reply lifts
+no restriction. The SQL in `sql/guard/` counts and compares: see docs/decisions/0010.
 """
 
 from collections import defaultdict
@@ -23,9 +23,9 @@ from auditor.store.sql import statement
 from auditor.tables import AVAILABILITY_KEY, INVENTORY_KEY
 
 UNSTABLE = "unstable"
-"""Two answers to one question, and they differ."""
+"""The reason of a check whose two answers differ."""
 ROUND = 2
-"""Of the second question; round 1 asks whether an API is gone."""
+"""The round of a second question. Round 1 asks if an API is gone."""
 
 _COMPARED = {
     "inventory": (
@@ -45,7 +45,7 @@ _COMPARED = {
         "pending_snapshot_id",
     ),
 }
-"""What of the known rows tells whether an answer takes something back."""
+"""The columns of the known rows that show if an answer takes back a verdict."""
 _SETTLED_AVAILABILITY = "steps/03_settled_availability"
 _FLIPS = (
     "guard/01_flipped_inventory",
@@ -54,22 +54,22 @@ _FLIPS = (
     "guard/02_doubted",
 )
 _KEPT = (*_COMPARED, "restriction")
-_Counted = Mapping[str, pa.Table]
+_Recheck = Mapping[str, pa.Table]
 
 
 class Doubted(msgspec.Struct, frozen=True, kw_only=True):
-    """Where so much turned at once."""
+    """A customer and country where many verdicts flipped at once."""
 
     subject: str
     customer_id: str
     country: str
     flips: int
     keys: int
-    """How many were known."""
+    """Number of known keys."""
 
 
 class Guard:
-    """Looks at one run's staged answers before they are compared; blocks, so it wants a thread."""
+    """Examines the staged answers of a run before the comparison. Blocks: use a thread."""
 
     def __init__(
         self,
@@ -82,19 +82,21 @@ class Guard:
         self._plan = plan
         self.doubted: list[Doubted] = []
         self.at_once = AT_ONCE
-        self._counted: dict[Chunk, _Counted] = {}
-        """The keys that are asked about once more, by chunk and relation."""
+        self._recheck: dict[Chunk, _Recheck] = {}
+        """The keys that are checked again, by chunk and relation."""
         self._refuted: dict[str, set[str]] = defaultdict(set)
-        """The SKUs of each check that were told differently the second time."""
+        """The SKUs of each check whose second answer differs."""
 
     def questions(self, settled: Sequence[Settled]) -> list[Question]:
-        """Return what is to be asked once more: only the checks with such keys."""
-        self.doubted, self._counted = [], {}
+        """Return the questions to send again, with only the checks of doubted keys."""
+        self.doubted, self._recheck = [], {}
         again: set[str] = set()
         by_chunk = self._staged.by_chunk(settled)
         size = {chunk: sum(map(self._staged.size, some)) for chunk, some in by_chunk.items()}
         for group in together(sorted(by_chunk), size, self.at_once):
-            with working(spill=self._staged.spill) as con:  # for each, as it never gives all back
+            with working(
+                spill=self._staged.spill
+            ) as con:  # one each: DuckDB keeps some memory until it is closed
                 con.register("asked_segment", asked_segment(self._plan))
                 if self._flips(con, {chunk: by_chunk[chunk] for chunk in group}):
                     for chunk in group:
@@ -109,7 +111,7 @@ class Guard:
     def _flips(
         self, con: duckdb.DuckDBPyConnection, settled: Mapping[Chunk, Sequence[Settled]]
     ) -> list[Doubted]:
-        """Count what the answers of some chunks take back; return where it is much."""
+        """Return where the answers of some chunks take back many verdicts."""
         partner = self._plan.rules.partner_tenant_id
         answers = [self._staged.answers(chunk) for chunk in settled]
         joined = {name: pa.concat_tables([one[name] for one in answers]) for name in ANSWERS}
@@ -128,37 +130,37 @@ class Guard:
     def _doubt(
         self, con: duckdb.DuckDBPyConnection, chunk: Chunk, settled: Sequence[Settled]
     ) -> set[str]:
-        """Keep the keys of one chunk that are counted; return the ids of their checks."""
+        """Keep the keys of one chunk that are checked again; return the ids of their checks."""
         doubted = self._flips(con, {chunk: settled})
         if not doubted:
             return set()
         self.doubted += doubted
-        counted = {name: _result(con, f"guard/03_recheck_{name}") for name in _COMPARED}
-        self._counted[chunk] = counted
-        return {i for table in counted.values() for i in table.column("check_id").to_pylist()}
+        recheck = {name: _result(con, f"guard/03_recheck_{name}") for name in _COMPARED}
+        self._recheck[chunk] = recheck
+        return {i for table in recheck.values() for i in table.column("check_id").to_pylist()}
 
     def judge(self, second: Sequence[Settled], body: Body) -> None:
-        """Take in the second answers.
+        """Compare the second answers with the first ones.
 
-        Of the staged answers only those stay that no second one speaks against. What was told
-        twice is staged as suspect.
+        Staged answers that a second answer contradicts are removed. Keys with the same answer
+        twice are staged as suspect.
         """
         by_chunk = self._staged.by_chunk(second)
         with working(spill=self._staged.spill) as con:
             con.register("asked_segment", asked_segment(self._plan))
-            for chunk, counted in self._counted.items():
+            for chunk, recheck in self._recheck.items():
                 of_chunk = by_chunk.get(chunk, [])
                 _register(con, self._staged.rows(of_chunk, body), of_chunk)
                 con.execute(statement(_SETTLED_AVAILABILITY))
-                for check_id, sku_id in self._judge(con, chunk, counted):
+                for check_id, sku_id in self._judge(con, chunk, recheck):
                     self._refuted[check_id].add(sku_id)
 
     def _judge(
-        self, con: duckdb.DuckDBPyConnection, chunk: Chunk, counted: _Counted
+        self, con: duckdb.DuckDBPyConnection, chunk: Chunk, recheck: _Recheck
     ) -> Iterator[tuple[str, str]]:
-        """Keep the answers of one chunk that stand; yield check id and SKU of the others."""
+        """Stage the answers of one chunk that are kept; yield check id and SKU of the others."""
         for name in _COMPARED:
-            con.register(f"recheck_{name}", counted[name])
+            con.register(f"recheck_{name}", recheck[name])
             con.register(f"second_answer_{name}", _result(con, f"guard/04_second_answer_{name}"))
         suspects = {
             f"suspect_{name}": con.sql(f"FROM second_answer_{name} WHERE is_same")
@@ -181,7 +183,7 @@ class Guard:
             )
 
     def believed(self, settled: Sequence[Settled], second: Sequence[Settled]) -> Iterator[Settled]:
-        """Yield what became of each check, with the refuted keys as failed checks."""
+        """Yield how each check ended; refuted keys become failed checks."""
         why = _Second(second)
         for each in settled:
             if each.outcome is not Outcome.ANSWERED:
@@ -206,18 +208,18 @@ class Guard:
 
 
 class _Second:
-    """What became of the second questions."""
+    """How the second questions ended."""
 
     def __init__(self, settled: Iterable[Settled]) -> None:
         self._of: dict[Check, Settled] = {}
         for each in settled:
             for check in each.question.checks:
-                # of one check that went out for two segments, the worse
+                # a check sent for two segments takes the worse outcome
                 if check not in self._of or each.outcome is not Outcome.ANSWERED:
                     self._of[check] = each
 
     def to(self, check: Check, sku_id: str = "") -> Settled:
-        """Return what becomes of a check, or of one SKU of it, that is not believed."""
+        """Return how a refuted check, or one refuted SKU of it, ended."""
         alone = msgspec.structs.replace(check, sku_id=sku_id or check.sku_id)
         why = self._of.get(alone) or self._of[check]
         if why.outcome is Outcome.ANSWERED:

@@ -1,1 +1,1 @@
-"""What replies mean: rows of the store for each key that was asked."""
+"""Turns replies into rows of the store, one for each checked key."""

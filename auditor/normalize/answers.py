@@ -1,7 +1,7 @@
-"""What a reply means: answers as rows, in Arrow tables. Pure.
+"""Turns answered checks into rows of Arrow tables. Pure.
 
-Partner Center leaves out what is not in its catalog instead of saying so, so every asked key of
-an answered check gets a row, and only those do.
+Partner Center leaves out what is not in its catalog instead of reporting it. So each requested key
+of an answered check gets a row, and no other key does.
 """
 
 from collections import defaultdict
@@ -19,11 +19,11 @@ from auditor.partner_center import decoding, wire
 from auditor.tables import AVAILABILITY_KEY, INVENTORY_KEY, SCHEMAS
 
 NOTHING = b"[]"
-"""An inventory reply that leaves out all that was asked."""
+"""An inventory reply that leaves out all requested keys."""
 
 
 def _answer_schema(relation: str, *columns: str) -> pa.Schema:
-    """Return the part of a relation's schema that an answer fills."""
+    """Return the columns of a relation that an answer fills."""
     return pa.schema([SCHEMAS[relation].field(name) for name in columns])
 
 
@@ -64,7 +64,7 @@ AVAILABILITY_ANSWER = _answer_schema(
 
 
 class Answers:
-    """The rows that the replies of one bucket make."""
+    """The rows from the replies of one bucket."""
 
     SCHEMAS: ClassVar[dict[str, pa.Schema]] = {
         "inventory": INVENTORY_ANSWER,
@@ -78,9 +78,9 @@ class Answers:
         region_of: Callable[[Check, str], str],
         segments: Iterable[str],
     ) -> None:
-        """Take `skus_of`, the asked SKUs of a check, and `region_of`, a SKU's catalog region.
+        """Take `skus_of`, the requested SKUs of a check, and `region_of`, a SKU's catalog region.
 
-        Of by-country availabilities, which come for every segment, those of `segments` count.
+        A reply by country has availabilities of every segment: only those of `segments` count.
         """
         self._segments = frozenset(segments)
         self._skus_of = skus_of
@@ -92,7 +92,7 @@ class Answers:
 
     @property
     def keys(self) -> int:
-        """How many keys have an answer: an availability check is one, whatever its rows."""
+        """The number of keys with an answer. An availability check counts as one."""
         return len(self.inventory) + self._availability_checks
 
     def add(self, settled: Settled, body: bytes) -> None:
@@ -101,8 +101,8 @@ class Answers:
             return
         question = settled.sent or settled.question
         if question.checks[0].kind is CheckKind.INVENTORY:
-            said = NOTHING if settled.not_found else body
-            for key in inventory_reply.read(question, said, self._skus_of).told:
+            reply = NOTHING if settled.not_found else body
+            for key in inventory_reply.read(question, reply, self._skus_of).answered:
                 self._add_key(key.check, key.sku_id, key.item, settled.sent_at)
             return
         if not settled.not_found:
@@ -141,7 +141,7 @@ class Answers:
     def _add_availability(
         self, check: Check, found: Iterable[wire.Availability], at: datetime
     ) -> None:
-        # in one letter case, as keys are matched with known ones
+        # keys are matched with known ones in one letter case, so they are grouped so too
         by_key: dict[tuple[str, ...], list[tuple[tuple[str, ...], tuple[object, ...]]]] = (
             defaultdict(list)
         )

@@ -1,4 +1,4 @@
-"""What a reply to an availability check says: its terms, or why it cannot be relied on."""
+"""Reads the reply to an availability check: its terms, or why it is unusable."""
 
 from collections.abc import Iterable
 
@@ -59,7 +59,7 @@ def _terms(
 
 
 def _renew_to(availability: wire.Availability, term: wire.Term) -> str:
-    """Return what a term can renew to: said on the term, or on the availability for it."""
+    """Return what a term can renew to: given on the term, or on its availability."""
     options = list(term.renewal_options)
     for instruction in availability.renewal_instructions:
         if term.id in instruction.applicable_term_ids:
@@ -68,6 +68,6 @@ def _renew_to(availability: wire.Availability, term: wire.Term) -> str:
 
 
 def _content(row: tuple[object, ...]) -> tuple[str, ...]:
-    """Return what ranks a row: its content; its ids, which are reissued, only among equals."""
+    """Return the sort key of a row: its content, then its ids, which Microsoft reissues."""
     verdict, availability_id, catalog_item_id, term_id, *rest = row
     return tuple(str(part) for part in (verdict, *rest, availability_id, catalog_item_id, term_id))

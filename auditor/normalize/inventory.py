@@ -1,8 +1,8 @@
-"""What the reply to an inventory check says of each asked key, and of which it says nothing. Pure.
+"""Reads the reply to an inventory check: the keys it answers, and those it does not. Pure.
 
-Partner Center leaves out what is not in its catalog instead of saying so: absence is an answer.
-It is one only where the rest of the reply can be trusted. An item about something else may be an
-asked one under another id, so beside it what is missing is unknown, not gone.
+Partner Center leaves out what is not in its catalog instead of reporting it, so a missing item is
+an answer, but only if the rest of the reply can be trusted. If the reply holds an item that was
+not requested, it may be a requested one under another id; missing keys are then unknown, not gone.
 """
 
 import json
@@ -15,10 +15,10 @@ from auditor.model import Check, Question
 from auditor.partner_center import decoding, wire
 
 MISMATCHED_ECHO = "mismatched_echo"
-"""An item for another product, or for a SKU that was not asked about."""
+"""An item for a product or SKU that was not requested."""
 DISAGREEING_DUPLICATES = "disagreeing_duplicates"
 SPOILED_ITEM = "spoiled_item"
-"""An item that cannot be decoded, or that says something decisive twice."""
+"""An item that cannot be decoded, or that has a decisive field twice."""
 
 _KNOWN_PROPERTIES = {"type", "values"}
 
@@ -27,45 +27,45 @@ _Name = tuple[str, str]
 """Product and SKU in one letter case."""
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """A key with an answer."""
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """A requested key, and its item in the reply."""
 
     check: Check
     sku_id: str
     item: wire.InventoryItem | None
-    """None: it is not in the catalog."""
+    """None if the reply has no item for it: in an answered key, it is not in the catalog."""
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """A reply, key by key."""
 
-    told: tuple[Told, ...]
-    untold: Mapping[str, tuple[Told, ...]]
+    answered: tuple[Key, ...]
+    unanswered: Mapping[str, tuple[Key, ...]]
     """Keys without an answer, by reason."""
     set_apart: Mapping[str, int]
-    """Items that make no verdict, by reason."""
+    """Number of items that give no verdict, by reason."""
     others: int
-    """Items for SKUs that the catalog does not list, of products asked whole: counted only."""
+    """Number of items for SKUs that the catalog does not list, of products checked as a whole."""
 
 
 def read(question: Question, body: bytes, skus_of: SkusOf) -> Reading:
-    """Read the reply to all checks of a question, as they went out together.
+    """Read the reply to all checks of a question, which were sent together.
 
     Args:
-        question: what was asked.
+        question: the question as it was sent.
         body: the reply.
-        skus_of: the asked SKUs of a check.
+        skus_of: the requested SKUs of a check.
 
     Raises:
-        decoding.Malformed: nothing of it can be read.
+        decoding.Malformed: the reply cannot be read at all.
     """
     answer = decoding.inventory_answer(body)
     items: dict[_Name, list[wire.InventoryItem]] = defaultdict(list)
     for item in answer.items:
         items[_name(item.product_id, item.sku_id)].append(item)
     spoiled = {_name(*one.names) for one in answer.spoiled if one.names}
-    asked = {
-        _name(check.product_id, sku_id): Told(check=check, sku_id=sku_id, item=None)
+    requested = {
+        _name(check.product_id, sku_id): Key(check=check, sku_id=sku_id, item=None)
         for check in question.checks
         for sku_id in skus_of(check)
     }
@@ -73,7 +73,7 @@ def read(question: Question, body: bytes, skus_of: SkusOf) -> Reading:
     set_apart = Counter({SPOILED_ITEM: len(answer.spoiled)} if answer.spoiled else {})
     others = 0
     for name in [*items, *(spoiled - items.keys())]:
-        if name in asked:
+        if name in requested:
             continue
         if name[0] in whole:
             others += len(items.get(name, ()))
@@ -81,24 +81,24 @@ def read(question: Question, body: bytes, skus_of: SkusOf) -> Reading:
             set_apart[MISMATCHED_ECHO] += max(1, len(items.get(name, ())))
     nameless = any(not one.names for one in answer.spoiled)
     doubt = MISMATCHED_ECHO if set_apart[MISMATCHED_ECHO] else SPOILED_ITEM if nameless else ""
-    told: list[Told] = []
-    untold: dict[str, list[Told]] = defaultdict(list)
-    for name, key in asked.items():
+    answered: list[Key] = []
+    unanswered: dict[str, list[Key]] = defaultdict(list)
+    for name, key in requested.items():
         same = items.get(name, [])
         if name in spoiled:
-            untold[SPOILED_ITEM].append(key)
-        elif len({_said(item) for item in same}) > 1:
+            unanswered[SPOILED_ITEM].append(key)
+        elif len({_content(item) for item in same}) > 1:
             set_apart[DISAGREEING_DUPLICATES] += len(same)
-            untold[DISAGREEING_DUPLICATES].append(key)
+            unanswered[DISAGREEING_DUPLICATES].append(key)
         elif same:
-            told.append(msgspec.structs.replace(key, item=same[0]))
+            answered.append(msgspec.structs.replace(key, item=same[0]))
         elif doubt:
-            untold[doubt].append(key)
+            unanswered[doubt].append(key)
         else:
-            told.append(key)
+            answered.append(key)
     return Reading(
-        told=tuple(told),
-        untold={reason: tuple(keys) for reason, keys in untold.items()},
+        answered=tuple(answered),
+        unanswered={reason: tuple(keys) for reason, keys in unanswered.items()},
         set_apart={reason: count for reason, count in set_apart.items() if count},
         others=others,
     )
@@ -109,8 +109,8 @@ def parts(item: wire.InventoryItem) -> list[tuple[str, str, str, str, str]]:
     return sorted(_parts(item.restrictions))
 
 
-def _said(item: wire.InventoryItem) -> tuple[object, ...]:
-    """Return what counts of an item: the order of its restrictions does not."""
+def _content(item: wire.InventoryItem) -> tuple[object, ...]:
+    """Return what makes two items equal: the order of restrictions does not count."""
     return item.is_restricted, tuple(parts(item))
 
 

@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 _PACK_ROWS = 50_000
-"""Rows that wait as Python values, which are large, before they become Arrow."""
+"""Rows held as Python values, which are large, before they are packed into Arrow."""
 
 
 class Rows:
@@ -21,7 +21,7 @@ class Rows:
             self._pack()
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of rows."""
         packed: int = sum(batch.num_rows for batch in self._packed)
         return packed + len(self._rows)
 

@@ -14,7 +14,7 @@ TEXT = pa.string()
 
 
 def asked_segment(plan: Plan) -> pa.Table:
-    """Return the segments that availabilities by country count of, and '', which is for all."""
+    """Return the segments that count in availabilities by country, and '' for all segments."""
     rows = [(segment,) for segment in ("", *plan.rules.segments)]
     return table_of({"segment": TEXT}, rows)
 

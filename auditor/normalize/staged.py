@@ -1,4 +1,4 @@
-"""The answers of a run as Arrow files, chunk by chunk: memory holds one of them at a time."""
+"""The answers of a run as Arrow files, chunk by chunk: memory holds one chunk at a time."""
 
 import shutil
 from bisect import bisect_right
@@ -19,27 +19,27 @@ from auditor.store.span import Chunk, Span
 from auditor.tables import AVAILABILITY_KEY, INVENTORY_KEY, SCHEMAS
 
 CHUNK = 25_000
-"""Keys of a bucket that memory is to hold at once, more or less: see docs/decisions/0004."""
+"""About how many keys of a bucket memory holds at once: see docs/decisions/0004."""
 AT_ONCE = 12_500
-"""Keys that the guard looks at, and that are compared, at once, more or less."""
+"""About how many keys the guard examines, and the comparison compares, at once."""
 ANSWERS = tuple(Answers.SCHEMAS)
 SUSPECTS = {
     "inventory": pa.schema([SCHEMAS["inventory"].field(name) for name in INVENTORY_KEY]),
     "availability": pa.schema([SCHEMAS["availability"].field(name) for name in AVAILABILITY_KEY]),
 }
-"""Keys whose answers are held back (see `auditor.guard`), by relation."""
+"""The key columns of suspect answers (see `auditor.guard`), by relation."""
 WRITTEN_AT_ONCE = 1 << 18
 """Bytes. Arrow writes each column of each batch in pieces of a few bytes."""
 
 Body = Callable[[bytes], bytes]
-"""Gives the reply to a settled question by its key."""
+"""Returns the reply to a settled question, given its key."""
 
 
 _One = TypeVar("_One", bound=Hashable)
 
 
 def together(ones: Iterable[_One], size: Mapping[_One, int], at_once: int) -> Iterator[list[_One]]:
-    """Yield them in groups of up to `at_once`, or alone; each statement has its price (0004)."""
+    """Yield groups of a total size up to `at_once`; a larger one is alone (0004)."""
     group: list[_One] = []
     held = 0
     for one in ones:
@@ -53,15 +53,15 @@ def together(ones: Iterable[_One], size: Mapping[_One, int], at_once: int) -> It
 
 
 class Staged:
-    """What a run was answered. Its folder is there as long as this is entered."""
+    """The answers of a run. Its folder exists while this is entered."""
 
     def __init__(self, folder: Path, found: Found, plan: Plan, *, buckets: int) -> None:
         self.spill = folder / "spill"
         self.keys: Counter[bytes] = Counter()
-        """How many keys each reply gave an answer to."""
+        """The number of keys that each reply answers."""
         self.at_once = CHUNK
         self._firsts: dict[int, list[str]] = {bucket: [""] for bucket in range(buckets)}
-        """Where the chunks of each bucket begin."""
+        """The first customer of each chunk, by bucket."""
         self._folder = folder
         self._buckets = buckets
         self._plan = plan
@@ -72,7 +72,7 @@ class Staged:
         }
 
     def __enter__(self) -> Self:
-        shutil.rmtree(self._folder, ignore_errors=True)  # what a run that was killed has left
+        shutil.rmtree(self._folder, ignore_errors=True)  # left by a run that was killed
         self._folder.mkdir(parents=True, exist_ok=True)
         return self
 
@@ -82,21 +82,21 @@ class Staged:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def chunk_of(self, customer_id: str) -> Chunk:
-        """Return where the rows of a customer are, or would be; `""` is the catalog."""
+        """Return the chunk of a customer, known or not; `""` is the catalog."""
         bucket = bucket_of(customer_id, self._buckets)
         firsts = self._firsts[bucket]
         after = bisect_right(firsts, customer_id) if customer_id else len(firsts)
         return Chunk(bucket, Span(firsts[after - 1], (*firsts, "")[after]))
 
     def by_chunk(self, settled: Iterable[Settled]) -> dict[Chunk, list[Settled]]:
-        """Return what became of the checks of each chunk."""
+        """Return how the checks of each chunk ended."""
         found: dict[Chunk, list[Settled]] = defaultdict(list)
         for customer_id, of_customer in _by_customer(settled).items():
             found[self.chunk_of(customer_id)] += of_customer
         return found
 
     def stage(self, settled: Iterable[Settled], body: Body) -> None:
-        """Write the answers of all customers, and let that part their buckets into chunks."""
+        """Write the answers of all customers, and split their buckets into chunks by size."""
         of_customer = _by_customer(settled)
         in_bucket = defaultdict(list)
         for customer_id in sorted(of_customer):
@@ -112,7 +112,7 @@ class Staged:
             self.write(self._last(bucket), _tables(answers))
 
     def rows(self, settled: Iterable[Settled], body: Body) -> dict[str, pa.Table]:
-        """Return the rows that the replies to some answered questions make."""
+        """Return the rows from the replies to some answered questions."""
         answers = self._answers()
         self._take_in(answers, settled, body)
         return _tables(answers)
@@ -128,14 +128,14 @@ class Staged:
                 self.keys[each.key] += answers.keys - before
 
     def size(self, settled: Settled) -> int:
-        """Return how many keys the comparing will have of a question."""
+        """Return how many keys a question adds to the comparison."""
         return max(len(settled.question.checks), self.keys[settled.key])
 
     def _last(self, bucket: int) -> Chunk:
         return Chunk(bucket, Span(self._firsts[bucket][-1]))
 
     def write(self, chunk: Chunk, tables: Mapping[str, pa.Table]) -> None:
-        """Keep tables of a chunk, instead of what is kept of them."""
+        """Write tables of a chunk in place of those written before."""
         for name, table in tables.items():
             path = self._path(name, chunk)
             # The old file may be mapped. Leftovers go with the whole folder.
@@ -152,7 +152,7 @@ class Staged:
         return {name: self._read(name, chunk, Answers.SCHEMAS[name]) for name in ANSWERS}
 
     def inventory_keys(self) -> int:
-        """Return how many inventory keys have an answer."""
+        """Return the number of inventory keys with an answer."""
         schema = Answers.SCHEMAS["inventory"]
         chunks = (
             Chunk(bucket, Span(first)) for bucket in self._firsts for first in self._firsts[bucket]
@@ -160,7 +160,7 @@ class Staged:
         return sum(self._read("inventory", chunk, schema).num_rows for chunk in chunks)
 
     def suspects(self, chunk: Chunk) -> dict[str, pa.Table]:
-        """Return the keys of a chunk whose answers are held back, by relation."""
+        """Return the keys of a chunk whose answers are suspect, by relation."""
         return {
             name: self._read(f"suspect_{name}", chunk, schema) for name, schema in SUSPECTS.items()
         }

@@ -1,6 +1,7 @@
-"""What each column means, for those who look at a store with other tools than ours.
+"""The meaning of each column, for readers who open a store with other tools.
 
-`sql/columns.toml` says it, once: a database has it as comments, a folder in its files' schemas.
+It is written once, in `sql/columns.toml`. A database has it as column comments, a folder as field
+metadata of its Parquet files.
 """
 
 import tomllib
@@ -13,30 +14,30 @@ from auditor.errors import Bug
 from auditor.store import sql
 
 FIELD = b"comment"
-"""Under what name the metadata of a field in a file has it."""
+"""The key of the comment in the metadata of a field."""
 _VIEWS_OF_A_RELATION = ("current_", "latest_")
 
 
 @cache
-def _said() -> dict[str, dict[str, str]]:
+def _meanings() -> dict[str, dict[str, str]]:
     return tomllib.loads(sql.columns())
 
 
 def comment(relation: str, column: str) -> str:
     """Return what a column of a relation or view means."""
-    said = _said()
+    meanings = _meanings()
     own = relation
     for prefix in _VIEWS_OF_A_RELATION:
         own = own.removeprefix(prefix)
     for section in (relation, own, "column"):
-        found = said.get(section, {}).get(column)
+        found = meanings.get(section, {}).get(column)
         if found is not None:
             return found
     raise Bug(f"sql/columns.toml does not say what {relation}.{column} is")
 
 
 def described(relation: str, schema: pa.Schema) -> pa.Schema:
-    """Return a schema whose fields say what they mean."""
+    """Return the schema with the meaning of each field in its metadata."""
     return pa.schema(
         [field.with_metadata({FIELD: comment(relation, field.name).encode()}) for field in schema],
         schema.metadata,
@@ -44,13 +45,13 @@ def described(relation: str, schema: pa.Schema) -> pa.Schema:
 
 
 def statement(relation: str, column: str) -> str:
-    """Return what tells a database the meaning of a column."""
-    said = comment(relation, column).replace("'", "''")
-    return f"COMMENT ON COLUMN {relation}.{column} IS '{said}'"
+    """Return the statement that comments a column in a database."""
+    text = comment(relation, column).replace("'", "''")
+    return f"COMMENT ON COLUMN {relation}.{column} IS '{text}'"
 
 
-def tell(con: duckdb.DuckDBPyConnection) -> None:
-    """Comment the columns of every view of ours that a connection has."""
-    asked = "SELECT table_name, column_name FROM duckdb_columns() WHERE table_name = ANY($1)"
-    found = con.execute(asked, [[*sql.BASE, *sql.VIEWS]]).fetchall()
+def add_comments(con: duckdb.DuckDBPyConnection) -> None:
+    """Comment the columns of each of our views that exists in a connection."""
+    query = "SELECT table_name, column_name FROM duckdb_columns() WHERE table_name = ANY($1)"
+    found = con.execute(query, [[*sql.BASE, *sql.VIEWS]]).fetchall()
     con.execute(";".join(statement(*each) for each in found))

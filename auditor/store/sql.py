@@ -31,7 +31,7 @@ BASE = (
     "known_sku_title",
     "change_since",
 )
-"""What each engine makes in its own words, in an order in which they can be made."""
+"""The base views, written separately for each engine, in an order in which they can be created."""
 
 VIEWS = (
     "partner_now",
@@ -53,16 +53,16 @@ VIEWS = (
     "dim_date",
     "fact_restriction_day",
 )
-"""What stands above them, once for every engine, in an order in which they can be made."""
+"""The views over the base views, written once for both engines, in an order that works."""
 
 BESIDE_DUCKDB = ("latest_map",)
-"""What only a DuckDB file over a folder needs: jobs/duckdb_views.py makes it first."""
+"""The view that only a DuckDB file over a folder needs: `jobs/duckdb_views.py` creates it first."""
 
 BESIDE_POSTGRES = (
     "held_cell",
     "held_remembered",
 )
-"""What PostgreSQL makes beside its tables; base views stand on it."""
+"""The views that PostgreSQL has in the schema of its tables; base views read them."""
 
 _WORD = re.compile(r"[a-z_]+")
 _COMMENT = re.compile(r"--.*")
@@ -85,7 +85,7 @@ def statement(name: str) -> str:
 
 
 def columns() -> str:
-    """Return `sql/columns.toml`: what each column means."""
+    """Return the text of `sql/columns.toml`: the meaning of each column."""
     return (_folder() / "columns.toml").read_text(encoding="utf-8")
 
 
@@ -96,13 +96,13 @@ def names(folder: str) -> tuple[str, ...]:
 
 
 def uncommented(text: str) -> str:
-    """Return a statement without the comments that go to the end of a line."""
+    """Return a statement without its `--` comments."""
     return _COMMENT.sub("", text)
 
 
 @cache
 def needed(text: str) -> frozenset[str]:
-    """Return the base views and views that a statement names, and those that they stand on."""
+    """Return the base views and views that a statement reads, directly or through other views."""
     words = set(_WORD.findall(_COMMENT.sub("", text)))
     found = frozenset(words.intersection((*BASE, *VIEWS)))
     return found.union(*(_needed_by(name) for name in found))
@@ -117,13 +117,13 @@ def _needed_by(name: str) -> frozenset[str]:
 
 @cache
 def beside_postgres() -> dict[str, str]:
-    """Return the statement of each view that PostgreSQL makes beside its tables, by its name."""
+    """Return the statement of each view in the schema of PostgreSQL's tables, by its name."""
     return {name: statement(f"postgres/{name}") for name in BESIDE_POSTGRES}
 
 
 @cache
 def postgres_views() -> dict[str, str]:
-    """Return the statement of each view that readers ask by its name, in an order to make them."""
+    """Return the statement of each view that readers query, by its name, in an order that works."""
     base = ("store_info", *BASE)
     return {name: statement(f"postgres/{name}") for name in base} | {
         name: statement(f"views/{name}") for name in VIEWS
@@ -131,16 +131,16 @@ def postgres_views() -> dict[str, str]:
 
 
 def schema_steps() -> tuple[tuple[int, str], ...]:
-    """Return number and name of each file of `sql/schema/`, in their order."""
+    """Return number and name of each file of `sql/schema/`, in order."""
     return tuple((int(name.partition("_")[0]), name) for name in names("schema"))
 
 
 def definitions(
     only: frozenset[str] | None = None, copied: frozenset[str] = frozenset()
 ) -> tuple[str, ...]:
-    """Return the statements that make every base view and view of DuckDB, or `only` these.
+    """Return the statements that create every base view and view of DuckDB, or `only` these.
 
-    Of base views that are `copied` they make tables: no file is read any more when these are asked.
+    Base views in `copied` become tables, so that a later query of them reads no file.
     """
     folders = (("duckdb", BASE), ("views", VIEWS))
     made = {

@@ -33,8 +33,8 @@ def answer(root: Path, index: Index, buckets: int, query: str) -> pa.Table:
     def work(con: duckdb.DuckDBPyConnection) -> pa.Table:
         try:
             read_only.check(con, query)
-            if _CATALOG.search(query):  # commenting 700 columns takes as long as making the views
-                comments.tell(con)
+            if _CATALOG.search(query):  # for all 700 columns this takes as long as making the views
+                comments.add_comments(con)
             return run(con, query)
         except duckdb.Error as error:
             raise translated(error, is_users_sql=True) from error

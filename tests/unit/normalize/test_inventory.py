@@ -51,14 +51,14 @@ def told(found: Reading) -> dict[Key, bool | None]:
     """Return whether each key is restricted, None where it is not in the catalog."""
     return {
         (key.check.product_id, key.sku_id): key.item.is_restricted if key.item else None
-        for key in found.told
+        for key in found.answered
     }
 
 
 def untold(found: Reading) -> dict[Key, str]:
     return {
         (key.check.product_id, key.sku_id): reason
-        for reason, keys in found.untold.items()
+        for reason, keys in found.unanswered.items()
         for key in keys
     }
 
@@ -67,13 +67,13 @@ def test_what_is_left_out_of_a_reply_that_can_be_trusted_is_not_in_the_catalog()
     """P1."""
     found = reading([item(), item(sku_id="0002", isRestricted=True)])
     assert told(found) == {("P1", "0001"): False, ("P1", "0002"): True, ("P1", "0003"): None}
-    assert (found.untold, found.set_apart, found.others) == ({}, {}, 0)
+    assert (found.unanswered, found.set_apart, found.others) == ({}, {}, 0)
 
 
 def test_another_sku_of_a_product_asked_whole_is_counted_and_fails_nothing() -> None:
     found = reading([item(), item(sku_id="0009")])
     assert told(found)["P1", "0002"] is None
-    assert (found.untold, found.set_apart, found.others) == ({}, {}, 1)
+    assert (found.unanswered, found.set_apart, found.others) == ({}, {}, 1)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_beside_an_item_about_something_else_what_is_missing_is_unknown_not_gone
 
 def test_an_item_about_something_else_fails_nothing_where_nothing_is_missing() -> None:
     found = reading([*(item(sku_id=sku_id) for sku_id in SKUS), item("P9")])
-    assert (len(found.told), found.untold) == (3, {})
+    assert (len(found.answered), found.unanswered) == (3, {})
     assert found.set_apart == {MISMATCHED_ECHO: 1}
 
 
