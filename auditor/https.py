@@ -1,9 +1,10 @@
-"""Blocking HTTPS for what runs in a thread: signing in, and a key vault.
+"""Blocking HTTPS for work in a thread: signing in, and a key vault.
 
-It sends once what it is told to, and nothing else: no redirect, no retry, no proxy or certificate
-from the environment, for these requests carry secrets. Every fault is `Unreachable`.
+Each request is sent once, without redirect, retry, or proxy or certificate from the environment,
+because these requests carry secrets. Every fault is `Unreachable`.
 """
 
+import ipaddress
 import json
 import ssl
 import time
@@ -20,22 +21,22 @@ from auditor.errors import SettingsError, Unreachable, Untrusted
 
 CONNECT_S = 5.0
 SILENCE_S = 8.0
-"""How long the other side may say nothing. A signal ends a run within fifteen seconds, and nobody
-can end a thread: both of these together must be shorter."""
+"""The longest silence of the server. A signal ends a run within fifteen seconds, and a thread
+cannot be ended: `CONNECT_S` and this together must be shorter."""
 TOTAL_S = 60.0
 _LARGEST = 1 << 20
 _CHUNK = 1 << 14
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came back."""
+    """A server's response."""
 
     status: int
     body: bytes
     headers: dict[str, str]
 
-    def json(self) -> dict[str, Any]:  # Any: whatever the other side says
-        """Return the object in the body; empty where there is none."""
+    def json(self) -> dict[str, Any]:  # Any: the server may send anything
+        """Return the object in the body; empty if there is none."""
         try:
             found = json.loads(self.body)
         except (ValueError, RecursionError):
@@ -44,7 +45,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def trusted(ca_file: Path | str | None) -> ssl.SSLContext:
-    """Return what is trusted: the system's certificates, and those in `ca_file` beside them."""
+    """Return a context that trusts the system's certificates, and those in `ca_file`."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if ca_file:
@@ -60,7 +61,7 @@ def trusted(ca_file: Path | str | None) -> ssl.SSLContext:
 
 
 class Https:
-    """Sends one request at a time, through the proxy if there is one."""
+    """Sends one request at a time, through a proxy if one is given."""
 
     def __init__(
         self,
@@ -96,11 +97,11 @@ class Https:
         form: Mapping[str, str] | None = None,
         body: bytes | None = None,
     ) -> Answer:
-        """Return the answer, whatever its status; `form` or `body` is what is sent.
+        """Send a form or a body, and return the answer whatever its status.
 
         Raises:
-            Untrusted: the other side cannot prove who it is, and will not the next time either.
-            Unreachable: nobody answered in time, or not in HTTP.
+            Untrusted: the server cannot prove its identity; a retry does not help.
+            Unreachable: no answer in time, or none in HTTP.
         """
         where = address(url)
         sent = dict(headers or {})
@@ -143,13 +144,21 @@ class Https:
 
 
 def address(url: str) -> str:
-    """Return host and port of a URL, as messages name it."""
+    """Return host and port of a URL, for messages."""
     parts = urlsplit(url)
     return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
 
 
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine: plain http leaves it on no network."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def failed_check(error: BaseException | None) -> str:
-    """Return which check of TLS failed; '' where it is not TLS that failed."""
+    """Return which check of TLS failed; '' if the error is not from TLS."""
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return error.verify_message.rstrip(".")
@@ -167,7 +176,7 @@ _CAUSES: tuple[tuple[type[Exception], str], ...] = (
     (exceptions.HTTPError, "the connection was cut, or did not speak HTTP"),
     (OSError, "the connection was cut"),
 )
-"""The first that fits counts: some are kinds of others."""
+"""The first match counts: some are subclasses of others."""
 
 
 def _cause(error: Exception) -> str:

@@ -1,6 +1,7 @@
 """The nouns of the auditor: values that travel from scope to report. See docs/glossary.md."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -8,7 +9,9 @@ from enum import StrEnum
 import msgspec
 
 NOT_PART = ""
-"""What a key column holds when it is not part of the question."""
+"""The value of a key column that is not part of the question."""
+
+_GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 class CheckKind(StrEnum):
@@ -19,7 +22,7 @@ class CheckKind(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What became of a check."""
+    """The end of a check."""
 
     ANSWERED = "answered"
     FAILED = "failed"
@@ -28,7 +31,7 @@ class Outcome(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What an answer says of a key. Only an answer makes one."""
+    """An answer's statement about a key. Only an answer makes one."""
 
     UNRESTRICTED = "unrestricted"
     RESTRICTED = "restricted"
@@ -52,7 +55,7 @@ class ChangeKind(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why there was nothing to ask, or why it could not be asked."""
+    """Why a check was not sent: `not_eligible` or `skipped`."""
 
     PLAN_NOT_REGISTERED = "plan_not_registered"
     SUBSCRIPTION_INACTIVE = "subscription_inactive"
@@ -89,12 +92,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes = b""
     api_class: ApiClass
     customer_id: str = NOT_PART
-    """Whose quota and breaker it counts against."""
+    """The customer whose quota and breaker it counts against."""
     round: int = 0
-    """Tells apart questions that are put more than once on purpose."""
+    """Distinguishes requests that are sent more than once on purpose."""
 
     def key(self) -> bytes:
-        """Return what names this question in a journal: the same question, the same key."""
+        """Return the key of this request in a journal: equal requests have equal keys."""
         return hashlib.sha256(msgspec.msgpack.encode(self)).digest()[:16]
 
 
@@ -110,9 +113,9 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     correlation_id: str = ""
     attempts: int = 1
     throttled: int = 0
-    """How many of the attempts were answered 429."""
+    """The number of attempts answered 429."""
     sent_at: datetime
-    """When the attempt that was answered was sent."""
+    """When the answered attempt was sent."""
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -131,7 +134,7 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True):
     company_name: str
     domain: str
     country: str
-    """Of the billing profile; '' while it is not known."""
+    """Of the billing profile; '' if not yet known."""
     relationship: str
     reseller_id: str
     qualifications: str = ""
@@ -148,7 +151,7 @@ class AzureSubscription(msgspec.Struct, frozen=True, kw_only=True):
     friendly_name: str
     status: str
     registration_status: str
-    """'' where it was not asked, 'unknown' where it could not be read."""
+    """'' if it was not read, 'unknown' if reading it failed."""
     reseller_id: str
 
 
@@ -174,7 +177,7 @@ class CommerceSubscription(msgspec.Struct, frozen=True, kw_only=True):
     next_term_duration: str
     reseller_id: str
     product_type: str = ""
-    """As the reply said it, '' when it was carried from before. No column."""
+    """As in the reply; '' if carried from an earlier snapshot. Not a column."""
 
 
 class Sku(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,7 +204,7 @@ class Sku(msgspec.Struct, frozen=True, kw_only=True):
     """The variables' names, sorted, joined with ';'."""
     purchase_prerequisites: str
     arm_region_name: str = ""
-    """`region` in the catalog's own letter case, which is what a check sends back. No column."""
+    """`region` in the catalog's letter case, which a check sends back. Not a column."""
 
     @property
     def name(self) -> tuple[str, str]:
@@ -224,7 +227,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def cell(self) -> Cell:
-        """The cell whose knowledge the answer belongs to."""
+        """The cell that the answer belongs to."""
         return Cell(
             partner_tenant_id=self.partner_tenant_id,
             customer_id=self.customer_id,
@@ -237,11 +240,11 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """One call of wave 2 and the checks it settles: a batch of them shares country and context."""
+    """One call of wave 2 and the checks it settles, which share country and context."""
 
     checks: Sequence[Check]
     variables: tuple[str, ...] = ()
-    """The inventory variables that are sent."""
+    """The inventory variables to send."""
     arm_region_name: str = ""
     """The region in the catalog's letter case."""
     resource_type: str = ""
@@ -252,7 +255,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Unasked(msgspec.Struct, frozen=True, kw_only=True):
-    """A check that is not asked: nothing to ask (`not_eligible`), or no way to (`skipped`)."""
+    """A check that is not sent: nothing to ask (`not_eligible`), or prevented (`skipped`)."""
 
     check: Check
     outcome: Outcome
@@ -260,15 +263,15 @@ class Unasked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one question; `key` finds its reply in the journal."""
+    """The outcome of one question; `key` finds its reply in the journal."""
 
     question: Question
     sent: Question | None = None
-    """The question as it went out, where other checks of it are settled by themselves."""
+    """The original question, if some of its checks settled separately; else None."""
     outcome: Outcome
     reason: str = ""
     set_apart: str = ""
-    """Items of the reply that make no verdict, counted by reason, for people."""
+    """The number of reply items without a verdict, by reason, for people."""
     not_found: bool = False
     """Answered by a 404 that names the product or SKU: not in the catalog."""
     key: bytes = b""
@@ -279,24 +282,30 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     correlation_id: str = ""
     attempts: int = 0
     sent_at: datetime | None = None
-    """None where nothing was sent."""
+    """None if nothing was sent."""
 
 
-class Listed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is remembered of a listing that was answered, beside what the relations hold of it."""
+class RememberedListing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The facts of an answered listing that the store keeps beside the relations."""
 
     segments: tuple[str, ...] = ()
-    """Of the catalog: what it was asked for."""
+    """Of a catalog listing: the segments it was requested for."""
     views: tuple[str, ...] = ()
-    """Of a product list: all target views that were looked at."""
+    """Of a product list: all target views that were requested."""
     arm_region_names: dict[str, str] = {}
-    """Of a SKU list: `Sku.arm_region_name` by SKU, where it is not `region`."""
+    """Of a SKU list: `Sku.arm_region_name` by SKU, where it differs from `region`."""
     product_types: dict[str, str] = {}
-    """Of a customer: `CommerceSubscription.product_type`, of what is no licence but for it."""
+    """Of a customer: `CommerceSubscription.product_type` by id, if only that shows that it is not a
+    licence."""
+
+
+def is_guid(text: str) -> bool:
+    """Tell whether a text is a GUID, in either letter case."""
+    return _GUID.fullmatch(text) is not None
 
 
 def bucket_of(customer_id: str, buckets: int) -> int:
-    """Return the bucket a customer's rows live in; '' (catalog rows) has one too."""
+    """Return the bucket of a customer's rows; '' stands for the catalog rows."""
     return int.from_bytes(hashlib.sha256(customer_id.encode()).digest()[:8], "big") % buckets
 
 

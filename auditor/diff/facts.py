@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 import pyarrow as pa
 
-from auditor.model import CheckKind, Listed
+from auditor.model import CheckKind, RememberedListing
 from auditor.normalize.settled import TEXT, Row, asked_segment, table_of
 from auditor.plan.plan import Plan
 from auditor.plan.targets import CUSTOMER, SUBSCRIPTION
@@ -246,8 +246,8 @@ def _returned(
             rows["catalog_event"].append((*where, *name, *event))
 
 
-def _detail(listed: Listed) -> str:
-    return msgspec.json.encode(listed, order="sorted").decode()
+def _detail(listing: RememberedListing) -> str:
+    return msgspec.json.encode(listing, order="sorted").decode()
 
 
 def _remembered(

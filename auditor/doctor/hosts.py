@@ -8,7 +8,7 @@ from auditor.doctor.finding import Finding
 from auditor.errors import Unreachable, Untrusted
 from auditor.https import Https, address
 from auditor.login.sign_in import login_authority
-from auditor.partner_center.clouds import CLOUDS, Cloud
+from auditor.partner_center.clouds import CLOUDS
 from auditor.settings import AuthKind, Network, Partner
 
 
@@ -18,7 +18,7 @@ def hosts(partners: tuple[Partner, ...], environ: Mapping[str, str]) -> dict[str
     for partner in partners:
         if partner.auth is not AuthKind.TOKEN:
             found.setdefault(login_authority(partner, environ), "to sign in")
-        api = partner.base_url or CLOUDS[Cloud(partner.cloud)].base_url
+        api = partner.base_url or CLOUDS[partner.cloud].base_url
         found.setdefault(api, "Partner Center")
         for vault in _vaults(partner):
             found.setdefault(vault, "the key vault")

@@ -12,7 +12,7 @@ from auditor.login.sign_in import Login
 from auditor.model import CheckKind
 from auditor.partner_center import decoding, requests, wire
 from auditor.partner_center.client import PartnerCenter
-from auditor.partner_center.clouds import CLOUDS, Cloud
+from auditor.partner_center.clouds import CLOUDS
 from auditor.partner_center.pacing.pacer import Pacer
 from auditor.partner_center.pacing.rates import PaceLimits
 from auditor.partner_center.tokens import TokenSource
@@ -90,7 +90,7 @@ class Patient:
     @asynccontextmanager
     async def _opened(self, tokens: TokenSource) -> AsyncIterator[PartnerCenter]:
         network = self._settings.network
-        base_url = self._partner.base_url or CLOUDS[Cloud(self._partner.cloud)].base_url
+        base_url = self._partner.base_url or CLOUDS[self._partner.cloud].base_url
         async with (
             Pacer(_GENTLY) as pacer,
             Transport(

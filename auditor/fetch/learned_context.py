@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import msgspec
 
 from auditor.model import Check, Question, Unasked
-from auditor.plan.plan import Plan, Product
+from auditor.plan.plan import Plan, ProductKey
 from auditor.plan.targets import CUSTOMER, REGION, SUBSCRIPTION
 
 VARIABLES = (CUSTOMER, SUBSCRIPTION, REGION)
@@ -20,8 +20,8 @@ class Learning:
     """The context items that were learned, and the checks that wait for them."""
 
     def __init__(self) -> None:
-        self._variables: dict[Product, set[str]] = defaultdict(set)
-        self._waiting: dict[Product, set[tuple[str, str]]] = defaultdict(set)
+        self._variables: dict[ProductKey, set[str]] = defaultdict(set)
+        self._waiting: dict[ProductKey, set[tuple[str, str]]] = defaultdict(set)
         """Customer and Azure subscription of each check."""
         self._held_back: list[Check] = []
         self._is_over = False
@@ -90,5 +90,5 @@ class Learning:
         return not {(customer, subscription), (customer, ""), ("", "")}.isdisjoint(of)
 
 
-def _product(check: Check) -> Product:
+def _product(check: Check) -> ProductKey:
     return check.country, check.reservation_scope, check.product_id

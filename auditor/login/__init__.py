@@ -1,1 +1,1 @@
-"""Signing in to Partner Center, and the secrets it takes."""
+"""Signs in to Partner Center, and reads the secrets for it."""

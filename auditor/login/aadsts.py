@@ -1,6 +1,6 @@
-"""What Entra ID's refusals mean, and what to do about them. Its own words are never shown.
+"""The meaning of Entra ID's refusals, and what to do about them. Its own text is never shown.
 
-They name the app, the user and the tenant, and may quote what was sent. The codes are those of
+That text names the app, the user and the tenant, and may quote the request. The codes are those of
 Microsoft's page "Microsoft Entra authentication and authorization error codes".
 """
 
@@ -11,7 +11,7 @@ import msgspec
 
 
 class Meaning(msgspec.Struct, frozen=True):
-    """What is wrong, and what mends it."""
+    """What is wrong, and how to correct it."""
 
     says: str
     mend: str
@@ -88,17 +88,17 @@ _TRANSIENT_CODES = frozenset({90033, 90006})
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """What may be told of a refusal."""
+    """The parts of a refusal that may be shown."""
 
     error: str
-    """`invalid_client` and the like; '' where the reply has none."""
+    """`invalid_client` and the like; '' if the reply has none."""
     code: int
-    """The number after AADSTS; 0 where the reply has none."""
+    """The number after AADSTS; 0 if the reply has none."""
     correlation_id: str
 
     @property
     def is_transient(self) -> bool:
-        """Whether asking again may help."""
+        """Whether a retry may help."""
         return self.error in _TRANSIENT_ERRORS or self.code in _TRANSIENT_CODES
 
     @property
@@ -110,12 +110,13 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
         code = f"AADSTS{self.code}" if self.code else ""
         says = MEANINGS.get(self.code, _UNKNOWN).says
         traced = f"(correlation {self.correlation_id})" if self.correlation_id else ""
-        told = " ".join(part for part in (self.error or "refused", code) if part)
-        return " ".join(part for part in (f"{told}: {says}" if says else told, traced) if part)
+        summary = " ".join(part for part in (self.error or "refused", code) if part)
+        meaning = f"{summary}: {says}" if says else summary
+        return f"{meaning} {traced}" if traced else meaning
 
 
 def refusal_of(reply: Mapping[str, object]) -> Refusal:
-    """Return what may be told of a token endpoint's error."""
+    """Return the parts of a token endpoint's error that may be shown."""
     found = _CODE.search(str(reply.get("error_description", ""))[:200])
     error, correlation = str(reply.get("error", "")), str(reply.get("correlation_id", ""))
     return Refusal(

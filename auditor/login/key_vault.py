@@ -1,7 +1,7 @@
-"""Secrets in Azure Key Vault: two requests of its REST API, signed with azure-identity.
+"""Secrets in Azure Key Vault: two requests of its REST API, with tokens of azure-identity.
 
 azure-identity finds the machine's own identity: managed identity, workload identity, the AZURE_
-variables or `az login`. It is the `azure` extra, loaded when a secret is there only.
+variables or `az login`. It is the `azure` extra, loaded only if a secret is in a key vault.
 """
 
 import json
@@ -23,9 +23,9 @@ _REFUSALS = frozenset({401, 403})
 
 
 class Identity(Protocol):
-    """Who asks the vault: a credential of azure-identity."""
+    """The identity that the vault sees: a credential of azure-identity."""
 
-    def get_token(self, scope: str) -> Any:  # Any: its AccessToken, of which `token` is read
+    def get_token(self, scope: str) -> Any:  # Any: its AccessToken; only `token` is read
         """Return a token for the vaults of one cloud."""
 
 
@@ -72,11 +72,11 @@ class Vault:
         return self._https.send(method, f"{at}?api-version={_VERSION}", headers=headers, body=body)
 
     def _token(self, host: str) -> str:
-        # The vaults of a cloud are its audience, and a token for any other host is worth nothing.
+        # The audience is the domain of the cloud's vaults: the token is useless on any other host.
         audience = host.partition(".")[2] or host
         try:
             return str(self._identity.get_token(f"https://{audience}/.default").token)
-        except Exception as exc:  # noqa: BLE001 - a library of its own; its words may quote secrets
+        except Exception as exc:  # noqa: BLE001 - it raises errors of any kind; their text may quote secrets
             raise Unauthorized(
                 f"no identity of this machine may ask the key vault {host} ({type(exc).__name__})",
                 hint="give it a managed or workload identity, or AZURE_CLIENT_ID and so on",
@@ -84,10 +84,10 @@ class Vault:
 
 
 def vault(network: Network) -> Vault:
-    """Return the vault as this machine may use it."""
+    """Return the vault, with this machine's identity."""
     from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - an extra
 
-    logging.getLogger("azure").addHandler(logging.NullHandler())  # its warnings are not for users
+    logging.getLogger("azure").addHandler(logging.NullHandler())  # keeps its warnings off stderr
     options: dict[str, Any] = {}  # Any: as azure-core takes them
     if network.proxy:
         options["proxies"] = {"https": network.proxy, "http": network.proxy}

@@ -1,7 +1,8 @@
-"""A secret that is replaced by a newer one each time it is used: a refresh token.
+"""A secret that each use replaces by a newer one: a refresh token.
 
-The newer one is on disk before anybody uses what came with it, and room for it is made before the
-older one is spent. Of several processes one at a time holds the secret, and each reads it anew.
+Room on disk for the newer one is reserved before the older one is used, and the newer one is on
+disk before the access token that came with it is used. One process at a time holds the secret, and
+each reads it anew.
 """
 
 import errno
@@ -20,24 +21,24 @@ from auditor.secret import Secret
 from auditor.settings.secret_references import opened, read_opened
 
 _ROOM = 1 << 14
-"""Bytes kept free for the newer one; a refresh token has one or two thousand."""
+"""Bytes reserved for the newer one; a refresh token has one or two thousand."""
 _POLL_S = 0.05
 _PATIENCE_S = 120.0
-"""Longer than another process can take to renew it."""
+"""Longer than another process can need to renew it."""
 _DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 
 
 class Renewable(Protocol):
-    """A secret, and the place of its successor."""
+    """A secret that can be replaced by its successor."""
 
     secret: Secret
 
     def replace(self, newer: Secret) -> None:
-        """Put the newer one in its place, for good."""
+        """Store the newer secret in its place."""
 
 
 class RenewableFile:
-    """A secret in a file, while it is held."""
+    """A secret in a file that this process has locked."""
 
     def __init__(self, path: Path, secret: Secret, successor: AtomicFile) -> None:
         self.secret = secret
@@ -45,7 +46,7 @@ class RenewableFile:
         self._successor = successor
 
     def replace(self, newer: Secret) -> None:
-        """Replace the file at once: a reader, or a power cut, finds the old one or the new."""
+        """Replace the file atomically: after a power cut it is the old one or the new one."""
         content = (newer.reveal() + "\n").encode()
         with _guarded(self._path):
             _write(self._successor.handle, content)
@@ -61,12 +62,12 @@ def renewable_file(
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
 ) -> Iterator[RenewableFile]:
-    """Hold the secret in a file, a link's target, alone among all processes.
+    """Lock the file of a secret, or the target of a link, against all other processes.
 
     Raises:
-        SettingsError: the file cannot be read, or can be by others.
-        StoreUnwritable, StoreFailed: its successor could not be written; the secret is unspent.
-        Locked: another process has not let go of it.
+        SettingsError: the file cannot be read, or other users can read it.
+        StoreUnwritable, StoreFailed: its successor could not be written; the secret is not used up.
+        Locked: another process keeps it locked.
     """
     target = path.resolve()
     handle = _locked(path, target, clock, pause)
@@ -86,7 +87,7 @@ def _locked(
         handle = opened(path)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # It may have been replaced between opening and locking: then this is the old one.
+            # If the file was replaced between opening and locking, this handle is the old one.
             if os.path.samestat(os.fstat(handle), target.stat()):
                 return handle
         except (BlockingIOError, FileNotFoundError):
@@ -102,12 +103,12 @@ def _locked(
 
 @contextmanager
 def _room(target: Path, found: os.stat_result) -> Iterator[AtomicFile]:
-    """Make the successor of a file, with room for what is to be written into it."""
+    """Create the successor of a file, with room for its content."""
     with ExitStack() as held:
         with _guarded(target):
             successor = held.enter_context(atomic_file.replacing(target))
             os.fchmod(successor.handle, 0o600)
-            with suppress(PermissionError):  # only root gives files away
+            with suppress(PermissionError):  # only root may change the owner
                 os.fchown(successor.handle, found.st_uid, found.st_gid)
             _write(successor.handle, bytes(_ROOM))
             os.fsync(successor.handle)
@@ -132,5 +133,5 @@ def _unwritable(path: Path, exc: OSError) -> AuditorError:
     kind = StoreFailed if exc.errno in _DISK_FAULTS else StoreUnwritable
     return kind(
         f"refresh token file {path}: its successor cannot be written: {exc.strerror}",
-        hint="a renewed token is written back: its folder must be the auditor's to write",
+        hint="a renewed token is written back: the auditor must be able to write to its folder",
     )

@@ -1,4 +1,4 @@
-"""The secrets that a configuration names: read where they are, written back where they renew."""
+"""The secrets that a configuration names: reads them, and writes renewed ones back."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from auditor.settings.values import Network
 class Secrets:
     """Reads secrets. Blocking: a secret may be in a vault.
 
-    `seen` is told each one, so that it can be kept out of the log.
+    `seen` is called with each one, so that it can be kept out of the log.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class Secrets:
         seen: Callable[[Secret], None] = lambda _: None,
         key_vault: Vault | None = None,
     ) -> None:
-        """Take where `file:` counts from; the vault is this machine's, unless one is given."""
+        """`file:` paths are relative to `folder`; `key_vault` replaces this machine's vault."""
         self._environ = environ
         self._folder = folder
         self._network = network
@@ -34,7 +34,7 @@ class Secrets:
         self._vault = key_vault
 
     def read(self, reference: str) -> Secret:
-        """Return the secret that a reference names, as it is now."""
+        """Return the current secret that a reference names."""
         if secret_references.is_elsewhere(reference):
             found = self._key_vault(reference).read(reference.removeprefix("keyvault:"))
         else:
@@ -50,7 +50,7 @@ class Secrets:
 
     @contextmanager
     def renewable(self, reference: str) -> Iterator[Renewable]:
-        """Hold a secret that its use replaces by a newer one."""
+        """Hold a secret that each use replaces by a newer one."""
         if secret_references.is_elsewhere(reference):
             url = reference.removeprefix("keyvault:")
             yield _RenewableInVault(self.read(reference), self._key_vault(reference), url)
@@ -67,7 +67,7 @@ class Secrets:
 
 
 class _RenewableInVault:
-    """A secret in a vault. Nobody holds it alone there: one auditor for each."""
+    """A secret in a vault. It cannot be locked there, so only one auditor may use it."""
 
     def __init__(self, secret: Secret, key_vault: Vault, url: str) -> None:
         self.secret = secret
@@ -75,6 +75,6 @@ class _RenewableInVault:
         self._url = url
 
     def replace(self, newer: Secret) -> None:
-        """Make it the newest version."""
+        """Write it as the newest version."""
         self._vault.write(self._url, newer)
         self.secret = newer

@@ -1,4 +1,4 @@
-"""How a partner signs in: from its configuration to the tokens that its requests carry."""
+"""Signs a partner in: from its configuration to the tokens of its requests."""
 
 import asyncio
 import math
@@ -11,17 +11,17 @@ from auditor.https import Https
 from auditor.login.secrets import Secrets
 from auditor.login.token_endpoint import Assertion, Certificate, Credential, TokenEndpoint
 from auditor.partner_center import retry
-from auditor.partner_center.clouds import CLOUDS, Cloud
+from auditor.partner_center.clouds import CLOUDS
 from auditor.partner_center.tokens import GivenToken, Grant, RenewedToken, TokenSource
 from auditor.settings import AuthKind, Network, Partner
 from auditor.settings.problems import INSECURE_URL
 
 LOGIN_URL = "AUDITOR_LOGIN_URL"
-"""The variable that names another login authority than the cloud's: `https://host`."""
+"""The environment variable that replaces the cloud's login authority: `https://host`."""
 
 
 class Login:
-    """Signs one partner in: each time anew, so that a secret that was changed is taken up."""
+    """Signs one partner in. It reads the secrets each time, so a changed secret takes effect."""
 
     def __init__(
         self,
@@ -37,18 +37,18 @@ class Login:
         self._sleep = sleep
         self._random = random
         self.failure: Retryable | None = None
-        """Why there is no newer token; None once there is."""
+        """Why the last sign-in failed; None after a successful one."""
         self._secrets = secrets
         self._endpoint = TokenEndpoint(
             authority=login_authority(partner, environ),
             tenant_id=partner.tenant_id,
             client_id=partner.client_id,
-            resource=CLOUDS[Cloud(partner.cloud)].base_url,
+            resource=CLOUDS[partner.cloud].base_url,
             https=Https(proxy=network.proxy, ca_file=network.ca_file),
         )
 
     async def tokens(self) -> TokenSource:
-        """Return where the partner's tokens come from."""
+        """Return the source of the partner's tokens."""
         if self._partner.auth is AuthKind.TOKEN:
             return GivenToken((await asyncio.to_thread(self.sign_in)).token)
         return RenewedToken(self.fetch)
@@ -88,7 +88,7 @@ class Login:
             grant, newer = self._endpoint.for_user(credential, held.secret)
             self._secrets.seen(newer)
             if newer != held.secret:
-                held.replace(newer)  # before anybody uses the token that came with it
+                held.replace(newer)  # before the access token that came with it is used
         return grant
 
     def _credential(self) -> Credential | None:
@@ -102,10 +102,10 @@ class Login:
 
 
 def login_authority(partner: Partner, environ: Mapping[str, str]) -> str:
-    """Return where a partner signs in: its cloud's place, or the one that the environment names."""
+    """Return where a partner signs in: its cloud's authority, or the one in the environment."""
     given = environ.get(LOGIN_URL, "").rstrip("/")
     if not given:
-        return CLOUDS[Cloud(partner.cloud)].login_authority
+        return CLOUDS[partner.cloud].login_authority
     try:
         parts = urlsplit(given)
         is_good = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0

@@ -1,7 +1,7 @@
-"""One tenant's token endpoint, asked through msal. Blocking: call it in a thread.
+"""One tenant's token endpoint, called through msal. Blocking: call it in a thread.
 
-msal answers from what it keeps: tokens for an hour, refusals for a minute. So each token is asked
-for with an application of its own, and what is asked for is what the endpoint says now.
+msal caches tokens for an hour and refusals for a minute. Each token therefore gets an msal
+application of its own, so that every reply is the endpoint's current one.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ _LONGEST_S = 86_400.0
 
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):
-    """What signs for an app in place of a client secret."""
+    """The certificate of an app, used instead of a client secret."""
 
     private_key: Secret
     public: str
@@ -29,7 +29,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_pem(cls, pem: Secret, where: str) -> "Certificate":
-        """Return the key and the certificate in a file; SettingsError says what is not in it."""
+        """Return the key and the certificate in a file; SettingsError names what is missing."""
         from cryptography import x509  # noqa: PLC0415 - heavy, and most apps have a secret
         from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - likewise
         from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415 - likewise
@@ -42,7 +42,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
         try:
             key = serialization.load_pem_private_key(content, password=None)
         except TypeError:
-            raise _unusable(where, "has a passphrase, and nobody is there to type it") from None
+            raise _unusable(where, "has a passphrase, which the auditor cannot enter") from None
         except ValueError:
             raise _unusable(where, "holds no private key") from None
         if not isinstance(key, rsa.RSAPrivateKey):
@@ -59,7 +59,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Assertion(msgspec.Struct, frozen=True):
-    """A token of another issuer that stands for the app: workload identity."""
+    """A token of another issuer that identifies the app: workload identity."""
 
     token: Secret
 
@@ -69,12 +69,12 @@ Credential = Secret | Certificate | Assertion
 
 
 class TokenEndpoint:
-    """Where one app of one tenant gets tokens for one resource."""
+    """The token endpoint of one app, tenant and resource."""
 
     def __init__(
         self, *, authority: str, tenant_id: str, client_id: str, resource: str, https: Https
     ) -> None:
-        """Take the login authority as in `clouds.CLOUDS`: `https://host`."""
+        """`authority` is `https://host`, as in `clouds.CLOUDS`."""
         self._authority = f"{authority}/{tenant_id}"
         self._client_id = client_id
         self._scopes = [f"{resource}/.default"]
@@ -86,7 +86,7 @@ class TokenEndpoint:
         def ask() -> Any:  # msal has no types
             return self._application(credential).acquire_token_for_client(self._scopes)
 
-        return self._grant(self._told(ask))
+        return self._grant(self._token_reply(ask))
 
     def for_user(
         self, credential: Credential | None, refresh_token: Secret
@@ -98,22 +98,22 @@ class TokenEndpoint:
                 refresh_token.reveal(), self._scopes
             )
 
-        reply = self._told(ask)
+        reply = self._token_reply(ask)
         return self._grant(reply), Secret(str(reply.get("refresh_token") or refresh_token.reveal()))
 
     def _application(self, credential: Credential | None) -> Any:  # msal has no types
-        import msal  # noqa: PLC0415 - heavy, and a given token does without
+        import msal  # noqa: PLC0415 - heavy, and not needed for a given token
 
         return msal.ConfidentialClientApplication(
             self._client_id,
             client_credential=_as_msal_takes(credential),
             authority=self._authority,
-            instance_discovery=False,  # or it asks another host whether this one is Microsoft's
-            azure_region=False,  # or it reads the environment
+            instance_discovery=False,  # else msal asks another host whether this one is Microsoft's
+            azure_region=False,  # else msal reads the environment
             http_client=_HttpClient(self._https),
         )
 
-    def _told(self, ask: Callable[[], Any]) -> Mapping[str, Any]:
+    def _token_reply(self, ask: Callable[[], Any]) -> Mapping[str, Any]:
         """Return the reply that holds a token; raise for any other."""
         try:
             reply: Mapping[str, Any] = ask()
@@ -157,7 +157,7 @@ def _as_msal_takes(credential: Credential | None) -> object:
 
 
 class _Response(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer as msal reads it."""
+    """An answer in the form that msal reads."""
 
     status_code: int
     text: str
@@ -165,7 +165,7 @@ class _Response(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _HttpClient:
-    """Sends what msal sends. What is no JSON object is never handed on: msal would log it."""
+    """Sends msal's requests. It passes only JSON objects on, because msal logs any other reply."""
 
     def __init__(self, https: Https) -> None:
         self._https = https
@@ -207,16 +207,16 @@ def _checked(url: str, answer: Answer) -> _Response:
 def _failed(url: str, answer: Answer) -> Throttled | Unreachable | None:
     if answer.status == _TOO_MANY:
         return Throttled(f"{address(url)}: the token endpoint answered 429", status=answer.status)
-    if answer.status // 100 == 5:  # noqa: PLR2004 - its own fault
-        said = f"{address(url)}: the token endpoint answered {answer.status}"
-        return Unreachable(said, status=answer.status)
+    if answer.status // 100 == 5:  # noqa: PLR2004 - a server error
+        message = f"{address(url)}: the token endpoint answered {answer.status}"
+        return Unreachable(message, status=answer.status)
     return None
 
 
 def _senseless(url: str) -> Unreachable:
     return Unreachable(
-        f"{address(url)}: something answered that is no token endpoint",
-        hint="is a proxy or a captive portal in between? see [network] in the configuration",
+        f"{address(url)}: the server that answered is no token endpoint",
+        hint="a proxy or a captive portal may be in between: see [network] in the configuration",
     )
 
 

@@ -1,4 +1,4 @@
-"""The bodies that go out, in the letter case of the documents."""
+"""The request bodies, in the letter case of the documents."""
 
 from collections.abc import Sequence
 
@@ -30,9 +30,9 @@ def inventory_check(
     azure_subscription_id: str = "",
     arm_region: str = "",
 ) -> bytes:
-    """Write an inventory check of (product, SKU) pairs, in the letter case of the documents.
+    """Return the body of an inventory check of (product, SKU) pairs.
 
-    What is '' is left out: without its SKU, a product is asked about whole.
+    An argument that is '' is left out of the body; a product without a SKU is checked whole.
     """
     check = _InventoryCheck(
         tuple(_TargetItem(product, sku) for product, sku in items),

@@ -1,8 +1,8 @@
-"""When to stop asking for a while: a breaker for each endpoint, and for each customer of it.
+"""Circuit breakers: one for each endpoint, and one for each customer of an endpoint.
 
-A customer whose calls all come to nothing is answered for, at once, so that it costs the run no
-more than a bounded time. Where everything comes to nothing, calls wait for the server instead:
-an outage that heals must not lose the night.
+While a customer's breaker is open, its calls fail at once, so that this customer costs the run a
+bounded time only. While an endpoint's breaker is open, calls wait for the server: an outage that
+ends must not lose the night's run.
 """
 
 from collections import Counter
@@ -12,43 +12,43 @@ from contextlib import contextmanager
 import msgspec
 
 CUSTOMER_OPENS_AFTER = 9
-"""Attempts in a row: three calls with all their retries."""
+"""Failed attempts in a row: three calls with all their retries."""
 CUSTOMER_PROBES_S = (30.0, 600.0)
-"""The first and the longest wait before one call is let through to see."""
+"""The first and the longest wait before a probe."""
 PARTNER_OPENS_AFTER = 20
-"""Attempts in a row, and of more than one customer."""
+"""Failed attempts in a row, of more than one customer."""
 PARTNER_PROBES_S = (1.0, 60.0)
 LOOKS_EVERY_S = 2.0
-"""How soon a call that waits sees that another one was answered."""
+"""A waiting call checks this often whether another one was answered."""
 LEAST_SLEEP_S = 0.01
-"""What is left of a wait may be too little to move a clock."""
+"""A shorter sleep may be too short to move a clock."""
 
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
-    """How long a run waits for a server that has answered before, and now answers nothing.
+    """How long a run waits for a server that stops answering.
 
-    As long as it has been at work, for that is what it would lose: a night waits for a server that
-    comes back, a run that has just begun ends soon.
+    It waits as long as it has worked, because that is what it would lose: a long run waits for the
+    server to come back, a run that has just begun ends soon.
     """
 
     least_s: float = 30.0
     outage_s: float = 900.0
-    """At most, in all."""
+    """The most, over all outages of a run."""
 
     def after(self, worked_s: float) -> float:
-        """Return how long to wait, in all, for an outage that comes so late in a run."""
+        """Return how long to wait in all, in a run that has worked this long before the outage."""
         return min(self.outage_s, max(self.least_s, worked_s))
 
 
 class Ticket(msgspec.Struct, frozen=True, kw_only=True):
-    """Leave to make one attempt."""
+    """Permission for one attempt."""
 
     is_probe: bool = False
-    """It goes out although the breaker is open, to see whether that is still right."""
+    """It is sent while the breaker is open, to test whether the server answers again."""
 
 
 class _Breaker:
-    """Opens after so many failures in a row; any success closes it."""
+    """Opens after `opens_after` failures in a row; any success closes it."""
 
     def __init__(self, opens_after: int, probes_s: tuple[float, float]) -> None:
         self._opens_after = opens_after
@@ -75,7 +75,7 @@ class _Breaker:
             self.probe_at = now + self._first_s
 
     def probes(self, now: float) -> bool:
-        """Tell whether this attempt is the one that sees; the next comes after a longer wait."""
+        """Tell whether this attempt is the probe; the next probe comes after a longer wait."""
         if now < self.probe_at:
             return False
         self._interval_s = min(2 * self._interval_s, self._longest_s)
@@ -90,9 +90,9 @@ class _Partner(_Breaker):
         super().__init__(PARTNER_OPENS_AFTER, PARTNER_PROBES_S)
         self.has_answered = False
         self._failing: set[str] = set()
-        """Customers that failed since the last success: two tell as much as all."""
+        """Customers that failed since the last success; two are kept, more are not needed."""
         self.waiting: Counter[int] = Counter()
-        """How many calls ask for leave, by the attempts they have spent."""
+        """The number of calls that wait for a ticket, by the attempts they have spent."""
 
     @contextmanager
     def waits(self, spent: int) -> Iterator[None]:
@@ -128,20 +128,21 @@ class Breakers:
         self._patience = patience
         self._began = clock()
         self._waited_s = 0.0
-        """In outages that are over."""
+        """The time waited in past outages."""
         self._partners: dict[str, _Partner] = {}
         self._customers: dict[tuple[str, str], _Breaker] = {}
 
     async def ticket(self, endpoint: str, customer_id: str, spent: int) -> Ticket | None:
-        """Return leave for one attempt, after those spent; None where it would come to nothing.
+        """Return permission for one attempt; None if a breaker is open and waiting is useless.
 
-        While a server that has answered before answers nothing, this waits.
+        `spent` counts the call's earlier attempts. This waits through an outage of a server that
+        has answered before.
         """
         partner = self._partners.setdefault(endpoint, _Partner())
         with partner.waits(spent):
             while partner.opened_at is not None:
                 now = self._clock()
-                # A probe that fails is an attempt gone: those that have most left go first.
+                # A failed probe costs an attempt, so the calls with most attempts left probe.
                 may_probe = spent == min(partner.waiting)
                 if may_probe and partner.probes(now):
                     return Ticket(is_probe=True)
@@ -157,7 +158,7 @@ class Breakers:
         return Ticket(is_probe=True) if customer.probes(self._clock()) else None
 
     def still_holds(self, ticket: Ticket, endpoint: str, customer_id: str) -> bool:
-        """Tell whether the attempt may be made now that its turn has come."""
+        """Tell whether the ticket is still valid when the pacer lets the attempt start."""
         if ticket.is_probe:
             return True
         customer = self._customers.get((endpoint, customer_id))
@@ -165,7 +166,7 @@ class Breakers:
         return not is_open and self._partners[endpoint].opened_at is None
 
     def answered(self, endpoint: str, customer_id: str) -> None:
-        """Hear that an attempt was answered, well or not."""
+        """Record that an attempt got a reply, a success or not."""
         partner = self._partners[endpoint]
         if partner.opened_at is not None:
             self._waited_s += self._clock() - partner.opened_at
@@ -173,14 +174,14 @@ class Breakers:
         self._customers.pop((endpoint, customer_id), None)
 
     def failed(self, endpoint: str, customer_id: str) -> None:
-        """Hear that an attempt came to nothing."""
+        """Record that an attempt failed."""
         now = self._clock()
         self._partners[endpoint].failed_for(customer_id, now)
         if customer_id:
             self._of_customer(endpoint, customer_id).failed(now)
 
     def gave_up(self, endpoint: str, customer_id: str) -> None:
-        """Hear that a call waited in vain for as long as a call may wait."""
+        """Record that a call got 429s for as long as a call may wait."""
         if customer_id:
             self._of_customer(endpoint, customer_id).open(self._clock())
 

@@ -1,7 +1,7 @@
 """Partner Center's catalog and inventory, one method per endpoint.
 
-A method returns the reply's values or raises one of `PartnerCenterError`'s kinds; `replies.TABLE`
-says which. What a check's reply means is not decided here: `ask` hands it over as it came.
+A method returns the reply's values or raises a subclass of `PartnerCenterError`; `error_table`
+says which. `ask` returns the reply to a check unchanged: `normalize` decides what it means.
 """
 
 from collections.abc import Awaitable, Callable
@@ -16,15 +16,11 @@ from auditor.partner_center.replies import error_of, unexpected
 T = TypeVar("T")
 Send = Callable[[Request], Awaitable[Reply]]
 Refuse = Callable[[Request, Reply, str], None]
-"""Hears of a success that cannot be used, and why."""
+"""Takes a success whose body cannot be used, and the reason."""
 
 
 class PartnerCenter:
-    """The API as one partner sees it, through whatever sends its requests."""
-
-    inventory_request = staticmethod(requests.inventory_request)
-    availability_request = staticmethod(requests.availability_request)
-    customer_availability_request = staticmethod(requests.customer_availability_request)
+    """The API as one partner sees it."""
 
     def __init__(self, send: Send, base_url: str, refuse: Refuse = lambda _, __, ___: None) -> None:
         self._send = send
@@ -32,7 +28,7 @@ class PartnerCenter:
         self._base_url = base_url
 
     async def ask(self, request: Request) -> Reply:
-        """Send a request and return its reply, which is a success."""
+        """Send a request and return its reply; raise if it is not a success."""
         reply = await self._send(request)
         if error := error_of(request, reply):
             if isinstance(error, UnexpectedReply):
@@ -41,7 +37,7 @@ class PartnerCenter:
         return reply
 
     async def customers(self) -> Pages[wire.Customer]:
-        """Return all customers; what was got before a failure is kept, and said to be a part."""
+        """Return all customers; after a failure, the pages read before it, as not complete."""
         request = requests.customers()
         trail = Trail(self._base_url, request)
         items: dict[str, wire.Customer] = {}
@@ -53,14 +49,14 @@ class PartnerCenter:
                 items |= {item.id.lower(): item for item in page.items}
                 received += len(page.items)
                 link = page.links.next
-                # The count may be the page's own, or the whole list's.
+                # The count may be that of the page, or of the whole list.
                 if link is None and (page.total_count or 0) > received:
                     what = f"short list: {received} of {page.total_count} items"
                     raise self._unexpected(request, reply, what)
                 if link is None:
                     return Pages(items=tuple(items.values()), complete=True)
                 if not trail.new_items(item.id for item in page.items):
-                    raise self._unexpected(request, reply, "a page that brings nothing new")
+                    raise self._unexpected(request, reply, "a page without a new customer")
                 try:
                     request = trail.next_request(link)
                 except BadLink as exc:
@@ -73,11 +69,11 @@ class PartnerCenter:
         return await self._one(requests.customer(customer_id), wire.Customer)
 
     async def subscriptions(self, customer_id: str) -> tuple[wire.Subscription, ...]:
-        """Return what a customer holds, or held."""
+        """Return what a customer holds or has held."""
         return await self._all(requests.subscriptions(customer_id), wire.Subscription)
 
     async def subscription(self, customer_id: str, subscription_id: str) -> wire.Subscription:
-        """Return one of them."""
+        """Return one subscription."""
         return await self._one(
             requests.subscription(customer_id, subscription_id), wire.Subscription
         )
@@ -144,7 +140,7 @@ class PartnerCenter:
         return self._read(request, reply, lambda body: decoding.one(body, item))
 
     async def _all(self, request: Request, item: type[T]) -> tuple[T, ...]:
-        """Return the items of an unpaged list, which was once cut at 50 without a word."""
+        """Return the items of an unpaged list; such a list was once cut at 50 without notice."""
         reply = await self.ask(request)
         listed = self._read(request, reply, lambda body: decoding.collection(body, item))
         if listed.links.next is not None or listed.total_count not in (None, len(listed.items)):

@@ -1,4 +1,4 @@
-"""Where each cloud's Partner Center and its login live."""
+"""The addresses of Partner Center and of the login in each cloud."""
 
 from enum import StrEnum
 
@@ -13,8 +13,8 @@ class Cloud(StrEnum):
     CHINA = "china"
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """What differs from cloud to cloud."""
+class CloudPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """The addresses and limits of one cloud."""
 
     base_url: str
     login_authority: str
@@ -24,13 +24,15 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 _GLOBAL_API = "https://api.partnercenter.microsoft.com"
 
-CLOUDS: dict[Cloud, Place] = {
-    Cloud.GLOBAL: Place(base_url=_GLOBAL_API, login_authority="https://login.microsoftonline.com"),
-    Cloud.US_GOVERNMENT: Place(
+CLOUDS: dict[Cloud, CloudPlace] = {
+    Cloud.GLOBAL: CloudPlace(
+        base_url=_GLOBAL_API, login_authority="https://login.microsoftonline.com"
+    ),
+    Cloud.US_GOVERNMENT: CloudPlace(
         base_url=_GLOBAL_API, login_authority="https://login.microsoftonline.us"
     ),
     # Partner Center's PowerShell says login.chinacloudapi.cn, which msal calls deprecated.
-    Cloud.CHINA: Place(
+    Cloud.CHINA: CloudPlace(
         base_url="https://partner.partnercenterapi.microsoftonline.cn",
         login_authority="https://login.partner.microsoftonline.cn",
         has_azure=False,

@@ -1,7 +1,7 @@
 """Reads Partner Center's bodies into the shapes of `wire`.
 
-A wrong type in a field that is named there makes `Malformed`, which is the only thing these
-functions raise: the caller keeps the bytes.
+A wrong type in a field of `wire` raises `Malformed`, the only error of these functions; the caller
+keeps the bytes.
 """
 
 from typing import TypeVar
@@ -14,30 +14,30 @@ from auditor.partner_center.strict_json import malformed, read, repeated_keys, t
 
 T = TypeVar("T")
 MOST_SPOILED = 1000
-"""An answer with more items that cannot be used is none: each is looked at by itself."""
+"""A reply with more unusable items is `Malformed`: each of them takes a slow look by itself."""
 MOST_AVAILABILITIES = 10_000
 
 
 class Spoiled(msgspec.Struct, frozen=True, kw_only=True):
-    """One item that cannot be relied on, in a list whose other items can."""
+    """An unusable item in a list whose other items are usable."""
 
     reason: str
     raw: str
     names: tuple[str, str] | None = None
-    """Product and SKU where at least these can be read."""
+    """Product and SKU; None if even these cannot be read."""
 
 
 class InventoryAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What an inventory check was answered, item by item."""
+    """The answer to an inventory check, item by item."""
 
     items: tuple[wire.InventoryItem, ...]
     spoiled: tuple[Spoiled, ...] = ()
     repeated_keys: int = 0
-    """Keys sent twice in one object that decide nothing: kept, with the last value."""
+    """Keys sent twice in one object, in fields that decide nothing: the last value counts."""
 
 
 class Error(msgspec.Struct, frozen=True, kw_only=True):
-    """What a body says of a refusal; both '' where it says nothing."""
+    """The error in a body; both fields are '' if the body has none."""
 
     code: str = ""
     description: str = ""
@@ -56,7 +56,7 @@ def one(body: bytes, item: type[T]) -> T:
 
 
 def inventory_answer(body: bytes) -> InventoryAnswer:
-    """Read the answer to an inventory check, setting spoiled items apart."""
+    """Read the answer to an inventory check; unusable items are set apart."""
     with malformed():
         text = text_of(body)
         try:
@@ -71,7 +71,7 @@ def inventory_answer(body: bytes) -> InventoryAnswer:
 def availabilities(body: bytes) -> tuple[wire.Availability, ...]:
     """Read availabilities from an envelope, a bare array or one object: the sources disagree.
 
-    All or nothing, for a term left out of the list would read as withdrawn.
+    One unusable item makes the whole list unusable: a term that is left out would look withdrawn.
     """
     with malformed():
         text = text_of(body)
@@ -85,7 +85,7 @@ def availabilities(body: bytes) -> tuple[wire.Availability, ...]:
 
 
 def error(body: bytes) -> Error:
-    """Read what an unwelcome reply says. Never raises: any body can come with any status."""
+    """Read the error in a body. Never raises: any body can come with any status."""
     try:
         sent = one(body, wire.ErrorBody)
     except Malformed:
@@ -148,7 +148,7 @@ def _names_of(item: str) -> tuple[str, str] | None:
 
 
 def _may_repeat_keys(text: str, items: tuple[wire.InventoryItem, ...]) -> bool:
-    """Tell cheaply that no key is repeated: counting is fast, looking at each object is not."""
+    """Tell whether a key may be repeated, by counting names: faster than a look at each object."""
     restrictions = sum(len(item.restrictions) for item in items)
     return (
         "\\u00" in text  # a letter of a key may be escaped
@@ -161,7 +161,7 @@ def _availability(text: str) -> wire.Availability:
     repeated = repeated_keys(text, _DECISIVE)
     availability = read(text, wire.Availability)
     sent = read(text, dict[str, object])
-    # Shaped like a SKU, its other fields are a SKU's.
+    # An object without a SKU id is shaped like a SKU: its unknown fields are a SKU's.
     names = sent.keys() - _KNOWN if availability.sku_id else ()
     lifecycle = {name: sent[name] for name in names}
     return msgspec.structs.replace(

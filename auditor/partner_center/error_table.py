@@ -1,8 +1,8 @@
-"""What can come back instead of an answer, and what the run does about each: one table.
+"""Every reply that is no answer, and what the run does about it: one table.
 
-Codes are text and not unique (2001 means two things), so a row says where it applies. Both codes
-and statuses are open sets: an unknown code falls to its status's row, an unknown status to the row
-of its class, which has one digit. Status 0 is no reply; its codes are the causes.
+Codes are text and not unique (2001 means two things), so a row names the endpoints it applies to.
+Codes and statuses are open sets: an unknown code takes the row of its status, an unknown status
+the row of its class, which has one digit. Status 0 is no reply; its codes are the causes.
 `docs/errors.md` is this table for people.
 """
 
@@ -26,11 +26,11 @@ ANY = ""
 Key = tuple[str, int, str]
 NO_SUCH_SKU = "400018"
 NO_CODE = "no code"
-"""Of a reply whose body says none."""
+"""The code of a reply whose body has none."""
 
 EVERYWHERE = (ANY,)
 PARTNER = ("list_customers", "list_products")
-"""The lists that a partner's own credential is judged by."""
+"""A 401 or 403 on these lists means that the partner's own credential is refused."""
 VIEWS = ("list_products", "list_skus")
 BY_ID = ("get_product", "get_sku", "get_customer_product", "get_customer_sku")
 INVENTORY = ("check_inventory", "check_inventory_by_resource_type")
@@ -53,7 +53,7 @@ UNANSWERED: dict[str, Does] = {
     "get_customer_sku": Does.CARRIED,
     **dict.fromkeys(INVENTORY + AVAILABILITY, Does.FAILED),
 }
-"""What a question comes to, by endpoint, where its reply is no answer and no row says otherwise."""
+"""By endpoint, the end of a question without an answer, unless the reply's row names another."""
 
 _STEPS = frozenset(
     {
@@ -66,7 +66,7 @@ _STEPS = frozenset(
         Does.POSTED,
     },
 )
-"""What may still bring an answer: an end follows."""
+"""These may still lead to an answer; an end follows."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +78,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     error: type[PartnerCenterError]
     means: str
     does: tuple[Does, ...]
-    """Where no end is among them, the endpoint's follows."""
+    """If none of them is an end, the end of the endpoint follows."""
 
 
 def _row(
@@ -95,8 +95,8 @@ def _row(
 def _credential(status: int, code: str, means: str) -> tuple[Row, Row]:
     """Return the rows of a refused credential.
 
-    On a path of one customer or product it fails that one alone: the lists decide whether the
-    partner is out.
+    On the path of one customer or product only that one fails; the lists in `PARTNER` decide
+    whether the partner is out.
     """
     first = (Does.TOKEN_RENEWED,) if status == 401 else ()  # noqa: PLR2004 - as HTTP numbers it
     return (
@@ -109,7 +109,7 @@ ROWS: tuple[Row, ...] = (
     # 2xx
     _row(EVERYWHERE, 200, "400072", UnexpectedReply, "this item is not available"),
     _row(EVERYWHERE, 2, ANY, UnexpectedReply, "a success that holds an error, or cannot be read"),
-    # 400, 413: of a batch, one item may be to blame; not where the code is about the context
+    # 400, 413: one item of a batch may be the cause, unless the code is about the context
     _row(INVENTORY, 400, "2001", Rejected, "the request body is missing", Does.FAILED),
     _row(
         INVENTORY,
@@ -150,7 +150,7 @@ ROWS: tuple[Row, ...] = (
     *_credential(403, "900309", "refused by Conditional Access"),
     *_credential(403, "900329", "an app-only token is not supported"),
     *_credential(403, ANY, "forbidden"),
-    # 403: something in particular
+    # 403: for one reason
     _row(("get_customer",), 403, "20002", Forbidden, "no relationship", Does.LEFT),
     _row(EVERYWHERE, 403, "20002", Forbidden, "no relationship with the customer"),
     _row(EVERYWHERE, 403, "900118", Forbidden, "the customer id is invalid"),
@@ -159,7 +159,7 @@ ROWS: tuple[Row, ...] = (
     _row(VIEWS, 403, "2030", Forbidden, "the partner does not sell there", Does.PASSED_OVER),
     _row(EVERYWHERE, 403, "400030", Forbidden, "the segment is not allowed"),
     _row(EVERYWHERE, 403, "2030", Forbidden, "the partner does not sell there"),
-    # 404, 410: what names no thing is about the route, which is to be retired
+    # 404, 410: a reply that names no product or SKU is about the route, which will be retired
     _row(RETIRING, 404, NO_CODE, RouteGone, "there is no such API", Does.MOVED),
     _row(RETIRING, 404, "1000", RouteGone, "there is no such API", Does.MOVED),
     _row(RETIRING, 410, ANY, RouteGone, "the API is gone", Does.MOVED),
@@ -194,7 +194,7 @@ ROWS: tuple[Row, ...] = (
     _row(EVERYWHERE, 503, ANY, Unreachable, "service unavailable", Does.RETRIED),
     _row(EVERYWHERE, 504, ANY, Unreachable, "gateway timeout", Does.RETRIED),
     _row(EVERYWHERE, 5, ANY, Unreachable, "server error", Does.RETRIED),
-    # what HTTP has no error for: a redirect is not followed
+    # no error status: a redirect is not followed
     *(
         _row(EVERYWHERE, status, ANY, UnexpectedReply, means)
         for status, means in ((1, "not a final reply"), (3, "a redirect, which is not followed"))
@@ -214,7 +214,7 @@ TABLE: dict[Key, Row] = {
 
 
 def row_of(endpoint: str, status: int, code: str) -> Row:
-    """Return the row of a reply: where it came from says more about it than its code."""
+    """Return the row of a reply: a row of its endpoint comes before a row of its code."""
     for at in (status, status // 100):
         for key in ((endpoint, at, code), (endpoint, at, ANY), (ANY, at, code), (ANY, at, ANY)):
             if key in TABLE:
@@ -223,7 +223,7 @@ def row_of(endpoint: str, status: int, code: str) -> Row:
 
 
 def steps(endpoint: str, status: int, code: str) -> tuple[Does, ...]:
-    """Return all that the run does about a reply, its end last."""
+    """Return what the run does about a reply, the end last."""
     does = row_of(endpoint, status, code).does
     if does and does[-1] not in _STEPS:
         return does

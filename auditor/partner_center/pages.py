@@ -1,4 +1,4 @@
-"""Following the customer list from page to page, wherever its links point."""
+"""Follows the links of the customer list from page to page."""
 
 from collections.abc import Iterable
 from typing import Generic, TypeVar
@@ -17,7 +17,7 @@ LONGEST_TOKEN = 8192
 
 
 class Pages(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """What was got of a paged list, whole or not."""
+    """The items of a paged list, as far as it was read."""
 
     items: tuple[T, ...]
     complete: bool
@@ -26,11 +26,11 @@ class Pages(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
 
 class BadLink(ValueError):
-    """A link to the next page that is not to be followed."""
+    """A link to the next page that must not be followed."""
 
 
 class Trail:
-    """Remembers where a list has been, so that it ends."""
+    """Remembers the pages of a list that were read, so that following it ends."""
 
     def __init__(self, base_url: str, first: Request) -> None:
         self._base_url = base_url
@@ -39,16 +39,16 @@ class Trail:
         self._ids: set[str] = set()
 
     def new_items(self, ids: Iterable[str]) -> bool:
-        """Note a page's ids; tell whether any was not there before."""
+        """Record a page's ids; tell whether any of them is new."""
         known = len(self._ids)
         self._ids.update(item.lower() for item in ids)
         return len(self._ids) > known
 
     def next_request(self, link: wire.Link) -> Request:
-        """Return the request for the next page; refuse, never mend, a link that leads elsewhere.
+        """Return the request for the next page. A link that leads elsewhere raises `BadLink`.
 
-        Its URI may have the leading /v1 or not: it changed once, and SDKs that added a second one
-        lost every page but the first.
+        The URI may lack the leading /v1: that changed once, and SDKs that added a second /v1 lost
+        every page but the first.
         """
         request = msgspec.structs.replace(
             self._first, params=self._params(link), headers=_headers(link)
@@ -77,7 +77,7 @@ class Trail:
         path = parts.path if parts.path.startswith("/") else "/" + parts.path
         if not path.startswith("/v1/"):
             path = "/v1" + path
-        # Compared as it is: no `..`, no %2e, no second slash gets by.
+        # Compare the path unchanged, so that no `..`, %2e or second slash passes.
         if not same_place or uri.startswith("//") or path != self._first.path:
             raise BadLink(f"a link that leaves the list: {uri[:200]}")
         if all(name.lower() != "seekoperation" for name, _ in params):
@@ -86,7 +86,7 @@ class Trail:
 
 
 def _headers(link: wire.Link) -> tuple[tuple[str, str], ...]:
-    """Return the continuation token; no other header is a reply's to choose."""
+    """Return the continuation token; a reply may choose no other header."""
     for header in link.headers:
         if header.key.lower() == TOKEN_HEADER.lower():
             token = header.value

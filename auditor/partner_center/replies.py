@@ -1,4 +1,4 @@
-"""What a reply stands for as an error: `error_table` says which, this reads the reply."""
+"""Turns a reply into an error: reads its code, and finds its row in `error_table`."""
 
 from typing import TypeVar
 
@@ -13,20 +13,20 @@ BODY_HEAD = 200
 """How much of a body an error quotes."""
 LONGEST_CODE = 40
 LONGEST_ERROR = 8192
-"""Of a body that says of a success that it is none: a description has up to 1024 characters."""
+"""The longest body of a success that may be an error: a description has up to 1024 characters."""
 
 
 def error_of(request: Request, reply: Reply) -> PartnerCenterError | None:
-    """Return the error that a reply stands for; None where it is an answer."""
+    """Return the error of a reply; None if the reply is an answer."""
     is_success = reply.status // 100 == 2  # noqa: PLR2004 - as HTTP numbers it
     code = ""
     if not is_success or _may_hold_an_error(reply.body):
         code = _printable(decoding.error(reply.body).code)[:LONGEST_CODE]
     if is_success and not code and not reply.cause:
         return None
-    told = (code or NO_CODE) if reply.status else reply.cause
-    does = steps(request.endpoint, reply.status, told)
-    kind = row_of(request.endpoint, reply.status, told).error
+    key = (code or NO_CODE) if reply.status else reply.cause
+    does = steps(request.endpoint, reply.status, key)
+    kind = row_of(request.endpoint, reply.status, key).error
     return _error(kind, request, reply, code, does=does)
 
 
@@ -51,10 +51,10 @@ def _error(
     does: tuple[Does, ...],
 ) -> E:
     status = str(reply.status) if reply.status else f"no reply ({reply.cause})"
-    said = " ".join(part for part in (status, code, what) if part)
+    summary = " ".join(part for part in (status, code, what) if part)
     head = _printable(reply.body[: 4 * BODY_HEAD].decode("utf-8", "replace"))[:BODY_HEAD]
     error = kind(
-        f"{request.method} {request.path}: {said}{': ' if head else ''}{head}"
+        f"{request.method} {request.path}: {summary}{': ' if head else ''}{head}"
         f" (request {reply.request_id}, correlation {reply.correlation_id})",
         status=reply.status,
         error_code_sent=code,
@@ -64,10 +64,10 @@ def _error(
         sent_at=reply.sent_at,
     )
     if kind is Unauthorized and reply.status == FORBIDDEN:
-        error.error_code = Forbidden.code  # signed in, and not let in: consent or a role is missing
+        error.error_code = Forbidden.code  # the sign-in worked: consent or a role is missing
     return error
 
 
 def _printable(text: str) -> str:
-    """Return the text on one line, without what moves a cursor or turns letters round."""
+    """Return the text on one line, without characters that move a cursor or reverse text."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -1,8 +1,8 @@
-"""The questions Partner Center can be asked, as values: path, parameters, body, quota.
+"""The requests of Partner Center as values: path, parameters, body, quota.
 
-Ids must fit a grammar before they come near a path; what does not is `Rejected` without asking.
-GUIDs go out in lower case, countries in upper case. `reservation_scope` '' leaves the parameter
-out, which asks about legacy offers: other products, SKUs and availabilities.
+An id that does not fit the grammar raises `Rejected` before anything is sent. GUIDs are sent in
+lower case, countries in upper case. A `reservation_scope` of '' leaves the parameter out, which
+asks about legacy offers: other products, SKUs and availabilities.
 """
 
 import re
@@ -12,21 +12,20 @@ from urllib.parse import quote
 import msgspec
 
 from auditor.errors import Rejected
-from auditor.model import ApiClass, Request
+from auditor.model import ApiClass, Request, is_guid
 from auditor.partner_center import bodies
 
 PAGE_SIZE = 500
-"""Of customers: the server gives no more on a page, whatever is asked."""
+"""Of the customer list: the server puts no more on a page, whatever size is requested."""
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _COUNTRY = re.compile(r"[A-Za-z]{2}")
-_GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 Params = Iterable[tuple[str, str]]
 
 
 class InventoryContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What an inventory check is about; '' is not sent."""
+    """The context of an inventory check; '' is not sent."""
 
     customer_id: str = ""
     azure_subscription_id: str = ""
@@ -116,7 +115,7 @@ def customer_sku(customer_id: str, product_id: str, sku_id: str) -> Request:
 def availability_request(
     country: str, product_id: str, sku_id: str, segment: str, reservation_scope: str
 ) -> Request:
-    """Ask for a country's availabilities; nonprofit ones come only where that is asked for."""
+    """Ask for a country's availabilities; nonprofit ones come only for that segment."""
     return _of_catalog(
         "list_availabilities",
         country,
@@ -138,7 +137,7 @@ def customer_availability_request(
 
 
 def as_post(request: Request) -> Request:
-    """Return the same question, put with a POST."""
+    """Return the same request as a POST."""
     return msgspec.structs.replace(request, method="POST")
 
 
@@ -152,8 +151,8 @@ def inventory_request(
 ) -> Request:
     """Ask about (product, SKU) pairs; '' asks about all SKUs of a product.
 
-    With a resource type it goes to the API that replaces checkInventory. `for_customer` says on
-    whose account it is where the context does not name the customer.
+    With a resource type it goes to the API that replaces checkInventory. `for_customer` is the
+    customer whose quota it counts against if the context does not name one.
     """
     name, path = "check_inventory", "checkInventory"
     if resource_type:
@@ -221,7 +220,7 @@ def _params(params: Params) -> tuple[tuple[str, str], ...]:
 def _id(text: str) -> str:
     if not _ID.fullmatch(text):
         raise Rejected(f"not an id: {text[:80]!r}")
-    return text.lower() if _GUID.fullmatch(text) else text
+    return text.lower() if is_guid(text) else text
 
 
 def _country(text: str) -> str:

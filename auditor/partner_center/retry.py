@@ -1,22 +1,22 @@
-"""When a call is put again: what `Retry-After` says, how long to back off, how often in a run."""
+"""When a call is retried: `Retry-After`, the backoff, and the number of retries in a run."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 ATTEMPTS = 3
-"""Of one call, the first included. A wait that the server asked for spends none."""
-UNTOLD_WAIT_S = 10.0
-"""After a 429 that does not say when to come back."""
+"""Of one call, the first included. A 429 does not count as an attempt."""
+DEFAULT_WAIT_S = 10.0
+"""The wait after a 429 without `Retry-After`."""
 LONGEST_WAIT_S = 600.0
-"""What one call waits for, in all, at the server's request."""
+"""The most that one call waits after 429s, in all."""
 MOST_WAITS = 20
 BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 20.0
 
 
 def retry_after_s(header: str | None, now: datetime) -> float | None:
-    """Return the wait that a `Retry-After` asks for, at least 0; None where it asks for none.
+    """Return the wait that a `Retry-After` asks for, at least 0; None without a valid one.
 
     Microsoft documents seconds; the standard allows a date as well.
     """
@@ -36,7 +36,7 @@ def retry_after_s(header: str | None, now: datetime) -> float | None:
 
 
 def backoff_s(attempt: int, random: Callable[[], float]) -> float:
-    """Return a wait before the attempt after this one, with full jitter."""
+    """Return the wait before the next attempt, with full jitter."""
     longest = min(LONGEST_BACKOFF_S, BACKOFF_S * 2.0 ** (attempt - 1))
     return random() * longest
 
@@ -55,11 +55,11 @@ class RetryBudget:
         self._first_attempts += 1
 
     def spend(self) -> None:
-        """Count a retry that has to be."""
+        """Count a retry that the budget does not limit."""
         self._retries += 1
 
     def allows(self) -> bool:
-        """Tell whether one more retry is in the budget, and count it if so."""
+        """Tell whether the budget allows one more retry, and count it if so."""
         if self._retries + 1 > self._share * self._first_attempts + self._floor:
             return False
         self.spend()

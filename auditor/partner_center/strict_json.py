@@ -1,7 +1,7 @@
-"""JSON from strangers: read it, or say `Malformed`; nothing else comes out.
+"""Reads untrusted JSON; `Malformed` is the only error.
 
-The ways to be unusable are not one family: depth is a RecursionError, a lone surrogate a
-UnicodeError, a long number a ValueError. Knows no field of any API.
+Unusable JSON raises errors of several kinds: RecursionError for depth, UnicodeError for a lone
+surrogate, ValueError for a long number. This module knows no field of any API.
 """
 
 import json
@@ -15,18 +15,18 @@ import msgspec
 
 T = TypeVar("T")
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
-"""Written as an escape; behind a backslash that is escaped itself it is six plain characters."""
+"""An escaped NUL; after an escaped backslash the same six characters are plain text."""
 MOST_COMMAS = 2**20
-"""More values than any answer has: as Python objects they take fifty times their room as text."""
+"""More values than any answer has: Python objects take fifty times the memory of their text."""
 
 
 class Malformed(ValueError):
-    """A body that is not what the documents promise."""
+    """A body that does not fit the documents."""
 
 
 @contextmanager
 def malformed() -> Iterator[None]:
-    """Turn whatever goes wrong inside into `Malformed`."""
+    """Turn every decoding error inside into `Malformed`."""
     try:
         yield
     except Malformed:
@@ -36,7 +36,7 @@ def malformed() -> Iterator[None]:
 
 
 def text_of(body: bytes) -> str:
-    """Return the body as text, without a byte order mark and white space around."""
+    """Return the body as text, without byte order mark and surrounding white space."""
     text = body.decode("utf-8-sig").strip(" \t\r\n")
     if not text:
         raise Malformed("empty body")
@@ -48,7 +48,7 @@ def text_of(body: bytes) -> str:
 
 
 def read(text: str, to: type[T]) -> T:
-    """Decode strictly, but for a null, which is an absent field."""
+    """Decode strictly, but read a null as an absent field."""
     try:
         value: T = _decoder(cast("Hashable", to)).decode(text)  # every type is hashable
     except msgspec.ValidationError:
@@ -61,14 +61,14 @@ def read(text: str, to: type[T]) -> T:
 
 
 def repeated_keys(text: str, decisive: Collection[str]) -> int:
-    """Count keys sent twice in one object; in the outermost, a decisive one is not to be read."""
+    """Count keys sent twice in one object; a decisive one in the outermost raises `Malformed`."""
     repeated = 0
     outermost: set[str] = set()
 
     def pairs(members: list[tuple[str, object]]) -> dict[str, object]:
         nonlocal repeated, outermost
         kept: dict[str, object] = {}
-        outermost = set()  # the outermost object is finished last, so its keys are what stays
+        outermost = set()  # the outermost object ends last, so its keys remain
         for name, value in members:
             if name in kept:
                 outermost.add(name)

@@ -1,7 +1,7 @@
-"""Servers that show what was sent to them, and so the token: it is taken out of what they say.
+"""Removes the token from a reply that echoes the request.
 
-Debug pages, gateways and proxies do. What they say is journaled, quoted in errors and published,
-so it is done here, once, before anybody else has seen it.
+Debug pages, gateways and proxies echo requests. Replies are journaled, quoted in errors and
+published, so the token is removed here, once, before any other module reads the reply.
 """
 
 import base64
@@ -14,14 +14,14 @@ from auditor.secret import Secret
 
 HIDDEN = b"***"
 _HEAD = 16
-"""So much of a token, or of a form of it, is the token: a page may show its beginning only."""
+"""The first characters of a token, in any form, count as the token: a page may show only these."""
 _SHORTEST = 8
 _GAP = re.compile(rb"(?:[ \t\r\n=]|\\[nrt])*")
-"""What a page that breaks lines puts in between, and what pads base64."""
+"""Line breaks that a page inserts, and the padding of base64."""
 
 
 class Echo:
-    """Knows one token in the forms in which it comes back."""
+    """One token in the forms in which a server may echo it."""
 
     def __init__(self, token: Secret) -> None:
         self.token = token
@@ -31,38 +31,38 @@ class Echo:
             for form in self._forms
         )
 
-    def without(self, said: bytes) -> bytes:
-        """Return what was said without the token; nearly always just as it came."""
-        packed = _packed(said)
+    def without(self, reply: bytes) -> bytes:
+        """Return the reply without the token; nearly always it is unchanged."""
+        packed = _packed(reply)
         for form, head in zip(self._forms, self._heads, strict=True):
             if form[:_HEAD] in packed:
-                said = b"".join(_outside(said, form, head))
-        return said
+                reply = b"".join(_outside(reply, form, head))
+        return reply
 
 
-def _packed(said: bytes) -> bytes:
-    if b"\\" in said:
+def _packed(text: bytes) -> bytes:
+    if b"\\" in text:
         for escape in (rb"\n", rb"\r", rb"\t"):
-            said = said.replace(escape, b"")
-    return said.translate(None, b" \t\r\n=")
+            text = text.replace(escape, b"")
+    return text.translate(None, b" \t\r\n=")
 
 
-def _outside(said: bytes, form: bytes, head: re.Pattern[bytes]) -> Iterator[bytes]:
-    """Yield what stands between the places where a form begins, and a mark for each of these."""
+def _outside(text: bytes, form: bytes, head: re.Pattern[bytes]) -> Iterator[bytes]:
+    """Yield the text around each occurrence of a form, and a mark in its place."""
     at = 0
-    while found := head.search(said, at):
-        yield said[at : found.start()]
+    while found := head.search(text, at):
+        yield text[at : found.start()]
         yield HIDDEN
-        at = _end(said, found.end(), form[_HEAD:])
-    yield said[at:]
+        at = _end(text, found.end(), form[_HEAD:])
+    yield text[at:]
 
 
-def _end(said: bytes, at: int, rest: bytes) -> int:
-    """Return how far the rest of a form goes on at a place."""
+def _end(text: bytes, at: int, rest: bytes) -> int:
+    """Return the end of a form whose beginning ends at `at`."""
     for byte in rest:
-        gap = _GAP.match(said, at)
+        gap = _GAP.match(text, at)
         place = gap.end() if gap else at
-        if said[place : place + 1] != bytes([byte]):
+        if text[place : place + 1] != bytes([byte]):
             break
         at = place + 1
     return at
@@ -74,7 +74,7 @@ def _forms(token: Secret) -> Iterator[bytes]:
     yield quote(text, safe="").encode()
     yield json.dumps(text)[1:-1].replace("/", r"\/").encode()
     yield json.dumps(text)[1:-1].replace("+", r"\u002B").encode()
-    for skipped, cut in ((0, 0), (1, 2), (2, 3)):  # base64 depends on what stands before
+    for skipped, cut in ((0, 0), (1, 2), (2, 3)):  # base64 depends on the bytes before
         encoded = base64.b64encode(bytes(skipped) + text.encode()).rstrip(b"=")
         whole = encoded[cut : len(encoded) - bool((skipped + len(text.encode())) % 3)]
         yield whole

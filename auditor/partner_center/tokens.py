@@ -1,4 +1,4 @@
-"""One token per partner tenant, refreshed once for all who wait for it."""
+"""One token per partner tenant, refreshed once for all waiting calls."""
 
 import asyncio
 import time
@@ -14,25 +14,25 @@ SKEW_S = 300.0
 """A token is renewed this long before it ends."""
 
 PAUSE_S = 10.0
-"""A token endpoint that did not answer is left alone this long, however many wait for it."""
+"""After a failure the token endpoint is not asked for this long, however many calls wait."""
 
 
 class TokenSource(Protocol):
     """Where a partner's token comes from.
 
-    Raises `Unauthorized` where the credential itself is refused, `Unreachable` where nobody can
-    tell.
+    Raises `Unauthorized` if the credential itself is refused, `Unreachable` if the endpoint does
+    not answer.
     """
 
     async def token(self) -> Secret:
-        """Return a token that should be good."""
+        """Return a token that should be valid."""
 
     async def refreshed(self, rejected: Secret) -> Secret | None:
-        """Return another token than the one that was rejected; None where there is none."""
+        """Return another token than the rejected one; None if there is none."""
 
 
 class GivenToken:
-    """A bearer token made elsewhere."""
+    """A bearer token from outside."""
 
     def __init__(self, token: Secret) -> None:
         self._token = token
@@ -42,22 +42,22 @@ class GivenToken:
         return self._token
 
     async def refreshed(self, rejected: Secret) -> Secret | None:
-        """Return None: nobody here can make another."""
+        """Return None: this process cannot make another one."""
         return None if rejected == self._token else self._token
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
-    """What a token endpoint gives."""
+    """A token and its lifetime."""
 
     token: Secret
     lasts_s: float
 
 
 class RenewedToken:
-    """A token that is fetched, kept while it lasts, and fetched again by one task at a time.
+    """A token that is fetched, kept while it lasts, and renewed by one task at a time.
 
-    `fetch` is told whether to pass over what it has cached. A refused credential is not tried
-    again; a token that still lasts is used on while nobody can renew it.
+    The argument of `fetch` says whether to ignore its cache. A refused credential is not tried
+    again; a token that still lasts stays in use if renewing it fails.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class RenewedToken:
         self._failure: Retryable | None = None
 
     async def token(self) -> Secret:
-        """Return the token, renewed where it is about to end."""
+        """Return the token, renewed if it is about to end."""
         async with self._one_at_a_time:
             if self._current is None or self._clock() >= self._renew_at:
                 try:
@@ -91,8 +91,8 @@ class RenewedToken:
     async def refreshed(self, rejected: Secret) -> Secret | None:
         """Return a newer token than the rejected one.
 
-        A token that was fetched for this very reason a moment ago is not the fault: None then, or
-        every customer that refuses us would cost a token.
+        None if a token was fetched for a rejection a moment ago: a new token would not help then,
+        and every customer that refuses us would cost one.
         """
         async with self._one_at_a_time:
             if self._current is not None and rejected != self._current:
@@ -120,6 +120,6 @@ class RenewedToken:
         self._failure = None
         self._current = grant.token
         self._ends_at = self._clock() + grant.lasts_s
-        # A token that lasts hardly longer than the skew is used for half its life.
+        # A token that lasts little longer than the skew is used for half its lifetime.
         self._renew_at = self._clock() + max(grant.lasts_s - SKEW_S, grant.lasts_s / 2)
         return grant.token

@@ -1,12 +1,11 @@
-"""One request in, one reply out: paced, retried within bounds, and never an exception for a fault.
+"""Sends one request and returns one reply: paced, retried within bounds, faults as values.
 
-Nothing below retries by itself, follows a redirect or reads the environment, so that the server
-sees exactly what the pacer let through. No header, token or library error leaves this module.
+The library below does not retry, follow a redirect or read the environment, so the server sees
+exactly the requests that the pacer started. No header, token or library error leaves this module.
 """
 
 import asyncio
 import io
-import ipaddress
 import random as randomness
 import re
 import time
@@ -23,7 +22,7 @@ import msgspec
 from yarl import URL
 
 from auditor.errors import Does, Retryable, SettingsError
-from auditor.https import trusted
+from auditor.https import is_loopback, trusted
 from auditor.model import Reply, Request
 from auditor.partner_center import retry, transport_errors
 from auditor.partner_center.breaker import Breakers, Patience, Ticket
@@ -37,32 +36,21 @@ UNAUTHORIZED = 401
 TOO_MANY_REQUESTS = 429
 LARGE_BODY = 2 * 2**20
 LARGE_AT_ONCE = 2
-"""How many larger bodies are read at the same time: promise P25."""
+"""The number of larger bodies that are read at the same time: promise P25."""
 MOST_BLOWN_UP = 200
-"""How many bytes a compressed one may become: JSON that repeats itself makes fifty."""
-_SHORTEST_TOKEN = 8
-"""What is shorter is no token, and may be a word."""
+"""The most bytes that one compressed byte may become: repetitive JSON makes fifty."""
 _ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
-    """How long one attempt may take, from the moment it is sent: never counted while it waits."""
+    """How long one attempt may take once it is sent; the wait in the queue does not count."""
 
     connect_s: float = 10.0
     total_s: float = 60.0
 
 
-class Counts(msgspec.Struct):
-    """What went over the wire so far."""
-
-    calls: int = 0
-    """Requests sent, retries included."""
-    retries: int = 0
-    throttled: int = 0
-
-
 class _Received(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one attempt."""
+    """The result of one attempt."""
 
     status: int = 0
     body: bytes = b""
@@ -73,12 +61,12 @@ class _Received(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Call:
-    """One call on its way, attempt by attempt."""
+    """One call in flight, attempt by attempt."""
 
     def __init__(self, correlation_id: str, now: datetime) -> None:
         self.correlation_id = correlation_id
         self.request_id = ""
-        """Of the attempt under way; kept for the next one as long as no reply has come."""
+        """Of this attempt; the next attempt keeps it if no reply came."""
         self.sent_at = now
         self.attempts = 0
         self.throttled = 0
@@ -89,7 +77,7 @@ class _Call:
 
     @property
     def spent(self) -> int:
-        """Attempts that count: a wait the server asked for spends none."""
+        """The attempts that count: a 429 does not."""
         return self.attempts - self.throttled
 
     def reply(self, cause: str = "") -> Reply:
@@ -105,12 +93,12 @@ class _Call:
             sent_at=self.sent_at,
         )
 
-    def turned_away(self) -> Reply:
-        """Answer with the last that was heard, or in its stead."""
+    def refused_by_breaker(self) -> Reply:
+        """Return the last reply; without one, a reply with the cause `breaker`."""
         return self.reply("" if self.attempts else "breaker")
 
-    def given_up(self) -> Reply:
-        """Answer with the last that was heard, at the run's deadline."""
+    def past_deadline(self) -> Reply:
+        """Return the last reply; without one, a reply with the cause `deadline`."""
         return self.reply("throttled" if self.received.status == TOO_MANY_REQUESTS else "")
 
 
@@ -154,11 +142,10 @@ class Transport:
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
         self._session: aiohttp.ClientSession | None = None
         self._echo = Echo(Secret(""))
-        self.counts = Counts()
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            # No limit here: the pacer holds the connections, and waits in its own order.
+            # No limit here: the pacer limits the connections and queues the calls.
             connector=aiohttp.TCPConnector(limit=0, ssl=trusted(self._ca_file)),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, connect=self._timeouts.connect_s),
@@ -177,24 +164,24 @@ class Transport:
             await self._session.close()
 
     async def send(self, request: Request) -> Reply:
-        """Return the final reply, retries included; status 0 and a cause where none came."""
+        """Return the final reply after all retries; without one, status 0 and a cause."""
         call = _Call(self._ids(), self._now())
         left = self._left()
         if left is not None and left <= 0:
-            return call.given_up()
+            return call.past_deadline()
         self._budget.first()
         try:
             async with asyncio.timeout(left):
                 return await self._send(request, call)
         except TimeoutError:
-            return call.given_up()
+            return call.past_deadline()
 
     async def _send(self, request: Request, call: _Call) -> Reply:
         while True:
             ticket = await self._breakers.ticket(request.endpoint, request.customer_id, call.spent)
             if ticket is None:
-                return call.turned_away()
-            got = await self._in_turn(request, call, ticket)
+                return call.refused_by_breaker()
+            got = await self._paced(request, call, ticket)
             if got is None:
                 continue
             if got.status == TOO_MANY_REQUESTS:
@@ -207,8 +194,8 @@ class Transport:
             elif not await self._back_off(request, call):
                 return call.reply()
 
-    async def _in_turn(self, request: Request, call: _Call, ticket: Ticket) -> _Received | None:
-        """Make an attempt when its turn comes; None where a breaker has opened meanwhile."""
+    async def _paced(self, request: Request, call: _Call, ticket: Ticket) -> _Received | None:
+        """Make an attempt when the pacer starts it; None if a breaker opened meanwhile."""
         async with self._pacer.slot(request.api_class, request.customer_id) as turn:
             left = self._left()
             if left is not None and left <= 0:
@@ -217,20 +204,20 @@ class Transport:
                 return None
             call.received = await self._attempt(request, call)
             if call.received.status == TOO_MANY_REQUESTS:
-                turn.throttled(self._wait_as_told(call))
+                turn.throttled(self._retry_after_s(call))
             return call.received
 
-    def _wait_as_told(self, call: _Call) -> float:
-        """Return how long a 429 asks to wait, and count it."""
-        told_s = retry.retry_after_s(call.received.retry_after, self._now())
-        wait_s = min(retry.UNTOLD_WAIT_S if told_s is None else told_s, retry.LONGEST_WAIT_S)
+    def _retry_after_s(self, call: _Call) -> float:
+        """Return the wait that a 429 asks for, and count it."""
+        requested_s = retry.retry_after_s(call.received.retry_after, self._now())
+        wait_s = retry.DEFAULT_WAIT_S if requested_s is None else requested_s
+        wait_s = min(wait_s, retry.LONGEST_WAIT_S)
         call.throttled += 1
         call.waited_s += wait_s
-        self.counts.throttled += 1
         return wait_s
 
     async def _refresh(self, call: _Call) -> bool:
-        """Get a token for one more attempt, once in a call's life."""
+        """Get a token for one more attempt, once for each call."""
         if call.was_refreshed or call.token is None:
             return False
         call.was_refreshed = True
@@ -244,15 +231,15 @@ class Transport:
         return True
 
     async def _back_off(self, request: Request, call: _Call) -> bool:
-        """Wait before another attempt; False where there is to be none."""
+        """Wait before the next attempt; False if there is none."""
         got = call.received
         if Does.RETRIED not in _row(request, got).does:
             return False
         if call.spent >= retry.ATTEMPTS or not self._budget.allows():
             return False
-        told_s = retry.retry_after_s(got.retry_after, self._now()) or 0.0
+        requested_s = retry.retry_after_s(got.retry_after, self._now()) or 0.0
         backoff_s = retry.backoff_s(call.spent, self._random)
-        await self._sleep(max(backoff_s, min(told_s, retry.LONGEST_BACKOFF_S)))
+        await self._sleep(max(backoff_s, min(requested_s, retry.LONGEST_BACKOFF_S)))
         return True
 
     async def _attempt(self, request: Request, call: _Call) -> _Received:
@@ -264,8 +251,6 @@ class Transport:
         call.sent_at = self._now()
         call.attempts += 1
         call.request_id = call.request_id or self._ids()
-        self.counts.calls += 1
-        self.counts.retries += call.attempts > 1
         try:
             async with asyncio.timeout(self._timeouts.total_s):
                 got = await self._exchange(request, call)
@@ -273,11 +258,11 @@ class Transport:
             got = _Received(cause=transport_errors.cause_of(exc), request_id=call.request_id)
         else:
             call.request_id = ""
-        self._tell_breakers(request, got)
+        self._report_to_breakers(request, got)
         return got
 
-    def _tell_breakers(self, request: Request, got: _Received) -> None:
-        """A 429 says neither that the server works nor that it does not."""
+    def _report_to_breakers(self, request: Request, got: _Received) -> None:
+        """Report a success or a failure; a 429 is neither."""
         whose = request.endpoint, request.customer_id
         is_silent = not got.status and got.cause != transport_errors.UNSENDABLE
         if is_silent or Does.RETRIED in _row(request, got).does:
@@ -295,7 +280,7 @@ class Transport:
             "Authorization": f"Bearer {call.token.reveal()}",
             "Accept": "application/json",
             "Accept-Encoding": "gzip, deflate",
-            "X-Locale": "en-US",  # titles come in this language, or a diff shows the noise
+            "X-Locale": "en-US",  # titles in one language, so that no diff shows a translation
             "MS-RequestId": call.request_id,
             "MS-CorrelationId": call.correlation_id,
             "MS-PartnerCenter-Client": "csp-sku-auditor",
@@ -327,11 +312,11 @@ class Transport:
         return self._echo
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes | None:
-        """Read the body as far as it is decent; None where it is larger, or blown up.
+        """Read the body; None if it is too large, or expands too much when it is unpacked.
 
-        Large ones take turns, or a server that sends nothing else fills the memory.
+        Only a few large bodies are read at a time, so that they do not fill the memory.
         """
-        body = io.BytesIO()  # gives its content away without a copy
+        body = io.BytesIO()  # returns its content without a copy
         async with AsyncExitStack() as held:
             async for chunk in response.content.iter_any():
                 size = body.tell() + len(chunk)
@@ -353,7 +338,7 @@ def _row(request: Request, got: _Received) -> Row:
 
 
 def checked_base_url(url: str) -> str:
-    """Return the URL without a slash at its end; plain http is for this machine only."""
+    """Return the URL without a slash at its end; http is allowed to this machine only."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -361,7 +346,7 @@ def checked_base_url(url: str) -> str:
         host = ""
     if not host or parts.username is not None or parts.query or parts.fragment:
         raise SettingsError("base_url: not the address of a service")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
         raise SettingsError(
             f"base_url: {parts.scheme}://{host} would send the token in the clear",
             code="E_INSECURE_URL",
@@ -370,15 +355,8 @@ def checked_base_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _id_of(response: aiohttp.ClientResponse, name: str, sent: str, echo: Echo) -> str:
-    """Return one id of a header that is often doubled, "a,a"; what was sent where it is none."""
+    """Return the first id of a header, often doubled as in "a,a"; the id sent if it has none."""
     first = response.headers.get(name, "").split(",")[0].strip()
     is_id = _ID.fullmatch(first) and echo.without(first.encode()) == first.encode()
     return first if is_id else sent

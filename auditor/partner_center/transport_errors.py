@@ -1,6 +1,6 @@
 """Why no reply came, in one word.
 
-The library's errors end here, for some of them hold the token.
+The library's errors do not leave this module, because some of them hold the token.
 """
 
 import errno
@@ -12,17 +12,17 @@ import aiohttp
 from auditor.errors import TOO_MANY_OPEN, StoreFailed
 
 UNSENDABLE = "unsendable"
-"""It is the request's fault, not the server's."""
+"""The fault lies in the request, not in the server."""
 
 
 class NoReply(Exception):
-    """The connection ended before a reply: raised so that aiohttp does not ask again by itself."""
+    """The connection ended before a reply. aiohttp does not retry on this error."""
 
 
 async def once(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    """Keep aiohttp from its own, uncounted second attempt on a kept-alive connection."""
+    """Prevent aiohttp's own retry on a kept-alive connection, which nobody counts."""
     try:
         return await handler(request)
     except aiohttp.ClientConnectorError:
@@ -46,16 +46,16 @@ _CAUSES: tuple[tuple[type[Exception], str], ...] = (
     (NoReply, "reset"),
     (ValueError, UNSENDABLE),
 )
-"""The first that fits counts: some are kinds of others."""
+"""The first match counts: some are subclasses of others."""
 FAULTS = (aiohttp.ClientError, OSError, NoReply, ValueError)
-"""All that an attempt may end in."""
+"""All errors of an attempt."""
 
 
 def cause_of(exc: Exception) -> str:
     """Return the cause, in one word.
 
     Raises:
-        StoreFailed: the cause lies here: this process may not open another connection.
+        StoreFailed: this process may open no more files, so no more connections.
     """
     if isinstance(exc, OSError) and _is_out_of_files(exc):
         allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -66,7 +66,7 @@ def cause_of(exc: Exception) -> str:
 
 
 def _is_out_of_files(exc: OSError) -> bool:
-    if isinstance(exc, aiohttp.ClientConnectorDNSError):  # a name is looked up in files
+    if isinstance(exc, aiohttp.ClientConnectorDNSError):  # the resolver reads files
         try:
             os.close(os.open(os.devnull, os.O_RDONLY))
         except OSError as refused:

@@ -1,8 +1,8 @@
-"""Partner Center's JSON, field for field, as far as it is used; `decoding` reads it.
+"""The fields of Partner Center's JSON that the auditor uses; `decoding` reads them.
 
 Unknown fields are ignored and a null is an absent field. Ids stay as they were sent: GUIDs come in
-either letter case, even inside one reply, and are lower-cased by whoever turns these into the
-auditor's own values.
+either letter case, even inside one reply; the modules that make the
+auditor's own values of them lower-case them.
 """
 
 from typing import Annotated, Generic, TypeVar
@@ -36,7 +36,7 @@ class Links(_Wire, frozen=True, kw_only=True):
 class Collection(_Wire, Generic[T], frozen=True, kw_only=True):
     items: tuple[T, ...]
     total_count: Count | None = None
-    """None where the reply does not say."""
+    """None if the reply has none."""
     links: Links = Links()
 
 
@@ -62,16 +62,16 @@ class Customer(_Wire, frozen=True, kw_only=True):
     associated_partner_id: str = ""
     associated_partner_id_upper: str = msgspec.field(default="", name="associatedPartnerID")
     billing_profile: BillingProfile = BillingProfile()
-    """Not on a list's items, only on a customer asked for by id."""
+    """Only in the reply for one customer, not in the list."""
 
     @property
     def reseller_id(self) -> str:
-        """The indirect reseller; the field is spelt in two ways."""
+        """The indirect reseller; the field has two spellings."""
         return self.associated_partner_id or self.associated_partner_id_upper
 
     @property
     def country(self) -> str:
-        """Where it is billed, so where it can be sold to; '' where the reply does not say."""
+        """The billing country, where it can be sold to; '' if the reply has none."""
         return self.billing_profile.default_address.country
 
 
@@ -97,7 +97,7 @@ class Subscription(_Wire, frozen=True, kw_only=True):
     id: str
     entitlement_id: str = ""
     offer_id: str = ""
-    """Older samples leave it out altogether."""
+    """Older samples leave it out."""
     offer_name: str = ""
     friendly_name: str = ""
     product_type: ProductType = ProductType()
@@ -151,7 +151,7 @@ class Sku(_Wire, frozen=True, kw_only=True):
     dynamic_attributes: dict[str, object] = {}
     """Can change without notice; text, true or false, lists."""
     minimum_purchase_commitment: object = None
-    """Of a savings plan."""
+    """Only savings plans have it."""
 
 
 class Restriction(_Wire, frozen=True, kw_only=True):
@@ -170,7 +170,7 @@ class InventoryItem(_Wire, frozen=True, kw_only=True):
 
 
 class Named(_Wire, frozen=True, kw_only=True):
-    """An item as far as it says what it is about."""
+    """The names of an item: enough to say what an unusable one is about."""
 
     product_id: str
     sku_id: str = ""
@@ -215,9 +215,9 @@ class Availability(_Wire, frozen=True, kw_only=True):
     segment: str = ""
     country: str = ""
     is_purchasable: bool | None = None
-    """None where the reply does not say."""
+    """None if the reply has none."""
     is_renewable: bool | None = None
-    """None where the reply does not say, as before new commerce."""
+    """None if the reply has none, as before new commerce."""
     renewal_instructions: tuple[RenewalInstruction, ...] = ()
     terms: tuple[Term, ...] = ()
     minimum_purchase_commitment: object = None
@@ -225,8 +225,8 @@ class Availability(_Wire, frozen=True, kw_only=True):
     raw: str = msgspec.field(default="", name="#raw")
     """The whole object as it was sent."""
     lifecycle: str = msgspec.field(default="", name="#lifecycle")
-    """The fields nobody told us of, as JSON sorted by name, '' for none: what
-    IncludeLifeCycleState adds is documented nowhere."""
+    """The undocumented fields, as JSON sorted by name, '' for none: the documents do not say what
+    IncludeLifeCycleState adds."""
     repeated_keys: int = msgspec.field(default=0, name="#repeated_keys")
 
     @property
@@ -240,4 +240,4 @@ class ErrorBody(_Wire, frozen=True, kw_only=True):
     code: str | int = ""
     description: str = ""
     message: str = ""
-    """What a 429 has instead of a description."""
+    """A 429 has this instead of a description."""

@@ -1,1 +1,1 @@
-"""The fewest calls that ask a scope, and why each is made as it is."""
+"""Plans the fewest calls that check a scope, and records why each is made so."""

@@ -1,4 +1,4 @@
-"""Which availabilities are asked: by customer what it holds, by country what is everybody's. Pure.
+"""Which availabilities are asked: by customer for its licences, by country for reservations. Pure.
 
 See `docs/decisions/0003-availability-by-customer-or-country.md`.
 """
@@ -30,7 +30,7 @@ class AvailabilityPlan:
         )
 
     def of_customer(self, found: CustomerFound) -> Iterator[Question | Unasked]:
-        """Yield what is asked of one customer, and what it holds and is not asked about."""
+        """Yield the questions about one customer, and its licences that are not asked about."""
         customer_id = found.customer.customer_id
         if found.failed:
             check = self._check(customer_id)
@@ -55,7 +55,7 @@ class AvailabilityPlan:
     def _not_held(
         self, found: CustomerFound, wanted: Mapping[tuple[str, str], None]
     ) -> Iterator[Unasked]:
-        """Yield what a customer holds and cannot be asked about."""
+        """Yield a customer's licences that cannot be asked about."""
         reasons: dict[tuple[str, str], Reason] = {}
         for held in found.commerce_subscriptions:
             name = (held.product_id, held.sku_id)
@@ -71,8 +71,7 @@ class AvailabilityPlan:
     def _by_customer_skus(self, country: str) -> Iterator[tuple[str, str]]:
         """Yield the catalog SKUs whose availability depends on the customer: all but reservations.
 
-        A reservation's customer side is answered by its inventory check; its price list is the
-        country's.
+        For a reservation, the inventory check answers by customer and the price list by country.
         """
         for (where, _), catalog in self._catalogs.items():
             if where == country:
@@ -109,7 +108,7 @@ class AvailabilityPlan:
                     yield Question(checks=(check,), segment=segment)
 
     def _segments_asked(self) -> Iterator[str]:
-        """Yield '' for all segments but nonprofit, which comes only when it is asked for."""
+        """Yield '' for all segments but nonprofit, which the server sends only on request."""
         if any(segment != NONPROFIT for segment in self._rules.segments):
             yield ""
         if NONPROFIT in self._rules.segments:

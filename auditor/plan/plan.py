@@ -1,4 +1,4 @@
-"""Scope and SKUs to the fewest calls: what shares a context goes out as one batch. Pure."""
+"""Turns scope and SKUs into the fewest calls: checks with the same context are one batch. Pure."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -39,13 +39,13 @@ from auditor.scope.offers import (
     scope_of,
 )
 
-Product = tuple[str, str, str]
+ProductKey = tuple[str, str, str]
 """Country, reservation scope and product id."""
 REGION_UNKNOWN = "arm_region_unknown"
 
 
 class Plan:
-    """Everything one partner's run asks in wave 2, and everything it does not ask, with reasons."""
+    """All checks of wave 2 of one partner's run; those it does not ask have a reason."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Plan:
         }
 
     def skus_of(self, check: Check) -> Sequence[str]:
-        """Return the asked SKUs of a check: those the listing names, where a product is asked."""
+        """Return the SKUs of a check: for a whole product, those that the listing names."""
         if check.sku_id:
             return (check.sku_id,)
         key = (check.country, check.reservation_scope, check.product_id, check.arm_region)
@@ -91,7 +91,7 @@ class Plan:
         return self._anew(rules, self.catalogs.values())
 
     def by_resource_type(self, question: Question) -> Iterator[Question | Unasked]:
-        """Yield what a question that was planned for checkInventory is asked as elsewhere."""
+        """Yield a question that was planned for checkInventory as questions of the other API."""
         by_type: dict[str | None, list[Check]] = defaultdict(list)
         for check in question.checks:
             catalog = self.catalogs[check.country, check.reservation_scope]
@@ -104,13 +104,13 @@ class Plan:
                 yield msgspec.structs.replace(question, checks=tuple(checks), resource_type=type_)
 
     def joined_by(self, customers: Sequence[CustomerFound]) -> "Plan":
-        """Return the plan for these customers too."""
+        """Return the plan with these customers added."""
         plan = copy(self)
         plan.customers = (*self.customers, *customers)
         return plan
 
-    def learned(self, variables: Mapping[Product, Collection[str]]) -> "Plan":
-        """Return the plan for a catalog that names these inventory variables too."""
+    def learned(self, variables: Mapping[ProductKey, Collection[str]]) -> "Plan":
+        """Return the plan with these inventory variables added to those of the catalog."""
         catalogs = []
         for (country, scope), catalog in self.catalogs.items():
             known = dict(catalog.learned)
@@ -121,7 +121,7 @@ class Plan:
         return self._anew(self.rules, catalogs)
 
     def _anew(self, rules: Rules, catalogs: Iterable[CatalogFound]) -> "Plan":
-        """Return another plan for the same customers, which reads what this one has asked too."""
+        """Return a new plan for the same customers that still resolves the checks of this one."""
         plan = Plan(rules, catalogs, customers=self.customers)
         plan._whole = self._whole | plan._whole
         return plan
@@ -133,7 +133,7 @@ class Plan:
         yield from self.questions_of(self.customers)
 
     def questions_of(self, customers: Iterable[CustomerFound]) -> Iterator[Question | Unasked]:
-        """Yield what of that is about some customers."""
+        """Yield the part of `questions` about these customers."""
         for found in customers:
             if not found.left:
                 yield from self._customer(found)
@@ -146,7 +146,7 @@ class Plan:
             yield from self._availability.by_country()
 
     def no_market(self, country: str) -> Reason | None:
-        """Return why no customer of a country can be asked about reservations, if so."""
+        """Return why no check about reservations is possible in a country; None if it is."""
         if country not in self.rules.countries:
             return Reason.COUNTRY_NOT_CONFIGURED
         if country in WITHOUT_RESERVATIONS:
@@ -154,7 +154,7 @@ class Plan:
         return None
 
     def not_eligible(self, found: CustomerFound) -> list[str]:
-        """Return the Azure subscriptions of a customer about which there is nothing to ask."""
+        """Return the Azure subscriptions of a customer whose checks are `not_eligible`."""
         if CheckKind.INVENTORY not in self.rules.checks:
             return []  # their registration was not read
         plans = {s.commerce_subscription_id: s for s in found.commerce_subscriptions}
@@ -180,7 +180,7 @@ class Plan:
             yield from self._availability.of_customer(found)
 
     def _unknowable(self, customer_id: str, countries: Iterable[str]) -> Iterator[Check]:
-        """Yield the checks of a customer as far as they can be named without its listing."""
+        """Yield a customer's checks, as far as they are known without its listing."""
         if CheckKind.INVENTORY in self.rules.checks:
             for country in countries:
                 yield self._check(CheckKind.INVENTORY, customer_id, country)
@@ -226,7 +226,7 @@ class Plan:
         plan: CommerceSubscription | None,
         scope: str,
     ) -> tuple[Outcome, str] | None:
-        """Return why nothing is asked about an Azure subscription, if so."""
+        """Return why nothing is asked about an Azure subscription; None if it is asked about."""
         if subscription.azure_subscription_id in found.carried:
             return Outcome.SKIPPED, Reason.LISTING_FAILED
         if not is_active(subscription.status) or (plan and not is_active(plan.status)):
@@ -249,7 +249,7 @@ class Plan:
         subscription: AzureSubscription,
         outcome: Outcome,
     ) -> Iterator[Check]:
-        """Yield one check for each question that falls away: skipped ones are counted in full."""
+        """Yield the checks that are not asked: all if they are skipped, else one for all."""
         context = {
             "azure_subscription_id": subscription.azure_subscription_id,
             "reservation_scope": scope,
@@ -272,9 +272,9 @@ class Plan:
     def _inventory(
         self, catalog: tuple[str, str], customer_id: str, subscription: AzureSubscription | None
     ) -> Iterator[Question | Unasked]:
-        """Yield the batches of one customer and Azure subscription, of one customer, or of none.
+        """Yield the batches of an Azure subscription, of a customer, or of a country.
 
-        Each SKU is asked on the level that its variables name, and on no other.
+        Each SKU is asked only on the level that its inventory variables name.
         """
         country, _ = catalog
         if country in WITHOUT_RESERVATIONS:

@@ -1,4 +1,4 @@
-"""Which facts decide whether, and how, a SKU is asked about."""
+"""The settings that decide whether, and how, a SKU is asked about."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """What of the configuration decides whether and how something is asked."""
+    """The settings of one partner's plan."""
 
     partner_tenant_id: str
     countries: frozenset[str]
@@ -25,13 +25,13 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     by_customer: bool = True
     """False in a run over one country: by-customer availability belongs to no country."""
     by_country: bool = True
-    """False in a run over some customers: what belongs to none is not asked."""
+    """False in a run over some customers: by-country checks are not asked."""
     inventory_api: str = "auto"
     """`check_inventory`, `by_resource_type`, or `auto`: the first until it is gone."""
     is_route_gone: bool = False
     """Whether checkInventory has answered this partner that it is gone."""
     resource_types: Mapping[str, str] = {}
-    """By target view: what checkinventorybyresourcetype has to be told."""
+    """By target view: the resource type for checkinventorybyresourcetype."""
 
     @property
     def by_resource_type(self) -> bool:

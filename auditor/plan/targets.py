@@ -1,7 +1,7 @@
 """The SKUs of a catalog as target items of inventory checks. Pure.
 
-A SKU's inventory variables say what a check must send: SKUs that ask for the same things share a
-context, and a product whose SKUs all do is asked whole.
+A SKU's inventory variables say what a check must send. SKUs with the same variables share a
+context; a product whose SKUs all share one is asked whole.
 """
 
 from collections import defaultdict
@@ -29,7 +29,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     skus: tuple[str, ...]
     variables: tuple[str, ...]
     region: str
-    """As it is keyed: lower case, '' unless it is sent."""
+    """As in the key: lower case, '' unless it is sent."""
     region_name: str
     """As it is sent."""
     view: str
@@ -37,12 +37,12 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Checks(Sequence[Check]):
-    """The checks of one batch: made as they are looked at, for a run has millions of them."""
+    """The checks of one batch, made on access: a run has millions of them."""
 
     __slots__ = ("_shared", "_targets")
 
     def __init__(self, shared: Check, targets: Sequence[Target]) -> None:
-        """Take what the checks share, and what each is about."""
+        """`shared` holds the common fields of the checks; each target makes one check."""
         self._shared = shared
         self._targets = targets
 
@@ -80,7 +80,7 @@ class Checks(Sequence[Check]):
 
 
 def targets(catalog: CatalogFound, rules: Rules) -> tuple[list[Target], list[Sku]]:
-    """Return what to ask about in a catalog, and the SKUs that no context can be made for."""
+    """Return the targets of a catalog, and the SKUs that lack a region for their context."""
     by_product: dict[str, list[Sku]] = defaultdict(list)
     once: dict[tuple[str, str], Sku] = {}
     for sku in catalog.skus:  # a name in two letter cases is one SKU
@@ -114,13 +114,13 @@ def _is_asked(sku: Sku, catalog: CatalogFound, rules: Rules) -> bool:
 
 
 def variables_of(sku: Sku, catalog: CatalogFound) -> tuple[str, ...]:
-    """Return what a check of a SKU must send: what the catalog names, and what was learned."""
+    """Return the variables that a check of a SKU must send: the catalog's, and learned ones."""
     named = {v for v in sku.inventory_variables.split(";") if v}
     return tuple(sorted(named.union(catalog.learned.get(sku.product_id, ()))))
 
 
 def _regions(sku: Sku, catalog: CatalogFound, rules: Rules) -> tuple[str, ...]:
-    """Return the regions a SKU is asked for: '' where it asks for none."""
+    """Return the regions a SKU is asked for: '' if it needs none."""
     if REGION not in variables_of(sku, catalog):
         return ("",)
     return (sku.region,) if sku.region else (rules.arm_regions or ())
@@ -165,16 +165,16 @@ def _targets_of(
 
 
 def resource_type(view: str, rules: Rules) -> str | None:
-    """Return what is sent for a target view: '' to checkInventory; None where it is unknown."""
+    """Return the resource type of a target view: '' for checkInventory, None if unknown."""
     return rules.resource_types.get(view) if rules.by_resource_type else ""
 
 
 Context = tuple[tuple[str, ...], str, str | None]
-"""Variables, region and resource type: what goes out together shares all three."""
+"""Variables, region and resource type: the targets of one batch share all three."""
 
 
 def by_context(found: Iterable[Target], rules: Rules) -> dict[Context, list[Target]]:
-    """Gather targets that can go out together."""
+    """Group targets that can share a batch."""
     contexts: dict[Context, list[Target]] = defaultdict(list)
     for target in found:
         context = (target.variables, target.region, resource_type(target.view, rules))

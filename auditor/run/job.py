@@ -53,7 +53,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def base_url(self) -> str:
         """Where the partner's API is: its cloud's, unless the configuration says otherwise."""
-        return self.partner.base_url or clouds.CLOUDS[clouds.Cloud(self.partner.cloud)].base_url
+        return self.partner.base_url or clouds.CLOUDS[self.partner.cloud].base_url
 
     def customer_rules(self, ids: tuple[str, ...] | None) -> CustomerRules:
         """Return how customers are looked at; `ids` are those to look at, None all.

@@ -1,4 +1,4 @@
-"""Customers as they are found: others may be looked at while the last ones are awaited."""
+"""Customers as they are found: the first can be checked while others are still being listed."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -10,7 +10,7 @@ from auditor.scope.found import CustomerFound
 
 
 class Arrivals:
-    """Takes in the customers that a discovery yields, in the background."""
+    """Collects the customers that a discovery yields, in the background."""
 
     def __init__(
         self,
@@ -18,20 +18,20 @@ class Arrivals:
         expected: int,
         step: Callable[[CustomerFound], None],
     ) -> None:
-        """Take what yields the customers, None for those out of scope, and how many that will be.
+        """`source` yields `expected` items: customers, or None for one out of scope.
 
-        `step` hears of each.
+        `step` is called with each customer.
         """
         self._source = source
         self._step = step
         self._missing = expected
-        self._news = asyncio.Event()
+        self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.found: list[CustomerFound] = []
-        """Those found so far and not taken."""
+        """Those found and not yet taken."""
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._take_in())
+        self._task = asyncio.create_task(self._collect())
         return self
 
     async def __aexit__(
@@ -45,19 +45,19 @@ class Arrivals:
             await asyncio.wait([self._task])
 
     async def until(self, missing: int) -> None:
-        """Wait until no more than so many are missing."""
+        """Wait until at most `missing` customers are missing."""
         while self._task is not None and not self._task.done() and self._missing > missing:
-            self._news.clear()
-            await self._news.wait()
+            self._arrived.clear()
+            await self._arrived.wait()
         if self._task is not None and self._task.done():
             self._task.result()
 
     def take(self) -> list[CustomerFound]:
-        """Return whoever is there, each customer once."""
+        """Return the customers found since the last call."""
         taken, self.found = self.found, []
         return taken
 
-    async def _take_in(self) -> None:
+    async def _collect(self) -> None:
         try:
             async with aclosing(self._source) as source:
                 async for found in source:
@@ -65,6 +65,6 @@ class Arrivals:
                     if found is not None:
                         self.found.append(found)
                         self._step(found)
-                    self._news.set()
+                    self._arrived.set()
         finally:
-            self._news.set()
+            self._arrived.set()

@@ -1,4 +1,4 @@
-"""What discovery found of one customer, against what was known of it before."""
+"""Compares the Azure subscriptions found for one customer with those known before."""
 
 from collections.abc import Hashable, Iterable
 from collections.abc import Set as AbstractSet
@@ -14,23 +14,25 @@ _NONE: frozenset[Any] = frozenset()  # Any: of nothing
 
 
 def one(found: _Noun, known: _Noun | None) -> _Noun:
-    """Return what is known where it is the same: of thousands of customers each is held once."""
+    """Return the known object if it is equal, so that memory holds only one of the two."""
     return known if known is not None and known == found else found
 
 
 def some(names: AbstractSet[_Name]) -> frozenset[_Name]:
-    """Return the names; mostly there are none, and each empty set that is made takes 216 bytes."""
+    """Return the names; one shared set if there are none, since a new one takes 216 bytes."""
     return frozenset(names) if names else _NONE
 
 
 class Azure:
-    """The Azure subscriptions of one customer, against those known before."""
+    """The Azure subscriptions of one customer, compared with those known before."""
 
     def __init__(self, known: Known, customer_id: str) -> None:
         self._before = known.azure_subscriptions.get(customer_id, {})
         self._left = {s for c, s in known.left_subscriptions if c == customer_id}
         self.plans_before = known.commerce_subscriptions.get(customer_id, {}).keys()
-        self.is_news = known.holds(customer_id, "") and not self._unlisted(known, customer_id, "")
+        self.has_baseline = known.holds(customer_id, "") and not self._unlisted(
+            known, customer_id, ""
+        )
         self._never_listed = {
             plan_id for plan_id in self.plans_before if self._unlisted(known, customer_id, plan_id)
         }
@@ -40,7 +42,7 @@ class Azure:
         self.new: set[str] = set()
         self.unlisted: set[str] = set()
         self.is_whole = True
-        """Whether everything that was asked for was answered."""
+        """Whether all listings of the customer were answered."""
 
     @staticmethod
     def _unlisted(known: Known, customer_id: str, listing: str) -> bool:
@@ -51,13 +53,13 @@ class Azure:
         return [s.azure_subscription_id for s in self._before.values() if s.plan_id == plan_id]
 
     def add(self, plan: CommerceSubscription, found: Iterable[AzureSubscription]) -> None:
-        """Take what an answered listing names."""
+        """Add the subscriptions of an answered listing."""
         for subscription in found:
             name = subscription.azure_subscription_id
             self.found[name] = one(subscription, self._before.get(name))
             self.is_whole &= subscription.registration_status.lower() != REGISTRATION_UNKNOWN
             if (
-                self.is_news
+                self.has_baseline
                 and name not in self._before
                 and name not in self._left
                 and plan.commerce_subscription_id not in self._never_listed
@@ -65,14 +67,14 @@ class Azure:
                 self.new.add(name)
 
     def carry(self, plan_id: str) -> None:
-        """Keep what is known under a plan whose listing failed."""
+        """Keep the known subscriptions of a plan whose listing failed."""
         self.is_whole = False
         for name in self.before_of(plan_id):
             self.found.setdefault(name, self._before[name])
             self.carried.add(name)
 
     def end_the_rest(self, carried_plans: Iterable[str]) -> None:
-        """Let go of what no listing names any more."""
+        """End the known subscriptions that no listing names any more."""
         for name, subscription in self._before.items():
             if name not in self.found and subscription.plan_id not in carried_plans:
                 self.ended.add(name)

@@ -1,7 +1,7 @@
-"""Look at products that are shown to customers and to no country, such as Azure savings plans.
+"""Reads products that only customers can see, no country: such as Azure savings plans.
 
-What one customer sees is taken for what there is to ask every customer of its country about: a
-customer that does not see it answers so, SKU by SKU.
+The SKUs that one customer sees are asked for every customer of its country; for a customer that
+does not see them, each reply says so.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -28,26 +28,26 @@ class Buyers:
         self._ids = ids[:MOST]
 
     def __bool__(self) -> bool:
-        """Tell whether there is anybody to look through."""
+        """Tell whether there is any such customer."""
         return bool(self._ids)
 
     async def product(self, product_id: str) -> wire.Product:
-        """Return a product as the first of them sees it."""
+        """Return a product as the first customer sees it."""
         return await self._first(lambda buyer: self._api.customer_product(buyer, product_id))
 
     async def skus(self, product_id: str) -> tuple[wire.Sku, ...]:
-        """Return the SKUs of a product that the first of them sees."""
+        """Return the SKUs of a product that the first customer sees."""
         return await self._first(lambda buyer: self._api.customer_skus(buyer, product_id))
 
     async def sku(self, product_id: str, sku_id: str) -> wire.Sku:
-        """Return a SKU as the first of them sees it."""
+        """Return a SKU as the first customer sees it."""
         return await self._first(lambda buyer: self._api.customer_sku(buyer, product_id, sku_id))
 
     async def _first(self, ask: Callable[[str], Awaitable[T]]) -> T:
         """Return the first answer.
 
         Raises:
-            PartnerCenterError: there is none; that it left the catalog, only if all say so.
+            PartnerCenterError: no customer got an answer; a departure only if all replies say so.
         """
         refusals: list[PartnerCenterError] = []
         for buyer in self._ids:

@@ -1,12 +1,12 @@
-"""What a listing said when it was last answered, where it is not due: nothing is asked. Pure.
+"""The last answers of listings that are not due: nothing is asked. Pure.
 
-What is remembered stands for the same listing asked now. So it is used only where the
-configuration would ask for nothing else, and it proves nothing: neither news nor departures.
+A remembered answer replaces the same listing asked now. So it is used only if the configuration
+would ask the same, and it proves nothing: neither additions nor departures.
 """
 
 from collections.abc import Iterable
 
-from auditor.model import Customer, Listed, Sku
+from auditor.model import Customer, RememberedListing, Sku
 from auditor.scope.due import Due
 from auditor.scope.found import CustomerFound
 from auditor.scope.known import Known
@@ -30,7 +30,7 @@ def subscriptions(
     *,
     check_registration: bool,
 ) -> CustomerFound | None:
-    """Return what a customer holds if its subscriptions are not due, else None."""
+    """Return a customer's subscriptions if they are not due, else None."""
     customer_id = customer.customer_id
     listed_at = known.customers_listed.get(customer_id)
     never_answered = (customer_id, "", "", "") in known.unlisted
@@ -42,7 +42,7 @@ def subscriptions(
         plans = {name for name, held in commerce.items() if held.product_id == AZURE_PLAN}
         unread = {s.plan_id for s in azure.values() if not s.registration_status} & plans
         if any(is_active(commerce[name].status) for name in unread):
-            return None  # it was listed while nobody asked for registrations
+            return None  # the listing was made without registrations
     return CustomerFound(
         customer=customer,
         countries=countries,
@@ -53,7 +53,7 @@ def subscriptions(
 
 
 class CatalogAsListed:
-    """The listings of one country and reservation scope."""
+    """The remembered listings of one country and reservation scope."""
 
     def __init__(
         self,
@@ -71,15 +71,15 @@ class CatalogAsListed:
         self._skus = known.skus.get(where, {})
         self._never_answered = {name for _, c, r, name in known.unlisted if (c, r) == where}
         self._titles = {s.product_id: s.product_title for s in self._skus.values()}
-        self.of_skus = Listed(segments=tuple(sorted(segments)))
-        """What a SKU list was asked for."""
-        self.of_view = Listed(segments=self.of_skus.segments, views=target_views)
-        """The same of a product list; a product counts for the first view that names it."""
+        self.of_skus = RememberedListing(segments=tuple(sorted(segments)))
+        """The parameters of a SKU list."""
+        self.of_view = RememberedListing(segments=self.of_skus.segments, views=target_views)
+        """The parameters of a product list; a product counts for the first view that names it."""
 
     def products(self, view: str) -> dict[str, str] | None:
         """Return the titles of a target view's products if it is not due, else None.
 
-        A title is kept with SKUs, so a view with a product that has none is asked.
+        Titles are stored with SKUs, so a view is asked if one of its products has no SKU.
         """
         if self._is_due(f"view:{view}", "", self.of_view):
             return None
@@ -89,9 +89,9 @@ class CatalogAsListed:
         return {product_id: self._titles[product_id] for product_id in found}
 
     def named(self, product_id: str, sku_ids: Iterable[str]) -> str | None:
-        """Return the title of a product outside the views if none of these SKUs is due ('': all).
+        """Return the title of a product outside the views if none of these SKUs is due, else None.
 
-        Else None: it is asked for by id.
+        A SKU id of '' stands for all SKUs. The product is then asked for by id.
         """
         title = self._titles.get(product_id)
         if title is None or product_id not in self._views:
@@ -114,10 +114,10 @@ class CatalogAsListed:
             return None
         return self._skus.get((product_id, sku_id))
 
-    def _is_due(self, listing: str, sku_id: str, wanted: Listed) -> bool:
+    def _is_due(self, listing: str, sku_id: str, wanted: RememberedListing) -> bool:
         if (listing, sku_id) not in self._listed or listing in self._never_answered:
             return True
-        listed_at, said = self._listed[listing, sku_id]
-        if (said.segments, said.views) != (wanted.segments, wanted.views):
+        listed_at, before = self._listed[listing, sku_id]
+        if (before.segments, before.views) != (wanted.segments, wanted.views):
             return True
         return self._due.is_due("/".join((*self._where, listing, sku_id)), listed_at)

@@ -1,8 +1,8 @@
-"""Discover products and SKUs of one country and reservation scope: the other half of wave 1.
+"""Discovers products and SKUs of one country and reservation scope: the second half of wave 1.
 
 A product or SKU that an answered listing no longer names is asked for by id: only a 404 takes it
-out of the catalog (docs/contract.md). What is shown to customers only, such as Azure savings
-plans, is looked at through the eyes of some.
+out of the catalog (docs/contract.md). Products that only customers can see, such as Azure
+savings plans, are read as some customers see them.
 """
 
 from collections.abc import Container, Iterable
@@ -12,7 +12,7 @@ import msgspec
 
 from auditor.concurrency import fan_out
 from auditor.errors import Does, NotFound, PartnerCenterError, Unauthorized
-from auditor.model import Listed, Sku
+from auditor.model import RememberedListing, Sku
 from auditor.partner_center import wire
 from auditor.partner_center.client import PartnerCenter
 from auditor.scope.buyers import Buyers
@@ -20,23 +20,23 @@ from auditor.scope.cached import CatalogAsListed
 from auditor.scope.due import EVERY_RUN, Due
 from auditor.scope.found import CatalogFound, ForbiddenListing, Gone
 from auditor.scope.known import Known
-from auditor.scope.sku_lists import Product, SkuLists, Skus, departure
+from auditor.scope.sku_lists import ProductFound, SkuLists, SkusFound, departure
 
 
 class CatalogRules(msgspec.Struct, frozen=True, kw_only=True):
-    """What of the configuration decides which part of the catalog is looked at."""
+    """The settings that decide which part of the catalog is listed."""
 
     target_views: tuple[str, ...]
     segments: tuple[str, ...]
     products: tuple[str, ...] = ()
-    """Product ids, or a SKU as PRODUCT:SKU."""
+    """ProductFound ids, or a SKU as PRODUCT:SKU."""
     also_listed: tuple[str, ...] = ()
-    """Products whose SKUs are listed though no inventory check is asked for them."""
+    """Products whose SKUs are listed although no inventory check is made for them."""
     due: Due = EVERY_RUN
 
 
 class CatalogDiscovery:
-    """Finds out what is in the catalog of one country and reservation scope."""
+    """Lists the catalog of one country and reservation scope."""
 
     def __init__(  # the country and scope are the question
         self,
@@ -68,7 +68,7 @@ class CatalogDiscovery:
             (product_id, sku_id)
             for product_id, _, sku_id in (name.partition(":") for name in rules.products)
         )
-        self._as_listed = CatalogAsListed(
+        self._remembered = CatalogAsListed(
             known,
             where,
             rules.due,
@@ -78,28 +78,28 @@ class CatalogDiscovery:
         self._sku_lists = SkuLists(
             api,
             known,
-            self._as_listed,
+            self._remembered,
             where=where,
             segments=rules.segments,
             buyers=buyers,
             pass_over=self._pass_over,
         )
-        self._views_listed: dict[tuple[str, str], Listed] = {}
+        self._views_listed: dict[tuple[str, str], RememberedListing] = {}
 
     async def find(self) -> CatalogFound:
-        """Return the catalog as far as it can be told, and what has left it.
+        """Return the catalog as far as it could be listed, and what has left it.
 
         Raises:
             Unauthorized: the product list itself is refused, so the partner is out.
         """
-        products: dict[str, Product] = {}
+        products: dict[str, ProductFound] = {}
         failed_views: set[str] = set()
         forbidden_views: set[str] = set()
         for view in self._rules.target_views:
-            as_listed = self._as_listed.products(view)
-            if as_listed is None:
+            remembered = self._remembered.products(view)
+            if remembered is None:
                 await self._list_view(view, products, failed_views, forbidden_views)
-            for product_id, title in (as_listed or {}).items():
+            for product_id, title in (remembered or {}).items():
                 products.setdefault(product_id, _cached(product_id, title, view))
         self._add_named(products)
         gone: list[Gone] = []
@@ -140,10 +140,10 @@ class CatalogDiscovery:
         skus.extend(await self._named_skus(products, answered, gone, failed, cached))
         if failed_views and not failed:
             failed.add("")
-        told = {s.name for s in skus} | {(g.product_id, g.sku_id) for g in gone}
-        carried = [s for s in carried if s.name not in told]
-        told |= {s.name for s in carried}
-        out_of_scope = [s for s in self._known_skus.values() if s.name not in told]
+        settled = {s.name for s in skus} | {(g.product_id, g.sku_id) for g in gone}
+        carried = [s for s in carried if s.name not in settled]
+        settled |= {s.name for s in carried}
+        out_of_scope = [s for s in self._known_skus.values() if s.name not in settled]
         return CatalogFound(
             country=self._country,
             reservation_scope=self._scope,
@@ -163,9 +163,9 @@ class CatalogDiscovery:
         )
 
     async def _list_view(
-        self, view: str, products: dict[str, Product], failed: set[str], forbidden: set[str]
+        self, view: str, products: dict[str, ProductFound], failed: set[str], forbidden: set[str]
     ) -> None:
-        """Add the products of one target view; of several segments, all that are allowed."""
+        """Add the products of one target view, from all segments that the partner may read."""
         allowed = False
         for segment in self._rules.segments or ("",):
             try:
@@ -184,34 +184,34 @@ class CatalogDiscovery:
         if not allowed:
             forbidden.add(view)
         elif view not in failed:
-            self._views_listed[f"view:{view}", ""] = self._as_listed.of_view
+            self._views_listed[f"view:{view}", ""] = self._remembered.of_view
 
     def _wholly_listed(
-        self, products: dict[str, Product], failed: Container[str]
-    ) -> dict[tuple[str, str], Listed]:
-        """Return what is remembered as answered.
+        self, products: dict[str, ProductFound], failed: Container[str]
+    ) -> dict[tuple[str, str], RememberedListing]:
+        """Return the listings to remember as answered.
 
-        Not the product list of a product that failed, nor one of which a segment is not for us:
-        that is told in every run.
+        Left out is the product list of a product that failed, or with a forbidden segment: that
+        is reported in every run.
         """
         views = self._known_views | {p.product_id: p.view for p in products.values()}
         short = {(f"view:{view}", "") for product_id, view in views.items() if product_id in failed}
         short |= {(f"view:{view}", "") for view, _ in self._forbidden}
-        of_views = {n: said for n, said in self._views_listed.items() if n not in short}
+        of_views = {n: view for n, view in self._views_listed.items() if n not in short}
         return of_views | self._sku_lists.listed
 
-    def _add_named(self, products: dict[str, Product]) -> None:
-        """Add the products outside the views that the configuration names and that are not due."""
+    def _add_named(self, products: dict[str, ProductFound]) -> None:
+        """Add the configured products outside the views, if they are not due."""
         named = {(product_id, "") for product_id in self._rules.also_listed} | self._named
         for product_id in sorted({product_id for product_id, _ in named} - products.keys()):
             view = self._known_views.get(product_id, "")
             sku_ids = [sku_id for name, sku_id in named if name == product_id]
-            title = self._as_listed.named(product_id, sku_ids)
+            title = self._remembered.named(product_id, sku_ids)
             if title is not None and view not in self._rules.target_views:
                 products[product_id] = _cached(product_id, title, view)
 
     def _pass_over(self, view: str, segment: str, refusal: PartnerCenterError) -> None:
-        """Record a view or segment that is not for this partner, once."""
+        """Record once a view or segment that the partner may not read."""
         listing = ForbiddenListing(
             country=self._country,
             reservation_scope=self._scope,
@@ -225,7 +225,7 @@ class CatalogDiscovery:
 
     def _add(
         self,
-        products: dict[str, Product],
+        products: dict[str, ProductFound],
         read: wire.Product,
         view: str,
         *,
@@ -237,7 +237,7 @@ class CatalogDiscovery:
             and read.id not in self._known_views
             and (read.id, "") not in self._known_gone
         )
-        product = Product(
+        product = ProductFound(
             product_id=read.id,
             title=read.title,
             view=view,
@@ -249,14 +249,14 @@ class CatalogDiscovery:
     def _never_answered(self, listing: str) -> bool:
         return not self._is_known or listing in self._unlisted_before
 
-    def _product_never_answered(self, product: Product) -> bool:
-        """Tell whether a product's SKUs, when they are listed at last, are no news."""
+    def _product_never_answered(self, product: ProductFound) -> bool:
+        """Tell whether the product's first SKU list is a baseline: its SKUs are not new."""
         if product.product_id in self._unlisted_before:
             return True
         return product.product_id not in self._known_views and not product.is_new
 
     def _missing(self, products: Iterable[str], unread_views: set[str]) -> list[str]:
-        """Return the products that no listing names, and one should or the configuration does."""
+        """Return the known or configured products that no listing names, though one should."""
         in_views = {
             product_id
             for product_id, view in self._known_views.items()
@@ -267,9 +267,9 @@ class CatalogDiscovery:
         return sorted((in_views - gone | named) - set(products))
 
     async def _confirm(
-        self, product_id: str, products: dict[str, Product], gone: list[Gone], failed: set[str]
+        self, product_id: str, products: dict[str, ProductFound], gone: list[Gone], failed: set[str]
     ) -> None:
-        """Ask for one product by id: still there, gone, or not to be known today."""
+        """Ask for one product by id: it is there, gone, or failed."""
         view = self._known_views.get(product_id, "")
         try:
             read, by_customer = await self._product(product_id)
@@ -282,11 +282,11 @@ class CatalogDiscovery:
             self._add(products, read, view, by_customer=by_customer)
 
     def _is_seen(self, product_id: str) -> bool:
-        """Tell whether one that only customers may see could have been seen."""
+        """Tell whether the product could be read, if only customers can see it."""
         return product_id not in self._rules.also_listed or bool(self._buyers)
 
     async def _product(self, product_id: str) -> tuple[wire.Product, bool]:
-        """Return a product, and whether only customers see it."""
+        """Return a product, and whether only customers can see it."""
         try:
             return await self._api.product(self._country, product_id), False
         except NotFound:
@@ -301,14 +301,14 @@ class CatalogDiscovery:
                 gone = departure(self._where, known.name, at)
                 yield msgspec.structs.replace(gone, with_product=True)
 
-    def _to_list(self, products: dict[str, Product]) -> list[Product]:
-        """Return the products whose SKUs are listed: not those of which only SKUs are named."""
+    def _to_list(self, products: dict[str, ProductFound]) -> list[ProductFound]:
+        """Return the products whose SKUs are listed: not those with single SKUs configured."""
         listed = {product_id for product_id, sku_id in self._named if not sku_id}
         listed |= set(self._rules.also_listed)
         return [p for p in products.values() if p.view or p.product_id in listed]
 
-    def _new(self, found: Skus) -> set[tuple[str, str]]:
-        """Return the SKUs that an answered listing names for the first time, as news."""
+    def _new(self, found: SkusFound) -> set[tuple[str, str]]:
+        """Return the SKUs that an answered listing names for the first time, baselines apart."""
         product = found.product
         was_listed = product.is_new or (
             product.product_id in self._known_views
@@ -320,24 +320,24 @@ class CatalogDiscovery:
 
     async def _named_skus(
         self,
-        products: dict[str, Product],
+        products: dict[str, ProductFound],
         answered: set[str],
         gone: list[Gone],
         failed: set[str],
         cached: set[tuple[str, str]],
     ) -> list[Sku]:
-        """Return the SKUs that the configuration names one by one; a 404 is a departure."""
+        """Return the SKUs that are configured one by one; a 404 is a departure."""
         found = []
         left = {(g.product_id, g.sku_id) for g in gone}
         for product_id, sku_id in sorted(self._named):
             if not sku_id or product_id in answered:
                 continue
-            as_listed = self._as_listed.sku(product_id, sku_id)
-            if as_listed is not None:
-                cached.add(as_listed.name)
-                found.append(as_listed)
+            remembered = self._remembered.sku(product_id, sku_id)
+            if remembered is not None:
+                cached.add(remembered.name)
+                found.append(remembered)
                 continue
-            product = products.get(product_id) or Product(
+            product = products.get(product_id) or ProductFound(
                 product_id=product_id, title="", view="", is_new=False
             )
             try:
@@ -351,5 +351,5 @@ class CatalogDiscovery:
         return found
 
 
-def _cached(product_id: str, title: str, view: str) -> Product:
-    return Product(product_id=product_id, title=title, view=view, is_new=False, is_cached=True)
+def _cached(product_id: str, title: str, view: str) -> ProductFound:
+    return ProductFound(product_id=product_id, title=title, view=view, is_new=False, is_cached=True)

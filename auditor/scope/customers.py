@@ -1,7 +1,7 @@
-"""Discover customers, Azure plans and subscriptions, licences: the first half of wave 1.
+"""Discovers customers, Azure plans and subscriptions, licences: the first half of wave 1.
 
-What an answered listing no longer names may have been cut off, so it is asked for by itself
-before it goes (docs/contract.md, "Leaving").
+An answered listing may have been cut off, so what it no longer names is asked for by id before it
+is dropped (docs/contract.md, "Leaving").
 """
 
 from collections.abc import AsyncGenerator, Iterable
@@ -11,11 +11,10 @@ import msgspec
 
 from auditor.concurrency import fan_out
 from auditor.errors import Does, Forbidden, NotFound, PartnerCenterError, Unauthorized
-from auditor.model import CommerceSubscription, Customer, Listed, Reason
+from auditor.model import CommerceSubscription, Customer, Reason, RememberedListing
 from auditor.partner_center import wire
 from auditor.partner_center.client import PartnerCenter
-from auditor.scope import cached as as_listed
-from auditor.scope import from_wire
+from auditor.scope import cached, from_wire
 from auditor.scope.azure_subscriptions import Azure, one, some
 from auditor.scope.due import EVERY_RUN, Due
 from auditor.scope.found import CustomerFound
@@ -32,7 +31,7 @@ RESELLER = "reseller"
 
 
 class CustomerRules(msgspec.Struct, frozen=True, kw_only=True):
-    """What of the configuration decides which customers are looked at, and how."""
+    """The settings that decide which customers are read, and how."""
 
     countries: tuple[str, ...]
     """Of the partner."""
@@ -41,30 +40,30 @@ class CustomerRules(msgspec.Struct, frozen=True, kw_only=True):
     own_country: bool = True
     check_registration: bool = True
     ids: tuple[str, ...] | None = None
-    """The customers to look at; None: all."""
+    """The customers to read; None: all."""
     subscriptions_due: Due = EVERY_RUN
     """Subscriptions, entitlements and registrations of a customer, together."""
     country_due: Due = EVERY_RUN
 
 
 class CustomerList(msgspec.Struct, frozen=True, kw_only=True):
-    """The customers to look at, as far as the listing goes."""
+    """The customers to read, as far as they could be listed."""
 
     listed: tuple[wire.Customer, ...] = ()
     unconfirmed: tuple[str, ...] = ()
-    """Known customers that the listing does not name: asked for by id."""
+    """Known customers that the listing does not name: they are asked for by id."""
     unreached: tuple[str, ...] = ()
-    """Known customers that a listing which broke off may have named: failed."""
+    """Known customers on the pages that could not be read: they are `failed`."""
 
     def __len__(self) -> int:
         return len(self.listed) + len(self.unconfirmed) + len(self.unreached)
 
 
 async def list_customers(api: PartnerCenter, known: Known, rules: CustomerRules) -> CustomerList:
-    """Return whom to look at.
+    """Return the customers to read.
 
     Raises:
-        PartnerCenterError: the customer list is refused or cannot be had: the partner is out.
+        PartnerCenterError: the customer list is refused or unreadable: the partner is out.
     """
     if rules.ids is not None:
         return CustomerList(unconfirmed=rules.ids)
@@ -81,7 +80,7 @@ async def list_customers(api: PartnerCenter, known: Known, rules: CustomerRules)
 
 
 async def match_customers(api: PartnerCenter, named: Iterable[str]) -> dict[str, str]:
-    """Return the ids that domains or exact company names stand for, as far as they are found.
+    """Return the ids of customers by domain or exact company name, as far as they are found.
 
     Raises:
         PartnerCenterError: the customer list cannot be read.
@@ -97,7 +96,7 @@ async def match_customers(api: PartnerCenter, named: Iterable[str]) -> dict[str,
 
 
 class CustomerDiscovery:
-    """Finds out everything about each customer, many at once."""
+    """Reads everything about each customer, many at once."""
 
     def __init__(
         self, api: PartnerCenter, known: Known, rules: CustomerRules, *, at_once: int
@@ -109,10 +108,10 @@ class CustomerDiscovery:
         self._subscriptions_due = rules.subscriptions_due.among(known.customers_listed)
         self._country_due = rules.country_due.among(known.countries_read)
         self.refusal: PartnerCenterError | None = None
-        """Why a customer asked for by id could not be read, the last time that happened."""
+        """The last error of a customer that was asked for by id."""
 
     async def find(self, customers: CustomerList) -> AsyncGenerator[CustomerFound | None]:
-        """Yield what is found of each customer, None for those of other countries."""
+        """Yield each customer as found, None for those of other countries."""
         for customer_id in customers.unreached:
             yield self._failed(self._stub(customer_id), Reason.LISTING_FAILED)
         todo: list[wire.Customer | str] = [*customers.listed, *customers.unconfirmed]
@@ -121,7 +120,7 @@ class CustomerDiscovery:
                 yield found
 
     async def _find(self, entry: wire.Customer | str) -> CustomerFound | None:
-        """Look at one customer: as listed, or, by its id, to see whether it is still there."""
+        """Read one customer, from its list item or by its id."""
         is_country_read = isinstance(entry, str)
         if isinstance(entry, str):
             try:
@@ -136,7 +135,7 @@ class CustomerDiscovery:
             country = self._known.country_of(entry.id.lower())
             customer = from_wire.customer(self._known.partner_tenant_id, entry, country)
             if self._rules.own_country and customer.relationship in {"", RESELLER}:
-                before = as_listed.country(self._known, customer.customer_id, self._country_due)
+                before = cached.country(self._known, customer.customer_id, self._country_due)
                 if before is not None:
                     return await self._in_scope(_filled(customer, before))
                 try:
@@ -189,7 +188,7 @@ class CustomerDiscovery:
     def _failed(
         self, customer: Customer, reason: str, countries: tuple[str, ...] = ()
     ) -> CustomerFound:
-        """Return a customer whose listing could not be read: everything known of it is carried."""
+        """Return a customer whose listing failed, with everything known about it carried."""
         held = sorted(c.country for c in self._known.cells if c.customer_id == customer.customer_id)
         azure = self._known.azure_subscriptions.get(customer.customer_id, {})
         commerce = self._known.commerce_subscriptions.get(customer.customer_id, {})
@@ -208,21 +207,21 @@ class CustomerDiscovery:
         return (customer.country,) if customer.country in self._rules.countries else ()
 
     def _still_unlisted(self, customer_id: str, listing: str, *, known: bool) -> frozenset[str]:
-        """Return a failed listing's name if it was never answered: its first answer is no news."""
+        """Return the failed listing if it was never answered: its first answer is a baseline."""
         before = (customer_id, "", "", listing) in self._known.unlisted
         return frozenset({listing}) if before or not known else frozenset()
 
     async def _subscriptions(self, customer: Customer, countries: tuple[str, ...]) -> CustomerFound:
         customer_id = customer.customer_id
-        cached = as_listed.subscriptions(
+        remembered = cached.subscriptions(
             self._known,
             customer,
             countries,
             self._subscriptions_due,
             check_registration=self._rules.check_registration,
         )
-        if cached is not None:
-            return cached
+        if remembered is not None:
+            return remembered
         try:
             listed = {s.id.lower(): s for s in await self._api.subscriptions(customer_id)}
         except PartnerCenterError:
@@ -259,13 +258,13 @@ class CustomerDiscovery:
             unheld=some(_licences(before.values()) - _licences(held)),
             new=some(azure.new),
             unlisted=some(azure.unlisted),
-            listed=_said(held) if azure.is_whole else None,
+            listed=_listing_of(held) if azure.is_whole else None,
         )
 
     async def _azure_of(
         self, plan: CommerceSubscription, read: wire.Subscription, azure: Azure
     ) -> None:
-        """Add the Azure subscriptions of one thing held, if it is an Azure offer."""
+        """Add the Azure subscriptions of a commerce subscription, if it is an Azure offer."""
         legacy = from_wire.legacy_azure_subscription(plan, read)
         if legacy is not None:
             azure.add(plan, [legacy])
@@ -277,7 +276,7 @@ class CustomerDiscovery:
             entitlements = await self._entitlements(plan, azure.before_of(plan_id))
         except PartnerCenterError:
             azure.carry(plan_id)
-            known = plan_id in azure.plans_before or azure.is_news
+            known = plan_id in azure.plans_before or azure.has_baseline
             azure.unlisted |= self._still_unlisted(plan.customer_id, plan_id, known=known)
             return
         status = await self._registration(plan) if entitlements else ""
@@ -316,8 +315,8 @@ def _licences(held: Iterable[CommerceSubscription]) -> frozenset[tuple[str, str]
     )
 
 
-def _said(held: Iterable[CommerceSubscription]) -> Listed:
-    return Listed(
+def _listing_of(held: Iterable[CommerceSubscription]) -> RememberedListing:
+    return RememberedListing(
         product_types={
             h.commerce_subscription_id: h.product_type for h in held if is_other_by_type(h)
         }
@@ -325,7 +324,7 @@ def _said(held: Iterable[CommerceSubscription]) -> Listed:
 
 
 def _filled(customer: Customer, listed: Customer) -> Customer:
-    """Return a customer as read by id, with what only the listing said."""
+    """Return a customer as read by id, with the fields that only the listing has."""
     empty = {
         name: getattr(listed, name)
         for name in ("company_name", "domain", "relationship", "reseller_id")

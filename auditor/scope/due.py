@@ -8,29 +8,29 @@ import msgspec
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
-    """Tells which listings of one kind a run asks again."""
+    """Decides which listings of one kind a run asks again."""
 
     now: datetime
-    """When the run began: a resumed one decides as it did before."""
+    """When the run began, so that a resumed run decides the same."""
     hours: float
-    """After which a listing is asked again; 0: in every run."""
+    """The age at which a listing is asked again; 0: in every run."""
     in_slices: bool = False
-    """Whether a listing has a turn of its own within the hours, so that they are spread evenly
-    over the runs. Without, only its age counts."""
+    """Whether each listing has a turn of its own within the hours, which spreads the listings
+    evenly over the runs. If not, only the age counts."""
     turns: Mapping[str, float] = {}
-    """When in the hours each listing has its turn, from 0 to 1."""
+    """The turn of each listing within the hours, from 0 to 1."""
 
     def among(self, names: Iterable[str]) -> "Due":
-        """Return the same for these listings, their turns at even distances.
+        """Return the same with a turn for each of these listings, at even distances.
 
-        Their order is that of their hashes: a name that comes or goes moves the others by little.
+        Hashes give the order: a name that is added or removed moves the other turns only a little.
         """
         order = sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
         turns = {name: (place + 0.5) / len(order) for place, name in enumerate(order)}
         return msgspec.structs.replace(self, turns=turns)
 
     def is_due(self, name: str, listed_at: datetime | None) -> bool:
-        """Tell whether a listing is to be asked; what lies in the future is not believed."""
+        """Tell whether a listing must be asked; a time in the future is not trusted."""
         if listed_at is None or listed_at > self.now:
             return True
         period = self.hours * 3600
@@ -46,5 +46,5 @@ EVERY_RUN = Due(now=datetime.min.replace(tzinfo=UTC), hours=0)
 
 
 def _had(turn: float, period: float, at: datetime) -> float:
-    """Return how often a turn has come by then."""
+    """Return how many times the turn has come up to a time."""
     return (at.timestamp() / period - turn) // 1

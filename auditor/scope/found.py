@@ -1,16 +1,16 @@
-"""What discovery found of customers and of the catalog."""
+"""The results of discovery: customers and catalog."""
 
 from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
 
-from auditor.model import AzureSubscription, CommerceSubscription, Customer, Listed, Sku
+from auditor.model import AzureSubscription, CommerceSubscription, Customer, RememberedListing, Sku
 from auditor.scope.known import Known
 
 
 class Gone(msgspec.Struct, frozen=True, kw_only=True):
-    """A product (`sku_id` '') or SKU that Partner Center, asked by id, says does not exist."""
+    """A product (`sku_id` '') or SKU that got a 404 when it was asked for by id."""
 
     country: str
     reservation_scope: str
@@ -18,7 +18,7 @@ class Gone(msgspec.Struct, frozen=True, kw_only=True):
     sku_id: str
     at: datetime
     with_product: bool = False
-    """It left with its product, which is the change that counts."""
+    """It left with its product, and only the product counts as a change."""
 
 
 class ForbiddenListing(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -34,76 +34,76 @@ class ForbiddenListing(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
 
 class CatalogFound(msgspec.Struct, frozen=True, kw_only=True):
-    """What discovery learned of the catalog of one country and reservation scope."""
+    """The catalog of one country and reservation scope, as discovery found it."""
 
     country: str
     reservation_scope: str
     skus: tuple[Sku, ...] = ()
-    """Listed, or confirmed by id: now, or in a listing that is not due."""
+    """Listed, or confirmed by id: in this run, or in a listing that is not due."""
     carried: tuple[Sku, ...] = ()
-    """Known from before, under a listing that failed or was not asked."""
+    """Known before, and their listing failed or was not asked."""
     views: dict[str, str] = {}
-    """Target view of each listed product, '' where only `scope.products` names it."""
+    """Target view of each listed product, '' if only `scope.products` names it."""
     answered: frozenset[str] = frozenset()
-    """Products whose SKU list was answered: now, or before and is not due."""
-    listed: dict[tuple[str, str], Listed] = {}
-    """What was wholly answered now: ('view:NAME', ''), the SKU list (product, ''), or a SKU."""
+    """Products whose SKU list was answered in this run, or before and is not due."""
+    listed: dict[tuple[str, str], RememberedListing] = {}
+    """Wholly answered in this run: ('view:NAME', ''), the SKU list (product, ''), or a SKU."""
     cached: frozenset[tuple[str, str]] = frozenset()
-    """SKUs as a listing had them that is not due."""
+    """SKUs from listings that are not due."""
     failed: frozenset[str] = frozenset()
-    """Products whose SKU list, or whose product list, was asked for and failed; '' stands for a
-    product list of which nothing is known."""
+    """Products whose SKU list or product list failed; '' stands for a failed product list without
+    known products."""
     gone: tuple[Gone, ...] = ()
     new: frozenset[tuple[str, str]] = frozenset()
     """SKUs that an answered listing names for the first time."""
     unlisted: frozenset[str] = frozenset()
     """Listings ('view:NAME' or a product id) that were never answered so far."""
     named: frozenset[tuple[str, str]] = frozenset()
-    """What `scope.products` names here: asked whatever its prerequisites say."""
+    """The names in `scope.products`: asked whatever their prerequisites."""
     learned: Mapping[str, tuple[str, ...]] = {}
-    """Inventory variables that checks of a product demanded and the catalog does not name."""
+    """By product: inventory variables that checks need and the catalog does not name."""
     forbidden: tuple[ForbiddenListing, ...] = ()
-    """What was passed over: once for each view and segment, however many lists of SKUs it cost."""
+    """One for each view and segment, however many SKU lists were refused."""
 
 
 class CustomerFound(msgspec.Struct, frozen=True, kw_only=True):
-    """What discovery learned of one customer."""
+    """One customer, as discovery found it."""
 
     customer: Customer
     countries: tuple[str, ...] = ()
-    """Where it is asked about."""
+    """The countries of its checks."""
     ineligible: str = ""
-    """Why nothing is asked about it, if so."""
+    """Why its checks are not eligible; '' if they are."""
     failed: str = ""
-    """Why its listing could not be read, if so: its checks are skipped."""
+    """Why its listing failed, so that its checks are skipped; '' if it did not."""
     left: bool = False
     azure_subscriptions: tuple[AzureSubscription, ...] = ()
     commerce_subscriptions: tuple[CommerceSubscription, ...] = ()
     carried: frozenset[str] = frozenset()
-    """Azure subscriptions known from before, under a listing that failed: not asked about."""
+    """Azure subscriptions known before, whose listing failed: they are not asked about."""
     ended: frozenset[str] = frozenset()
-    """Azure subscriptions that are gone, told twice."""
+    """Azure subscriptions that are gone: two replies lack them."""
     unheld: frozenset[tuple[str, str]] = frozenset()
     """(product, SKU) of licences held before and not now."""
     new: frozenset[str] = frozenset()
     """Azure subscriptions that an answered listing names for the first time."""
     unlisted: frozenset[str] = frozenset()
     """Listings ('' for the subscriptions, else a plan) that were never answered so far."""
-    listed: Listed | None = None
-    """What its listing said if all of it was answered now, registrations too; else None."""
+    listed: RememberedListing | None = None
+    """Its listing, if all of it was answered in this run, registrations too; else None."""
     is_cached: bool = False
-    """It is as its listing had it, which is not due."""
+    """Its listing is not due and was not asked."""
     is_country_read: bool = False
-    """Its billing country was read now."""
+    """Its billing country was read in this run."""
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that wave 1 of one partner's run found."""
+    """The results of wave 1 of one partner's run."""
 
     known: Known
     customers: tuple[CustomerFound, ...]
     catalogs: tuple[CatalogFound, ...]
     covers_catalog: bool
-    """Whether it looks at all customers, so that it may speak for the catalog."""
+    """Whether the run covers all customers, so that it may report catalog changes."""
     covers_all_countries: bool
     started_at: datetime

@@ -1,4 +1,4 @@
-"""What the store knew of one partner when its run began: what discovery compares listings with."""
+"""What the store knew about one partner when its run began; discovery compares listings with it."""
 
 from datetime import datetime
 
@@ -9,15 +9,15 @@ from auditor.model import (
     Cell,
     CommerceSubscription,
     Customer,
-    Listed,
+    RememberedListing,
     Sku,
 )
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything known of one partner; empty before its first snapshot.
+    """Everything known about one partner; empty before its first snapshot.
 
-    A listing that comes back shorter than this is asked about again before anything leaves.
+    What a listing lacks of this is asked for again before it is dropped.
     """
 
     partner_tenant_id: str
@@ -35,26 +35,28 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     gone: dict[tuple[str, str, str, str], datetime] = {}
     """When each (country, reservation scope, product, SKU) was found to have left the catalog."""
     returned: dict[tuple[str, str, str, str], datetime] = {}
-    """The same of what is back since."""
+    """When each of these returned, if it did."""
     left_subscriptions: frozenset[tuple[str, str]] = frozenset()
     """(customer, Azure subscription) that left: a return is a new baseline."""
     unlisted: frozenset[tuple[str, str, str, str]] = frozenset()
-    """(customer, country, reservation scope, listing) asked for and never answered so far."""
+    """(customer, country, reservation scope, listing) that was asked for and never answered."""
     customers_listed: dict[str, datetime] = {}
     """When all listings of a customer were answered."""
     countries_read: dict[str, datetime] = {}
     """When a customer's billing country was read."""
-    catalog_listed: dict[tuple[str, str], dict[tuple[str, str], tuple[datetime, Listed]]] = {}
-    """When and how listings were answered, by country and reservation scope, then by name as in
-    `CatalogFound.listed`."""
+    catalog_listed: dict[
+        tuple[str, str], dict[tuple[str, str], tuple[datetime, RememberedListing]]
+    ] = {}
+    """When listings were answered, and their facts, by country and reservation scope, then by name
+    as in `CatalogFound.listed`."""
 
     learned: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {}
-    """Inventory variables by product that the catalog does not name, by country and scope."""
+    """Learned inventory variables, by country and reservation scope, then by product."""
     is_route_gone: bool = False
     """Whether checkInventory has answered that it is gone."""
 
     def holds(self, customer_id: str, country: str) -> bool:
-        """Tell whether a cell holds something, so that what is new in it is news."""
+        """Tell whether a cell has a baseline, so that an addition to it is a change."""
         cell = Cell(
             partner_tenant_id=self.partner_tenant_id, customer_id=customer_id, country=country
         )
@@ -67,7 +69,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Previous(msgspec.Struct, frozen=True, kw_only=True):
-    """What is published of a cell at the moment of publishing."""
+    """The published state of a cell at the moment of publishing."""
 
     snapshot_id: str
     status: str

@@ -1,4 +1,4 @@
-"""What an offer id says of the thing held (docs/partner-center.md). Pure."""
+"""What the offer id of a commerce subscription says about it (docs/partner-center.md). Pure."""
 
 import msgspec
 
@@ -23,23 +23,23 @@ def is_reservation(sku: Sku) -> bool:
 
 
 def is_active(status: str) -> bool:
-    """Tell whether something can be sold to; a reply without a status is taken as active."""
+    """Tell whether a subscription is active; one without a status counts as active."""
     return status.lower() in {"", "active"}
 
 
 def is_licence(held: CommerceSubscription) -> bool:
-    """Tell whether what is held is a new-commerce licence, named by product and SKU."""
+    """Tell whether a subscription is a new-commerce licence, named by product and SKU."""
     is_licence_type = held.product_type.lower() in {"", LICENCE_TYPE}
     return bool(held.sku_id) and held.product_id != AZURE_PLAN and is_licence_type
 
 
 def is_other_by_type(held: CommerceSubscription) -> bool:
-    """Tell whether what is held would be taken for a licence, did its product type not say more."""
+    """True if only the product type shows that this is not a licence."""
     return not is_licence(held) and is_licence(msgspec.structs.replace(held, product_type=""))
 
 
 def is_legacy_licence(held: CommerceSubscription) -> bool:
-    """Tell whether what is held is a licence whose offer names no product: not auditable."""
+    """Tell whether a subscription is a licence whose offer names no product: not auditable."""
     return not held.sku_id and held.offer_id.upper() != LEGACY_AZURE
 
 
@@ -52,4 +52,4 @@ def scope_of(plan: CommerceSubscription | None) -> str:
 REGISTERED = "registered"
 
 REGISTRATION_UNKNOWN = "unknown"
-"""The registration status that stands for one that could not be read."""
+"""The registration status if reading it failed."""

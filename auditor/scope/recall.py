@@ -1,4 +1,4 @@
-"""What the store knows of a partner, as discovery wants to have it."""
+"""Reads what the store knows about a partner, in the form that discovery needs."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -7,20 +7,27 @@ from typing import Any, TypeVar
 import msgspec
 import pyarrow as pa
 
-from auditor.model import AzureSubscription, Cell, CommerceSubscription, Customer, Listed, Sku
+from auditor.model import (
+    AzureSubscription,
+    Cell,
+    CommerceSubscription,
+    Customer,
+    RememberedListing,
+    Sku,
+)
 from auditor.scope.known import Known, Previous
 from auditor.store.interface import Store
 
 Noun = TypeVar("Noun", bound=msgspec.Struct)
-# One row of a relation by column name, as Arrow hands it over.
+# One row of a relation by column name, as Arrow returns it.
 Row = Mapping[str, Any]
 
 _LISTING = ("customer_id", "country", "reservation_scope", "product_id", "sku_id")
-_NOTHING = Listed()
+_NOTHING = RememberedListing()
 
 
 def published(store: Store, partner_tenant_id: str) -> dict[Cell, Previous]:
-    """Return what is published of each cell of a partner by now."""
+    """Return the published state of each cell of a partner."""
     return {
         Cell(
             partner_tenant_id=partner_tenant_id,
@@ -32,7 +39,7 @@ def published(store: Store, partner_tenant_id: str) -> dict[Cell, Previous]:
 
 
 def _rows(table: pa.Table) -> Iterator[Row]:
-    """Yield rows that share their texts: most of these come again and again."""
+    """Yield rows that share equal texts, because most texts repeat often."""
     columns = [_shared(column) for column in table.columns]
     for row in zip(*columns, strict=True):
         yield dict(zip(table.column_names, row, strict=True))
@@ -47,10 +54,10 @@ def _shared(column: pa.ChunkedArray) -> list[Any]:  # Any: cells of a table
 
 
 def recall(store: Store, partner_tenant_id: str, cells: Mapping[Cell, Previous]) -> Known:
-    """Return everything that discovery compares its listings with, and what is not due yet."""
+    """Return everything that discovery compares its listings with."""
     rows = _Rows(store, partner_tenant_id)
     remembered = list(rows.plain("remembered"))
-    said = {_name(row): _said(row) for row in remembered if row["what"] == "listed"}
+    listings = {_name(row): _listing_of(row) for row in remembered if row["what"] == "listed"}
     known = Known(
         partner_tenant_id=partner_tenant_id,
         cells=frozenset(cell for cell, before in cells.items() if before.status != "left"),
@@ -61,30 +68,30 @@ def recall(store: Store, partner_tenant_id: str, cells: Mapping[Cell, Previous])
         of[azure.azure_subscription_id] = azure
     for held in rows.of("commerce_subscription", CommerceSubscription):
         name = held.commerce_subscription_id
-        types = said.get((held.customer_id, "", "", "", ""), _NOTHING).product_types
+        types = listings.get((held.customer_id, "", "", "", ""), _NOTHING).product_types
         if name in types:
             held = msgspec.structs.replace(held, product_type=types[name])  # noqa: PLW2901 - whole
         known.commerce_subscriptions.setdefault(held.customer_id, {})[name] = held
     for sku in rows.of("sku", Sku):
         where = (sku.country, sku.reservation_scope)
-        known.skus.setdefault(where, {})[sku.name] = _in_its_case(sku, said)
-    return _with_listings(_remembering(known, remembered), remembered)
+        known.skus.setdefault(where, {})[sku.name] = _in_its_case(sku, listings)
+    return _with_listings(_with_remembered(known, remembered), remembered)
 
 
 def _name(row: Row) -> tuple[str, ...]:
     return tuple(row[column] for column in _LISTING)
 
 
-def _said(row: Row) -> Listed:
-    return msgspec.json.decode(row["detail"], type=Listed)
+def _listing_of(row: Row) -> RememberedListing:
+    return msgspec.json.decode(row["detail"], type=RememberedListing)
 
 
-def _in_its_case(sku: Sku, said: Mapping[tuple[str, ...], Listed]) -> Sku:
+def _in_its_case(sku: Sku, listings: Mapping[tuple[str, ...], RememberedListing]) -> Sku:
     """Return a SKU with its region in the catalog's own letter case."""
     name = sku.region
     for sku_id in ("", sku.sku_id):
         listing = ("", sku.country, sku.reservation_scope, sku.product_id, sku_id)
-        name = said.get(listing, _NOTHING).arm_region_names.get(sku.sku_id, name)
+        name = listings.get(listing, _NOTHING).arm_region_names.get(sku.sku_id, name)
     return msgspec.structs.replace(sku, arm_region_name=name)
 
 
@@ -102,8 +109,8 @@ class _Rows:
             yield noun(**row)
 
 
-def _remembering(known: Known, remembered: Iterable[Row]) -> Known:
-    """Return what is known with what is remembered beside it."""
+def _with_remembered(known: Known, remembered: Iterable[Row]) -> Known:
+    """Return what is known, with the facts remembered beside the relations."""
     gone: dict[tuple[str, str, str, str], datetime] = {}
     returned: dict[tuple[str, str, str, str], datetime] = {}
     left: set[tuple[str, str]] = set()
@@ -132,7 +139,7 @@ def _remembering(known: Known, remembered: Iterable[Row]) -> Known:
                 listing = row["product_id"] or row["azure_subscription_id"]
                 unlisted.add((row["customer_id"], *where, listing))
             case _:
-                pass  # when it was listed is told below; `awaited` is the diff's own
+                pass  # `_with_listings` reads when it was listed; `awaited` belongs to the diff
     return msgspec.structs.replace(
         known,
         gone=gone,
@@ -146,17 +153,17 @@ def _remembering(known: Known, remembered: Iterable[Row]) -> Known:
 
 
 def _with_listings(known: Known, remembered: Iterable[Row]) -> Known:
-    """Return what is known with when it was listed."""
+    """Return what is known, with the times of its listings."""
     customers: dict[str, datetime] = {}
     countries: dict[str, datetime] = {}
-    catalog: dict[tuple[str, str], dict[tuple[str, str], tuple[datetime, Listed]]] = {}
+    catalog: dict[tuple[str, str], dict[tuple[str, str], tuple[datetime, RememberedListing]]] = {}
     for row in remembered:
         match row["what"]:
             case "listed" if row["customer_id"]:
                 customers[row["customer_id"]] = row["since_at"]
             case "listed":
                 of = catalog.setdefault((row["country"], row["reservation_scope"]), {})
-                of[row["product_id"], row["sku_id"]] = (row["since_at"], _said(row))
+                of[row["product_id"], row["sku_id"]] = (row["since_at"], _listing_of(row))
             case "country_read":
                 countries[row["customer_id"]] = row["since_at"]
             case _:

@@ -3,6 +3,7 @@
 `load` reads it, `values` says what is in it, `read_secret` fetches what it only names.
 """
 
+from auditor.partner_center.clouds import Cloud
 from auditor.settings.load import load, partners_for
 from auditor.settings.secret_references import read_secret
 from auditor.settings.urls import masked
@@ -10,7 +11,6 @@ from auditor.settings.values import (
     AuthKind,
     AvailabilityScope,
     Cache,
-    Cloud,
     CustomerCountry,
     InventoryApi,
     KeepRaw,

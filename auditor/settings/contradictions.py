@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from auditor.model import CheckKind
-from auditor.partner_center.clouds import CLOUDS, Cloud
+from auditor.partner_center.clouds import CLOUDS
 from auditor.settings import known_places, problems
 from auditor.settings.problems import Fault, nearest
 from auditor.settings.urls import has_password
@@ -21,7 +21,7 @@ def contradictions(settings: Settings) -> Iterator[Fault]:
     """Yield what cannot be as it is."""
     for index, partner in enumerate(settings.partner):
         yield from _sign_in(partner, index)
-        if not CLOUDS[Cloud(partner.cloud)].has_azure:
+        if not CLOUDS[partner.cloud].has_azure:
             yield from _without_azure(settings.scope, partner, index)
     yield from _twice(settings)
     scope = settings.scope

@@ -11,13 +11,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from auditor.model import is_guid
 from auditor.settings import known_places
 from auditor.settings.problems import GUID, REGION, Fault, Wrong, nearest
 
 # A rule's result is what its field says; the decoder puts it there without looking.
 Rule = Callable[[object], Any]
 
-_GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _ID = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
 _PRODUCT = re.compile(rf"{_ID}(:{_ID})?")
 _MUTED_SKU = re.compile(rf"\*|({_ID}|\*):({_ID}|\*)")
@@ -81,7 +81,7 @@ def hidden_guid(value: object) -> str:
 
 
 def _guid(given: str, as_shown: str) -> str:
-    if not _GUID.fullmatch(given.lower()):
+    if not is_guid(given):
         is_short = len(given) != _GUID_LENGTH
         length = f" ({len(given)} of {_GUID_LENGTH} characters)" if is_short else ""
         raise Wrong(

@@ -1,10 +1,10 @@
 """Rules for what names another place: secrets, servers, stores. Possible secrets are not shown."""
 
-import ipaddress
 import re
 import urllib.parse
 
 from auditor.database_url import Unreadable, read
+from auditor.https import is_loopback
 from auditor.settings.problems import INSECURE_URL, Wrong
 from auditor.settings.rules import required_text, shown, text
 
@@ -60,7 +60,7 @@ def base_url(value: object) -> str:
         raise Wrong(f"must be a URL that begins with https://, got {shown(given)}")
     if parts.query or parts.fragment:
         raise Wrong(f"must be a URL without ? and #, got {shown(given)}")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise Wrong(
             f"must begin with https://, got {shown(given)}",
             code=INSECURE_URL,
@@ -143,12 +143,3 @@ def _check(url: str) -> None:
         read(url)
     except Unreadable as error:
         raise Wrong(error.reason, hint=error.hint) from None
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -13,15 +13,8 @@ import msgspec
 
 from auditor.database_url import shown
 from auditor.model import ChangeKind, CheckKind
+from auditor.partner_center.clouds import Cloud
 from auditor.settings import identity, rules, urls
-
-
-class Cloud(StrEnum):
-    """The clouds that have a Partner Center."""
-
-    GLOBAL = "global"
-    US_GOVERNMENT = "us_government"
-    CHINA = "china"
 
 
 class AuthKind(StrEnum):

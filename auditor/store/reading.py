@@ -1,6 +1,5 @@
 """Readers' queries in DuckDB: named relations, conditions, customers, and errors as ours."""
 
-import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
@@ -9,11 +8,9 @@ import msgspec
 import pyarrow as pa
 
 from auditor.errors import AuditorError, ScopeError, StoreCorrupt, StoreFailed, UsageError
+from auditor.model import is_guid
 from auditor.store import sql
 from auditor.tables import KEYS
-
-_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
 
 _GONE = ("No files found", "No such file or directory")
 """DuckDB's messages for a missing file: when it looks for it, and when it opens it."""
@@ -97,7 +94,7 @@ def find_customer(con: duckdb.DuckDBPyConnection, customer: str) -> str:
         return str(found[0])
     if found:
         raise UsageError(f"{len(found)} customers are named {customer!r}", hint=", ".join(found))
-    if _GUID.fullmatch(customer.lower()):
+    if is_guid(customer):
         return customer.lower()
     rows = con.sql("SELECT company_name, domain FROM current_customer").fetchall()
     near = get_close_matches(customer, [name for row in rows for name in row if name], n=3)

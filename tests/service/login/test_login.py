@@ -14,7 +14,6 @@ from auditor.login.sign_in import LOGIN_URL, login_authority
 from auditor.partner_center.clouds import CLOUDS, Cloud
 from auditor.partner_center.tokens import GivenToken, RenewedToken
 from auditor.settings import AuthKind
-from auditor.settings import Cloud as ConfiguredCloud
 from tests.builders.entra import FEDERATED, SECRET, Authority, Entra, running
 from tests.builders.signing import certificate, keep, login, partner, pem, rsa_key
 
@@ -155,7 +154,7 @@ async def test_the_token_is_for_the_cloud_s_partner_center(
     """Wherever `base_url` points: a sandbox takes the real service's tokens."""
     app = msgspec.structs.replace(
         partner(AuthKind.APP, client_secret="env:S", base_url="http://127.0.0.1:8080"),
-        cloud=ConfiguredCloud(cloud.value),
+        cloud=cloud,
     )
     entra.resource = CLOUDS[cloud].base_url
 

@@ -14,7 +14,7 @@ from auditor.partner_center import decoding
 from auditor.partner_center.client import PartnerCenter
 from auditor.partner_center.pacing.pacer import Pacer
 from auditor.partner_center.pacing.rates import PaceLimits
-from auditor.partner_center.requests import InventoryContext
+from auditor.partner_center.requests import InventoryContext, inventory_request
 from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Transport
 from auditor.secret import Secret
@@ -78,7 +78,7 @@ async def test_checks_of_many_customers_are_each_answered() -> None:
 
         async def ask(n: int) -> str:
             context = InventoryContext(customer_id=f"c{n % 50}")
-            reply = await api.ask(api.inventory_request("us", [("P", f"{n:04}")], context))
+            reply = await api.ask(inventory_request("us", [("P", f"{n:04}")], context))
             [item] = decoding.inventory_answer(reply.body).items
             return item.sku_id
 
@@ -91,7 +91,7 @@ async def test_checks_of_many_customers_are_each_answered() -> None:
 async def test_a_missing_context_item_says_so() -> None:
     async with partner_center() as api:
         with pytest.raises(ContextMissing, match="400026"):
-            await api.ask(api.inventory_request("US", [("P", "0001")], InventoryContext()))
+            await api.ask(inventory_request("US", [("P", "0001")], InventoryContext()))
 
 
 @pytest.mark.asyncio

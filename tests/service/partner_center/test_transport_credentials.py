@@ -98,4 +98,4 @@ async def test_a_token_that_nobody_gives_is_no_reply() -> None:
         reply = await transport.send(ASK)
 
     assert (reply.status, reply.cause, reply.attempts) == (0, "token", 3)
-    assert transport.counts.calls == len(seen.requests) == 0
+    assert len(seen.requests) == 0

@@ -37,7 +37,7 @@ async def test_a_kept_connection_that_breaks_costs_one_request_not_two(method: s
     assert (first.status, second.status, second.cause) == (200, 0, "reset")
     assert len(server.heads) == 2
     assert server.connections == 1
-    assert transport.counts.calls == 2
+    assert first.attempts == second.attempts == 1
 
 
 @pytest.mark.asyncio
@@ -71,7 +71,7 @@ async def test_what_got_no_reply_is_sent_again_under_the_same_request_id() -> No
         reply = await transport.send(ask())
 
     assert (reply.status, reply.attempts) == (200, 3)
-    assert transport.counts.calls == len(server.heads) == 3
+    assert len(server.heads) == 3
     assert all(b"MS-RequestId: id-2\r\n" in head for head in server.heads)
 
 

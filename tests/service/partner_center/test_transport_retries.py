@@ -161,7 +161,6 @@ async def test_a_passing_fault_is_tried_three_times(status: int) -> None:
     assert (reply.status, reply.attempts) == (status, 3)
     assert len(seen.requests) == 3
     assert time.slept == [0.5, 1.0]
-    assert (transport.counts.calls, transport.counts.retries) == (3, 2)
 
 
 @pytest.mark.asyncio
@@ -215,7 +214,6 @@ async def test_a_429_is_waited_for_as_told(header: dict[str, str], waited_s: flo
     assert (reply.status, reply.attempts, reply.throttled) == (200, 2, 1)
     assert seen.at[1] - seen.at[0] >= waited_s
     assert seen.at[1] - seen.at[0] < waited_s + 1
-    assert transport.counts.throttled == 1
 
 
 @pytest.mark.asyncio

@@ -8,7 +8,16 @@ import pytest
 
 from auditor.diff import facts
 from auditor.diff.facts import COLUMNS, tables
-from auditor.model import Cell, Check, CheckKind, Listed, Outcome, Question, Reason, Settled
+from auditor.model import (
+    Cell,
+    Check,
+    CheckKind,
+    Outcome,
+    Question,
+    Reason,
+    RememberedListing,
+    Settled,
+)
 from auditor.normalize.settled import SETTLED_COLUMNS, settled_table, table_of
 from auditor.plan.plan import Plan
 from auditor.scope.found import CatalogFound, CustomerFound, Found
@@ -144,7 +153,7 @@ def test_a_relationship_that_ended_is_remembered_as_never_listed() -> None:
 
 def test_a_customer_whose_listings_were_all_answered_is_remembered_as_listed() -> None:
     types = {"s1": "Software"}
-    of = proved(found(listed=Listed(product_types=types), is_country_read=True))
+    of = proved(found(listed=RememberedListing(product_types=types), is_country_read=True))
     assert of["remember"] == [
         remembered(ACME, what="country_read"),
         remembered(ACME, what="listed", detail='{"product_types":{"s1":"Software"}}'),
@@ -158,7 +167,7 @@ def test_a_customer_whose_listings_were_all_answered_is_remembered_as_listed() -
         (found(ineligible=Reason.RELATIONSHIP_NOT_RESELLER, countries=(), holds=()), True),
         (found(is_cached=True), False),
         (found(failed=Reason.LISTING_FAILED), False),
-        (found(listed=Listed()), False),
+        (found(listed=RememberedListing()), False),
     ],
 )
 def test_what_was_answered_in_part_is_no_listing_any_more(
@@ -172,7 +181,7 @@ def test_what_was_answered_in_part_is_no_listing_any_more(
 def test_a_cached_customer_ends_nothing_that_another_run_may_know_better() -> None:
     """P9: its listing is older than this run."""
     suspended = azure(status="suspended")
-    cached, asked = found(suspended, is_cached=True), found(suspended, listed=Listed())
+    cached, asked = found(suspended, is_cached=True), found(suspended, listed=RememberedListing())
     ended = [(ACME, "*", "a1")]
     assert proved(cached)["ended"] == ended
     assert proved(cached, superseded={(ACME, "")})["ended"] == []

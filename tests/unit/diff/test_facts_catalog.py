@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
-from auditor.model import Listed
+from auditor.model import RememberedListing
 from auditor.scope.found import Gone
 from tests.builders import scope as bench
 from tests.builders.scope import BOTH, catalog, sku
@@ -22,8 +22,8 @@ def test_cached_skus_are_named_and_settle_nothing_that_another_run_may_know_bett
 
 
 def test_catalog_listings_are_remembered_by_runs_over_all_customers() -> None:
-    said = Listed(segments=("commercial",), arm_region_names={"0001": "EastUS"})
-    listed = {("DZH1", ""): said, (f"view:{bench.VIEW}", ""): Listed()}
+    said = RememberedListing(segments=("commercial",), arm_region_names={"0001": "EastUS"})
+    listed = {("DZH1", ""): said, (f"view:{bench.VIEW}", ""): RememberedListing()}
     of = proved(catalogs=[catalog(views={}, listed=listed)])
     detail = '{"arm_region_names":{"0001":"EastUS"},"segments":["commercial"]}'
     assert of["remember"] == [

@@ -11,6 +11,7 @@ from auditor.errors import Forbidden, NotFound, Unauthorized, UnexpectedReply, U
 from auditor.model import Reply, Request
 from auditor.partner_center.client import PartnerCenter
 from auditor.partner_center.pages import MOST_PAGES
+from auditor.partner_center.requests import availability_request
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 BASE = "https://api.partnercenter.microsoft.com"
@@ -292,7 +293,7 @@ async def test_a_body_that_cannot_be_read_is_unexpected() -> None:
 async def test_ask_hands_a_checks_reply_over_as_it_came() -> None:
     server = Server([(200, b"not looked at"), (404, b'{"code":"400018"}'), (403, b"")])
     api = server.client
-    request = api.availability_request("US", "P", "0001", "", "")
+    request = availability_request("US", "P", "0001", "", "")
 
     assert (await api.ask(request)).body == b"not looked at"
     with pytest.raises(NotFound) as caught:

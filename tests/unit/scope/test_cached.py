@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from auditor.model import Cell, CommerceSubscription, Listed, Sku
+from auditor.model import Cell, CommerceSubscription, RememberedListing, Sku
 from auditor.scope import cached
 from auditor.scope.cached import CatalogAsListed
 from auditor.scope.due import Due
@@ -18,8 +18,8 @@ AT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 DE = ("DE", "AzurePlan")
 LATER = Due(now=AT + timedelta(hours=5), hours=20)
 TOO_LATE = Due(now=AT + timedelta(hours=20), hours=20)
-COMMERCIAL = Listed(segments=("commercial",))
-OF_VIEW = Listed(segments=("commercial",), views=(VIEW,))
+COMMERCIAL = RememberedListing(segments=("commercial",))
+OF_VIEW = RememberedListing(segments=("commercial",), views=(VIEW,))
 
 
 def known(*held: CommerceSubscription, registration: str = "Registered", **given: object) -> Known:
@@ -92,7 +92,7 @@ def test_a_country_is_read_when_it_is_due_or_not_known() -> None:
 def catalog(
     *skus: Sku,
     views: Mapping[str, str] | None = None,
-    listed: Mapping[tuple[str, str], Listed] | None = None,
+    listed: Mapping[tuple[str, str], RememberedListing] | None = None,
     due: Due = LATER,
     segments: tuple[str, ...] = ("commercial",),
     target_views: tuple[str, ...] = (VIEW,),
@@ -140,7 +140,7 @@ def test_what_is_due_or_was_never_asked_like_this_is_asked(of: CatalogAsListed) 
 
 
 def test_the_order_of_segments_asks_for_nothing_else() -> None:
-    two = Listed(segments=("commercial", "education"))
+    two = RememberedListing(segments=("commercial", "education"))
     of = catalog(listed={("DZH1", ""): two}, segments=("education", "commercial"))
     assert of.skus("DZH1") == (sku(),)
 

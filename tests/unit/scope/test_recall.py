@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from auditor.model import Listed
+from auditor.model import RememberedListing
 from auditor.scope import recall
 from auditor.scope.known import Known
 from auditor.scope.offers import is_licence
@@ -40,8 +40,8 @@ def test_when_and_for_what_listings_were_answered_is_known(tmp_path: Path) -> No
     assert known.countries_read == {BOND: at(2)}
     assert known.catalog_listed == {
         ("DE", "AzurePlan"): {
-            ("view:V", ""): (at(1), Listed(segments=("commercial",), views=("V",))),
-            ("P", "1"): (at(1), Listed()),
+            ("view:V", ""): (at(1), RememberedListing(segments=("commercial",), views=("V",))),
+            ("P", "1"): (at(1), RememberedListing()),
         }
     }
 
