@@ -5,10 +5,10 @@ AuditorError
 ├── ScopeError               before any check: stop (65, 66)
 ├── PartnerCenterError       one request, or one partner
 │   ├── Retryable
-│   │   ├── Throttled        429, told when to come back
+│   │   ├── Throttled        429: wait as `Retry-After` says
 │   │   └── Unreachable      timeout, reset, refused, 5xx
-│   │       └── Untrusted    TLS: the other side cannot prove who it is
-│   ├── Rejected             a reply that says no: record it, go on
+│   │       └── Untrusted    TLS: the server cannot prove its identity
+│   ├── Rejected             Partner Center refuses the request: record it, go on
 │   │   ├── ContextMissing   400026
 │   │   ├── Forbidden        401 or 403 on one customer, view or segment
 │   │   ├── RouteGone        the inventory API is not there any more
@@ -39,7 +39,7 @@ from typing import ClassVar
 
 
 class Does(StrEnum):
-    """What the run does about a reply that is no answer, in the words of `docs/errors.md`."""
+    """What the run does about a reply that is no answer; `docs/errors.md` uses these texts."""
 
     RETRIED = "sent again, three times in all"
     WAITED_FOR = "waited for as `Retry-After` says, ten minutes in all, and sent again"
@@ -50,7 +50,7 @@ class Does(StrEnum):
     )
     MOVED = 'asked once more; if gone again, `inventory_api = "auto"` moves to the other API'
     POSTED = "asked with a POST, as is the rest of the run"
-    # What it comes to in the end:
+    # The end of the question:
     FAILED = "the check is `failed`, with this code"
     NOT_IN_CATALOG = "an answer: `not_in_catalog`"
     LEFT_CATALOG = "an answer: it left the catalog"
@@ -71,7 +71,7 @@ class Does(StrEnum):
 class AuditorError(Exception):
     """The auditor cannot go on.
 
-    `code` and `exit_status` are a contract (docs/contract.md); `hint` is the one thing to do.
+    `code` and `exit_status` are a contract (docs/contract.md); `hint` says what to do.
     """
 
     code: ClassVar[str] = "E_INTERNAL"
@@ -94,7 +94,7 @@ class UsageError(AuditorError):
 class SettingsError(AuditorError):
     """The configuration is wrong, or a secret is missing.
 
-    `problems` holds one (code, message, hint) for everything that is wrong, not the first only.
+    `problems` holds a (code, message, hint) for each problem, not only the first.
     """
 
     code = "E_CONFIG_VALUE"
@@ -134,9 +134,9 @@ class InputMissing(AuditorError):
 
 
 class PartnerCenterError(AuditorError):
-    """Partner Center did not answer one request as hoped.
+    """Partner Center gave no usable answer to one request.
 
-    `status` is 0 where no reply came; `error_code_sent` is the code in the reply's body; `does` is
+    `status` is 0 if no reply came; `error_code_sent` is the code in the reply's body; `does` is
     what the run does about it; `sent_at` is when the request was sent.
     """
 
@@ -165,7 +165,7 @@ class PartnerCenterError(AuditorError):
 
 
 class Retryable(PartnerCenterError):
-    """Asking again later may help."""
+    """A later retry may help."""
 
 
 class Throttled(Retryable):
@@ -182,11 +182,11 @@ class Unreachable(Retryable):
 
 
 class Untrusted(Unreachable):
-    """A check of TLS failed; asking again would only repeat it."""
+    """A check of TLS failed; a retry does not help."""
 
 
 class Rejected(PartnerCenterError):
-    """Partner Center understood and said no."""
+    """Partner Center understood the request and refused it."""
 
     code = "E_REJECTED"
 
@@ -196,14 +196,14 @@ class ContextMissing(Rejected):
 
 
 class Forbidden(Rejected):
-    """One customer, target view or segment is not ours to ask about."""
+    """The partner may not read one customer, target view or segment."""
 
     code = "E_FORBIDDEN"
     exit_status = 77
 
 
 class RouteGone(Rejected):
-    """The inventory API itself is not there any more: 404 or 410 on the route, not a product."""
+    """The inventory API itself is gone: a 404 or 410 for the route, not for a product."""
 
 
 class NotFound(Rejected):
@@ -211,14 +211,14 @@ class NotFound(Rejected):
 
 
 class Unauthorized(PartnerCenterError):
-    """The partner's own credential is refused; asking on is useless."""
+    """The partner's own credential is refused; further requests are useless."""
 
     code = "E_AUTH"
     exit_status = 77
 
 
 class UnexpectedReply(PartnerCenterError):
-    """A success whose body is not what the documents promise."""
+    """A success whose body does not fit the documents."""
 
 
 class StoreError(AuditorError):
@@ -235,7 +235,7 @@ class StoreFailed(StoreError):
 
 
 TOO_MANY_OPEN = "raise the limit (ulimit -n) or lower [partner.limits] concurrency, then --resume"
-"""The one thing to do where this process may open no more files."""
+"""The hint if this process may open no more files."""
 
 
 class StoreCorrupt(StoreError):
@@ -267,14 +267,14 @@ class StoreTooOld(StoreError):
 
 
 class StoreUnreachable(StoreError):
-    """The database does not answer, or stopped answering; what it was doing is not done."""
+    """The database does not answer, or stopped answering; the operation in progress is not done."""
 
     code = "E_DATABASE"
     exit_status = 75
 
 
 class StoreRefused(StoreError):
-    """The database refuses this role, or what it wants to do."""
+    """The database refuses this role, or a statement of it."""
 
     code = "E_DATABASE_REFUSED"
     exit_status = 77
@@ -319,7 +319,7 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def as_auditor_error(error: BaseException) -> AuditorError:
-    """Return what to tell the user of an error that is not one of ours; its text stays inside."""
+    """Return the error to show to the user; the text of a foreign error is not shown."""
     if isinstance(error, AuditorError):
         return error
     if isinstance(error, OSError) and error.errno in _DISK_FAULTS:

@@ -1,4 +1,4 @@
-"""Which availabilities are asked: by customer for its licences, by country for reservations. Pure.
+"""Plans the availability checks: by customer, and for reservations by country. Pure.
 
 See `docs/decisions/0003-availability-by-customer-or-country.md`.
 """

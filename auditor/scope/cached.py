@@ -91,7 +91,7 @@ class CatalogAsListed:
     def named(self, product_id: str, sku_ids: Iterable[str]) -> str | None:
         """Return the title of a product outside the views if none of these SKUs is due, else None.
 
-        A SKU id of '' stands for all SKUs. The product is then asked for by id.
+        A SKU id of '' stands for all SKUs. Without a title, the product is asked for by id.
         """
         title = self._titles.get(product_id)
         if title is None or product_id not in self._views:

@@ -26,7 +26,7 @@ class ProductFound(msgspec.Struct, frozen=True, kw_only=True):
     by_customer: bool = False
     """Only customers can see it, no country."""
     is_cached: bool = False
-    """Neither its product list nor the product itself was due, so nothing was asked."""
+    """It comes from a product list, or a reply by id, that was not due and not asked."""
 
 
 class SkusFound(msgspec.Struct, frozen=True, kw_only=True):
