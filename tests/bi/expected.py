@@ -1,4 +1,4 @@
-"""What each chart of the dashboard has to show, worked out in Python from the rows of a store."""
+"""Computes in Python, from the rows of a store, what each chart of the dashboard must show."""
 
 import json
 import math
@@ -17,13 +17,13 @@ Row = dict[str, Any]  # of whatever columns a chart has
 
 
 def read(folder: str) -> dict[str, dict[str, Any]]:
-    """Return the files of one folder of the bundle by the uuid in each."""
+    """Return the files of one folder of the bundle by their uuid."""
     found = (yaml.safe_load(path.read_text()) for path in (BUNDLE / folder).glob("*.yaml"))
     return {each["uuid"]: each for each in found}
 
 
 def rows(lake: FolderStore, dataset: str) -> list[Row]:
-    """Return the rows that a dataset of the bundle stands for."""
+    """Return the rows of a dataset of the bundle."""
     is_query = dataset in sql.names("dashboards")
     table = lake.sql(sql.statement(f"dashboards/{dataset}")) if is_query else lake.arrow(dataset)
     found: list[Row] = table.to_pylist()
@@ -31,7 +31,7 @@ def rows(lake: FolderStore, dataset: str) -> list[Row]:
 
 
 def chart(query: Mapping[str, Any], rows: Iterable[Row]) -> list[Row]:
-    """Return what the saved query of a chart makes of the rows of its dataset."""
+    """Return the result of a chart's saved query over the rows of its dataset."""
     columns = [_name(column) for column in query["columns"]]
     if not query.get("metrics"):
         ordered = list(rows)
@@ -54,7 +54,7 @@ def chart(query: Mapping[str, Any], rows: Iterable[Row]) -> list[Row]:
     return found[: query["row_limit"]]
 
 
-def _name(column: Any) -> str:  # as Superset saves it: a name, or what it is made of
+def _name(column: Any) -> str:  # as Superset saves it: a name, or an expression with a label
     return str(column["label"] if isinstance(column, dict) else column)
 
 
@@ -69,14 +69,14 @@ def _measured(metric: Mapping[str, Any], group: list[Row]) -> int:
 
 
 def differences(found: list[Row], wanted: list[Row]) -> list[str]:
-    """Return how the rows of an answer differ from those that are wanted, in any order."""
-    told = sorted((_plain(row) for row in found), key=repr)
+    """Return the differences between found and wanted rows, ignoring their order."""
+    actual = sorted((_plain(row) for row in found), key=repr)
     expected = sorted((_plain(row) for row in wanted), key=repr)
-    if len(told) != len(expected):
-        return [f"{len(told)} rows, not {len(expected)}"]
+    if len(actual) != len(expected):
+        return [f"{len(actual)} rows, not {len(expected)}"]
     return [
         f"{one} is not {other}"
-        for one, other in zip(told, expected, strict=True)
+        for one, other in zip(actual, expected, strict=True)
         if not _is_same(one, other)
     ]
 

@@ -1,4 +1,4 @@
-"""Pictures of the dashboard, as a browser shows it to somebody who has signed in."""
+"""Takes pictures of the dashboard in a browser that has signed in."""
 
 import asyncio
 import base64
@@ -14,7 +14,7 @@ from tests.bi.throwaway_superset import BIN, USER, Superset
 from tests.end_to_end.test_report_browser import CHROMIUM, Browser
 
 WIDTH, HEIGHT = 1400, 3000
-"""High enough for all of the dashboard: what is out of sight is not drawn."""
+"""High enough for the whole dashboard: charts outside the window are not drawn."""
 PARTS = {"superset-dashboard.png": (0, 0, 1225), "superset-details.png": (260, 1225, 2520)}
 """Left edge, top and bottom of each picture."""
 _LOADING = (
@@ -31,7 +31,7 @@ _SMALLER = (
 
 
 def take(superset: Superset, into: Path, scratch: Path, charts: int) -> tuple[Path, ...]:
-    """Write pictures of the dashboard's two halves; none where there is no Chromium."""
+    """Write pictures of the dashboard's two halves; none if there is no Chromium."""
     if CHROMIUM is None:
         return ()
     into.mkdir(parents=True, exist_ok=True)
@@ -67,18 +67,18 @@ def _signed_in(superset: Superset) -> dict[str, object]:
 
 
 async def _drawn(browser: Browser, charts: int) -> None:
-    """Wait until every chart has drawn something; a browser tells nobody of that."""
-    said = ""
+    """Poll until every chart has drawn something; the browser has no event for it."""
+    counts = ""
     for _ in range(240):
         found = await browser.ask("Runtime.evaluate", expression=_LOADING)
-        said = found["result"]["result"].get("value", "")
-        if said:
-            there, loading, drawn = map(int, said.split())
+        counts = found["result"]["result"].get("value", "")
+        if counts:
+            there, loading, drawn = map(int, counts.split())
             if there == charts and not loading and drawn >= charts:
-                await asyncio.sleep(2)  # bars grow into their place
+                await asyncio.sleep(2)  # wait for the animation of the bars
                 return
         await asyncio.sleep(0.5)
-    print(f"pictures: not all charts were drawn: {said}")
+    print(f"pictures: not all charts were drawn (present, loading, drawn): {counts}")
 
 
 @asynccontextmanager

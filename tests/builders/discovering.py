@@ -1,4 +1,4 @@
-"""Discovers the sandbox's world as a run does, and remembers what was found as the store does."""
+"""Discovers the sandbox's world as a run does, and keeps the findings as the store does."""
 
 import asyncio
 import dataclasses
@@ -35,7 +35,7 @@ AT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 
 
 class Discovery:
-    """One partner of a sandbox, and the client that looks at it."""
+    """One partner of a sandbox, and a client for it."""
 
     def __init__(self, sandbox: Sandbox, api: PartnerCenter) -> None:
         self.sandbox = sandbox
@@ -45,11 +45,11 @@ class Discovery:
         self.nothing = Known(partner_tenant_id=self.partner.partner_tenant_id)
 
     def faults(self, *faults: Fault) -> None:
-        """Let calls go wrong from now on."""
+        """Inject these faults from now on."""
         self.sandbox.faults = Faults(faults)
 
     def quiet_night(self) -> State:
-        """Go on to a second night on which nothing happens but what the test does to it."""
+        """Go to a second night that only the test changes."""
         quiet = self.world.state(1).following()
         second = self.world.state(2)
         for field in dataclasses.fields(State):
@@ -69,7 +69,7 @@ class Discovery:
     async def customers(
         self, known: Known | None = None, **rules: object
     ) -> dict[str, CustomerFound]:
-        """Return what is found of each customer."""
+        """Discover the customers; return the findings by customer id."""
         known, wanted = known or self.nothing, self.customer_rules(**rules)
         listed = await list_customers(self.api, known, wanted)
         discovery = CustomerDiscovery(self.api, known, wanted, at_once=8)
@@ -94,7 +94,7 @@ class Discovery:
         customers: Iterable[CustomerFound] = (),
         due: Due = EVERY_RUN,
     ) -> CatalogFound:
-        """Return what is found of the first country's catalog."""
+        """Discover the catalog of the partner's first country."""
         rules = CatalogRules(
             target_views=target_views,
             segments=segments,
@@ -122,7 +122,7 @@ class Discovery:
         catalog: CatalogFound | None = None,
         before: Known | None = None,
     ) -> Known:
-        """Return what is known once a run that found this has published."""
+        """Return what the next run knows after a run with these findings has published."""
         known = _with_customers(before or self.nothing, customers)
         return known if catalog is None else _with_catalog(known, catalog)
 
@@ -177,8 +177,8 @@ def _with_catalog(known: Known, found: CatalogFound) -> Known:
     left = {g.product_id for g in found.gone if not g.sku_id}
     no_more = {(g.product_id, g.sku_id) for g in found.gone}
     before = known.catalog_listed.get(where, {})
-    said_so_far = {name: said for name, said in before.items() if name not in no_more}
-    said_so_far |= {name: (AT, said) for name, said in found.listed.items()}
+    listed_so_far = {name: entry for name, entry in before.items() if name not in no_more}
+    listed_so_far |= {name: (AT, entry) for name, entry in found.listed.items()}
     return msgspec.structs.replace(
         known,
         cells=known.cells | {cell},
@@ -189,7 +189,7 @@ def _with_catalog(known: Known, found: CatalogFound) -> Known:
         },
         gone={**kept, **gone},
         unlisted=frozenset(unlisted | {("", *where, one) for one in found.unlisted}),
-        catalog_listed={**known.catalog_listed, where: said_so_far},
+        catalog_listed={**known.catalog_listed, where: listed_so_far},
     )
 
 
@@ -199,7 +199,7 @@ async def _at_once(_: float) -> None:
 
 @asynccontextmanager
 async def discovering(size: WorldSize = SMALL, seed: int = 1) -> AsyncIterator[Discovery]:
-    """Open a sandbox world and a client of its first partner; back-off takes no time."""
+    """Open a sandbox and a client for its first partner; back-off does not wait."""
     async with Sandbox(World(seed, size)) as sandbox, Pacer(LIMITS) as pacer:
         token = GivenToken(Secret(sandbox.world.partners()[0].token))
         patience = Patience(outage_s=0)

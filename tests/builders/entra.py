@@ -25,7 +25,7 @@ _BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
 class Refused(Exception):
-    """An error as the endpoint words it."""
+    """An error reply in the endpoint's format."""
 
     def __init__(self, status: int, error: str, code: int) -> None:
         self.status = status
@@ -49,12 +49,12 @@ class Entra:
         self.federated = FEDERATED
         self.refresh_token = REFRESH
         self.tokens: Mapping[str, str] = {}
-        """By tenant; any other tenant's are numbered."""
+        """Access token by tenant; other tenants get numbered tokens."""
         self.lasts_s: object = 3599
         self.replies: list[web.Response | Refused | asyncio.Event] = []
-        """What the next requests for a token get; an event is waited for, and then cut off."""
+        """Replies to the next token requests; an event is awaited and then answered with 503."""
         self.asked: Counter[str] = Counter()
-        """Requests, by path or by grant type."""
+        """Number of requests, by path or by grant type."""
         self.assertions: list[dict[str, Any]] = []
         """Headers of the signed assertions."""
 
@@ -153,7 +153,7 @@ class Entra:
 
 
 class Authority:
-    """A certificate authority of the test's own, and servers that show its certificates."""
+    """The test's certificate authority and the TLS contexts of its servers."""
 
     def __init__(self, folder: Path) -> None:
         self.ca = trustme.CA()
@@ -163,7 +163,7 @@ class Authority:
     def context(
         self, *names: str, ca: trustme.CA | None = None, until: datetime | None = None
     ) -> ssl.SSLContext:
-        """Return a server's side; by default of `localhost`, signed by this authority, valid."""
+        """Return a server's TLS context; by default valid, for `localhost`, by this authority."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         issued = (ca or self.ca).issue_cert(
             *(names or ("localhost",)),

@@ -1,4 +1,4 @@
-"""A sandbox whose every reply is one row of the error table, and what a walk through it sees."""
+"""A sandbox that answers one endpoint with one row of the error table, and a client for it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -37,16 +37,16 @@ SENDS = {
     "list_availabilities": "availabilities",
     "list_customer_availabilities": "customer_availabilities",
 }
-"""What the sandbox calls each endpoint."""
+"""The sandbox's name of each client endpoint."""
 NEW = "405"
-"""A code that is in no row: what the sandbox by itself says of a wrong method."""
+"""A code that is in no row: the sandbox's own code for a wrong method."""
 TIMEOUT = "timeout"
 UNSENT = {"breaker", "deadline", "tls", "unsendable"}
-"""Causes on our side of the wire; `test_transport_*.py` has them."""
+"""Causes on the client's side; `test_transport_*.py` tests them."""
 SAMPLES = {2: 299, 3: 302, 4: 418, 5: 599, 6: 600, 7: 700, 8: 800, 9: 999}
-"""A status that is in no row, for each class; 1xx is no reply: `test_transport_faults.py`."""
+"""A status without its own row, by class. 1xx is not a reply: `test_transport_faults.py`."""
 ATTEMPTS = {Does.RETRIED: 3, Does.WAITED_FOR: 11, Does.TOKEN_RENEWED: 2, Does.MOVED: 2}
-"""At a server that says the same each time, and "60 seconds" with each 429."""
+"""Attempts at a server that always sends the same reply, with Retry-After 60 in each 429."""
 EVERY_ROW = ("list_availabilities", "list_skus")
 SHORT = {
     "get_subscription": Fault(endpoint="subscriptions", truncate=0),
@@ -54,14 +54,14 @@ SHORT = {
     "get_sku": Fault(endpoint="skus", truncate=0),
     "get_customer_sku": Fault(endpoint="customer_skus", truncate=0),
 }
-"""What makes discovery ask for something by id."""
+"""The fault that makes discovery request an item by id: its list is empty."""
 Sent = tuple[int, str]
 
 
 def rows_of(endpoint: str) -> list[Sent]:
-    """Return (status, code) for each row that counts at an endpoint; of no reply, the cause.
+    """Return (status, code) for each row that applies at an endpoint; without a reply, (0, cause).
 
-    Of rows for anywhere, those that nothing but the code tells apart are one, but at `EVERY_ROW`.
+    Rows for any endpoint that differ only in their code count as one, except at `EVERY_ROW`.
     """
     sent: dict[object, Sent] = {}
     for (where, _, _), row in TABLE.items():
@@ -76,22 +76,21 @@ def rows_of(endpoint: str) -> list[Sent]:
 
 
 def fault(endpoint: str, status: int, code: str) -> Fault:
-    """Return what makes the sandbox answer so."""
+    """Return the fault that makes the sandbox answer with this status and code."""
     name = SENDS[endpoint]
     match status, code:
         case 0, "timeout":
-            return Fault(endpoint=name, delay_s=1.0)  # which never ends
+            return Fault(endpoint=name, delay_s=1.0)  # `walking` replaces sleep: it never ends
         case 0, _:
             return Fault(endpoint=name, reset=True)
         case 429, _:
             return Fault(endpoint=name, status=429, headers={"Retry-After": "60"})
         case _:
-            said = "" if code == NO_CODE else code
-            return Fault(endpoint=name, status=status, code=said)
+            return Fault(endpoint=name, status=status, code="" if code == NO_CODE else code)
 
 
 class Time:
-    """A clock that moves when somebody sleeps."""
+    """A clock that only `sleep` moves."""
 
     def __init__(self) -> None:
         self.at = 0.0
@@ -105,7 +104,7 @@ class Time:
 
 
 class Walk:
-    """A sandbox on its second night, and what the first one found."""
+    """A sandbox on its second night, and the findings of the first."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
@@ -119,7 +118,7 @@ class Walk:
     async def discovering(
         self, *, timeout_s: float = 60.0
     ) -> AsyncIterator[tuple[Discovery, Transport]]:
-        """Open a client that has seen nothing go wrong yet."""
+        """Open a new client, without breakers or rates learned from errors."""
         time = Time()
         token = Secret(self.sandbox.world.partners()[0].token)
 
@@ -167,7 +166,7 @@ class Walk:
 
 
 def _is_plain(found: CustomerFound) -> bool:
-    """Tell whether all its Azure subscriptions are under registered plans."""
+    """Tell whether all Azure subscriptions belong to registered plans."""
     return all(s.registration_status == "Registered" for s in found.azure_subscriptions)
 
 

@@ -1,4 +1,4 @@
-"""Writes the error table out for people, as `docs/errors.md`."""
+"""Makes `docs/errors.md` from the error table."""
 
 from collections.abc import Iterable
 
@@ -18,32 +18,31 @@ from auditor.partner_center.error_table import (
 )
 
 HEAD = """\
-# What can come back instead of an answer
+# Error replies, and what a run does about them
 
-What Partner Center answers where it does not answer the question, and what a run does about it.
-This page is `auditor/partner_center/error_table.py` for people: `make golden` writes it anew, and a
-test holds it to the table.
+The errors that Partner Center sends instead of an answer, and what a run does about each.
+`make golden` writes this page from `auditor/partner_center/error_table.py`; a test compares them.
 
-Look a row up by the `http_status` and `error_code` that `check_outcome` and `unanswered` hold of a
-check, or that a log line tells; where no reply came, `reason` holds the cause. A row that names an
-endpoint counts before one for *anywhere*. Codes and statuses are open sets: an unknown code is its
-status's row, an unknown status the row of its class. To take a case to the vendor, give them
+Find a row by the `http_status` and `error_code` in `check_outcome`, in `unanswered` or in a log
+line; if there was no reply, `reason` holds the cause. A row for a named endpoint has precedence
+over one for *anywhere*. Codes and statuses are open sets: an unknown code takes the row of its
+status, an unknown status the row of its class. To report a case to the vendor, send the
 `request_id` and `correlation_id` from the same place.
 
 | status | code | means | from | what the run does |
 |---|---|---|---|---|
 """
 BELOW = """
-## Where that brings no answer
+## If the check or listing stays unanswered
 
-| endpoint | what the question comes to |
+| endpoint | its outcome |
 |---|---|
 """
 TAIL = """
-What is `failed` or `skipped` shows in the view `unanswered`.
+Everything `failed` or `skipped` is in the view `unanswered`.
 
-A target view or segment that is `forbidden` is told by the event `view.forbidden`, and stands with
-its code and ids in `coverage.scope` of the catalog's cell, which is the one without a customer:
+A `forbidden` target view or segment is logged as the event `view.forbidden`. Its code and ids are
+in `coverage.scope` of the catalog's cell, which is the cell without a customer:
 
 ```sql
 SELECT partner_tenant_id, country, json_extract(scope, '$.forbidden') AS forbidden
@@ -67,7 +66,7 @@ def page() -> str:
     for row in ROWS:
         code = row.code if row.code in {ANY, NO_CODE} else f"`{row.code}`"
         statuses.setdefault((code, row.means, _from(row), _does(row)), []).append(_status(row))
-    rows = [(", ".join(status), *said) for said, status in statuses.items()]
+    rows = [(", ".join(status), *columns) for columns, status in statuses.items()]
     ends = [(f"`{name}`", str(end)) for name, end in UNANSWERED.items()]
     return HEAD + _table(rows) + BELOW + _table(ends) + TAIL
 
@@ -87,10 +86,10 @@ def _from(row: Row) -> str:
 
 
 def _does(row: Row) -> str:
-    """Return the steps; the end is left to the endpoint where that decides."""
+    """Return the steps; the last is "as below" if it depends on the endpoint."""
     names = UNANSWERED if ANY in row.endpoints else row.endpoints
     ends = {steps(name, row.status, row.code)[-1] for name in names}
-    told = [str(step) for step in row.does]
+    texts = [str(step) for step in row.does]
     if not row.does or row.does[-1] not in ends:
-        told.append(str(*ends) if len(ends) == 1 else "as below")
-    return "; then ".join(told)
+        texts.append(str(*ends) if len(ends) == 1 else "as below")
+    return "; then ".join(texts)

@@ -1,4 +1,4 @@
-"""A made-up partner whose nights run in process: asked, guarded and published for real."""
+"""A made-up partner whose nights run in process, with the real fetch, guard and publisher."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -34,7 +34,7 @@ FIRST = datetime(2026, 11, 1, 2, 0, tzinfo=UTC)
 LICENCE = "CFQ7"
 
 State = tuple[str, str, str]
-"""Verdict, reason codes, values; of a term only the verdict counts."""
+"""Verdict, reason codes, values; for a term only the verdict counts."""
 OPEN: State = ("unrestricted", "", "")
 SHUT: State = ("restricted", "NotAvailableForSubscription", "westeurope")
 GONE: State = ("not_in_catalog", "", "")
@@ -43,7 +43,7 @@ WITHHELD: State = ("not_purchasable", "", "")
 
 
 class Key(NamedTuple):
-    """A SKU asked about for a customer, or a licence's term (`cycle`, or `duration/cycle`)."""
+    """A customer's SKU, or a term of a licence (`cycle`, or `duration/cycle`)."""
 
     customer: str
     product: str
@@ -51,24 +51,16 @@ class Key(NamedTuple):
     cycle: str = ""
 
 
-class Told(NamedTuple):
-    """What a reply said of a key, and when it was asked for."""
-
-    state: State
-    at: datetime
-    is_second: bool
-
-
 Faulty = Callable[[Request], Reply | bytes | None]
-"""What goes wrong with a request: another reply, another body, or nothing."""
+"""Returns another reply or another body for a request; None for the true reply."""
 
 
 def honest(_: Request) -> None:
-    """Let every request have its true reply."""
+    """Give every request its true reply."""
 
 
 class Partner:
-    """What is true of a partner's customers; replies to their checks, and keeps what it said."""
+    """The truth about a partner's customers; answers their checks and keeps the requests."""
 
     def __init__(self, folder: Path, truth: Mapping[Key, State], *, buckets: int = 2) -> None:
         self.truth = dict(truth)
@@ -76,22 +68,22 @@ class Partner:
         self.now = FIRST
         self.countries: tuple[str, ...] = ("DE",)
         self.subscriptions: tuple[str, ...] = ("a",)
-        """Azure subscriptions of each customer, by the beginning of their ids."""
+        """First parts of the ids of each customer's Azure subscriptions."""
         self.catalog: dict[str, str] = {}
-        """What each SKU says of itself."""
+        """Further fields of every SKU in the catalog."""
         self.faulty: Faulty = honest
         self.asked: list[Request] = []
         self.store = FolderStore.open(str(folder / "lake"), create=True, buckets=buckets)
         self.others: list[Store] = []
-        """Stores that everything is published into as well."""
+        """Further stores that each run is published into."""
         self.folder = folder
 
     def night(self, number: int) -> None:
-        """Go on to a night's small hours; 1 is the first."""
+        """Go to the start of a night; 1 is the first."""
         self.now = FIRST + timedelta(days=number - 1)
 
     def keys(self, customer: str = "") -> list[Key]:
-        """Return all keys of a customer, or of all."""
+        """Return the keys of a customer, or of all customers."""
         return [key for key in self.truth if customer in {"", key.customer}]
 
     async def send(self, request: Request) -> Reply:
@@ -105,9 +97,9 @@ class Partner:
         return Reply(status=200, body=body, sent_at=self.now)
 
     def _body(self, request: Request) -> bytes:
-        said = [item(key, self.truth[key]) for key in targets(request, self.truth)]
-        told = [one for one in said if one is not None]
-        return json.dumps(told if is_inventory(request) else {"items": told}).encode()
+        items = [item(key, self.truth[key]) for key in targets(request, self.truth)]
+        present = [one for one in items if one is not None]
+        return json.dumps(present if is_inventory(request) else {"items": present}).encode()
 
     def changes(self) -> list[dict[str, Any]]:  # Any: cells of a table
         """Return every change published so far, in the order of publication."""
@@ -116,20 +108,20 @@ class Partner:
         )
 
     def rows(self, query: str) -> list[dict[str, Any]]:  # Any: as above
-        """Return the rows of a query over the store; only what it stands on is opened."""
+        """Return the rows of a query over the store; open only the relations it reads."""
         with self.store.connect(query=query) as con:
             rows: list[dict[str, Any]] = con.sql(query).to_arrow_table().to_pylist()
         return rows
 
     def standing(self) -> dict[Key, dict[str, Any]]:  # Any: as above
-        """Return the row of each key as it stands now."""
+        """Return the latest row of each key."""
         rows = self.store.arrow("latest_inventory").to_pylist()
         rows += self.store.arrow("latest_availability").to_pylist()
         return {key_of(row): row for row in rows}
 
 
 def targets(request: Request, keys: Iterable[Key]) -> list[Key]:
-    """Return the keys that a check asks about, by its own words."""
+    """Return the keys that a check targets, according to its path or body."""
     if not is_inventory(request):
         if any(value.lower() == "nonprofit" for _, value in request.params):
             return []  # every term here is commercial
@@ -148,12 +140,12 @@ def targets(request: Request, keys: Iterable[Key]) -> list[Key]:
 
 
 def is_inventory(request: Request) -> bool:
-    """Tell whether a request is an inventory check, of whichever API."""
+    """Tell whether a request is an inventory check of either API."""
     return request.endpoint.startswith("check_inventory")
 
 
 def item(key: Key, state: State) -> dict[str, object] | None:
-    """Return what a reply holds of a key, None where it leaves it out."""
+    """Return a key's item in a reply, None if the reply leaves it out."""
     verdict, code, values = state
     if verdict == "not_in_catalog":
         return None
@@ -186,7 +178,7 @@ def state_of(row: Mapping[str, Any]) -> State:  # Any: as above
 
 
 class Run:
-    """One run over some customers, or over all; its steps can be parted to cross another's."""
+    """One run over some or all customers; its steps can be interleaved with another run's."""
 
     def __init__(
         self,
@@ -260,7 +252,7 @@ class Run:
 
     async def _send(self, request: Request) -> Reply:
         reply = await self.partner.send(request)
-        assert request.key() not in self._replies, "the same question is put twice"
+        assert request.key() not in self._replies, "the same question was sent twice"
         self._replies[request.key()] = reply
         return reply
 
@@ -268,15 +260,15 @@ class Run:
         return self._replies[key].body
 
     async def ask(self) -> None:
-        """Ask what is planned."""
+        """Send the planned checks."""
         self._plan = await self.checking.ask(self._plan, _nobody)
 
     async def check(self) -> None:
-        """Let the guard look at the answers, and ask once more what it doubts."""
+        """Let the guard look at the answers; ask the doubted ones again."""
         await self.checking.doubt(self._plan, self.guard, self.staged, self.body)
 
     def publish(self, at_once: int = AT_ONCE) -> None:
-        """Publish; what the answers were staged in is gone then."""
+        """Publish; then remove the staged answers."""
         with self._closing:
             for store in (*self.partner.others, self.partner.store):
                 publisher = Publisher(
@@ -291,7 +283,7 @@ class Run:
                 self.published = publisher.publish(self._snapshot(), self.checking.settled)
 
     def abandon(self) -> None:
-        """End without a word, as a run that fails does."""
+        """End without publishing, as a failed run does."""
         self._closing.close()
 
     @property
@@ -339,29 +331,29 @@ def rounds(partner: Partner) -> list[int]:
 
 
 def many(customer: str, count: int, state: State = SHUT, product: str = "DZH1") -> dict[Key, State]:
-    """Return that many SKUs of one product in one state."""
+    """Return `count` SKUs of one product in one state."""
     return {Key(customer, product, f"{n:04}"): state for n in range(count)}
 
 
 def terms(customer: str, count: int, state: State = OFFERED) -> dict[Key, State]:
-    """Return that many terms of a customer's licences, five of each SKU."""
+    """Return `count` terms of a customer's licences, five of each SKU."""
     return {Key(customer, LICENCE, f"{n // 5:04}", f"cycle{n % 5}"): state for n in range(count)}
 
 
 def turned(partner: Partner, state: State, count: int | None = None, customer: str = A) -> None:
-    """Let that many keys of a customer have another state from now on."""
+    """Give the first `count` keys of a customer another state."""
     for key in partner.keys(customer)[:count]:
         partner.truth[key] = state
 
 
 def published(run: Run) -> Published:
-    """Return what a run has published."""
+    """Return the publication of a run."""
     assert run.published is not None
     return run.published
 
 
 def kinds(run: Run) -> dict[tuple[str, bool], int]:
-    """Count what a run published by kind and whether it is suspect."""
+    """Count the changes of a run by kind and whether they are suspect."""
     found: dict[tuple[str, bool], int] = {}
     for row in run.changes:
         name = (row["kind"], row["suspect"])
@@ -370,7 +362,7 @@ def kinds(run: Run) -> dict[tuple[str, bool], int]:
 
 
 def pending_of(partner: Partner) -> set[str]:
-    """Return the verdicts that wait, '' where none does."""
+    """Return the pending verdicts, '' for keys without one."""
     query = (
         "SELECT pending_verdict AS p FROM current_inventory"
         " UNION ALL SELECT pending_verdict FROM current_availability"
@@ -379,7 +371,7 @@ def pending_of(partner: Partner) -> set[str]:
 
 
 async def known(folder: Path, truth: dict[Key, State]) -> Partner:
-    """Return a partner of whom one night is known."""
+    """Return a partner after one published night."""
     partner = Partner(folder, truth)
     await night(partner, 1)
     partner.asked.clear()
@@ -387,5 +379,5 @@ async def known(folder: Path, truth: dict[Key, State]) -> Partner:
 
 
 async def _nobody() -> tuple[CustomerFound, ...]:
-    """Return whom wave 1 found late."""
+    """Return the customers that wave 1 found late: none."""
     return ()

@@ -1,4 +1,4 @@
-"""Runs on one quota, killed and begun again all the while: what the server counts in any minute."""
+"""Kills and restarts runs that share one quota, and counts the server's calls in any minute."""
 
 import random
 import time
@@ -7,33 +7,33 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from auditor.sandbox import Limits, config_text, environment_token
-from tests.builders.driving import Started, Warm
-from tests.builders.killing import SMALL, odd
+from tests.builders.killing import SMALL, exit_problems
 from tests.builders.pacing import most_in_any
+from tests.builders.run_processes import Launcher, Started
 from tests.builders.serving import Serving
 
 LIMIT = 60
-"""Of a partner in each API class: a run asks more of them than fit in half a minute."""
+"""Calls per minute of a partner in each API class; a run needs more than half a minute of them."""
 CLASSES = ("customers", "catalog", "inventory")
 RUNS = 4
 BUSY = 0.6
-"""Of the limit: what a killed run had been allowed, and had not begun, is lost."""
+"""Least share of the limit that is used: a killed run wastes the calls it had reserved."""
 MINUTE_S = 60.0
 
 
 class Hammered:
-    """A server that refuses the first call too many of a minute."""
+    """A server that refuses every call above the limit, and the runs against it."""
 
-    def __init__(self, serving: Serving, warm: Warm) -> None:
+    def __init__(self, serving: Serving, launcher: Launcher) -> None:
         self._serving = serving
-        self._warm = warm
+        self._launcher = launcher
         text = config_text(serving.sandbox.world, serving.sandbox.base_url, environment_token)
-        for said in ("= 60000", "= 6000"):
-            text = text.replace(f"{said}\n", f"= {LIMIT}\n")
+        for generous in ("= 60000", "= 6000"):
+            text = text.replace(f"{generous}\n", f"= {LIMIT}\n")
         self._config = text.replace('shared = "none"', 'shared = "local"')
 
     def hammer(self, seed: int, folder: Path, *, for_s: float) -> list[str]:
-        """Kill and begin runs for so long; return what is wrong with what the server saw."""
+        """Kill and restart runs for this time; return the problems that the server's log shows."""
         rng = random.Random(seed)  # noqa: S311 - repeatable, not secret
         self._serving.begin(1)
         runs = []
@@ -55,15 +55,15 @@ class Hammered:
 
     def _begun(self, own: Path, folder: Path, rng: random.Random) -> Started:
         words = ["run", *rng.choice([[], ["--resume"], ["--resume"], ["--resume"]])]
-        return self._warm.start(own, *words, environ={"XDG_STATE_HOME": str(folder / "home")})
+        return self._launcher.start(own, *words, environ={"XDG_STATE_HOME": str(folder / "home")})
 
     def _ended(self, run: Started) -> list[str]:
         if not run.has_ended:
             run.kill()
-        return odd(run.wait(), {0, 3, -9})
+        return exit_problems(run.wait(), {0, 3, -9})
 
     def _counted(self) -> list[str]:
-        """P17: return how often the server found a minute over the limit, or hardly any calls."""
+        """P17: return a problem if a minute was over the limit, or if hardly any quota was used."""
         self._serving.settle()
         records = [r for r in self._serving.sandbox.log.records if r.api_class in CLASSES]
         refused = sum(record.status == 429 for record in records)
@@ -79,7 +79,7 @@ class Hammered:
 
 @contextmanager
 def hammered(seed: int) -> Iterator[Hammered]:
-    """Open a sandbox of a seed that counts."""
+    """Open a sandbox with limits of `LIMIT` calls a minute."""
     limits = Limits(per_partner=dict.fromkeys(CLASSES, LIMIT))
-    with Serving(seed, SMALL, limits=limits) as serving, Warm(serving.environ) as warm:
-        yield Hammered(serving, warm)
+    with Serving(seed, SMALL, limits=limits) as serving, Launcher(serving.environ) as launcher:
+        yield Hammered(serving, launcher)

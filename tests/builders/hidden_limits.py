@@ -1,4 +1,4 @@
-"""A server with limits that nobody is told, on a clock that the tests move."""
+"""A server with limits unknown to the client, on a clock that the tests move."""
 
 import asyncio
 import math
@@ -12,7 +12,7 @@ Steps = Sequence[tuple[float, float]]
 
 
 class Hidden:
-    """A limit by sliding window that changes as time goes by."""
+    """A sliding-window limit that changes over time."""
 
     def __init__(self, window_s: float, steps: Steps) -> None:
         self.window_s = window_s
@@ -23,7 +23,7 @@ class Hidden:
         return [limit for at, limit in self.steps if at <= now][-1]
 
     def wait_s(self, key: str, now: float) -> float:
-        """Return how long there is no room."""
+        """Return the seconds until a call is admitted."""
         inside = self._admitted[key]
         while inside and inside[0] <= now - self.window_s:
             inside.popleft()
@@ -34,14 +34,14 @@ class Hidden:
         self._admitted[key].append(now)
 
     def best(self, start: float, end: float) -> float:
-        """Return the most calls it lets through between two moments."""
+        """Return the most calls it admits between two moments."""
         edges = [at for at, _ in self.steps if start < at < end]
         spans = zip([start, *edges], [*edges, end], strict=True)
         return sum(self.limit(a) * (b - a) / self.window_s for a, b in spans)
 
 
 class Server:
-    """Answers after a while; notes when, whether, and to whom."""
+    """Answers after a delay; records the time, the customer and whether it refused."""
 
     def __init__(
         self, clock: Callable[[], float], *, partner: Hidden, customer: Hidden | None = None
@@ -52,7 +52,7 @@ class Server:
         self.answers: list[tuple[float, str, bool]] = []
 
     async def ask(self, name: str) -> int:
-        """Return the seconds of `Retry-After`, 0 where the call is answered."""
+        """Return the seconds of `Retry-After`, 0 if the call is answered."""
         await asyncio.sleep(0.1)
         now = self._clock()
         gates = [(self._partner, "")] + ([(self._customer, name)] if self._customer else [])
@@ -65,17 +65,17 @@ class Server:
         return max(1, math.ceil(wait_s)) if wait_s > 0 else 0
 
     def between(self, start: float, end: float, name: str = "") -> tuple[int, int]:
-        """Return how many calls were answered and how many refused."""
-        said = [
+        """Return the number of answered calls and of refused calls."""
+        answered = [
             ok for at, who, ok in self.answers if start <= at < end and (not name or who == name)
         ]
-        return sum(said), len(said) - sum(said)
+        return sum(answered), len(answered) - sum(answered)
 
 
 async def keep_asking(
     pacer: Pacer, server: Server, names: Iterable[str], *, each: int, seconds: float
 ) -> None:
-    """Put calls of each customer for so long, so many of them at a time."""
+    """Send calls of every customer for `seconds`, `each` at a time."""
 
     async def one(name: str) -> None:
         while True:

@@ -1,6 +1,6 @@
-"""Asks a server for 32 bodies at once, reads each as an answer, and prints the peak of memory.
+"""Requests 32 bodies at once, decodes each, and prints the peak memory.
 
-A process of its own, as the peak is the process's. Prints MiB, and what came of each body.
+A separate process, because the peak is counted per process. Prints MiB, then each body's result.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ def _subscriptions(body: bytes) -> object:
 
 
 def peak_mib() -> int:
-    """Return the most memory this process held; `ru_maxrss` would count its parent's too."""
+    """Return the peak memory of this process; `ru_maxrss` would include its parent's."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) // 1024
 

@@ -1,7 +1,7 @@
-"""SQL that tries to write, or to read what is not the store's, and SQL that does neither.
+"""SQL that tries to write or to read outside the store, and SQL that does neither.
 
-What writes is a matrix: every kind of writing at every place where a query can stand, and every
-target for some of them. `{lake}` is the store, `{beside}` the folder that holds it.
+The writing SQL is a matrix: every kind of write at every place where a query can stand, and every
+target for some of them. `{lake}` is the store, `{beside}` its parent folder.
 """
 
 import hashlib
@@ -216,7 +216,7 @@ OUTSIDE = (
 
 
 def writing() -> list[str]:
-    """Return statements that write: every kind at every place, and every target."""
+    """Return statements that write: every kind at every place, and every target for `COPY`."""
     found, targets = [*STATEMENTS], cycle(TARGETS)
     for place in PLACES:
         for write in WRITES:
@@ -232,7 +232,7 @@ def writing() -> list[str]:
 
 
 def filled(statement: str, lake: Path) -> str:
-    """Return a statement with the places of a store in it."""
+    """Return a statement with its `{…}` replaced by paths of a store."""
     published = next(lake.glob("snapshot=*/inventory/*.parquet")).relative_to(lake)
     named = {
         "lake": lake,
@@ -247,7 +247,7 @@ def filled(statement: str, lake: Path) -> str:
 
 
 def everything(*folders: Path) -> list[tuple[str, ...]]:
-    """Return each file's name, mode, time of change and content."""
+    """Return name, mode, time of change, inode and hash of every file."""
     return sorted(found for folder in folders for found in _everything(folder))
 
 

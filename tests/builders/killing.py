@@ -1,4 +1,4 @@
-"""Kills runs at seeded moments, resumes them, and holds the result against an uninterrupted run."""
+"""Kills runs at seeded moments, resumes them, and compares with an uninterrupted run."""
 
 import json
 import random
@@ -13,25 +13,25 @@ from pathlib import Path
 from auditor.sandbox import WorldSize, config_text, environment_token
 from auditor.store.folder.store import FolderStore
 from tests.builders import comparing
-from tests.builders.driving import Ended, Started, Warm, until
+from tests.builders.run_processes import Ended, Launcher, Started, until
 from tests.builders.serving import Serving
 
 SMALL = WorldSize(
     partners=2, customers=10, products=3, regions=2, sizes_per_product=2, licence_products=4
 )
 CONNECTIONS = 4
-"""Of each partner: no more of its calls are in flight at once."""
+"""The most calls in flight for each partner."""
 REPLY_S = 0.004
 STOPS_WITHIN_S = 20.0
-"""15 s is the promise; other tests are at work on the same machine."""
+"""15 s is promised; the tests allow more because other tests load the machine."""
 
 
 class Prepared:
-    """A first night that was published, and what an uninterrupted second one comes to."""
+    """A published first night, and the result of an uninterrupted second night (golden)."""
 
-    def __init__(self, serving: Serving, warm: Warm, folder: Path) -> None:
+    def __init__(self, serving: Serving, launcher: Launcher, folder: Path) -> None:
         self.serving = serving
-        self.warm = warm
+        self.launcher = launcher
         self._base = folder / "base"
         self._base.mkdir(parents=True)
         sandbox = serving.sandbox
@@ -44,13 +44,13 @@ class Prepared:
         began = time.monotonic()
         self._whole(golden, night=2)
         self.seconds = time.monotonic() - began
-        self.asked = serving.asked()
-        self.rows = comparing.told(golden / "lake")
+        self.questions = serving.questions()
+        self.rows = comparing.comparable_rows(golden / "lake")
         self.raw_replies = comparing.raw_replies(golden)
 
     def _whole(self, folder: Path, night: int) -> None:
         self.serving.begin(night)
-        ended = self.warm.run(folder, "run", "--format", "json")
+        ended = self.launcher.run(folder, "run", "--format", "json")
         assert ended.status == 0, ended.err
 
     def _snapshots(self, folder: Path) -> dict[Path, str]:
@@ -58,7 +58,7 @@ class Prepared:
         return {path.relative_to(folder): value for path, value in sums.items()}
 
     def fresh(self, folder: Path, *, is_mounted: bool = False) -> Path:
-        """Return a folder in which only the first night was run; the second is to come."""
+        """Return a folder with the first night published and the server on the second night."""
         if not is_mounted:
             shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(self._base, folder, dirs_exist_ok=is_mounted)
@@ -66,17 +66,17 @@ class Prepared:
         return folder
 
     def harmed(self, folder: Path) -> list[str]:
-        """P16: return the files of the first night that are not what they were."""
+        """P16: return the files of the first night that have changed."""
         now = self._snapshots(folder)
         return [f"harmed: {path}" for path, sha in self.published.items() if now.get(path) != sha]
 
     def problems(self, folder: Path, kills: int) -> list[str]:
-        """Return everything that a folder in which the second night was resumed must not be."""
+        """Return all problems of a folder in which the second night was resumed."""
         lake = folder / "lake"
         self.serving.settle()
         wrong = comparing.partials(FolderStore.open(str(lake)))
-        if not wrong:  # else there is nothing to be compared
-            rows = comparing.differences(comparing.told(lake), self.rows)
+        if not wrong:  # a partial snapshot cannot be compared
+            rows = comparing.differences(comparing.comparable_rows(lake), self.rows)
             wrong = [*rows, *comparing.duplicates(lake)]
         return [
             *wrong,
@@ -92,18 +92,18 @@ class Prepared:
         return [f"left over: raw replies: {kept}"] if kept != self.raw_replies else []
 
     def _repeated(self, kills: int) -> list[str]:
-        """P11: a killed process loses what was in flight; what it wrote, the kernel has."""
-        repeated = (self.serving.asked() - self.asked).total()
+        """P11: a killed process loses the calls in flight, and nothing that it has written."""
+        repeated = (self.serving.questions() - self.questions).total()
         partners = len(self.serving.sandbox.world.partners())
         allowed = kills * CONNECTIONS * partners
-        lost = (self.asked - self.serving.asked()).total()
+        lost = (self.questions - self.serving.questions()).total()
         return [
             *([f"repeated {repeated} calls, not {allowed}"] if repeated > allowed else []),
-            *([f"lost: {lost} questions were never put"] if lost else []),
+            *([f"lost: {lost} questions were never sent"] if lost else []),
         ]
 
     def newest_run(self, folder: Path) -> tuple[str, bool] | None:
-        """Return the run of the second night and whether it is finished; None where none began."""
+        """Return the run of the second night and whether it is finished; None if none began."""
         before = {path.name for path in (self._base / "state/runs").iterdir()}
         for path in (folder / "state/runs").iterdir():
             if path.name not in before and (path / "run.json").exists():
@@ -114,13 +114,13 @@ class Prepared:
 
 @contextmanager
 def prepared(seed: int, folder: Path, size: WorldSize = SMALL) -> Iterator[Prepared]:
-    """Open a sandbox of a seed, and run its first night."""
-    with Serving(seed, size, delay_s=REPLY_S) as serving, Warm(serving.environ) as warm:
-        yield Prepared(serving, warm, folder)
+    """Open a sandbox and run its first two nights."""
+    with Serving(seed, size, delay_s=REPLY_S) as serving, Launcher(serving.environ) as launcher:
+        yield Prepared(serving, launcher, folder)
 
 
 def words(case: Prepared, folder: Path, rng: random.Random) -> list[str]:
-    """Return how to go on: by the run's name or without it, and from the start if none began."""
+    """Return the command that goes on: with or without the run's id, or from the start."""
     newest = case.newest_run(folder)
     if newest is None:
         return ["run", *rng.choice([[], ["--resume"]])]
@@ -129,14 +129,14 @@ def words(case: Prepared, folder: Path, rng: random.Random) -> list[str]:
 
 
 def at_a_moment(case: Prepared, started: Started, rng: random.Random) -> str:
-    """Wait for a moment to kill at, and return what it was."""
+    """Wait for a random moment to kill at; return its description."""
     match rng.choice(["time", "calls", "publishing", "publishing"]):
         case "time":
             wait = rng.uniform(0, case.seconds)
             until(lambda: False, started, for_s=wait)
             return f"after {wait:.3f} s"
         case "calls":
-            seen, count = case.serving.calls, rng.randrange(case.asked.total())
+            seen, count = case.serving.calls, rng.randrange(case.questions.total())
             until(lambda: case.serving.calls - seen >= count, started)
             return f"after {count} calls"
         case _:
@@ -148,7 +148,7 @@ def at_a_moment(case: Prepared, started: Started, rng: random.Random) -> str:
 
 
 def kill_and_resume(case: Prepared, seed: int, folder: Path) -> list[str]:
-    """Kill the second night once or more, resume it, and return what is wrong with the outcome."""
+    """Kill the second night once or more, resume it, and return the problems."""
     rng = random.Random(seed)  # noqa: S311 - repeatable, not secret
     case.fresh(folder)
     store = FolderStore.open(str(folder / "lake"))
@@ -156,12 +156,14 @@ def kill_and_resume(case: Prepared, seed: int, folder: Path) -> list[str]:
     problems = []
     moments = []
     for _ in range(kills):
-        started = case.warm.start(folder, *words(case, folder, rng), "--format", "json")
+        started = case.launcher.start(folder, *words(case, folder, rng), "--format", "json")
         moments.append(at_a_moment(case, started, rng))
         started.kill(signal.SIGKILL)
-        problems += odd(started.wait(), {0, -signal.SIGKILL})
+        problems += exit_problems(started.wait(), {0, -signal.SIGKILL})
         problems += comparing.partials(store)
-    problems += odd(case.warm.run(folder, *words(case, folder, rng), "--format", "json"), {0})
+    problems += exit_problems(
+        case.launcher.run(folder, *words(case, folder, rng), "--format", "json"), {0}
+    )
     problems += case.problems(folder, kills)
     return [f"seed {seed}, killed {', '.join(moments)}: {problem}" for problem in problems]
 
@@ -170,10 +172,10 @@ ENDS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 143}
 
 
 def signal_and_resume(case: Prepared, seed: int, folder: Path) -> list[str]:
-    """Stop the second night with a signal or two, resume it, and return what is wrong."""
+    """Stop the second night with one or two signals, resume it, and return the problems."""
     rng = random.Random(seed)  # noqa: S311 - repeatable, not secret
     case.fresh(folder)
-    started = case.warm.start(folder, *words(case, folder, rng), "--format", "json")
+    started = case.launcher.start(folder, *words(case, folder, rng), "--format", "json")
     moment = at_a_moment(case, started, rng)
     signals = [rng.choice([*ENDS])]
     began = time.monotonic()
@@ -182,21 +184,23 @@ def signal_and_resume(case: Prepared, seed: int, folder: Path) -> list[str]:
         until(lambda: False, started, for_s=rng.uniform(0, 0.05))
         signals.append(rng.choice([*ENDS]))
         started.kill(signals[1])
-    # before it can catch any, and after that, the signal itself ends it: the same to a shell
+    # a signal before the handlers are set ends the process itself: a shell shows the same status
     statuses = {0} | {status for one in signals for status in (ENDS[one], -one)}
     ended = started.wait()
     seconds = time.monotonic() - began
-    problems = odd(ended, statuses)
+    problems = exit_problems(ended, statuses)
     problems += [f"crash: stopping took {seconds:.1f} s"] if seconds > STOPS_WITHIN_S else []
     problems += comparing.partials(FolderStore.open(str(folder / "lake")))
-    problems += odd(case.warm.run(folder, *words(case, folder, rng), "--format", "json"), {0})
+    problems += exit_problems(
+        case.launcher.run(folder, *words(case, folder, rng), "--format", "json"), {0}
+    )
     problems += case.problems(folder, kills=1)
     names = " and ".join(one.name for one in signals)
     return [f"seed {seed}, {names} {moment}: {problem}" for problem in problems]
 
 
-def odd(ended: Ended, statuses: set[int]) -> list[str]:
-    """P33: return what a run said or ended with that it should not."""
+def exit_problems(ended: Ended, statuses: set[int]) -> list[str]:
+    """P33: return a problem for an unexpected exit status, a traceback or a lost task error."""
     problems = []
     if ended.status not in statuses:
         problems.append(f"crash: exit status {ended.status}: {ended.err[-500:]}")
@@ -215,11 +219,11 @@ KINDS = (
     "left over",
     "over quota",
 )
-"""What a problem begins with."""
+"""The first word of each problem."""
 
 
 def tally(problems: list[str]) -> Counter[str]:
-    """Count problems by what they begin with."""
+    """Count problems by kind."""
     found: Counter[str] = Counter()
     for problem in problems:
         for kind in KINDS:

@@ -1,4 +1,4 @@
-"""Nightly runs against the sandbox, and what they left in the store, for the tests beside it."""
+"""Runs against the sandbox, night by night, and the resulting rows of the store."""
 
 import asyncio
 import itertools
@@ -45,14 +45,14 @@ AVAILABILITY_KEY = (
     "billing_cycle",
 )
 OF_SEED = (2, 1, BUCKETS, 3, 2)
-"""Buckets of a folder store, by seed: each has ten files a night, so 16 take half of the time."""
+"""Buckets of a folder store, by seed. Each writes ten files a night: 16 take half of the time."""
 IS_SOAK = "SOAK" in os.environ
 Row = Mapping[str, Any]
 Key = tuple[str, ...]
 
 
 class Night:
-    """A sandbox, a configuration for it, and the store that runs against it fill."""
+    """A sandbox, a configuration for it, and the store that its runs fill."""
 
     def __init__(self, sandbox: Sandbox, folder: Path) -> None:
         self.sandbox = sandbox
@@ -81,10 +81,10 @@ class Night:
         database_s: float = 60.0,
         **narrow: Any,
     ) -> RunReport:
-        """Run on one night (the present one, if none is named), now or from a given time on."""
+        """Run on a night (default: the current one), at the present time or from `began` on."""
         if night is not None:
             self.world.night = night
-        # these servers fail for ever or not at all: there is nothing to wait for
+        # these servers fail always or never, so waiting for one to recover is pointless
         runtime = Runtime(
             environ=self.environ, patience=Patience(outage_s=0), database_s=database_s
         )
@@ -97,7 +97,7 @@ class Night:
         return open_store(self.settings.store)
 
     def rows(self, query: str) -> list[dict[str, Any]]:
-        """Return the rows of a query over the store; only what it stands on is opened."""
+        """Return the rows of a query over the store; open only the relations it reads."""
         with self.store.connect(query=query) as con:
             found: list[dict[str, Any]] = con.sql(query).to_arrow_table().to_pylist()
         return found
@@ -116,18 +116,18 @@ class Night:
 
 
 def seeds(few: Iterable[int], more: Iterable[int]) -> list[int]:
-    """Return a few seeds to try; `make soak-truth` tries more."""
+    """Return the seeds to test: `few`, and under `make soak-truth` also `more`."""
     return [*few, *(more if IS_SOAK else ())]
 
 
 def ticking(began: datetime) -> Callable[[], datetime]:
-    """Return a clock that goes on by a millisecond whenever it is read."""
+    """Return a clock that advances a millisecond with each reading."""
     ticks = itertools.count()
     return lambda: began + timedelta(milliseconds=next(ticks))
 
 
 class Remaining(Silent):
-    """Counts the questions of wave 2 that are still open, over all partners."""
+    """Counts the unanswered checks of wave 2, over all partners."""
 
     def __init__(self, partners: int) -> None:
         self.open = 0
@@ -146,8 +146,8 @@ class Remaining(Silent):
             self.open -= done
 
     async def only(self, count: int) -> None:
-        """Wait until that many questions are left."""
-        while self._not_checking or self.open > count:  # noqa: ASYNC110 - told by plain calls
+        """Wait until at most `count` checks are open."""
+        while self._not_checking or self.open > count:  # noqa: ASYNC110 - progress is synchronous
             await asyncio.sleep(0)
 
 
@@ -161,7 +161,7 @@ async def nights(
     store: str = "",
     **sandbox: Any,
 ) -> AsyncIterator[Night]:
-    """Open a sandbox world and a configuration for it; its store is a folder if no other is."""
+    """Open a sandbox and a configuration for it; the store is a folder unless `store` is given."""
     async with Sandbox(World(seed, size), faults=faults, **sandbox) as running:
         night = Night(running, folder)
         if store:
@@ -174,7 +174,7 @@ async def nights(
 
 
 def inventory_of(rows: Iterable[Row]) -> dict[Key, tuple[str, str, str]]:
-    """Return verdict, codes and values by key; letter case does not count in the latter two."""
+    """Return verdict, codes and values by key; codes and values in lower case."""
     return {
         tuple(row[name] for name in INVENTORY_KEY): (
             row["verdict"],
@@ -186,17 +186,17 @@ def inventory_of(rows: Iterable[Row]) -> dict[Key, tuple[str, str, str]]:
 
 
 def availability_of(rows: Iterable[Row]) -> dict[Key, tuple[tuple[str, ...], ...]]:
-    """Return what is said of each key, of its ordinals together: they rank by content."""
+    """Return verdict and content of each key, without ordinals: they are ranks of the content."""
     found: dict[Key, list[tuple[str, ...]]] = {}
     for row in rows:
-        said: tuple[str, ...] = (row["verdict"],)
+        content: tuple[str, ...] = (row["verdict"],)
         if row["verdict"] != "not_in_catalog":
-            said = (*said, str(row["is_renewable"]), row["renew_to"], row["currency"])
-        found.setdefault(tuple(row[name] for name in AVAILABILITY_KEY), []).append(said)
-    # of several offers that are gone, the truth tells one
+            content = (*content, str(row["is_renewable"]), row["renew_to"], row["currency"])
+        found.setdefault(tuple(row[name] for name in AVAILABILITY_KEY), []).append(content)
+    # for several offers that are gone, the truth has only one row
     return {
-        key: tuple(sorted(s for s in said if s != ("not_in_catalog",))) or (("not_in_catalog",),)
-        for key, said in found.items()
+        key: tuple(sorted(c for c in offers if c != ("not_in_catalog",))) or (("not_in_catalog",),)
+        for key, offers in found.items()
     }
 
 

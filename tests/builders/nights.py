@@ -1,7 +1,7 @@
-"""Years of nights in process: runs fail or cross, replies lie, customers leave and come back.
+"""Years of nights in process: runs fail or cross, replies are false, customers leave and return.
 
-What is published is held against two things after every night: a comparison by hand, written from
-the contract alone, of what the server told; and, as nothing else counts in the end, the truth.
+After every night the publication is compared with a second implementation of the contract,
+`nights_by_hand.py`, which gets the same replies, and with the truth.
 Run as a program it is the soak: `make soak-nights`.
 """
 
@@ -35,11 +35,11 @@ from tests.builders.guard import (
     state_of,
     targets,
 )
-from tests.builders.nights_by_hand import ByHand, Event, Heard
+from tests.builders.nights_by_hand import ByHand, Event, Received
 
 CUSTOMERS = ("c-a", "c-b", "c-c")
 SKUS = 24
-"""Of a customer: enough that half of them are more than 20 keys in two products."""
+"""SKUs per customer: half of the keys in two products are more than 20, the guard's threshold."""
 INVENTORY = (OPEN, SHUT, ("restricted", "QuotaId", "westeurope"), GONE)
 TERMS = (OFFERED, WITHHELD, GONE)
 RUN_FAILS = 0.05
@@ -49,14 +49,15 @@ MASS = 0.03
 LEAVES = 0.01
 CROSSES = 0.15
 COMPARED_AT_ONCE = (AT_ONCE, 1, AT_ONCE, AT_ONCE, AT_ONCE, 60, AT_ONCE, AT_ONCE)
-"""Keys, in turn: mostly all, else one customer or one or two; each comparison takes its time."""
+"""Keys per comparison, in turn: mostly all, since each comparison costs time; 1 is one customer,
+60 is one or two customers."""
 STAGED_AT_ONCE = (CHUNK, 1, CHUNK)
-"""Keys of a chunk, in turn: a bucket in one, or in one for each customer."""
+"""Keys per chunk, in turn: the whole bucket, or one customer."""
 PROCESSES = 2
 
 
 class Nights:
-    """One partner's nights, all drawn from one seed."""
+    """One partner's nights, all random choices from one seed."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.draw = random.Random(seed)  # noqa: S311 - a simulation
@@ -65,7 +66,7 @@ class Nights:
         self.gone: set[str] = set()
         self.counts: Counter[str] = Counter()
         self._lying: dict[str, str] = {}
-        self._heard: Heard | None = None
+        self._received: Received | None = None
         self.partner.faulty = self._faulty
         self._ids: set[str] = set()
         self._is_calm = False
@@ -81,8 +82,8 @@ class Nights:
         return truth
 
     def _faulty(self, request: Request) -> Reply | bytes | None:
-        """Fail, lie, or be honest; and keep what is told."""
-        assert self._heard is not None
+        """Return an error, a false reply or None for the true one; keep the states it contains."""
+        assert self._received is not None
         customer = request.customer_id
         if not self._is_calm and self.draw.random() < CHECK_FAILS:
             return Reply(status=503, sent_at=self.partner.now)
@@ -92,15 +93,15 @@ class Nights:
         for key in targets(request, self.partner.truth):
             state = GONE if lies else self.partner.truth[key]
             if request.round == SECOND:
-                self._heard.second[key] = state
+                self._received.second[key] = state
             else:
-                self._heard.first[key] = (state, at)
+                self._received.first[key] = (state, at)
         if not lies:
             return None
         return b"[]" if request.endpoint == "check_inventory" else b'{"items":[]}'
 
     def _move(self, number: int) -> None:
-        """Let the world go on by a day."""
+        """Change the world by one day."""
         for key in self.partner.truth:
             if self.draw.random() < 0.01:
                 self.partner.truth[key] = self.draw.choice(TERMS if key.cycle else INVENTORY)
@@ -120,19 +121,19 @@ class Nights:
                 self.counts["customers left"] += 1
         self.partner.customers = [name for name in CUSTOMERS if name not in self.gone]
 
-    async def _asked(self, only: str = "") -> tuple[Run, Heard]:
+    async def _asked(self, only: str = "") -> tuple[Run, Received]:
         run = Run(
             self.partner, [only] if only else (), rules={"batch_size": self.draw.choice((1, 2, 50))}
         )
         run.staged.at_once = STAGED_AT_ONCE[self.counts["nights"] % len(STAGED_AT_ONCE)]
-        self._heard = Heard(run.began, {}, {})
+        self._received = Received(run.began, {}, {})
         await run.ask()
         self.draw.shuffle(run.checking.settled)
-        return run, self._heard
+        return run, self._received
 
-    async def _checked(self, run: Run, heard: Heard) -> set[Key]:
-        self._heard = heard
-        doubted = self.hand.doubted(heard)
+    async def _checked(self, run: Run, received: Received) -> set[Key]:
+        self._received = received
+        doubted = self.hand.doubted(received)
         await run.check()
         assert {(d.customer_id, d.subject == "availability") for d in run.guard.doubted} == {
             (key.customer, bool(key.cycle)) for key in doubted
@@ -140,9 +141,9 @@ class Nights:
         self.counts["keys doubted"] += len(doubted)
         return doubted
 
-    def _published(self, run: Run, heard: Heard, doubted: set[Key]) -> None:
+    def _published(self, run: Run, received: Received, doubted: set[Key]) -> None:
         run.publish(COMPARED_AT_ONCE[self.counts["nights"] % len(COMPARED_AT_ONCE)])
-        expected = self.hand.publish(heard, doubted)
+        expected = self.hand.publish(received, doubted)
         if run.is_full:
             self.hand.left(set(self.partner.customers))
         rows = run.changes
@@ -161,11 +162,11 @@ class Nights:
         self._ids |= ids
         for event in found:
             if not event.is_suspect and not self._lying:
-                at = heard.first[event.key][1]
+                at = received.first[event.key][1]
                 assert self.partner.truth[event.key] == event.after, (event, at)
 
     async def night(self, number: int) -> None:
-        """Live through one night."""
+        """Run one night."""
         self.partner.night(number)
         self._move(number)
         self._lying = {}
@@ -174,29 +175,29 @@ class Nights:
             self._lying = {liar: self.draw.choice(("once", "twice"))}
             self.counts["nights with lies"] += 1
         self.counts["nights"] += 1
-        run, heard = await self._asked()
+        run, received = await self._asked()
         if self.draw.random() < RUN_FAILS and number > 1:
             self.counts["failed runs"] += 1
             run.abandon()
             return
         if self.draw.random() < CROSSES and self.partner.customers:
             self.counts["crossing runs"] += 1
-            await self._cross(run, heard)
+            await self._cross(run, received)
         else:
-            self._published(run, heard, await self._checked(run, heard))
+            self._published(run, received, await self._checked(run, received))
 
-    async def _cross(self, run: Run, heard: Heard) -> None:
-        """Let a run for one customer begin and end inside the nightly one."""
+    async def _cross(self, run: Run, received: Received) -> None:
+        """Run one customer's run inside the nightly one."""
         is_guarded_first = self.draw.random() < 0.5
-        doubted = await self._checked(run, heard) if is_guarded_first else set()
-        inner, inner_heard = await self._asked(self.draw.choice(self.partner.customers))
-        self._published(inner, inner_heard, await self._checked(inner, inner_heard))
+        doubted = await self._checked(run, received) if is_guarded_first else set()
+        inner, inner_received = await self._asked(self.draw.choice(self.partner.customers))
+        self._published(inner, inner_received, await self._checked(inner, inner_received))
         if not is_guarded_first:
-            doubted = await self._checked(run, heard)
-        self._published(run, heard, doubted)
+            doubted = await self._checked(run, received)
+        self._published(run, received, doubted)
 
     def compare(self) -> None:
-        """Hold what stands in the store against what is known by hand."""
+        """Compare the store's current rows with the state computed by hand."""
         rows = self.partner.rows("SELECT * FROM current_inventory")
         rows += self.partner.rows("SELECT * FROM current_availability")
         found = {key_of(row): (state_of(row), row["pending_verdict"]) for row in rows}
@@ -206,13 +207,13 @@ class Nights:
         }
 
     async def settle(self, number: int) -> None:
-        """End with three calm nights, after which what is known is what is true."""
+        """Run three nights without faults; after them the store must equal the truth."""
         self._lying = {}
         for more in range(3):
             self.partner.night(number + 1 + more)
             self._is_calm = True
-            run, heard = await self._asked()
-            self._published(run, heard, await self._checked(run, heard))
+            run, received = await self._asked()
+            self._published(run, received, await self._checked(run, received))
         self.compare()
         for key, state in self.partner.truth.items():
             if key.customer in self.gone:
@@ -232,7 +233,7 @@ def _states(row: Mapping[str, Any]) -> tuple[State, State]:  # Any: cells of a t
 
 
 async def live(folder: Path, seed: int, nights: int, *, compare_every: int = 25) -> Counter[str]:
-    """Live through so many nights; return what happened. Raises AssertionError with the night."""
+    """Run `nights` nights; return the counts. An AssertionError names seed and night."""
     world = Nights(folder, seed)
     for number in range(1, nights + 1):
         try:
@@ -261,7 +262,7 @@ COLUMNS = (
 
 
 def lived(seed: int, nights: int) -> tuple[int, Counter[str], float, str]:
-    """Live through a seed's nights; return what happened, how long it took, what was wrong."""
+    """Run a seed's nights; return seed, counts, seconds and the problem, if any."""
     began = time.monotonic()
     counts: Counter[str] = Counter()
     problem = ""
@@ -274,14 +275,14 @@ def lived(seed: int, nights: int) -> tuple[int, Counter[str], float, str]:
 
 
 def main() -> int:
-    asking = argparse.ArgumentParser(description=__doc__)
-    asking.add_argument("--nights", type=int, default=3650, help="nights of the first seed")
-    asking.add_argument("--more", type=int, default=6_400, help="nights over many other seeds")
-    asking.add_argument("--each", type=int, default=200, help="nights of each of these")
-    asking.add_argument("--seed", type=int, default=1)
-    asked = asking.parse_args()
-    plan = [(asked.seed, asked.nights)]
-    plan += [(asked.seed + n, asked.each) for n in range(1, asked.more // asked.each + 1)]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--nights", type=int, default=3650, help="nights of the first seed")
+    parser.add_argument("--more", type=int, default=6_400, help="nights over many other seeds")
+    parser.add_argument("--each", type=int, default=200, help="nights of each other seed")
+    parser.add_argument("--seed", type=int, default=1)
+    flags = parser.parse_args()
+    plan = [(flags.seed, flags.nights)]
+    plan += [(flags.seed + n, flags.each) for n in range(1, flags.more // flags.each + 1)]
     write = sys.stdout.write
     write("| seed | " + " | ".join(COLUMNS) + " | s |\n|" + "---|" * (len(COLUMNS) + 2) + "\n")
     total: Counter[str] = Counter()

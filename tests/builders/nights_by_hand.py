@@ -1,4 +1,4 @@
-"""What is to be published of a night, worked out by hand from the contract and what was told."""
+"""Computes, key by key, what a night must publish, from the contract and the replies alone."""
 
 from collections import Counter, defaultdict
 from datetime import datetime
@@ -8,7 +8,7 @@ from tests.builders.guard import FIRST, GONE, Key, State
 
 
 class Had(NamedTuple):
-    """What is known of a key, by hand."""
+    """The known state of a key."""
 
     state: State
     at: datetime
@@ -29,7 +29,7 @@ def flips(before: State, after: State) -> bool:
 
 
 def kind_of(before: State, after: State) -> str | None:
-    """Promise P4's table."""
+    """Return the change kind: the table of promise P4."""
     was, now = before[0], after[0]
     if was == now:
         return "restriction_changed" if was == "restricted" and before != after else None
@@ -45,8 +45,8 @@ def kind_of(before: State, after: State) -> str | None:
     }[now]
 
 
-class Heard(NamedTuple):
-    """What one run was told: the first and the second answer to each key."""
+class Received(NamedTuple):
+    """The answers that one run received: the first and the second for each key."""
 
     began: datetime
     first: dict[Key, tuple[State, datetime]]
@@ -54,16 +54,16 @@ class Heard(NamedTuple):
 
 
 class ByHand:
-    """The change kinds of docs/contract.md, key by key, from what the server told."""
+    """The state of all keys, changed by each publication according to the contract."""
 
     def __init__(self) -> None:
         self.known: dict[Key, Had] = {}
 
-    def doubted(self, heard: Heard) -> set[Key]:
-        """Return what is to be asked once more, against what is known now."""
+    def doubted(self, received: Received) -> set[Key]:
+        """Return the keys that the guard must ask again, given the current state."""
         counted: dict[tuple[str, bool], list[Key]] = defaultdict(list)
         cells = Counter((key.customer, bool(key.cycle)) for key in self.known)
-        for key, (state, at) in heard.first.items():
+        for key, (state, at) in received.first.items():
             had = self.known.get(key)
             if had is None or at < had.at or not flips(had.state, state):
                 continue
@@ -77,17 +77,17 @@ class ByHand:
             for key in keys
         }
 
-    def publish(self, heard: Heard, doubted: set[Key]) -> list[Event]:
-        """Take in a run; return what it is to publish."""
-        wrong = {key for key in doubted if heard.second.get(key) != heard.first[key][0]}
+    def publish(self, received: Received, doubted: set[Key]) -> list[Event]:
+        """Apply a run to the state; return the events that it must publish."""
+        wrong = {key for key in doubted if received.second.get(key) != received.first[key][0]}
         checks = {key[:3] for key in wrong if key.cycle}
         events = []
-        for key, (state, at) in heard.first.items():
+        for key, (state, at) in received.first.items():
             had = self.known.get(key)
             if key in wrong or (key.cycle and key[:3] in checks):
                 continue
             if had is None:
-                if not (key.cycle and state == GONE):  # a term that was never named has no row
+                if not (key.cycle and state == GONE):  # a term that was never listed has no row
                     self.known[key] = Had(state, at)
                 continue
             if at < had.at or (had.pending is not None and at < had.pending_run):
@@ -97,11 +97,11 @@ class ByHand:
             if kind:
                 events.append(Event(kind, key, had.state, state, is_suspect))
             if is_suspect:
-                self.known[key] = had._replace(pending=state, pending_run=heard.began)
+                self.known[key] = had._replace(pending=state, pending_run=received.began)
             else:
                 self.known[key] = Had(state, at)
         return events
 
     def left(self, customers: set[str]) -> None:
-        """Forget whoever is not listed any more: a return is a new baseline."""
+        """Forget customers that are no longer listed: a return is a new baseline."""
         self.known = {key: had for key, had in self.known.items() if key.customer in customers}

@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that harms connections: late, jittery, cut, half closed, slow, reset."""
+"""A TCP proxy on loopback that harms connections: delayed, cut, half closed, slow, reset."""
 
 import asyncio
 import random
@@ -8,33 +8,33 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from tests.builders.background import Background
+from tests.builders.server_thread import ServerThread
 
 HOST = "127.0.0.1"
 _RESET = struct.pack("ii", 1, 0)
 
 
 class Harm(NamedTuple):
-    """What is done to one connection; by default nothing."""
+    """The harm to one connection; by default none."""
 
     latency_s: float = 0.0
-    """Each piece of a reply is held back so long."""
+    """Delay of each piece of a reply."""
     jitter_s: float = 0.0
-    """And up to so much longer."""
+    """Longest additional random delay."""
     passes: int = -1
-    """After so many bytes of replies comes what follows; -1 is never."""
+    """Bytes of replies that pass before `then` happens; -1: it never happens."""
     then: str = "cut"
-    """`cut` closes, `reset` resets, `half` ends the reply but still listens, `hang` says no more,
-    `trickle` gives a byte at a time."""
+    """`cut` closes, `reset` resets, `half` ends the reply but still reads, `hang` sends no more,
+    `trickle` sends a byte at a time."""
 
 
 NONE = Harm()
 Choose = Callable[[int, random.Random], Harm]
-"""Says what is done to the nth connection."""
+"""Returns the harm to the nth connection."""
 
 
-class Proxy(Background):
-    """Stands before a server, in a thread of its own."""
+class Proxy(ServerThread):
+    """The proxy in front of a server's port, in its own thread."""
 
     def __init__(self, port: int, choose: Choose, seed: int = 0) -> None:
         super().__init__("proxy")

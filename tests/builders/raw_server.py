@@ -1,4 +1,4 @@
-"""A server that answers with whatever bytes a test names, and requests to it."""
+"""A server that answers with raw bytes from the test, and a client for it."""
 
 import asyncio
 import ssl
@@ -34,7 +34,7 @@ def ask(method: str = "GET", path: str = "/v1/products", header: str = "") -> Re
 
 
 class RawServer:
-    """Reads whole requests and answers the nth as it is told; hangs up where that returns."""
+    """Reads whole requests and lets `behaviour` answer the nth."""
 
     def __init__(self, behaviour: Behaviour) -> None:
         self.behaviour = behaviour

@@ -1,4 +1,4 @@
-"""Readers in processes of their own, polling a store that is published to and pruned meanwhile."""
+"""Readers in separate processes that poll a store while it is published to and pruned."""
 
 import multiprocessing
 import queue
@@ -23,7 +23,7 @@ _LATEST = "SELECT count(*), min(sku_id), max(sku_id) FROM latest_inventory"
 
 
 def publish_one(store: Store, number: int) -> None:
-    """Publish a snapshot in which every customer has the one SKU of that number."""
+    """Publish a snapshot in which every customer has one SKU, named by the number."""
     rows = {
         "coverage": [cover(customer, "DE") for customer in CUSTOMERS],
         "inventory": [
@@ -34,11 +34,11 @@ def publish_one(store: Store, number: int) -> None:
 
 
 def look(store: Store) -> list[str]:
-    """Return what is not whole of what is seen now, or does not stay as it was opened."""
+    """Return a problem for each snapshot seen in part, and for a view that changes while open."""
     problems = []
     for row in store.sql(_WHOLE).to_pylist():
-        snapshot_id, count, lowest, highest, said = row.values()
-        if (count, said) != (len(CUSTOMERS),) * 2 or not lowest == highest == snapshot_id[1:]:
+        snapshot_id, count, lowest, highest, recorded = row.values()
+        if (count, recorded) != (len(CUSTOMERS),) * 2 or not lowest == highest == snapshot_id[1:]:
             problems.append(f"partial: {row}")
     with store.connect() as con:
         opened = con.sql(_LATEST).fetchall()
@@ -51,7 +51,7 @@ def look(store: Store) -> list[str]:
 def read_until(
     root: str, is_over: Event, looks: "Synchronized[int]", found: "multiprocessing.Queue[list[str]]"
 ) -> None:
-    """Look again and again, then tell what was wrong, the number of looks first."""
+    """Look until `is_over`; then put the number of looks and the problems into the queue."""
     problems: list[str] = []
     while True:
         was_last = is_over.is_set()
@@ -66,17 +66,17 @@ def read_until(
 
 
 def wait_for_looks(each: "list[Synchronized[int]]", more: int) -> None:
-    """Wait until every reader has looked so many times more."""
+    """Wait until every reader has looked `more` times more."""
     wanted = [looks.value + more for looks in each]
     give_up_at = time.monotonic() + 120
     while any(looks.value < want for looks, want in zip(each, wanted, strict=True)):
         if time.monotonic() > give_up_at:
-            raise TimeoutError("a reader does not look any more")
+            raise TimeoutError("a reader has stopped looking")
         time.sleep(0.001)
 
 
 def publishes_and_reads(folder: Path, publishes: int, readers: int) -> tuple[int, list[str]]:
-    """Publish and prune under the eyes of readers; return how often they looked, and problems."""
+    """Publish and prune while readers poll; return the number of their looks, and the problems."""
     store = make(folder)
     publish_one(store, 1)
     spawn = multiprocessing.get_context("spawn")
@@ -93,19 +93,19 @@ def publishes_and_reads(folder: Path, publishes: int, readers: int) -> tuple[int
     for number in range(2, publishes + 2):
         publish_one(store, number)
         if number % PRUNED_EVERY == 0:
-            # a prune keeps whole months, and so what any reader has open
+            # a prune keeps whole months, so it deletes nothing that a reader has open
             wait_for_looks(counts, 2)
             store.prune(timedelta(days=KEPT_DAYS), at(number), apply=True)
     is_over.set()
     looks, problems = 0, []
     for _ in processes:
         try:
-            count, *told = found.get(timeout=60)
+            count, *reported = found.get(timeout=60)
         except queue.Empty:
-            problems.append("crash: a reader says nothing")
+            problems.append("crash: a reader does not report")
             continue
         looks += int(count)
-        problems += told
+        problems += reported
     for process in processes:
         process.join(60)
     problems += [

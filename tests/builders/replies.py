@@ -1,7 +1,7 @@
-"""Replies nobody would believe, made from a seed, and sent the whole way a reply goes.
+"""Malformed and hostile replies, made from a seed, and processed from decoding to rows.
 
-`make soak-replies` runs it: in process, and through a loopback server and the transport. The seed
-of each failure is printed; `--seed N` with a count of 1 makes the same replies again.
+`make soak-replies` runs it in process, and through a loopback server and the transport. It prints
+the seed of each failure; `--seed N` with a count of 1 makes the same replies again.
 """
 
 import argparse
@@ -29,8 +29,8 @@ from auditor.partner_center.transport import Transport
 from auditor.plan.plan import Plan
 from auditor.secret import Secret
 from tests.builders import scope as bench
+from tests.builders.check_pipeline import run_checks
 from tests.builders.scope import azure, catalog, found, licence, plan, sku
-from tests.builders.staging import course
 
 AT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -81,7 +81,7 @@ TOKENS = (
 
 
 def body_of(chance: random.Random, request: Request) -> bytes:
-    """Return what a server might send: a fitting answer, a sample or junk, hurt some times."""
+    """Return a body: a fitting answer, a sample or junk; often corrupted, once or several times."""
     pick = chance.random()
     if pick < 0.05:
         return chance.choice(ADVERSE)
@@ -89,7 +89,7 @@ def body_of(chance: random.Random, request: Request) -> bytes:
         return chance.randbytes(chance.randrange(200))
     body = chance.choice(_SAMPLES) if pick < 0.3 else _fitting(chance, request)
     for _ in range(chance.choice((0, 0, 1, 1, 2, 5))):
-        body = _hurt(chance, body)
+        body = _corrupted(chance, body)
     return body
 
 
@@ -114,7 +114,7 @@ def _fitting(chance: random.Random, request: Request) -> bytes:
     return json.dumps(items).encode()
 
 
-def _hurt(chance: random.Random, body: bytes) -> bytes:
+def _corrupted(chance: random.Random, body: bytes) -> bytes:
     at, to = sorted((chance.randrange(len(body) + 1), chance.randrange(len(body) + 1)))
     match chance.randrange(6):
         case 0:
@@ -141,7 +141,7 @@ CODES = ("400013", "400018", "400026", "400030", "800011", "x" * 100, "")
 
 
 def reply_to(chance: random.Random, request: Request) -> Reply:
-    """Return one reply, most often a success."""
+    """Return one reply, in most cases with status 200."""
     status = chance.choice(STATUSES)
     body = body_of(chance, request)
     if status >= 400 and chance.random() < 0.7:
@@ -151,18 +151,18 @@ def reply_to(chance: random.Random, request: Request) -> Reply:
 
 
 Carry = Callable[[Request, Reply], Awaitable[Reply]]
-"""Brings a reply to who asked."""
+"""Transports a reply to the client."""
 
 
 async def at_once(_: Request, reply: Reply) -> Reply:
-    """Bring a reply in process."""
+    """Return the reply in process."""
     return reply
 
 
 async def one(seed: int, carry: Carry) -> int:
-    """Send the replies of one seed from decoding to rows; return how many there were.
+    """Process the replies of one seed from decoding to rows; return their number.
 
-    Raises whatever goes wrong: it never should.
+    Any exception it raises is a bug in the auditor.
     """
     chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
     replies: dict[bytes, Reply] = {}
@@ -171,22 +171,22 @@ async def one(seed: int, carry: Carry) -> int:
         replies[request.key()] = reply = await carry(request, reply_to(chance, request))
         return reply
 
-    went = await course(PLAN, answered)
-    went.close()
-    went.answers.restriction.table()
-    for table in (went.answers.inventory.table(), went.answers.availability.table()):
+    checked = await run_checks(PLAN, answered)
+    checked.close()
+    checked.answers.restriction.table()
+    for table in (checked.answers.inventory.table(), checked.answers.availability.table()):
         ids = set(table.column("sku_id").to_pylist())
         assert ids <= {*SKUS}, ids  # P28
-    keys = Counter(c.kind for s in went.settled for c in s.question.checks)
+    keys = Counter(c.kind for s in checked.settled for c in s.question.checks)
     assert keys[CheckKind.AVAILABILITY] == 2, keys
     quarantine = Quarantine()
-    quarantine.settle(went.settled, lambda key: replies[key].body)
+    quarantine.settle(checked.settled, lambda key: replies[key].body)
     return len(replies)
 
 
 @asynccontextmanager
 async def by_socket() -> AsyncIterator[Carry]:
-    """Open a server and a transport that bring a reply over loopback."""
+    """Open a server and a client transport that send each reply over loopback."""
     pending = Reply(status=200, sent_at=AT)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -214,9 +214,9 @@ async def by_socket() -> AsyncIterator[Carry]:
 
         async def carried(request: Request, reply: Reply) -> Reply:
             nonlocal pending
-            if reply.status == 204:  # which has no body
+            if reply.status == 204:  # has no body
                 reply = msgspec.structs.replace(reply, body=b"")
-            if reply.status in {429, 500}:  # which are waited for, and tried elsewhere
+            if reply.status in {429, 500}:  # retried with waiting: other tests cover these
                 reply = msgspec.structs.replace(reply, status=404)
             pending = reply
             got = await transport.send(request)
@@ -226,37 +226,37 @@ async def by_socket() -> AsyncIterator[Carry]:
         yield carried
 
 
-async def many(count: int, first_seed: int, carry: Carry, say: Callable[[str], object]) -> int:
-    """Send at least `count` replies, seed after seed; `say` hears of each failure."""
+async def many(count: int, first_seed: int, carry: Carry, report: Callable[[str], object]) -> int:
+    """Process at least `count` replies, seed by seed; call `report` with each failure."""
     sent, seed = 0, first_seed
     while sent < count:
         try:
             sent += await one(seed, carry)
-        except Exception as exc:  # noqa: BLE001 - whatever it is, its seed is what counts
-            say(f"seed {seed}: {type(exc).__name__}: {exc}")
+        except Exception as exc:  # noqa: BLE001 - every exception is a finding, with its seed
+            report(f"seed {seed}: {type(exc).__name__}: {exc}")
             sent += 1
         seed += 1
     return sent
 
 
 async def soak(count: int, seed: int, *, sockets: bool) -> int:
-    """Send so many, print what came of it, and return how many failed."""
+    """Process `count` replies, print the result, and return the number of failures."""
     failed: list[str] = []
     longest = (0.0, seed)
 
-    def say(what: str) -> None:
-        failed.append(what)
-        print(what)  # noqa: T201 - as asked for
+    def report(failure: str) -> None:
+        failed.append(failure)
+        print(failure)  # noqa: T201 - a command prints
 
     async with by_socket() if sockets else nullcontext(at_once) as carry:
         started, sent = time.perf_counter(), 0
         while sent < count:
             before = time.perf_counter()
-            came = await many(1, seed, carry, say)
-            longest = max(longest, ((time.perf_counter() - before) / came, seed))
-            sent, seed = sent + came, seed + 1
+            count_of_seed = await many(1, seed, carry, report)
+            longest = max(longest, ((time.perf_counter() - before) / count_of_seed, seed))
+            sent, seed = sent + count_of_seed, seed + 1
         took = time.perf_counter() - started
-    print(  # noqa: T201 - as asked for
+    print(  # noqa: T201 - a command prints
         f"{sent} replies, {len(failed)} failures, {1000 * took / sent:.2f} ms each, at most"
         f" {1000 * longest[0]:.1f} ms (seed {longest[1]})"
     )
@@ -268,5 +268,5 @@ if __name__ == "__main__":
     parser.add_argument("count", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sockets", action="store_true")
-    asked = parser.parse_args()
-    sys.exit(asyncio.run(soak(asked.count, asked.seed, sockets=asked.sockets)) > 0)
+    flags = parser.parse_args()
+    sys.exit(asyncio.run(soak(flags.count, flags.seed, sockets=flags.sockets)) > 0)

@@ -1,4 +1,4 @@
-"""A lake in which everything happens that a report tells of; names are of the test's choosing."""
+"""A lake with everything that a report shows; tests can add a text to every name."""
 
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ def asked(customer_id: str, check_id: str, outcome: str, **more: object) -> Row:
 
 
 def changed(event_id: str, kind: str, **more: object) -> Row:
-    """Return an inventory change of ACME's."""
+    """Return an inventory change of ACME."""
     return {
         "event_id": event_id,
         "business_date": at(2).date(),
@@ -91,10 +91,10 @@ def night_1(folder: Path, text: str = "") -> FolderStore:
 
 
 def two_nights(folder: Path, text: str = "") -> FolderStore:
-    """Return the lake after a second night, in which BOND was not answered.
+    """Return the lake after a second night, in which BOND's checks failed.
 
-    ACME's 0011 got restricted and its 0012 left the catalog; of a licence a term is no longer
-    purchasable, of another the terms differ. What BOND's subscription seems to say is suspect.
+    ACME's 0011 is newly restricted and its 0012 left the catalog. A term of one licence is no
+    longer purchasable, the terms of another changed. The change of BOND's is suspect.
     """
     lake = night_1(folder, text)
     reason = f"NotAvailableForSubscription{text}"
@@ -206,7 +206,7 @@ def two_nights(folder: Path, text: str = "") -> FolderStore:
 
 
 def on_demand(lake: FolderStore) -> None:
-    """Publish a run for ACME alone, in which 0011 is free again."""
+    """Publish a run for ACME alone, in which 0011 is unrestricted again."""
     relations = {
         "coverage": [cover(ACME, "DE")],
         "inventory": [

@@ -1,4 +1,4 @@
-"""Builds what discovery finds: customers, Azure subscriptions, licences, catalogs."""
+"""Builds the findings of discovery: customers, Azure subscriptions, licences, catalogs."""
 
 from collections.abc import Iterable
 
@@ -72,7 +72,7 @@ def catalog(
     answered: Iterable[str] | None = None,
     **given: object,
 ) -> CatalogFound:
-    """Return a catalog whose products are all in one view and answered."""
+    """Return a catalog with all products in one view; by default the lists of all are answered."""
     products = {s.product_id for s in skus}
     plain: dict[str, object] = {
         "country": country,
@@ -105,7 +105,7 @@ def held(
     product_type: str = "",
     status: str = "active",
 ) -> CommerceSubscription:
-    """Return something held; an offer PRODUCT:SKU:ID names product and SKU."""
+    """Return a commerce subscription; an offer PRODUCT:SKU:ID sets product and SKU."""
     parts = offer.split(":")
     product_id, sku_id = parts[:2] if len(parts) == 3 else ("", "")
     return CommerceSubscription(
@@ -175,7 +175,7 @@ def found(
     countries: tuple[str, ...] = ("DE",),
     **given: object,
 ) -> CustomerFound:
-    """Return a customer with one active Azure plan, unless it is said what it holds."""
+    """Return a customer that holds one active Azure plan, or `holds`."""
     plain: dict[str, object] = {
         "customer": customer(customer_id),
         "countries": countries,

@@ -1,4 +1,4 @@
-"""A login made as the configuration makes it, for the tests beside it."""
+"""A `Login` made from a configuration, with keys, certificates and secret files for it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -23,7 +23,7 @@ async def no_wait(_: float) -> None:
 
 
 def partner(auth: AuthKind, **keys: str) -> Partner:
-    """Return the only partner, with these keys of its configuration."""
+    """Return a partner with these configuration keys."""
     return Partner(
         name="contoso",
         tenant_id=keys.pop("tenant_id", TENANT),
@@ -44,7 +44,7 @@ def login(
     sleep: Callable[[float], Awaitable[None]] = no_wait,
     **environ: str,
 ) -> Login:
-    """Return how a partner signs in; its client secret is in `env:S`, the CA in `folder`."""
+    """Return a partner's login; its client secret is in `env:S`, the CA file in `folder`."""
     network = network or Network(ca_file=folder / "ca.pem")
     given = {"S": SECRET, LOGIN_URL: login_url} | environ
     secrets = Secrets(given, folder, network, key_vault=key_vault)
@@ -64,7 +64,7 @@ def rsa_key() -> rsa.RSAPrivateKey:
 
 
 def certificate(key: Key) -> x509.Certificate:
-    """Return a self-signed certificate, as app registrations take them."""
+    """Return a self-signed certificate, which app registrations accept."""
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "auditor")])
     return (
         x509.CertificateBuilder()
@@ -79,7 +79,7 @@ def certificate(key: Key) -> x509.Certificate:
 
 
 def pem(key: Key | None, cert: x509.Certificate | None, passphrase: bytes = b"") -> str:
-    """Return what is in the file of a certificate."""
+    """Return the content of a PEM file with the key, the certificate or both."""
     parts = []
     if key is not None:
         encryption = (

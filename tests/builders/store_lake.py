@@ -1,4 +1,4 @@
-"""Makes small lakes through the store's own publishing, with made-up rows for what is not given."""
+"""Makes small lakes through the store's own publishing; columns that are not given are empty."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ def at(day: int, minute: int = 0) -> datetime:
 
 
 def rows_table(relation: str, rows: Iterable[Row], snapshot_id: str) -> pa.Table:
-    """Return rows of a relation; what is not given is empty."""
+    """Return rows of a relation; columns that are not given are empty."""
     full = []
     for row in rows:
         filled: Row = {"snapshot_id": snapshot_id, "partner_tenant_id": P}

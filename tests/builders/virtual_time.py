@@ -1,4 +1,4 @@
-"""An event loop whose clock the tests move: hours of it pass in no time."""
+"""An event loop with a virtual clock: waiting moves the clock and takes no time."""
 
 import asyncio
 import selectors
@@ -16,7 +16,7 @@ class _Idle(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
-            raise RuntimeError("everybody waits for ever")
+            raise RuntimeError("deadlock: every task waits, none for a timer")
         self.now += timeout
         return super().select(0)
 
@@ -31,13 +31,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def run_virtually(main: Callable[[Callable[[], float]], Awaitable[None]]) -> None:
-    """Run a coroutine function, which is given the clock, on that clock."""
+    """Run `main(clock)` in a virtual loop."""
     with asyncio.Runner(loop_factory=VirtualLoop) as virtual:
         clock = virtual.get_loop().time
 
         async def body() -> None:
             await main(clock)
 
-        # The library takes no clock.
+        # asyncio_throttle has no clock parameter.
         with mock.patch.object(throttler, "time", SimpleNamespace(monotonic=clock)):
             virtual.run(body())

@@ -1,4 +1,4 @@
-"""The whole tool against a Partner Center that was written from the documents alone."""
+"""Whole runs against a second Partner Center, which was written from the documents alone."""
 
 import json
 from collections import Counter
@@ -67,7 +67,7 @@ async def verdicts(folder: Path) -> dict[tuple[str, ...], str]:
 
 
 def known(said: dict[tuple[str, ...], str]) -> dict[tuple[str, ...], str]:
-    """Return verdicts with the Azure subscriptions as the store writes them."""
+    """Return verdicts with the Azure subscription ids in lower case, as in the store."""
     return {(key[0].lower(), *key[1:]): verdict for key, verdict in said.items()}
 
 
@@ -82,7 +82,7 @@ async def test_two_nights_at_another_server(tmp_path: Path) -> None:
         assert await rows(tmp_path, "SELECT * FROM change") == []
         assert_requests(center)
 
-        center.asked.clear()
+        center.requests.clear()
         center.restricted.add((LAB, ANYWHERE, "0011"))
         second = await auditor(tmp_path, "run", "--format", "json", "--fail-on", "left_catalog")
         assert second.status == 0, second.stderr
@@ -110,8 +110,8 @@ async def test_two_nights_at_another_server(tmp_path: Path) -> None:
         }
         assert {name: change[name] for name in expected} == expected
         assert_requests(center)
-        assert {a.path for a in center.asked if "/products" in a.path} == {
-            a.path for a in center.asked if "/availabilities" in a.path
+        assert {a.path for a in center.requests if "/products" in a.path} == {
+            a.path for a in center.requests if "/availabilities" in a.path
         }, "its catalog, regions in their letter case too, is taken from the store"
 
 
@@ -144,14 +144,14 @@ async def test_what_describes_the_answers_is_kept_too(tmp_path: Path) -> None:
         (DORMANT.lower(), "plan_not_registered"),
         ("", "relationship_not_reseller"),
     }
-    sent = {asked.headers["ms-correlationid"] for asked in center.asked}
+    sent = {request.headers["ms-correlationid"] for request in center.requests}
     told = {row["correlation_id"] for row in outcomes if row["outcome"] == "answered"}
     assert told
     assert told <= sent, "one id of the two in a doubled header"
 
 
 def assert_report(report: dict[str, Any], changes: dict[str, int]) -> None:
-    """Hold the object that `run --format json` prints against its contract."""
+    """Check the object of `run --format json` against its contract."""
     assert report.keys() == REPORT
     assert report["exit"] == 0
     (snapshot,) = report["snapshots"]
@@ -166,27 +166,27 @@ def assert_report(report: dict[str, Any], changes: dict[str, int]) -> None:
 
 
 def assert_requests(center: AnotherPartnerCenter) -> None:
-    """Hold everything that was asked against the documents."""
-    assert [a for a in center.asked if a.status != 200] == []
-    assert {asked.headers["x-locale"] for asked in center.asked} == {"en-US"}
-    assert {asked.headers["accept"] for asked in center.asked} == {"application/json"}
+    """Check every request against the documents."""
+    assert [a for a in center.requests if a.status != 200] == []
+    assert {request.headers["x-locale"] for request in center.requests} == {"en-US"}
+    assert {request.headers["accept"] for request in center.requests} == {"application/json"}
     for name in ("ms-requestid", "ms-correlationid"):
-        ids = [UUID(asked.headers[name]) for asked in center.asked]
+        ids = [UUID(request.headers[name]) for request in center.requests]
         assert len(set(ids)) == len(ids), "a new one for each call"
     questions = Counter(
         (a.method, a.path, str(a.query), str(a.body), a.headers.get("ms-continuationtoken"))
-        for a in center.asked
+        for a in center.requests
     )
     assert set(questions.values()) == {1}
-    pages = [a for a in center.asked if a.path == "/v1/customers"]
+    pages = [a for a in center.requests if a.path == "/v1/customers"]
     assert [a.headers.get("ms-continuationtoken") for a in pages] == [None, NEXT_PAGE]
     assert [a.query.get("seekOperation") for a in pages] == [None, "Next"]
-    checks = [a for a in center.asked if a.method == "POST"]
+    checks = [a for a in center.requests if a.method == "POST"]
     assert {a.headers["content-type"] for a in checks} == {"application/json"}
     contexts: Counter[tuple[str, str | None]] = Counter()
-    for asked in checks:
-        context = asked.body["InventoryContext"]
-        items = asked.body["TargetItems"]
+    for check in checks:
+        context = check.body["InventoryContext"]
+        items = check.body["TargetItems"]
         asks_for_region = {item["ProductId"] for item in items} == {REGIONAL}
         names = {"customerId", "azureSubscriptionId"}
         assert context.keys() == (names | {"armRegionName"} if asks_for_region else names)
@@ -202,7 +202,7 @@ def assert_requests(center: AnotherPartnerCenter) -> None:
 async def test_a_customer_about_whom_there_is_nothing_to_ask_is_published_as_such(
     tmp_path: Path,
 ) -> None:
-    """Named, it is not told to be unknown: another partner that does not know it says nothing."""
+    """Named with --customer, it is not an unknown customer, though a second partner lacks it."""
     async with another_partner_center() as center, another_partner_center() as other:
         partners = config(center.base_url), config(other.base_url, "fabrikam", TENANT[:-1] + "0")
         other.has_customers = False

@@ -1,6 +1,6 @@
-"""Bad input, through the real command: exit status, a line and a hint for each mistake, no trace.
+"""Bad input to the real command: exit status, one line and a hint per error, no traceback.
 
-The table is in the threat and promise list; rows that need a server are tested with one.
+`test_bad_input_live.py` and `test_bad_input_store.py` have the cases that need a server.
 """
 
 import json
@@ -50,8 +50,8 @@ def auditor(tmp_path: Path) -> Auditor:
     return run
 
 
-def told(ran: Ran) -> list[tuple[str, str, str]]:
-    """Return (code, message, hint) of each error, having checked the shape of them all."""
+def printed_errors(ran: Ran) -> list[tuple[str, str, str]]:
+    """Return (code, message, hint) of each printed error; check the form of the output."""
     lines = ran.stderr.splitlines()
     assert "Traceback" not in ran.stderr
     assert CANARY not in ran.stderr + ran.stdout
@@ -136,37 +136,37 @@ def told(ran: Ran) -> list[tuple[str, str, str]]:
         ('store = "./lake"\n', 78, "E_CONFIG_VALUE", "partner is missing", ""),
     ],
 )
-def test_a_bad_configuration_is_told(
+def test_a_bad_configuration_is_reported(
     auditor: Auditor, *, config: str | None, status: int, code: str, says: str, hint: str
 ) -> None:
     """P33."""
     ran = auditor("run", config=config)
     assert ran.returncode == status
     assert ran.stdout == ""
-    (found,) = told(ran)
+    (found,) = printed_errors(ran)
     assert found[0] == code
     assert says in found[1]
     assert hint in found[2]
 
 
-def test_all_errors_are_told_at_once(auditor: Auditor) -> None:
+def test_all_errors_are_reported_at_once(auditor: Auditor) -> None:
     ran = auditor(
         "run",
         config="stor = 1\n" + PARTNER.replace('"DE"', '"UK"').replace("CONTOSO", "NOBODY"),
         AUDITOR_RUN__BATCH_SIZE="-1",
     )
     assert ran.returncode == 78
-    assert {code for code, _, _ in told(ran)} == {
+    assert {code for code, _, _ in printed_errors(ran)} == {
         "E_CONFIG_KEY",
         "E_REGION",
         "E_SECRET_MISSING",
         "E_CONFIG_VALUE",
     }
-    assert len(told(ran)) == 4
+    assert len(printed_errors(ran)) == 4
 
 
 @pytest.mark.parametrize(("mode", "is_refused"), [(0o644, True), (0o640, True), (0o600, False)])
-def test_a_secret_file_that_others_can_read_is_told(
+def test_a_secret_file_that_others_can_read_is_reported(
     auditor: Auditor, tmp_path: Path, mode: int, is_refused: bool
 ) -> None:
     """S12."""
@@ -175,7 +175,7 @@ def test_a_secret_file_that_others_can_read_is_told(
     secret.chmod(mode)
     config = PARTNER.replace("env:CONTOSO_TOKEN", "file:token") + "[run]\nbatch_size = 0\n"
     ran = auditor("run", config=config)
-    codes = {code: (message, hint) for code, message, hint in told(ran)}
+    codes = {code: (message, hint) for code, message, hint in printed_errors(ran)}
     assert ran.returncode == 78
     assert ("E_SECRET_MODE" in codes) is is_refused
     if is_refused:
@@ -184,10 +184,10 @@ def test_a_secret_file_that_others_can_read_is_told(
         assert "chmod 0600" in hint
 
 
-def test_a_misspelt_variable_is_told(auditor: Auditor) -> None:
+def test_a_misspelt_variable_is_reported(auditor: Auditor) -> None:
     ran = auditor("run", config=PARTNER, AUDITOR_SCOPE_AVAILABILITY="all")
     assert ran.returncode == 78
-    ((code, message, hint),) = told(ran)
+    ((code, message, hint),) = printed_errors(ran)
     assert code == "E_CONFIG_KEY"
     assert "AUDITOR_SCOPE_AVAILABILITY" in message
     assert "`AUDITOR_SCOPE__AVAILABILITY`" in hint
@@ -214,20 +214,20 @@ def test_a_misspelt_variable_is_told(auditor: Auditor) -> None:
         (["sandbox", "--faults", "auditor.toml", "--port", "0"], 64, "E_USAGE", ""),
     ],
 )
-def test_bad_words_are_told(
+def test_bad_arguments_are_reported(
     auditor: Auditor, words: list[str], status: int, code: str, hint: str
 ) -> None:
     """P33."""
     ran = auditor(*words, config=PARTNER)
     assert (ran.returncode, ran.stdout) == (status, "")
-    ((found, _, hinted),) = told(ran)
+    ((found, _, hinted),) = printed_errors(ran)
     assert found == code
     assert hint in hinted
 
 
 @pytest.mark.parametrize("words", [["run"], ["plan"], ["run", "--format", "json"]])
 def test_with_json_logs_each_error_is_an_object(auditor: Auditor, words: list[str]) -> None:
-    """Nothing was read, so nothing is on stdout: `run --format json` begins after that."""
+    """Stdout is empty: `run --format json` prints its object only after reading the settings."""
     ran = auditor(*words, "--log-format", "json", config="stor = 1\n[run]\nbatch_size = 0\n")
     assert ran.returncode == 78
     assert ran.stdout == ""
@@ -247,11 +247,11 @@ def test_wrong_flags_are_json_too(auditor: Auditor) -> None:
         assert json.loads(ran.stderr)["code"] == "E_USAGE"
 
 
-def test_a_run_that_reaches_nobody_still_prints_its_object(auditor: Auditor) -> None:
+def test_a_run_that_reaches_no_server_still_prints_its_object(auditor: Auditor) -> None:
     """E_UNREACHABLE: nobody listens on the discard port."""
     ran = auditor("run", "--format", "json", "--quiet", config=PARTNER)
     assert ran.returncode == 69
-    (code, message, _) = told(ran)[0]
+    (code, message, _) = printed_errors(ran)[0]
     assert code == "E_UNREACHABLE"
     assert "refused" in message
     assert ran.stdout.count("\n") == 1
@@ -267,7 +267,7 @@ def test_a_run_that_reaches_nobody_still_prints_its_object(auditor: Auditor) -> 
         ("workload_identity", ""),
     ],
 )
-def test_a_login_that_nobody_answers_is_unreachable(
+def test_a_login_that_does_not_answer_is_unreachable(
     auditor: Auditor, tmp_path: Path, kind: str, more: str
 ) -> None:
     """E_UNREACHABLE names the login's host, not Partner Center's."""
@@ -281,12 +281,12 @@ def test_a_login_that_nobody_answers_is_unreachable(
         AZURE_FEDERATED_TOKEN_FILE=str(tmp_path / "secret"),
     )
     assert ran.returncode == 69
-    (code, message, _) = told_of_a_run(ran)[0]
+    (code, message, _) = printed_errors_of_a_run(ran)[0]
     assert code == "E_UNREACHABLE"
     assert message == "127.0.0.1:9: the connection is refused"
 
 
-def test_a_login_is_https(auditor: Auditor) -> None:
+def test_a_login_url_must_be_https(auditor: Auditor) -> None:
     """E_INSECURE_URL: secrets go there."""
     app = (
         'client_id = "bbbbbbbb-0000-4000-8000-000000000001"\nclient_secret = "env:CONTOSO_TOKEN"\n'
@@ -297,18 +297,20 @@ def test_a_login_is_https(auditor: Auditor) -> None:
         AUDITOR_LOGIN_URL="http://127.0.0.1:9",
     )
     assert ran.returncode == 78
-    assert told_of_a_run(ran)[0][0] == "E_INSECURE_URL"
+    assert printed_errors_of_a_run(ran)[0][0] == "E_INSECURE_URL"
 
 
-def told_of_a_run(ran: Ran) -> list[tuple[str, str, str]]:
-    """Return what `told` does, of a run that had begun: its events come first."""
+def printed_errors_of_a_run(ran: Ran) -> list[tuple[str, str, str]]:
+    """Return the printed errors of a run that had begun: its events come first."""
     lines = ran.stderr.splitlines(keepends=True)
     first = next(place for place, line in enumerate(lines) if line.startswith("error["))
     assert CANARY not in ran.stderr
-    return told(subprocess.CompletedProcess([], ran.returncode, "", "".join(lines[first:])))
+    return printed_errors(
+        subprocess.CompletedProcess([], ran.returncode, "", "".join(lines[first:]))
+    )
 
 
-def test_an_odd_region_is_a_warning(auditor: Auditor) -> None:
+def test_an_unknown_region_is_a_warning(auditor: Auditor) -> None:
     config = PARTNER + '[scope]\narm_regions = ["Europe"]\n'
     ran = auditor("changes", config=config)
     warning, hint, *_ = ran.stderr.splitlines()
@@ -317,15 +319,15 @@ def test_an_odd_region_is_a_warning(auditor: Auditor) -> None:
     assert "warning" not in auditor("changes", "--quiet", config=config).stderr
 
 
-def test_debug_shows_where_but_no_secret(auditor: Auditor) -> None:
-    """S1: the trace is there on demand, without what must not be seen."""
+def test_debug_prints_a_traceback_without_secrets(auditor: Auditor) -> None:
+    """S1: --debug prints a traceback, without secrets."""
     ran = auditor("run", "--debug", config=PARTNER.replace("env:CONTOSO_TOKEN", CANARY), X=CANARY)
     assert ran.returncode == 78
     assert "Traceback" in ran.stderr
     assert CANARY not in ran.stderr
 
 
-def test_words_cannot_move_the_cursor(auditor: Auditor) -> None:
+def test_arguments_cannot_move_the_cursor(auditor: Auditor) -> None:
     """S7 and S20."""
     ran = auditor("run", "--partner", "a", "--country", "x", "--\x1b[31m")
     assert ran.returncode == 64
@@ -350,7 +352,7 @@ def test_sql_that_does_more_than_read_the_store_is_64(
     lake = report_lake.two_nights(tmp_path)
     before = everything(lake.root)
     ran = auditor("sql", filled(query, lake.root), config=f'store = "{lake.root}"\n{PARTNER}')
-    [(code, message, _)] = told(ran)
+    [(code, message, _)] = printed_errors(ran)
     assert (ran.returncode, code, ran.stdout) == (64, "E_USAGE", "")
     assert says in message
     assert everything(lake.root) == before

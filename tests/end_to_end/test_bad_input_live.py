@@ -1,4 +1,4 @@
-"""Bad input that takes the world to tell: servers that refuse, folders, locks, runs to resume."""
+"""Bad input found while running: servers that refuse, bad folders, locks, runs to resume."""
 
 import re
 from collections.abc import AsyncIterator
@@ -39,8 +39,8 @@ def configure(folder: Path, *partners: str, head: str = "", tail: str = "") -> N
     (folder / "auditor.toml").write_text(head + "".join(partners) + tail, encoding="utf-8")
 
 
-def told(ran: Ran, status: int, code: str) -> tuple[str, str]:
-    """Return message and hint of the one error, having checked its shape and the object."""
+def only_error(ran: Ran, status: int, code: str) -> tuple[str, str]:
+    """Return message and hint of the only error; check its form and the printed object."""
     assert ran.status == status, ran.stderr
     assert "Traceback" not in ran.stderr
     lines = ran.stderr.splitlines()
@@ -58,7 +58,7 @@ def told(ran: Ran, status: int, code: str) -> tuple[str, str]:
 
 
 def published(folder: Path) -> list[dict[str, Any]]:
-    """Return the snapshots in the folder's store, none where there is no store."""
+    """Return the snapshots of the folder's store, none if there is no store."""
     if not (folder / "lake" / "store.json").exists():
         return []
     found: list[dict[str, Any]] = open_store(str(folder / "lake")).snapshots().to_pylist()
@@ -74,7 +74,7 @@ async def test_a_host_that_refuses_connections(tmp_path: Path) -> None:
         gone = center.base_url
     configure(tmp_path, config(gone))
     ran = await auditor(tmp_path, "run", "--format", "json")
-    message, hint = told(ran, 69, "E_UNREACHABLE")
+    message, hint = only_error(ran, 69, "E_UNREACHABLE")
     assert ran.report["exit"] == 69
     assert "refused" in message
     assert "--resume" in hint
@@ -85,7 +85,7 @@ async def test_a_host_that_refuses_connections(tmp_path: Path) -> None:
 async def test_a_wrong_token(center: AnotherPartnerCenter, tmp_path: Path) -> None:
     configure(tmp_path, config(center.base_url))
     ran = await auditor(tmp_path, "run", "--format", "json", CONTOSO_TOKEN="a-wrong-token-entirely")
-    message, _ = told(ran, 77, "E_AUTH")
+    message, _ = only_error(ran, 77, "E_AUTH")
     assert ran.report["exit"] == 77
     assert "401" in message
     assert "a-wrong-token-entirely" not in ran.stderr + ran.stdout
@@ -96,9 +96,9 @@ async def test_a_wrong_token(center: AnotherPartnerCenter, tmp_path: Path) -> No
 async def test_a_token_that_is_not_set(center: AnotherPartnerCenter, tmp_path: Path) -> None:
     configure(tmp_path, config(center.base_url, "nobody"))
     ran = await auditor(tmp_path, "run", "--format", "json")
-    message, _ = told(ran, 78, "E_SECRET_MISSING")
+    message, _ = only_error(ran, 78, "E_SECRET_MISSING")
     assert "NOBODY_TOKEN" in message
-    assert (ran.stdout, center.asked, published(tmp_path)) == ("", [], [])
+    assert (ran.stdout, center.requests, published(tmp_path)) == ("", [], [])
 
 
 @pytest.mark.asyncio
@@ -106,20 +106,20 @@ async def test_a_token_that_is_not_set(center: AnotherPartnerCenter, tmp_path: P
 async def test_a_partner_without_customers(
     center: AnotherPartnerCenter, tmp_path: Path, is_known: bool
 ) -> None:
-    """An empty reply must not make all that is known look as if it had left."""
+    """An empty list does not prove that all known customers have left."""
     configure(tmp_path, config(center.base_url))
     if is_known:
         assert (await auditor(tmp_path, "run")).status == 0
     before = published(tmp_path)
     center.has_customers = False
-    center.asked.clear()
+    center.requests.clear()
     ran = await auditor(tmp_path, "run", "--format", "json")
-    if is_known:  # each known customer is asked for by itself, and is still there
+    if is_known:  # each known customer is requested by id, and still exists
         assert ran.status == 0, ran.stderr
         assert ran.report["snapshots"][0]["changes"] == {}
         assert open_store(str(tmp_path / "lake")).arrow("latest_inventory").num_rows == 10
     else:
-        message, _ = told(ran, 65, "E_EMPTY_SCOPE")
+        message, _ = only_error(ran, 65, "E_EMPTY_SCOPE")
         assert "0 customers" in message
         assert ran.report["exit"] == 65
         assert published(tmp_path) == before == []
@@ -127,11 +127,11 @@ async def test_a_partner_without_customers(
 
 @pytest.mark.asyncio
 async def test_a_partner_without_skus(center: AnotherPartnerCenter, tmp_path: Path) -> None:
-    """The legacy scope has no products here, so there is nothing to ask about."""
+    """The legacy scope has no products here, so there is nothing to check."""
     tail = '[scope]\nreservation_scopes = [""]\nchecks = ["inventory"]\n'
     configure(tmp_path, config(center.base_url), tail=tail)
     ran = await auditor(tmp_path, "run", "--format", "json")
-    message, _ = told(ran, 65, "E_EMPTY_SCOPE")
+    message, _ = only_error(ran, 65, "E_EMPTY_SCOPE")
     assert "0 SKUs" in message
     assert published(tmp_path) == []
 
@@ -143,7 +143,7 @@ async def test_an_unknown_customer(center: AnotherPartnerCenter, tmp_path: Path,
     assert (await auditor(tmp_path, "run")).status == 0
     before = published(tmp_path)
     ran = await auditor(tmp_path, "run", "--format", "json", "--customer", name)
-    message, hint = told(ran, 65, "E_CUSTOMER_UNKNOWN")
+    message, hint = only_error(ran, 65, "E_CUSTOMER_UNKNOWN")
     assert repr(name) in message
     assert "did you mean" in hint
     assert {"Relecloud", "relecloud.example", RELECLOUD} & set(re.findall(r"'([^']+)'", hint))
@@ -157,7 +157,7 @@ async def test_a_customer_named_before_any_run(
 ) -> None:
     configure(tmp_path, config(center.base_url))
     ran = await auditor(tmp_path, "run", "--customer", "Reelcloud")
-    told(ran, 65, "E_CUSTOMER_UNKNOWN")
+    only_error(ran, 65, "E_CUSTOMER_UNKNOWN")
     ran = await auditor(tmp_path, "run", "--customer", "relecloud", "--format", "json")
     assert ran.status == 0, ran.stderr
     assert [row["kind"] for row in published(tmp_path)] == ["partial"]
@@ -176,11 +176,11 @@ async def test_a_folder_that_cannot_be_made(
     (tmp_path / "taken").write_text("a file", encoding="utf-8")
     configure(tmp_path, config(center.base_url), head=f'{key} = "./{place}"\n')
     ran = await auditor(tmp_path, "run", "--format", "json")
-    message, _ = told(ran, 73, "E_OUTPUT")
+    message, _ = only_error(ran, 73, "E_OUTPUT")
     assert "taken" in message
     assert ran.report["exit"] == 73
     assert (tmp_path / "taken").read_text(encoding="utf-8") == "a file"
-    assert center.asked == []
+    assert center.requests == []
     assert published(tmp_path) == []
 
 
@@ -192,15 +192,15 @@ async def test_a_state_folder_with_a_file_in_the_way(
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / below).write_text("a file", encoding="utf-8")
     configure(tmp_path, config(center.base_url))
-    told(await auditor(tmp_path, "run"), 73, "E_OUTPUT")
-    assert center.asked == []
+    only_error(await auditor(tmp_path, "run"), 73, "E_OUTPUT")
+    assert center.requests == []
 
 
 # Runs to resume --------------------------------------------------------------------------
 
 
 @pytest.mark.asyncio
-async def test_resuming_what_cannot_be_resumed(
+async def test_resuming_an_unknown_finished_or_changed_run(
     center: AnotherPartnerCenter, tmp_path: Path
 ) -> None:
     configure(tmp_path, config(center.base_url))
@@ -208,11 +208,11 @@ async def test_resuming_what_cannot_be_resumed(
     assert first.status == 0, first.stderr
     run_id = first.report["run_id"]
     before = published(tmp_path)
-    center.asked.clear()
+    center.requests.clear()
 
     unknown = "20200101T000000Z-abcdef"
     ran = await auditor(tmp_path, "run", "--resume", unknown, "--format", "json")
-    message, _ = told(ran, 66, "E_RUN_UNKNOWN")
+    message, _ = only_error(ran, 66, "E_RUN_UNKNOWN")
     assert unknown in message
     assert ran.report["exit"] == 66
 
@@ -222,11 +222,11 @@ async def test_resuming_what_cannot_be_resumed(
 
     configure(tmp_path, config(center.base_url), tail='[scope]\nsegments = ["education"]\n')
     ran = await auditor(tmp_path, "run", "--resume", run_id, "--format", "json")
-    message, _ = told(ran, 65, "E_RUN_CONFIG")
+    message, _ = only_error(ran, 65, "E_RUN_CONFIG")
     assert "segments" in message
     assert ran.report["exit"] == 65
 
-    assert center.asked == []
+    assert center.requests == []
     assert published(tmp_path) == before
 
 
@@ -234,7 +234,7 @@ async def test_resuming_what_cannot_be_resumed(
 
 
 @pytest.mark.asyncio
-async def test_a_second_full_run_is_told_who_is_at_work(
+async def test_a_second_full_run_is_refused_with_the_holder_of_the_lock(
     center: AnotherPartnerCenter, tmp_path: Path
 ) -> None:
     """P14."""
@@ -248,11 +248,11 @@ async def test_a_second_full_run_is_told_who_is_at_work(
     )
     with Runs(tmp_path / "state").locked([TENANT], holder):
         ran = await auditor(tmp_path, "run", "--format", "json")
-        message, hint = told(ran, 75, "E_LOCKED")
+        message, hint = only_error(ran, 75, "E_LOCKED")
         assert re.search(r"run 20261121T020000Z-abcdef, host \S+, pid \d+, since 2026-", message)
         assert "--customer" in hint
         assert ran.report["exit"] == 75
-        assert (center.asked, published(tmp_path)) == ([], [])
+        assert (center.requests, published(tmp_path)) == ([], [])
 
         ran = await auditor(tmp_path, "run", "--customer", "relecloud.example")
         assert ran.status == 0, ran.stderr
@@ -275,12 +275,12 @@ async def test_fail_on_a_kind_of_change(center: AnotherPartnerCenter, tmp_path: 
     assert "error[" not in ran.stderr
     assert ran.report["snapshots"][0]["changes"] == {"newly_restricted": 1}
     ran = await auditor(tmp_path, *words)
-    assert (ran.status, ran.report["exit"]) == (0, 0), "it is told once"
+    assert (ran.status, ran.report["exit"]) == (0, 0), "it is only_error once"
 
 
 @pytest.mark.asyncio
 async def test_one_of_two_partners_is_refused(center: AnotherPartnerCenter, tmp_path: Path) -> None:
-    """3 wins over 10, and the object says who and why."""
+    """Exit status 3 wins over 10; the object names the partner and the reason."""
     partners = config(center.base_url), config(center.base_url, "fabrikam", OTHER)
     configure(tmp_path, *partners)
     words = ("run", "--format", "json", "--fail-on", "newly_restricted")
@@ -301,7 +301,7 @@ async def test_one_of_two_partners_is_refused(center: AnotherPartnerCenter, tmp_
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize(("share", "status"), [("0.05", 3), ("1.0", 0)])
-async def test_too_much_is_unanswered(
+async def test_the_failed_share_decides_whether_a_run_is_incomplete(
     center: AnotherPartnerCenter, tmp_path: Path, share: str, status: int
 ) -> None:
     configure(tmp_path, config(center.base_url), tail=f"[run]\nmax_failed_share = {share}\n")

@@ -1,4 +1,4 @@
-"""Bad input that is found late: servers that refuse everything, stores that have changed."""
+"""Bad input found late: servers that refuse everything, stores that have changed."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tests.builders.another_partner_center import (
     config,
 )
 from tests.builders.entra import Authority, served
-from tests.end_to_end.test_bad_input_live import configure, published, told
+from tests.end_to_end.test_bad_input_live import configure, only_error, published
 
 
 @pytest.mark.asyncio
@@ -21,10 +21,10 @@ async def test_a_partner_center_that_forbids_everything(tmp_path: Path) -> None:
         configure(tmp_path, config(center.base_url))
         center.forbids_everything = True
         ran = await auditor(tmp_path, "run", "--format", "json")
-    message, hint = told(ran, 77, "E_FORBIDDEN")
+    message, hint = only_error(ran, 77, "E_FORBIDDEN")
     assert "403" in message
     assert "consent" in hint
-    assert {asked.path for asked in center.asked} == {"/v1/customers"}
+    assert {request.path for request in center.requests} == {"/v1/customers"}
     assert published(tmp_path) == []
 
 
@@ -34,10 +34,10 @@ async def test_a_partner_center_that_cannot_prove_who_it_is(tmp_path: Path) -> N
     async with served(center.app, context) as base_url:
         configure(tmp_path, config(base_url), tail='[network]\nca_file = "ca.pem"\n')
         ran = await auditor(tmp_path, "run", "--format", "json")
-    message, _ = told(ran, 69, "E_UNREACHABLE")
+    message, _ = only_error(ran, 69, "E_UNREACHABLE")
     assert base_url.removeprefix("https://") in message
     assert "tls" in message
-    assert (center.asked, published(tmp_path)) == ([], [])
+    assert (center.requests, published(tmp_path)) == ([], [])
 
 
 @pytest.mark.asyncio
@@ -51,8 +51,8 @@ async def test_the_first_snapshot_is_what_later_ones_are_compared_with(tmp_path:
 
 
 @pytest.mark.asyncio
-async def test_a_store_that_is_not_as_it_was(tmp_path: Path) -> None:
-    """P15: file, expected and found; and a store of a newer version is not touched."""
+async def test_a_store_that_has_changed_is_refused(tmp_path: Path) -> None:
+    """P15: the error names file, expected and found; a store of a newer version is not touched."""
     async with another_partner_center() as center:
         configure(tmp_path, config(center.base_url))
         assert (await auditor(tmp_path, "run")).status == 0
@@ -62,7 +62,7 @@ async def test_a_store_that_is_not_as_it_was(tmp_path: Path) -> None:
         content[len(content) // 2] ^= 1
         file.write_bytes(content)
         ran = await auditor(tmp_path, "snapshots", "verify", snapshot["snapshot_id"])
-        message, _ = told(ran, 65, "E_SNAPSHOT_CORRUPT")
+        message, _ = only_error(ran, 65, "E_SNAPSHOT_CORRUPT")
         assert str(file.relative_to(tmp_path)) in message
         assert "expected sha256" in message
 
@@ -70,17 +70,17 @@ async def test_a_store_that_is_not_as_it_was(tmp_path: Path) -> None:
         newer = store.read_text().replace('"schema_version": 1', '"schema_version": 7')
         assert newer != store.read_text()
         store.write_text(newer)
-        center.asked.clear()
+        center.requests.clear()
         for words in (("run", "--format", "json"), ("changes",)):
-            message, hint = told(await auditor(tmp_path, *words), 76, "E_SCHEMA_NEW")
+            message, hint = only_error(await auditor(tmp_path, *words), 76, "E_SCHEMA_NEW")
             assert "7" in message
             assert "newer" in hint
-        assert center.asked == []
+        assert center.requests == []
 
 
 @pytest.mark.asyncio
 async def test_ids_that_look_like_numbers_and_words_stay_text(tmp_path: Path) -> None:
-    """P28: country NO is no `false`, SKU 0011 no 11, 00E1 no 0.0."""
+    """P28: country NO is not `false`, SKU 0011 is not 11, 00E1 is not 0.0."""
     async with another_partner_center() as center:
         countries = config(center.base_url).replace('["DE"]', '["NO", "DE"]')
         configure(tmp_path, countries)
@@ -88,4 +88,4 @@ async def test_ids_that_look_like_numbers_and_words_stay_text(tmp_path: Path) ->
         assert ran.status in {0, 3}, ran.stderr
     skus = set(open_store(str(tmp_path / "lake")).table("latest_inventory")["sku_id"])
     assert {"0011", "00E1"} <= skus
-    assert {asked.query.get("country") for asked in center.asked} >= {"NO", "DE"}
+    assert {request.query.get("country") for request in center.requests} >= {"NO", "DE"}

@@ -1,4 +1,4 @@
-"""The comparison of any two snapshots mirrors when it is turned round."""
+"""`changes --between B A` is the inverse of `--between A B`."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ MIRROR = {
 
 
 @pytest.mark.asyncio
-async def test_between_two_snapshots_and_back(tmp_path: Path) -> None:
+async def test_changes_between_two_snapshots_are_inverted_in_reverse(tmp_path: Path) -> None:
     async with nights(tmp_path, 2) as night:
         first = [s.snapshot_id for s in (await night.run(1)).snapshots]
         await night.run(2)

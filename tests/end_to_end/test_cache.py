@@ -1,4 +1,4 @@
-"""Nights with the default `[cache]`, a day apart: what is not asked again does no harm."""
+"""Nights with the default `[cache]`, a day apart: listings that are reused do no harm."""
 
 import asyncio
 import random
@@ -34,18 +34,18 @@ async def nightly(night: Night, when: int) -> RunReport:
 
 
 def discovery_calls(night: Night, when: int) -> Counter[str]:
-    """Return the calls of one night's first wave by endpoint, as the server counted them."""
+    """Return the number of wave 1 calls of a night by endpoint, as the server counted them."""
     records = night.sandbox.log.of(night=when)
     return Counter(r.endpoint for r in records if r.endpoint not in CHECKS)
 
 
 def listed_on(night: Night, when: int) -> set[str]:
-    """Return the customers whose subscriptions were asked for."""
+    """Return the customers whose subscriptions were requested."""
     return {record.customer for record in night.sandbox.log.of("subscriptions", night=when)}
 
 
 def assert_asked_customers_are_true(night: Night, when: int) -> None:
-    """What has left the catalog depends on what was audited before; all else is as it is."""
+    """Compare with the truth all but `not_in_catalog`, which depends on earlier audits."""
     asked = listed_on(night, when)
     truth = {k: v for k, v in night.inventory_truth(when).items() if k[1] in asked}
     found = {k: v for k, v in night.inventory().items() if k[1] in asked}
@@ -71,7 +71,7 @@ def assert_every_change_is_true(night: Night, report: RunReport, when: int) -> N
         after = night.inventory_truth(when)[key]
         assert row["verdict_after"] == after[0]
         if row["before_snapshot_id"]:
-            # of a subscription that was not to be asked then, the catalog alone can have told
+            # this subscription was not checked then: only the catalog can give this change
             earlier = night.inventory_truth(nights_of[row["before_snapshot_id"]])
             before = earlier.get(key, (GONE, "", ""))
             assert row["verdict_before"] == before[0]
@@ -79,7 +79,7 @@ def assert_every_change_is_true(night: Night, report: RunReport, when: int) -> N
 
 
 def assert_nothing_left_by_itself(night: Night, before: set[Key], when: int) -> None:
-    """Only an answered listing ends a key, and only a departure ends a customer."""
+    """Check that only an answered listing ends a key, and only a departure ends a customer."""
     here = {
         customer.customer_id
         for partner in night.world.partners()
@@ -98,7 +98,7 @@ def assert_nothing_left_by_itself(night: Night, before: set[Key], when: int) -> 
 
 
 def there_for_three_nights(night: Night, when: int) -> list[Key]:
-    """Return what was to be found on a night and the two before: for the hours of `[cache]`."""
+    """Return the keys that exist on a night and the two before: these fill the cache hours."""
     if when < 3:
         return []
     nights = [night.inventory_truth(past) for past in (when - 2, when - 1, when)]
@@ -107,8 +107,10 @@ def there_for_three_nights(night: Night, when: int) -> list[Key]:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("seed", seeds([3], [1, 4]))
-async def test_what_is_asked_is_true_and_what_is_not_asked_stays(seed: int, tmp_path: Path) -> None:
-    """Within the hours of `[cache]` everything is found."""
+async def test_requested_customers_are_true_and_the_others_stay_as_they_were(
+    seed: int, tmp_path: Path
+) -> None:
+    """Within the hours of `[cache]`, every change is found."""
     async with nights(tmp_path, seed) as night:
         before: set[Key] = set()
         for when in (1, 2, 3, 4):
@@ -125,7 +127,7 @@ async def test_what_is_asked_is_true_and_what_is_not_asked_stays(seed: int, tmp_
 
 
 @pytest.mark.asyncio
-async def test_a_second_night_asks_at_most_four_tenths_of_the_first(tmp_path: Path) -> None:
+async def test_a_second_night_sends_at_most_four_tenths_of_the_calls(tmp_path: Path) -> None:
     """Counted where the calls arrive, at the default `[cache]`."""
     size = WorldSize(customers=100, products=2, regions=2, sizes_per_product=1, licence_products=2)
     async with nights(tmp_path, 1, size=size) as night:
@@ -136,8 +138,8 @@ async def test_a_second_night_asks_at_most_four_tenths_of_the_first(tmp_path: Pa
 
 
 @pytest.mark.asyncio
-async def test_a_customer_that_left_is_gone_at_once(tmp_path: Path) -> None:
-    """P5: the customer list itself is always asked."""
+async def test_a_customer_that_left_is_gone_in_the_next_run(tmp_path: Path) -> None:
+    """P5: the customer list is requested in every run."""
     async with nights(tmp_path, 3) as night:
         await nightly(night, 1)
         [leaver] = sorted({key[1] for key in night.inventory()})[:1]
@@ -153,7 +155,7 @@ async def test_a_customer_that_left_is_gone_at_once(tmp_path: Path) -> None:
 async def test_a_customer_that_cannot_be_listed_is_failed_coverage_and_never_an_empty_one(
     tmp_path: Path,
 ) -> None:
-    """P2: with and without a first night on which it could be."""
+    """P2: with and without an earlier night on which it was listed."""
     async with nights(tmp_path, 3) as night:
         await nightly(night, 1)
         before = night.inventory()
@@ -181,7 +183,7 @@ DESCRIBING = ("customer", "azure_subscription", "commerce_subscription", "sku")
 
 
 def state_of(night: Night) -> list[object]:
-    """Return everything that is known, without when it was."""
+    """Return everything that is known, without times."""
     described = [
         sorted(
             str({k: v for k, v in row.items() if k != "snapshot_id"})
@@ -194,11 +196,11 @@ def state_of(night: Night) -> list[object]:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("seed", seeds([1], [2, 3, 4]))
-async def test_in_an_unchanged_world_any_sequence_of_runs_leaves_what_one_leaves(
+async def test_in_an_unchanged_world_any_sequence_of_runs_leaves_what_one_run_leaves(
     seed: int, tmp_path: Path
 ) -> None:
-    """And makes no change, whatever was asked again and whatever was not."""
-    draw = random.Random(seed)  # noqa: S311 - a repeatable sequence
+    """No run makes a change, whichever listings it requests again."""
+    rng = random.Random(seed)  # noqa: S311 - a repeatable sequence
     caches = (Cache(), Cache(subscriptions=30, catalog=40, billing_country=50), Cache(catalog=0))
     async with nights(tmp_path, seed, size=TINY) as night:
         await night.run(1, began=FIRST)
@@ -207,12 +209,12 @@ async def test_in_an_unchanged_world_any_sequence_of_runs_leaves_what_one_leaves
         countries = sorted({key[2] for key in night.inventory()})
         began = FIRST
         for _ in range(5):
-            began += draw.choice([1, 5, 21, 24, 26, 48, 73, 800]) * HOUR
-            one = {"customers": (draw.choice(customers),)}
-            narrow: dict[str, Any] = draw.choice(  # as `Night.run`
-                [{}, {}, {}, one, {"countries": (draw.choice(countries),)}]
+            began += rng.choice([1, 5, 21, 24, 26, 48, 73, 800]) * HOUR
+            one = {"customers": (rng.choice(customers),)}
+            narrow: dict[str, Any] = rng.choice(  # as `Night.run`
+                [{}, {}, {}, one, {"countries": (rng.choice(countries),)}]
             )
-            settings = cached(night, draw.choice(caches))
+            settings = cached(night, rng.choice(caches))
             report = await night.run(1, settings=settings, began=began, **narrow)
             assert report.exit == 0
             assert {kind for s in report.snapshots for kind in s.changes} == set()
@@ -223,7 +225,7 @@ async def test_in_an_unchanged_world_any_sequence_of_runs_leaves_what_one_leaves
 
 
 @pytest.mark.asyncio
-async def test_a_named_customer_is_asked_anew_and_the_catalog_is_taken_while_it_is_young(
+async def test_a_named_customer_is_listed_anew_and_a_fresh_catalog_is_reused(
     tmp_path: Path,
 ) -> None:
     async with nights(tmp_path, 3) as night:
@@ -242,7 +244,7 @@ async def test_a_named_customer_is_asked_anew_and_the_catalog_is_taken_while_it_
 
 
 @pytest.mark.asyncio
-async def test_what_a_run_on_demand_has_listed_is_not_listed_again_that_night(
+async def test_a_customer_listed_by_an_on_demand_run_is_not_listed_again_that_night(
     tmp_path: Path,
 ) -> None:
     async with nights(tmp_path, 3) as night:
@@ -258,10 +260,10 @@ async def test_what_a_run_on_demand_has_listed_is_not_listed_again_that_night(
 
 
 @pytest.mark.asyncio
-async def test_a_cached_listing_drops_nothing_that_a_run_on_demand_has_found_since(
+async def test_a_cached_listing_drops_nothing_that_an_on_demand_run_has_found_since(
     tmp_path: Path,
 ) -> None:
-    """P9: its answers are older than the nightly run, and its listing newer than the cached one."""
+    """P9: its answers are older than the nightly run's, its listing newer than the cached one."""
     released = asyncio.Event()
 
     async def hold(_: float) -> None:
@@ -294,8 +296,8 @@ async def test_a_cached_listing_drops_nothing_that_a_run_on_demand_has_found_sin
 
 
 @pytest.mark.asyncio
-async def test_settings_that_ask_for_more_are_asked_for_at_once(tmp_path: Path) -> None:
-    """As if nothing had been listed before: registrations, and a view."""
+async def test_listings_that_new_settings_need_are_requested_at_once(tmp_path: Path) -> None:
+    """Registrations and a view that were not listed before are requested in the next run."""
     async with nights(tmp_path, 4) as night:
         unchecked = night.scoped(check_registration=False, target_views=())
         await night.run(1, settings=msgspec.structs.replace(unchecked, cache=Cache()), began=FIRST)
@@ -305,7 +307,7 @@ async def test_settings_that_ask_for_more_are_asked_for_at_once(tmp_path: Path) 
 
 
 @pytest.mark.asyncio
-async def test_the_plan_counts_what_would_really_be_asked(tmp_path: Path) -> None:
+async def test_the_plan_counts_the_calls_that_a_run_makes(tmp_path: Path) -> None:
     async with nights(tmp_path, 3) as night:
         await nightly(night, 1)
         runtime = Runtime(environ=night.environ, now=ticking(FIRST + 24 * HOUR))

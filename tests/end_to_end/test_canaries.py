@@ -1,4 +1,4 @@
-"""Secrets planted everywhere, servers that show them, and every byte that runs leave behind."""
+"""Secrets in every place and servers that echo them: no byte that a run leaves holds one."""
 
 import asyncio
 import base64
@@ -18,16 +18,16 @@ from auditor.journal.journal import Journal
 from auditor.login.sign_in import LOGIN_URL
 from auditor.sandbox import Sandbox, World, WorldSize, config_text
 from tests.builders.entra import CLIENT, SECRET, Authority, Entra, running
-from tests.builders.mirror import TRICKS, mirroring
+from tests.builders.token_echo_server import TRICKS, echoing_tokens
 
 SMALL = WorldSize(customers=24, products=4, regions=2, sizes_per_product=2, licence_products=6)
 JWT = "eyJhbGciOiJSUzI1NiJ9." + "".join(f"canary{n:03}XyZ" for n in range(40)) + ".c2lnbmVkLWNh"
 OPAQUE = "0.AXcanary-9f3b0ac1d2e4f5a6b7c8d9e0f1a2b3c4d5"
 PIECE = 16
-"""No piece of a secret so long is to be found anywhere."""
+"""Length of the pieces of a secret that must not be found anywhere."""
 
 
-class Said(NamedTuple):
+class Output(NamedTuple):
     status: int
     stdout: bytes
     stderr: bytes
@@ -35,8 +35,8 @@ class Said(NamedTuple):
     children: bytes
 
 
-async def auditor(folder: Path, environ: dict[str, str], *words: str) -> Said:
-    """Run the command; look at what the system shows of it while it runs."""
+async def auditor(folder: Path, environ: dict[str, str], *words: str) -> Output:
+    """Run the command, and read its `/proc` files while it runs."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "auditor", *words),
@@ -48,17 +48,17 @@ async def auditor(folder: Path, environ: dict[str, str], *words: str) -> Said:
     talking = asyncio.create_task(process.communicate())
     cmdline = children = b""
     while not talking.done():
-        with suppress(OSError):  # it, or its child, is gone
+        with suppress(OSError):  # it, or its child, has ended
             cmdline = shown(process.pid, "cmdline") or cmdline
             for child in children_of(process.pid):
                 children += shown(child, "cmdline") + shown(child, "environ")
         await asyncio.wait([talking], timeout=0.02)
     stdout, stderr = talking.result()
-    return Said(process.returncode or 0, stdout, stderr, cmdline, children)
+    return Output(process.returncode or 0, stdout, stderr, cmdline, children)
 
 
 def shown(pid: int, name: str) -> bytes:
-    """Return what the system shows of a process."""
+    """Return a `/proc` file of a process."""
     return Path(f"/proc/{pid}/{name}").read_bytes()
 
 
@@ -72,7 +72,7 @@ def files_below(folder: Path) -> list[Path]:
 
 
 async def content(folder: Path) -> dict[str, bytes]:
-    """Return what each file holds, and what is packed in it."""
+    """Return the content of each file, and the unpacked content."""
     found = {}
     for path in files_below(folder):
         name = str(path.relative_to(folder))
@@ -89,7 +89,7 @@ async def content(folder: Path) -> dict[str, bytes]:
 
 
 def pieces(secret: str) -> Iterator[bytes]:
-    """Yield pieces of a secret in each form: what is left of it by more than two is found."""
+    """Yield overlapping pieces of a secret in each encoding: any longer part of it holds one."""
     shifted = [base64.b64encode(bytes(n) + secret.encode())[4:-4] for n in range(3)]
     forms = [secret.encode(), quote(secret, safe="").encode(), json.dumps(secret)[1:-1].encode()]
     forms += [*shifted, *(form.translate(bytes.maketrans(b"+/", b"-_")) for form in shifted)]
@@ -99,7 +99,7 @@ def pieces(secret: str) -> Iterator[bytes]:
 
 
 def hits(secrets: list[str], where: dict[str, bytes]) -> list[str]:
-    """Return where a piece of a secret is found, broken over lines or not."""
+    """Return the places that hold a piece of a secret, also if it is split over lines."""
     wanted = {piece for secret in secrets for piece in pieces(secret)}
     found = []
     for name, held in where.items():
@@ -108,8 +108,8 @@ def hits(secrets: list[str], where: dict[str, bytes]) -> list[str]:
     return found
 
 
-def test_the_search_finds_what_is_there() -> None:
-    """S1: or the tests below would prove nothing."""
+def test_the_search_for_secrets_finds_a_planted_one() -> None:
+    """S1: otherwise the tests below would prove nothing."""
     broken = "\n  ".join(JWT[at : at + 20] for at in range(0, len(JWT), 20))
     encoded = base64.encodebytes(f"Authorization: Bearer {OPAQUE}".encode())
     for held in (OPAQUE.encode(), quote(JWT).encode(), broken.encode(), encoded, JWT[:30].encode()):
@@ -120,13 +120,13 @@ def test_the_search_finds_what_is_there() -> None:
 @pytest.mark.asyncio
 @pytest.mark.parametrize("log_format", ["json", "console"])
 async def test_no_byte_of_a_faulty_night_holds_a_secret(tmp_path: Path, log_format: str) -> None:
-    """S1, S2: and nobody but the server that was meant hears of one."""
+    """S1, S2: and only the server that a secret is for receives it."""
     tokens, secrets = (JWT, OPAQUE), [JWT, OPAQUE, SECRET]
     context = Authority(tmp_path).context()
     async with Sandbox(World(5, SMALL)) as sandbox, running(Entra(), context) as entra:
         partners = sandbox.world.partners()
         ours = dict(zip(tokens, (partner.token for partner in partners), strict=True))
-        async with mirroring(sandbox.base_url, ours) as (mirror, here):
+        async with echoing_tokens(sandbox.base_url, ours) as (server, here):
             text = config_text(sandbox.world, here, lambda partner: f"env:{partner.name[-4:]}")
             entra.tenants = {partner.partner_tenant_id for partner in partners}
             entra.tokens = {partners[0].partner_tenant_id: JWT}
@@ -152,7 +152,7 @@ async def test_no_byte_of_a_faulty_night_holds_a_secret(tmp_path: Path, log_form
                 ran.append(await auditor(tmp_path, environ, *words, *debug))
                 assert ran[-1].status == 0, ran[-1].stderr
 
-    assert set(mirror.shown) == {"named", *TRICKS}
+    assert set(server.shown) == {"named", *TRICKS}
     held = await content(tmp_path)
     assert any("inventory" in name for name in held)
     for number, each in enumerate(ran):

@@ -1,4 +1,4 @@
-"""The command itself: help, streams, signals, and what it loads before it must."""
+"""The command itself: help, streams, signals, and lazy imports."""
 
 import asyncio
 import io
@@ -29,7 +29,7 @@ def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     "words", [[], ["--help"], ["--version"], *([name, "--help"] for name in PAGES)]
 )
-def test_help_is_on_stdout_and_ends_well(words: list[str], tmp_path: Path) -> None:
+def test_help_is_on_stdout_and_exits_with_0(words: list[str], tmp_path: Path) -> None:
     ran = run(*words, cwd=tmp_path)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout
@@ -44,7 +44,7 @@ def test_the_version_is_the_package_s(tmp_path: Path) -> None:
     "words", [["--help"], ["run", "--help"], ["run", "--nonsense"], ["run"], ["init"]]
 )
 def test_nothing_heavy_is_loaded_before_it_is_needed(words: list[str], tmp_path: Path) -> None:
-    """Help answers at once: what takes seconds to load is loaded by the command that needs it."""
+    """Help is printed at once: slow modules are imported only by the commands that need them."""
     code = (
         "import os, sys; from auditor.cli.shell import main;"
         "main(sys.argv[1:], os.environ, sys.stdin, sys.stdout, sys.stderr);"
@@ -62,7 +62,7 @@ def test_nothing_heavy_is_loaded_before_it_is_needed(words: list[str], tmp_path:
     assert not loaded & HEAVY
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
     """`auditor --help | head -0`."""
     reading, writing = os.pipe()
     os.close(reading)
@@ -97,7 +97,7 @@ def test_a_full_disk_under_stdout_is_74(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("closed", "status"), [("--help >&-", 0), ("runn 2>&-", 64)])
-def test_a_stream_that_is_closed_is_no_crash(closed: str, status: int, tmp_path: Path) -> None:
+def test_a_closed_standard_stream_causes_no_crash(closed: str, status: int, tmp_path: Path) -> None:
     ran = subprocess.run(
         ["sh", "-c", f'"{sys.executable}" -m auditor {closed}'],
         cwd=tmp_path,
@@ -107,8 +107,8 @@ def test_a_stream_that_is_closed_is_no_crash(closed: str, status: int, tmp_path:
     assert (ran.returncode, ran.stderr, ran.stdout) == (status, b"", b"")
 
 
-def test_what_is_written_is_for_the_owner_alone(tmp_path: Path) -> None:
-    """S12: umask 077 whatever the caller's is."""
+def test_written_files_are_readable_by_the_owner_alone(tmp_path: Path) -> None:
+    """S12: the umask is 077 whatever the caller's is."""
     ran = run("init", cwd=tmp_path)
     assert ran.returncode == 0
     assert ran.stdout == ""
@@ -161,7 +161,7 @@ run()
 """
 
 
-def test_an_interrupt_while_it_still_starts_shows_no_traceback() -> None:
+def test_an_interrupt_during_startup_shows_no_traceback() -> None:
     """P33."""
     ended = subprocess.run(
         ["env", "--default-signal", sys.executable, "-c", INTERRUPTED],
@@ -182,7 +182,7 @@ run()
 
 @pytest.mark.asyncio
 async def test_neither_run_nor_report_loads_pandas(tmp_path: Path) -> None:
-    """It is a tenth of a run's memory, and a third of the time that a small command takes."""
+    """Pandas is a tenth of a run's memory, and a third of a small command's time."""
     async with another_partner_center() as center:
         (tmp_path / "auditor.toml").write_text(config(center.base_url))
         for words in (["run"], ["report", "--out", "report.html"]):
@@ -209,7 +209,7 @@ class TestInProcess:
             assert bool(out.getvalue()) is (status == 0)
             assert bool(err.getvalue()) is (status != 0)
 
-    def test_the_umask_is_given_back(self) -> None:
+    def test_the_umask_is_restored(self) -> None:
         before = os.umask(0o022)
         try:
             main(["--version"], {}, io.StringIO(), io.StringIO(), io.StringIO())

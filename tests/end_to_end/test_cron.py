@@ -1,4 +1,4 @@
-"""cron mails whatever its line writes: nothing after a good night, and why after any other."""
+"""cron mails the output of its line: nothing after a good night, the reason after any other."""
 
 import asyncio
 import os
@@ -27,13 +27,13 @@ OTHER = "aaaaaaaa-0000-4000-8000-000000000002"
 
 
 def command() -> str:
-    """Return what cron runs, after the five times and the user."""
+    """Return the command of the cron line, after the five times and the user."""
     [line] = [line for line in LINES if line and line[0].isdigit()]
     return line.split(maxsplit=6)[6]
 
 
 def night(folder: Path, **environ: str) -> tuple[int, str]:
-    """Run cron's line as cron does, in a folder of the test's; return its status and its mail."""
+    """Run the line as cron does, in the test's folder; return exit status and mail."""
     (folder / "jobs").mkdir(exist_ok=True)
     shutil.copy(JOBS / "cron.sh", folder / "jobs")
     ran = subprocess.run(
@@ -49,7 +49,7 @@ def night(folder: Path, **environ: str) -> tuple[int, str]:
 
 
 def install(folder: Path, script: str) -> None:
-    """Put a command where the line looks for it."""
+    """Install a script as the command that the line runs."""
     path = folder / ".venv" / "bin" / "auditor"
     path.parent.mkdir(parents=True)
     path.write_text(f"#!/bin/sh\n{script}\n")
@@ -78,13 +78,13 @@ def test_every_status_but_0_and_10_is_mailed_with_its_reason(tmp_path: Path, sta
         assert "a summary" in mail
 
 
-def test_a_command_that_is_not_there_is_mailed(tmp_path: Path) -> None:
+def test_a_missing_command_is_mailed(tmp_path: Path) -> None:
     ended, mail = night(tmp_path)
     assert ended == 127
     assert "auditor cannot be started" in mail
 
 
-def test_a_folder_that_is_not_there_is_mailed(tmp_path: Path) -> None:
+def test_a_missing_folder_is_mailed(tmp_path: Path) -> None:
     ran = subprocess.run(
         ["/bin/sh", "-c", command().replace("/srv/audit", str(tmp_path / "gone"))],
         capture_output=True,
@@ -130,7 +130,7 @@ def no_file(folder: Path, center: AnotherPartnerCenter) -> None:
     ],
 )
 @pytest.mark.asyncio
-async def test_the_real_command_mails_why(
+async def test_the_real_command_mails_the_reason(
     tmp_path: Path,
     configure: Callable[[Path, AnotherPartnerCenter], None],
     status: int,
@@ -149,5 +149,5 @@ async def test_the_real_command_mails_why(
     assert TOKEN not in mail
 
 
-def test_the_script_may_be_run() -> None:
+def test_the_script_is_executable() -> None:
     assert os.access(JOBS / "cron.sh", os.X_OK)

@@ -1,4 +1,4 @@
-"""The demo does what it promises, and what it says to type next works."""
+"""The demo leaves what it promises, and the commands that it prints work."""
 
 import asyncio
 import io
@@ -26,12 +26,12 @@ PROMISED = {"auditor.toml", "lake", "state", "report.html"}
 
 
 def now() -> datetime:
-    """Return the time of the wall clock, which is what answers carry."""
+    """Return the wall-clock time, as in the answers."""
     return datetime.now(UTC)
 
 
 def show(out: Path, seed: int = 1) -> tuple[str, str]:
-    """Run a demo of a small world and return what it writes to stdout and to stderr."""
+    """Run a demo of a small world; return its stdout and stderr."""
     stdout, stderr = io.StringIO(), io.StringIO()
     events = Events(stderr, LogFormat.CONSOLE, is_quiet=False, now=now)
     asyncio.run(
@@ -50,7 +50,7 @@ def show(out: Path, seed: int = 1) -> tuple[str, str]:
 
 
 def commands(text: str, of: str) -> list[list[str]]:
-    """Return the commands below a heading, as words after the auditor's own."""
+    """Return the commands below a heading, split into words, without `auditor`."""
     lines = text[text.index(of) :].split("\n\n", maxsplit=1)[0].splitlines()
     calls = [line.strip() for line in lines if line.strip().startswith(COMMAND[0])]
     return [shlex.split(line)[len(COMMAND) :] for line in calls]
@@ -93,7 +93,7 @@ def test_two_nights_lie_a_day_apart(shown: Shown) -> None:
 
 
 def test_its_summary_is_the_golden_one(shown: Shown) -> None:
-    """Its seconds and places are left out; REWRITE_GOLDEN=1 rewrites it."""
+    """Without its seconds and paths; REWRITE_GOLDEN=1 rewrites it."""
     summary = shown.text[: shown.text.index("Where it lies")]
     text = re.sub(r"\d+ seconds", "N seconds", summary)
     text = "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
@@ -102,12 +102,12 @@ def test_its_summary_is_the_golden_one(shown: Shown) -> None:
     assert text == GOLDEN.read_text(encoding="utf-8")
 
 
-def test_it_tells_how_far_it_is(shown: Shown) -> None:
+def test_it_prints_its_progress(shown: Shown) -> None:
     assert "night.started night=2" in shown.log
     assert shown.log.count("snapshot.published") == 4
 
 
-def test_what_it_says_to_type_next_works(shown: Shown) -> None:
+def test_the_printed_commands_work(shown: Shown) -> None:
     said = commands(shown.text, "What to type next")
     assert {words[0] for words in said} == {"changes", "snapshots", "sql", "report"}
     for words in said:
@@ -118,7 +118,7 @@ def test_what_it_says_to_type_next_works(shown: Shown) -> None:
 
 @pytest.fixture
 def sandbox(shown: Shown) -> Iterator[str]:
-    """The sandbox that it says to start, on a free port."""
+    """The sandbox started by the printed command, on a free port."""
     words = commands(shown.text, "To audit night 3")[0]
     port = words[words.index("--port") + 1]
     assert f"127.0.0.1:{port}" in (shown.out / "auditor.toml").read_text()
@@ -129,7 +129,7 @@ def sandbox(shown: Shown) -> Iterator[str]:
         running.terminate()
 
 
-def test_a_third_night_is_audited_as_it_says(shown: Shown, sandbox: str) -> None:
+def test_a_third_night_is_audited_with_the_printed_commands(shown: Shown, sandbox: str) -> None:
     assert "--night 3" in shown.text
     config = shown.out / "third.toml"
     text = (shown.out / "auditor.toml").read_text()
@@ -153,7 +153,7 @@ def test_the_next_demo_in_its_folder_audits_the_next_night(tmp_path: Path) -> No
         show(tmp_path / "demo", seed=2)
 
 
-def test_a_folder_of_someone_else_s_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_that_no_demo_made_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
     stdout, stderr = io.StringIO(), io.StringIO()
     status = main(["demo", "--out", str(tmp_path)], {}, io.StringIO(), stdout, stderr)
@@ -163,7 +163,7 @@ def test_a_folder_of_someone_else_s_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 
 
-def test_a_file_in_its_place_is_said_to_be_one(tmp_path: Path) -> None:
+def test_a_file_in_place_of_its_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "demo").write_text("dear")
     with pytest.raises(StoreUnwritable):
         show(tmp_path / "demo")
@@ -178,5 +178,7 @@ def test_a_file_in_its_place_is_said_to_be_one(tmp_path: Path) -> None:
         ("/lib/auditor/__main__.py", (".venv/bin/python", "-m", "auditor")),
     ],
 )
-def test_commands_are_as_the_user_types_them(argv0: str, expected: tuple[str, ...]) -> None:
+def test_printed_commands_begin_as_the_user_called_the_program(
+    argv0: str, expected: tuple[str, ...]
+) -> None:
     assert invocation(argv0, Path("/home/me"), "/home/me/.venv/bin/python") == expected

@@ -1,4 +1,4 @@
-"""What is refused, seen from the store: codes, ids, forbidden views; and what was sent."""
+"""Error replies as the store shows them: codes, ids, forbidden views; and the requests sent."""
 
 import json
 from collections import Counter
@@ -20,10 +20,10 @@ REFUSED = (
     *((403, code) for code in ("900329", "20002", "2032")),
     *((401, "900421"), (404, "60003"), (409, "new"), (200, "400072")),
 )
-"""To the inventory checks of one customer each: no item is to blame."""
+"""Errors for all inventory checks of a customer: they concern the context, not an item."""
 
 
-class Told(Silent):
+class RecordedEvents(Silent):
     """Keeps the events."""
 
     def __init__(self) -> None:
@@ -38,10 +38,10 @@ def outcomes(night: Night, where: str = "true") -> list[dict[str, Any]]:
 
 
 @pytest.mark.asyncio
-async def test_a_refused_context_fails_its_checks_with_its_code_and_nobody_elses(
+async def test_a_refused_context_fails_only_its_own_checks_and_with_its_code(
     tmp_path: Path,
 ) -> None:
-    """P2, P22: no verdict, no event, and the partner is not out for one customer's 401."""
+    """P2, P22: no verdict, no change, and one customer's 401 does not exclude the partner."""
     async with nights(tmp_path, 1) as night:
         await night.run(1)
         customers = sorted({key[1] for key in night.inventory()})[: len(REFUSED)]
@@ -75,8 +75,8 @@ async def test_a_refused_context_fails_its_checks_with_its_code_and_nobody_elses
 
 
 @pytest.mark.asyncio
-async def test_every_check_carries_the_ids_that_the_server_knows_it_by(tmp_path: Path) -> None:
-    """S21: those that come doubled are split; each request says who and in what language."""
+async def test_every_check_carries_the_ids_of_the_server_log(tmp_path: Path) -> None:
+    """S21: repeated ids are split; each request names the client and the language."""
     flaky = Fault(endpoint="check_inventory", share_per_try=0.1, status=503)
     async with nights(tmp_path, 2, faults=Faults([flaky], seed=2)) as night:
         await night.run(1)
@@ -104,11 +104,11 @@ async def test_every_check_carries_the_ids_that_the_server_knows_it_by(tmp_path:
 async def test_a_forbidden_view_and_segment_are_recorded_and_the_run_goes_on(
     tmp_path: Path,
 ) -> None:
-    """400036 and 400030: in an event, and in the scope of the catalog's cell."""
+    """400036 and 400030 are in an event, and in the scope of the catalog's cell."""
     async with nights(tmp_path, 3) as night:
         views = (*night.settings.scope.target_views, "MarketplaceSaaS")
         settings = night.scoped(target_views=views, segments=("commercial", "government"))
-        progress = Told()
+        progress = RecordedEvents()
         report = await night.run(1, settings=settings, progress=progress)
         assert report.exit == 0
         assert night.inventory() == night.inventory_truth(1)
@@ -131,7 +131,7 @@ async def test_a_forbidden_view_and_segment_are_recorded_and_the_run_goes_on(
         query = """
             SELECT country, json_extract(scope, '$.forbidden') AS forbidden
             FROM coverage WHERE json_exists(scope, '$.forbidden')
-        """  # as docs/errors.md has it
+        """  # as in docs/errors.md
         kept = {
             (row["country"], one["view"], one["segment"], one["error_code"])
             for row in night.rows(query)
@@ -143,7 +143,7 @@ async def test_a_forbidden_view_and_segment_are_recorded_and_the_run_goes_on(
 
 
 @pytest.mark.asyncio
-async def test_availabilities_that_take_a_post_alone_are_asked_so_after_a_405(
+async def test_availabilities_that_take_only_post_are_posted_after_a_405(
     tmp_path: Path,
 ) -> None:
     faults = Faults([Fault(endpoint="customer_availabilities", post_only=True)])
@@ -195,7 +195,7 @@ async def test_a_list_that_refuses_the_credential_takes_its_partner_out_and_no_o
 
 @pytest.mark.asyncio
 async def test_a_customer_that_refuses_the_credential_fails_alone(tmp_path: Path) -> None:
-    """900329 on one customer's path: it is `failed` coverage, never an empty customer."""
+    """900329 for one customer: its coverage is `failed`, it is never an empty customer."""
     async with nights(tmp_path, 6) as night:
         await night.run(1)
         before = night.inventory()

@@ -1,4 +1,4 @@
-"""Names and ids that would move a cursor or leave a folder, through whole commands."""
+"""Names and ids with control characters or path parts, through whole commands."""
 
 import io
 import json
@@ -27,15 +27,15 @@ VIEWS = ("latest_inventory", "latest_sku", "unanswered", "newly_restricted", "di
 
 
 def ended(folder: Path, *words: str) -> tuple[int, str]:
-    """Return a command's exit status, and all that it says."""
+    """Return a command's exit status and output."""
     out, err = io.StringIO(), io.StringIO()
     config = ("--config", str(folder / "auditor.toml"))
     status = main([*words, *config], {"TOKEN": "a-token-of-tests"}, io.StringIO(), out, err)
     return status, out.getvalue() + err.getvalue()
 
 
-def told(folder: Path, *words: str) -> str:
-    """Return all that a command says, which ends well."""
+def output_of(folder: Path, *words: str) -> str:
+    """Return the output of a command that must succeed."""
     status, said = ended(folder, *words)
     assert status == 0, said
     return said
@@ -43,7 +43,7 @@ def told(folder: Path, *words: str) -> str:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a store in which each name moves the cursor."""
+    """Return a folder with a store in which every name has control characters."""
     made = tmp_path_factory.mktemp("hostile")
     two_nights(made, MOVING)
     (made / "auditor.toml").write_text(CONFIG)
@@ -62,8 +62,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ids=lambda words: words[-1].rpartition(" ")[2],
 )
 def test_no_table_moves_the_cursor(folder: Path, words: tuple[str, ...], how: str) -> None:
-    """S7: C0, C1 and what turns the line round, whichever the command and the format."""
-    said = told(folder, *words, "--format", how)
+    """S7: no C0, C1 or bidirectional control is printed, for every command and format."""
+    said = output_of(folder, *words, "--format", how)
     assert said.count("\n") > 1
     odd = {c for c in said if unicodedata.category(c) in {"Cc", "Zl", "Zp"}} - {"\n"}
     assert odd == set()
@@ -83,8 +83,8 @@ def test_no_table_moves_the_cursor(folder: Path, words: tuple[str, ...], how: st
     ],
     ids=range(7),
 )
-def test_a_name_is_never_a_piece_of_sql(folder: Path, name: str) -> None:
-    """S6: nobody is called so, and nothing else is found."""
+def test_a_name_never_becomes_sql(folder: Path, name: str) -> None:
+    """S6: no customer has this name, so nothing is found."""
     for words in (("changes",), ("changes", "--by-cause")):
         status, said = ended(folder, *words, "--customer", name, "--format", "json")
         assert status == ScopeError.exit_status
@@ -115,8 +115,8 @@ async def night_of(night: Night, faults: list[Fault]) -> None:
 
 
 @pytest.mark.asyncio
-async def test_no_id_leaves_its_folder_or_its_path(tmp_path: Path) -> None:
-    """S9: of customers, products, SKUs and subscriptions, as the server sends them."""
+async def test_no_id_escapes_its_folder_or_its_url_path(tmp_path: Path) -> None:
+    """S9: ids of customers, products, SKUs and subscriptions, as the server sends them."""
     skus: list[dict[str, object]] = [
         {
             "id": name,

@@ -1,4 +1,4 @@
-"""A run that is killed between two questions is resumed, and tells what a whole one tells."""
+"""A run that is killed between two calls is resumed, and finds what an uninterrupted one finds."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from auditor.sandbox import Fault, Faults
 from auditor.store import open_store
 from tests.builders.another_partner_center import auditor, started
 from tests.builders.nightly import Night, nights
-from tests.end_to_end.test_bad_input_live import CHECKS, WAVE_2, published, told
+from tests.end_to_end.test_bad_input_live import CHECKS, WAVE_2, only_error, published
 
 RELATIONS = (
     "inventory",
@@ -30,9 +30,9 @@ RELATIONS = (
 @pytest.mark.asyncio
 @pytest.mark.parametrize("refused_between", [False, True])
 async def test_a_killed_run_is_resumed(tmp_path: Path, refused_between: bool) -> None:
-    """P10, P11: the same rows as an uninterrupted run's, and what was answered is not asked.
+    """P10, P11: the same rows as an uninterrupted run's; answered questions are not sent again.
 
-    A run that the lock refused in between has nothing to go on with, so it is not the one meant.
+    A run that the lock refused in between has no journal, so `--resume` does not choose it.
     """
     reached, released = asyncio.Event(), asyncio.Event()
 
@@ -51,7 +51,7 @@ async def test_a_killed_run_is_resumed(tmp_path: Path, refused_between: bool) ->
         (killed,) = (tmp_path / "state" / "runs").iterdir()
         if refused_between:
             ran = await auditor(tmp_path, *words, **night.environ)
-            message, _ = told(ran, 75, "E_LOCKED")
+            message, _ = only_error(ran, 75, "E_LOCKED")
             assert f"run {killed.name}, host " in message
             assert f", pid {process.pid}, since " in message
         process.kill()
@@ -87,7 +87,7 @@ async def test_a_killed_run_is_resumed(tmp_path: Path, refused_between: bool) ->
 
 
 def questions(night: Night) -> Counter[tuple[str, ...]]:
-    """Count what the sandbox answered, by what was asked."""
+    """Count the calls that the sandbox answered, by question."""
     return Counter(
         (
             one.endpoint,
@@ -103,7 +103,7 @@ def questions(night: Night) -> Counter[tuple[str, ...]]:
 
 
 def content(folder: Path, relation: str) -> list[str]:
-    """Return the rows of a relation without what differs from run to run."""
+    """Return the rows of a relation without the columns that differ from run to run."""
     moving = re.compile(r"_at$|snapshot_id$|^event_id$|^business_date$")
     table = open_store(str(folder / "lake")).arrow(relation)
     kept = [name for name in table.column_names if not moving.search(name)]

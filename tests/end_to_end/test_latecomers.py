@@ -1,4 +1,4 @@
-"""A customer that is found late: the others do not wait for it, and nothing of it is lost."""
+"""A customer that wave 1 finds late: the others do not wait for it, and no row of it is lost."""
 
 import asyncio
 import dataclasses
@@ -40,11 +40,11 @@ def job_of(night: Night, folder: Path) -> Job:
 
 
 @pytest.mark.asyncio
-async def test_a_customer_that_is_found_last_holds_up_no_other(tmp_path: Path) -> None:
-    """P20: whoever hangs already while it is looked at costs the others nothing.
+async def test_a_customer_that_is_found_last_delays_no_other(tmp_path: Path) -> None:
+    """P20: a customer that hangs in discovery delays no other.
 
-    Here nothing is heard of it until a check of another was asked: if they waited for
-    it, this would never end.
+    The server holds its replies until a check of another customer arrives: if the others waited
+    for it, this test would never end.
     """
     async with nights(tmp_path, 5, size=dataclasses.replace(SMALL, partners=1)) as night:
         tenant = night.world.partners()[0]

@@ -1,4 +1,4 @@
-"""What turns all at once is asked twice and held, against a sandbox whose replies lie (P6)."""
+"""Mass changes are asked again and held back, against a sandbox with false replies (P6)."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ CHECKS = ("check_inventory", "by_resource_type")
 
 
 def crowded() -> tuple[str, ...]:
-    """Return the customers of whom enough is known on the first night for the guard to mind."""
+    """Return the customers with enough keys on the first night for the guard to act."""
     rows = World(SEED, SIZE).inventory_truth(1, since=1)
     count = Counter(row["customer_id"] for row in rows if row["verdict"] != "not_in_catalog")
     return tuple(sorted(name for name, keys in count.items() if name and keys > 60))
@@ -32,12 +32,12 @@ LIARS = crowded()
 
 
 def nothing(*lies: int) -> Faults:
-    """Let every inventory check of these customers be answered with nothing on some nights."""
+    """Return faults that answer all inventory checks of some customers with an empty list."""
     return Faults([Fault(endpoint=CHECKS, customer=LIARS, night=lies, body="[]")])
 
 
-def told(night: Night, snapshots: list[str]) -> Counter[tuple[str, bool]]:
-    """Count what some snapshots say of the liars' inventory, by kind and whether it is suspect."""
+def inventory_changes(night: Night, snapshots: list[str]) -> Counter[tuple[str, bool]]:
+    """Count the inventory changes of these customers, by kind and whether they are suspect."""
     rows = night.rows("SELECT * FROM change WHERE subject = 'inventory'")
     return Counter(
         (row["kind"], row["suspect"])
@@ -62,7 +62,7 @@ def verdicts(night: Night) -> dict[Key, str]:
 
 
 def departed(night: Night) -> set[str]:
-    """Return the products that the catalog itself says are gone, wholly or in part."""
+    """Return the products that have left the catalog, wholly or in part."""
     rows = night.rows("SELECT product_id FROM change WHERE subject = 'catalog'")
     return {row["product_id"] for row in rows}
 
@@ -73,14 +73,14 @@ def pending(night: Night) -> Counter[str]:
 
 
 @pytest.mark.asyncio
-async def test_nothing_in_every_reply_lifts_nothing_and_is_forgotten(tmp_path: Path) -> None:
-    """P6: a whole country of customers; each is a cell by itself."""
+async def test_empty_replies_lift_no_restriction_and_are_forgotten(tmp_path: Path) -> None:
+    """P6: all customers of a country; each is a cell of its own."""
     assert len(LIARS) > 1
     async with nights(tmp_path, SEED, size=SIZE, faults=nothing(2)) as night:
         await lived(night, 1)
         before = verdicts(night)
         lying = await lived(night, 2)
-        counts = told(night, lying)
+        counts = inventory_changes(night, lying)
         assert [kind for kind, suspect in counts if not suspect] == []
         assert counts["left_catalog", True] == pending(night)["not_in_catalog"] > 60
         after = verdicts(night)
@@ -90,29 +90,29 @@ async def test_nothing_in_every_reply_lifts_nothing_and_is_forgotten(tmp_path: P
         assert {key: after[key] for key in same} == {key: before[key] for key in same}
         honest = await lived(night, 3)
         assert night.inventory() == night.inventory_truth(3)
-        assert not any(suspect for _, suspect in told(night, honest))
-        assert told(night, honest)["entered_catalog", False] < 10
+        assert not any(suspect for _, suspect in inventory_changes(night, honest))
+        assert inventory_changes(night, honest)["entered_catalog", False] < 10
         assert pending(night).keys() == {""}
 
 
 @pytest.mark.asyncio
-async def test_what_is_still_so_the_next_night_changes_once(tmp_path: Path) -> None:
+async def test_a_mass_change_that_persists_is_published_once(tmp_path: Path) -> None:
     async with nights(tmp_path, SEED, size=SIZE, faults=nothing(2, 3, 4)) as night:
         await lived(night, 1)
-        held = told(night, await lived(night, 2))["left_catalog", True]
+        held = inventory_changes(night, await lived(night, 2))["left_catalog", True]
         asked = len(night.sandbox.log.of("check_inventory", night=2))
-        confirmed = told(night, await lived(night, 3))
+        confirmed = inventory_changes(night, await lived(night, 3))
         assert confirmed["left_catalog", False] > 60
         assert confirmed["left_catalog", False] <= held
         assert len(night.sandbox.log.of("check_inventory", night=3)) < asked
         assert pending(night)["not_in_catalog"] == 0
-        assert told(night, await lived(night, 4))["left_catalog", False] < 10
+        assert inventory_changes(night, await lived(night, 4))["left_catalog", False] < 10
         ids = [row["event_id"] for row in night.rows("SELECT event_id FROM change")]
         assert len(set(ids)) == len(ids)
 
 
 def home() -> str:
-    """Return the partner that has most of the liars."""
+    """Return the partner that has most of these customers."""
     rows = World(SEED, SIZE).inventory_truth(1, since=1)
     of = {row["customer_id"]: row["partner_tenant_id"] for row in rows}
     (tenant, _), *_ = Counter(of[name] for name in LIARS).most_common()
@@ -120,7 +120,7 @@ def home() -> str:
 
 
 def asked_again(ran: Ran) -> int:
-    """Return how many second questions a run tells of."""
+    """Return the number of questions asked again, from the run's log."""
     events = [json.loads(line) for line in ran.stderr.splitlines() if line.startswith("{")]
     began = [event for event in events if event["event"] == "phase.started"]
     (total,) = (event["total"] for event in began if event["phase"] == "asking again")
@@ -129,8 +129,10 @@ def asked_again(ran: Ran) -> int:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("reached", ["first", "last", "publishing"])
-async def test_a_run_killed_while_it_asks_again_is_resumed(tmp_path: Path, reached: str) -> None:
-    """P11: the same rows as an uninterrupted run's; only what was on its way is asked again."""
+async def test_a_run_killed_in_the_second_round_of_questions_is_resumed(
+    tmp_path: Path, reached: str
+) -> None:
+    """P11: the same rows as an uninterrupted run; only calls in flight are repeated."""
     held, released = asyncio.Event(), asyncio.Event()
 
     async def hold(_: float) -> None:
@@ -186,7 +188,7 @@ async def test_a_run_killed_while_it_asks_again_is_resumed(tmp_path: Path, reach
 
 
 async def until_publishing(folder: Path) -> None:
-    """Wait for what the second run of a folder writes last before it publishes."""
+    """Wait for the quarantine of the second run, its last file before it publishes."""
     while len([*folder.glob("state/runs/*/*.quarantine")]) < 2:  # noqa: ASYNC110, ASYNC240 - a process
         await asyncio.sleep(0)
 

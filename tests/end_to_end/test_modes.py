@@ -1,4 +1,4 @@
-"""Who can read what a run leaves behind."""
+"""The permissions of the files that a run leaves."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ async def night(folder: Path, umask: int) -> int:
 
 
 def modes(folder: Path) -> dict[str, int]:
-    """Return the mode of each file and folder below."""
+    """Return the mode of each file and folder below a folder."""
     found = (path for path in folder.rglob("*") if path.name != "auditor.toml")
     return {str(path.relative_to(folder)): path.lstat().st_mode & 0o777 for path in found}
 
@@ -34,10 +34,10 @@ def modes(folder: Path) -> dict[str, int]:
 @pytest.mark.asyncio
 @pytest.mark.parametrize("umask", [0o022, 0o000])
 async def test_a_run_leaves_nothing_that_others_can_read(tmp_path: Path, umask: int) -> None:
-    """S12, S14, S18: the lake too, for Parquet knows no rows that only some may read."""
+    """S12, S14, S18: the lake too, because Parquet has no row-level security."""
     async with another_partner_center() as center:
         (tmp_path / "auditor.toml").write_text(config(center.base_url))
-        center.refuses_checks = True  # a night with something to keep
+        center.refuses_checks = True  # so that failed replies are kept
 
         assert await night(tmp_path, umask) == 3
         center.refuses_checks = False

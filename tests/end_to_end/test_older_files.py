@@ -1,8 +1,7 @@
-"""What an older version wrote is read by this one: a store, and the journal of an unfinished run.
+"""This version reads what older versions wrote: a store, and the journal of an unfinished run.
 
-Each archive in `tests/fixtures/` was made by the version of that day, of one partner of the
-sandbox: a published night, and a second one that was killed when everything had been answered and
-nothing was published.
+Each archive in `tests/fixtures/` was made by an older version, with one partner of the sandbox: a
+published night, and a second night that was killed after its last answer, before publishing.
 """
 
 import json
@@ -51,14 +50,14 @@ def test_a_store_of_an_older_version_is_read(settings: Settings) -> None:
 async def test_an_unfinished_run_of_an_older_version_is_resumed_without_a_call(
     settings: Settings,
 ) -> None:
-    """P11, P34: nobody answers at its Partner Center's address any more."""
+    """P11, P34: no server listens at the address of its Partner Center."""
     [unfinished] = [
         path
         for path in settings.state_dir.glob("runs/*/run.json")
         if not json.loads(path.read_text())["is_finished"]
     ]
     header = json.loads(unfinished.read_text())
-    header["config_hash"] = settings.config_hash(Narrow())  # its store has moved
+    header["config_hash"] = settings.config_hash(Narrow())  # the path of its store has changed
     unfinished.write_text(json.dumps(header))
     an_hour_later = datetime.fromisoformat(header["started_at"]) + timedelta(hours=1)
     runtime = Runtime(environ=ENVIRON, now=lambda: an_hour_later)

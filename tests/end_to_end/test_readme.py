@@ -42,23 +42,28 @@ def output(*words: str, cwd: Path = ROOT) -> str:
     return done.stdout
 
 
-def told(text: str) -> list[str]:
-    """Return lines without what differs from one time to the next."""
+def stable_lines(text: str) -> list[str]:
+    """Return lines without the parts that differ from run to run."""
     lines = (re.sub(r"\d+ seconds", "N seconds", line).rstrip() for line in text.splitlines())
     return [line for line in lines if line]
 
 
-def test_help_is_shown_as_it_is() -> None:
-    assert told(shown_after("the output of `auditor --help`")) == told(output("--help"))
+def test_the_shown_help_is_current() -> None:
+    assert stable_lines(shown_after("the output of `auditor --help`")) == stable_lines(
+        output("--help")
+    )
 
 
-def test_demo_is_shown_as_it_is(tmp_path: Path) -> None:
-    shown = told(shown_after("the output of `auditor demo --seed 1`"))
-    assert told(output("demo", "--out", "demo", "--seed", "1", cwd=tmp_path))[: len(shown)] == shown
+def test_the_shown_demo_output_is_current(tmp_path: Path) -> None:
+    shown = stable_lines(shown_after("the output of `auditor demo --seed 1`"))
+    assert (
+        stable_lines(output("demo", "--out", "demo", "--seed", "1", cwd=tmp_path))[: len(shown)]
+        == shown
+    )
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if AUDITOR.match(c)])
-def test_each_command_is_one_the_program_takes(command: str) -> None:
+def test_the_program_accepts_each_command(command: str) -> None:
     assert parse(shlex.split(command)[1:], __version__) is not None
 
 
@@ -73,17 +78,17 @@ def test_the_two_commands_do_what_ci_does() -> None:
     assert {"make demo", "make test"} <= set(COMMANDS)
 
 
-def test_each_exit_status_stands_in_the_help_of_run() -> None:
-    """Each number in the README's table is told by `auditor run --help` as well."""
+def test_each_exit_status_is_in_the_help_of_run() -> None:
+    """Each number in the README's table is also in `auditor run --help`."""
     table = README[README.index("| exit |") : README.index("From cron")]
     told_by_help = output("run", "--help")
     rows = [line for line in table.splitlines()[2:] if line.startswith("|")]
     numbers = {number for row in rows for number in re.findall(r"\d+", row.split("|")[1])}
-    numbers -= {"137"}  # nobody is left to tell
+    numbers -= {"137"}  # SIGKILL: the process cannot set this status
     assert all(re.search(rf"\b{number}\b", told_by_help) for number in numbers)
 
 
-def test_cron_runs_a_command_the_program_takes() -> None:
+def test_the_program_accepts_the_cron_command() -> None:
     script = (ROOT / "jobs" / "cron.sh").read_text(encoding="utf-8")
     [line] = [line for line in script.splitlines() if line.startswith('"$auditor" ')]
     words = shlex.split(line.replace('"$@"', "").partition(" > ")[0])

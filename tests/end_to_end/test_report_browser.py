@@ -32,11 +32,11 @@ PAYLOADS = (
     "]]><a href=javascript:alert(1)>x</a>",
     "<!--",
 )
-"""The last two would hide what follows them; within `<svg>` a script has no `src`."""
+"""The last two would hide the text after them; within `<svg>` a script has no `src`."""
 
 
 class Browser:
-    """A page of a headless browser, by its debugging protocol."""
+    """A page of a headless browser, driven through the debugging protocol."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
@@ -45,18 +45,18 @@ class Browser:
         self.requests: list[str] = []
 
     async def ask(self, method: str, **params: object) -> dict[str, Any]:
-        """Send a command and return its result; what happens meanwhile is noted."""
+        """Send a command and return its result; record the events that arrive meanwhile."""
         self._sent += 1
         await self._socket.send_json({"id": self._sent, "method": method, "params": params})
         return await self._until(lambda said: said.get("id") == self._sent)
 
     async def show(self, url: str) -> None:
-        """Load a page to the end, and give what it started the time to begin."""
+        """Load a page, and wait until the requests that it started have begun."""
         self.dialogs.clear()
         self.requests.clear()
         await self.ask("Page.navigate", url=url)
         await self._until(lambda said: said.get("method") == "Page.loadEventFired")
-        for _ in range(3):  # each is answered after what the page had queued before it
+        for _ in range(3):  # the page answers each after everything it had queued before
             await self.ask("Runtime.evaluate", expression="1")
 
     async def _until(self, is_it: Any) -> dict[str, Any]:
@@ -115,7 +115,7 @@ async def browser(tmp_path: Path) -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def serving(pages: dict[str, str]) -> AsyncIterator[str]:
-    """Serve pages, and nothing for any other path."""
+    """Serve these pages, and an empty page for any other path."""
 
     async def answer(request: web.Request) -> web.Response:
         return web.Response(text=pages.get(request.path, ""), content_type="text/html")
@@ -135,7 +135,7 @@ async def serving(pages: dict[str, str]) -> AsyncIterator[str]:
 async def test_a_report_of_hostile_names_runs_and_fetches_nothing(
     browser: Browser, tmp_path: Path
 ) -> None:
-    """S7: 0 dialogs and 0 requests, where a page with the same names unescaped has many."""
+    """S7: 0 dialogs and 0 requests; a page with the same names unescaped has many."""
     pages: dict[str, str] = {}
     async with serving(pages) as here:
         payloads = [payload.format(here=here) for payload in PAYLOADS]

@@ -1,4 +1,4 @@
-"""Other scopes than the default one: each asks what it says, and nothing of the rest is harmed."""
+"""Scopes other than the default: each run checks its scope and leaves all other keys intact."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tests.builders.nightly import SMALL, nights
 
 
 @pytest.mark.asyncio
-async def test_both_inventory_apis_tell_the_same_truth(tmp_path: Path) -> None:
+async def test_both_inventory_apis_give_the_same_truth(tmp_path: Path) -> None:
     async with nights(tmp_path, 4) as night:
         settings = night.scoped(inventory_api=InventoryApi.BY_RESOURCE_TYPE)
         for when in (1, 2):
@@ -56,10 +56,10 @@ async def test_reservations_are_priced_by_country_and_licences_by_customer(tmp_p
 
 
 @pytest.mark.asyncio
-async def test_savings_plans_are_asked_for_every_customer_where_they_are_configured(
+async def test_configured_savings_plans_are_checked_for_every_customer(
     tmp_path: Path,
 ) -> None:
-    """They are in no country's catalog; a customer without an Azure plan is not offered them."""
+    """They are in no country's catalog; only customers with an Azure plan can buy them."""
     async with nights(tmp_path, 4) as night:
         settings = night.scoped(availability_always=(SAVINGS_PLAN,))
         for when in (1, 1, 2):
@@ -90,7 +90,7 @@ async def test_savings_plans_are_asked_for_every_customer_where_they_are_configu
 
 
 @pytest.mark.asyncio
-async def test_a_country_run_asks_its_country_alone_and_leaves_the_rest_known(
+async def test_a_country_run_checks_its_country_alone_and_keeps_the_others(
     tmp_path: Path,
 ) -> None:
     async with nights(tmp_path, 4) as night:
@@ -113,7 +113,7 @@ async def test_a_country_run_asks_its_country_alone_and_leaves_the_rest_known(
 
 
 @pytest.mark.asyncio
-async def test_every_country_of_the_partner_is_asked_where_that_is_wanted(tmp_path: Path) -> None:
+async def test_customer_country_all_checks_every_country_of_the_partner(tmp_path: Path) -> None:
     async with nights(tmp_path, 4) as night:
         await night.run(1, settings=night.scoped(customer_country=CustomerCountry.ALL))
         asked = {(key[0], key[2]) for key in night.inventory()}

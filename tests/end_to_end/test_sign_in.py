@@ -1,4 +1,4 @@
-"""Whole runs that sign in at a token server, for the tokens that the sandbox takes."""
+"""Whole runs that sign in at a token server, which issues the sandbox's tokens."""
 
 import asyncio
 import json
@@ -38,7 +38,7 @@ WAYS = {
 
 
 class Site:
-    """A sandbox, a token server that knows its partners, and a configuration for one of them."""
+    """A sandbox, a token server for its partners, and a configuration for one of them."""
 
     def __init__(self, sandbox: Sandbox, entra: Entra, folder: Path) -> None:
         self.sandbox = sandbox
@@ -54,7 +54,7 @@ class Site:
         (folder / "refresh").chmod(0o600)
 
     def configure(self, way: str) -> None:
-        """Write a configuration in which the first partner signs in so."""
+        """Write a configuration in which the first partner signs in this way."""
         text = config_text(self.sandbox.world, self.sandbox.base_url, environment_token)
         head, first, *_ = text.split("[[partner]]")
         first = re.sub(r"auth = .*\ntoken = .*", f'auth = "{way}"\n{WAYS[way]}', first)
@@ -75,7 +75,7 @@ async def site(folder: Path) -> AsyncIterator[Site]:
 @pytest.mark.asyncio
 @pytest.mark.parametrize("way", list(WAYS))
 async def test_a_night_signs_in_once(tmp_path: Path, way: str) -> None:
-    """P22, from the token server's side; and each secret is hidden from the log."""
+    """P22, from the token server's side; no secret is in the log."""
     hidden: list[Secret] = []
     async with site(tmp_path) as running_site:
         running_site.configure(way)
@@ -96,8 +96,8 @@ async def test_a_night_signs_in_once(tmp_path: Path, way: str) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_token_that_is_revoked_is_renewed_once_for_all(tmp_path: Path) -> None:
-    """P22: the server refuses the first token; every call that carried it is put again."""
+async def test_a_revoked_token_is_renewed_once_for_all_calls(tmp_path: Path) -> None:
+    """P22: the server refuses the first token; every call that carried it is sent again."""
     async with site(tmp_path) as running_site:
         running_site.configure("app")
         entra = running_site.entra
@@ -132,7 +132,7 @@ async def test_a_refused_credential_ends_the_partner_at_once(tmp_path: Path) -> 
 
 
 async def auditor(site: Site, *words: str) -> tuple[int, bytes]:
-    """Return the command's exit status, and all it says."""
+    """Return the command's exit status and output."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "auditor", *words),
@@ -167,7 +167,7 @@ async def test_the_doctor_ends_with_its_worst_fault(tmp_path: Path) -> None:
 
 @pytest.mark.asyncio
 async def test_the_command_signs_in_and_writes_no_secret(tmp_path: Path) -> None:
-    """S1: nothing in any file it leaves, nor in what it says."""
+    """S1: no secret is in a file it leaves or in its output."""
     async with site(tmp_path) as running_site:
         running_site.configure("app_user")
         status, said = await auditor(running_site, "run", "--debug", "--log-format", "json")
@@ -183,6 +183,6 @@ async def test_the_command_signs_in_and_writes_no_secret(tmp_path: Path) -> None
 
 
 def files_below(folder: Path) -> dict[str, bytes]:
-    """Return the content of each file, by its path."""
+    """Return the content of each file by path."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}

@@ -1,4 +1,4 @@
-"""What the store says equals what the sandbox knows, night after night."""
+"""The store equals the sandbox's truth, night after night."""
 
 import asyncio
 from collections import Counter
@@ -39,13 +39,13 @@ TRANSITIONS = {
 
 @pytest.fixture
 def where(request: pytest.FixtureRequest) -> str:
-    """Return the URL of the store: that of a database, or none for the folder."""
+    """Return the URL of the store: of a database, or `''` for the folder."""
     url: str = request.getfixturevalue("store_url") if request.param == "database" else ""
     return url
 
 
 def transition(before: tuple[str, ...], after: tuple[str, ...]) -> str | None:
-    """Return the kind of a change between two known states: promise P4, in words of its own."""
+    """Return the kind of a change between two known states: promise P4, implemented again here."""
     if before == after:
         return None
     if before[0] == after[0]:
@@ -76,7 +76,7 @@ def listed(night: Night, when: int) -> tuple[set[str], set[Key]]:
 
 
 class Oracle:
-    """Works out what is to be known, from each night's truth and what the server delivered."""
+    """Computes the expected state from each night's truth and the server's delivered replies."""
 
     def __init__(self, night: Night) -> None:
         self.night = night
@@ -87,7 +87,7 @@ class Oracle:
         self.waiting: set[Key] = set()
 
     def after(self, when: int) -> set[tuple[str, ...]]:
-        """Take in a night; return its inventory changes as (kind, *key)."""
+        """Apply a night; return its inventory changes as (kind, *key)."""
         truth = self.night.inventory_truth(when)
         azure, skus = listed(self.night, when)
         customers = {
@@ -98,8 +98,8 @@ class Oracle:
         delivered = self._delivered(when)
         changes: set[tuple[str, ...]] = set()
         for key in [k for k in self.known if k not in truth]:
-            del self.known[key]  # left, ended or inactive: dropped without a word
-        self.waiting &= truth.keys()  # and what comes back is a new baseline
+            del self.known[key]  # left, ended or inactive: dropped without an event
+        self.waiting &= truth.keys()  # and a return is a new baseline
         for key, now in truth.items():
             partner, customer, country, subscription, _, _, *sku = key
             in_catalog = (partner, country, *sku) in skus
@@ -137,7 +137,7 @@ class Oracle:
         return transition(before, now)
 
     def _delivered(self, when: int) -> set[Key]:
-        """Return the keys of all checks of a night whose whole reply went out."""
+        """Return the keys of all checks of a night whose reply was sent whole."""
         asked: set[tuple[str, ...]] = set()
         log = self.night.sandbox.log
         for record in (
@@ -157,7 +157,7 @@ class Oracle:
 
 
 def published_changes(night: Night, snapshots: list[str], subject: str) -> set[tuple[str, ...]]:
-    """Return the changes that some snapshots published, as (kind, *key)."""
+    """Return the changes of these snapshots, as (kind, *key)."""
     ids = ", ".join(f"'{snapshot}'" for snapshot in snapshots)
     rows = night.rows(
         f"SELECT * FROM change WHERE snapshot_id IN ({ids}) AND subject = '{subject}'"
@@ -175,7 +175,7 @@ async def test_latest_and_changes_equal_the_truth_over_four_nights(
 
 
 async def four_nights_of_truth(night: Night, settings: Settings | None = None) -> None:
-    """Run four nights, and hold all that is known and all that changed against the truth."""
+    """Run four nights, and compare all rows and all changes with the truth."""
     oracle = Oracle(night)
     for when in NIGHTS:
         report = await night.run(when, settings=settings)
@@ -196,7 +196,7 @@ def catalog_changes(night: Night, snapshots: list[str]) -> set[tuple[str, ...]]:
 
 
 def expected_catalog_changes(night: Night, when: int) -> set[tuple[str, ...]]:
-    """One change for each SKU that went or came back, or for its product where all of it did."""
+    """Return one change per SKU that left or returned, or per product if all its SKUs did."""
     if when == 1:
         return set()
     now = listed(night, when)[1]
@@ -241,7 +241,7 @@ async def test_with_a_third_of_the_checks_failing_each_change_comes_once_with_it
 
 
 def assert_every_change_is_between_two_truths(night: Night) -> None:
-    """Hold each availability change against the truth of the nights it names."""
+    """Compare each availability change with the truth of the nights it names."""
     order = {
         row["snapshot_id"]: place
         for partner in night.world.partners()
@@ -270,7 +270,7 @@ def assert_every_change_is_between_two_truths(night: Night) -> None:
 async def test_failures_on_an_unchanged_world_show_no_change_and_one_real_change_shows_once(
     tmp_path: Path,
 ) -> None:
-    """A third of all calls fails, discovery included: nothing is invented and nothing is lost."""
+    """A third of all calls fails, including discovery: no change is invented and none is lost."""
     flaky = Faults(
         (
             Fault(endpoint=AFTER_THE_LIST, share=0.3, status=500),
@@ -294,7 +294,7 @@ async def test_failures_on_an_unchanged_world_show_no_change_and_one_real_change
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("seed", seeds([1], [2, 3]))
-async def test_after_a_night_of_faults_everywhere_a_whole_night_tells_the_truth(
+async def test_after_a_night_of_faults_everywhere_a_whole_night_finds_the_truth(
     seed: int, tmp_path: Path
 ) -> None:
     flaky = Faults(
@@ -317,12 +317,12 @@ async def test_after_a_night_of_faults_everywhere_a_whole_night_tells_the_truth(
         found = night.inventory()
         both = found.keys() & truth.keys()
         assert_found_is_true({key: found[key] for key in both}, truth)
-        # what came or went while nobody could see it is known as gone, if it is known at all
+        # a key that appeared and left during failed nights is either gone or not known at all
         assert {found[key][0] for key in found.keys() - both} <= {"not_in_catalog"}
 
 
 def assert_found_is_true(found: dict[Key, Any], truth: dict[Key, Any]) -> None:
-    """Hold what is known against the truth: what left before it was ever answered has no row."""
+    """Compare with the truth: a key that left before its first answer has no row."""
     assert found == {key: truth[key] for key in found}
     never_answered = {truth[key][0] for key in truth.keys() - found.keys()}
     assert never_answered <= {"not_in_catalog", ("not_in_catalog",)}
@@ -333,7 +333,7 @@ def assert_found_is_true(found: dict[Key, Any], truth: dict[Key, Any]) -> None:
 async def test_an_on_demand_run_published_in_the_middle_of_a_nightly_one_is_not_lost(
     seed: int, where: str, tmp_path: Path
 ) -> None:
-    """P5, P9: per key the answer whose request was sent later wins."""
+    """P5, P9: for each key, the answer to the later request wins."""
     released = asyncio.Event()
 
     async def hold(_: float) -> None:
@@ -377,7 +377,7 @@ async def test_an_on_demand_run_published_in_the_middle_of_a_nightly_one_is_not_
 
 
 def test_rows_are_compared_by_value() -> None:
-    """The comparison itself can fail: a single flipped verdict is seen."""
+    """The comparison itself can fail: it finds a single flipped verdict."""
     row: Row = dict.fromkeys(INVENTORY_KEY, "x") | {
         "verdict": "restricted",
         "reason_codes": "A",

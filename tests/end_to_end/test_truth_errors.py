@@ -1,7 +1,7 @@
-"""The truth over four nights with every documented error in between, small and large.
+"""The truth over four nights with every documented error on them, in a small and a large world.
 
-Errors that are answers (a 404 that names the product, say) are lies in a sandbox that knows
-better, so they are left out here: `test_error_walk.py` has them.
+Errors that are answers (such as a 404 for a product) would contradict the sandbox's truth, so they
+are left out here: `test_error_walk.py` tests them.
 """
 
 import math
@@ -35,7 +35,7 @@ LIES = {
 }
 PAGE = 500
 CUSTOMERS = 5000 if IS_SOAK else 600
-"""Two pages of them, or ten; about as many questions meet an error."""
+"""Customers on two pages, or on ten; about the same number of questions gets an error."""
 
 
 def documented(endpoints: tuple[str, ...], share: float, night: tuple[int, ...]) -> list[Fault]:
@@ -49,7 +49,7 @@ def documented(endpoints: tuple[str, ...], share: float, night: tuple[int, ...])
 
 
 def quick(faults: list[Fault]) -> list[Fault]:
-    """Return the same where a 429 is over at once."""
+    """Return the same faults, but each 429 has Retry-After 0 and is drawn anew for each retry."""
     return [
         msgspec.structs.replace(f, headers={"Retry-After": "0"}, share=1.0, share_per_try=f.share)
         if f.status == 429
@@ -59,7 +59,7 @@ def quick(faults: list[Fault]) -> list[Fault]:
 
 
 def unlimited(settings: Settings) -> Settings:
-    """Return the configuration of a partner whose quota is no matter."""
+    """Return the configuration with limits that no run reaches."""
     limits = {"customers": 10**6, "catalog": 10**6, "inventory": 10**6, "per_customer": 10**6}
     partners = tuple(
         msgspec.structs.replace(p, limits=msgspec.structs.replace(p.limits, **limits))
@@ -106,7 +106,7 @@ async def test_paged_customers_every_error_and_both_apis(tmp_path: Path) -> None
 
 
 def assert_availability_is_true(night: Night) -> None:
-    """Hold it against the truth: what was gone before it was ever answered is one row, no term."""
+    """Compare with the truth: a SKU gone before its first answer is one row without a term."""
     truth, found = night.availability_truth(4), night.availability()
     placeholders = {key for key in found if key not in truth}
     for *sku, segment, _, term, cycle in placeholders:
@@ -120,7 +120,7 @@ def assert_availability_is_true(night: Night) -> None:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("seed", seeds([1], [2]))
-async def test_after_nights_of_every_error_in_discovery_a_whole_night_tells_the_truth(
+async def test_after_nights_of_every_error_in_discovery_a_whole_night_finds_the_truth(
     seed: int, tmp_path: Path
 ) -> None:
     discovery = tuple(set(SENDS) - set(CHECKS) - {"list_customers"})

@@ -1,4 +1,4 @@
-"""A reply that can be trusted in part: its good items count, the others change nothing."""
+"""A reply with some bad items: its good items count, the others change nothing."""
 
 import asyncio
 import io
@@ -34,10 +34,10 @@ def reasons(night: Night, customer_id: str) -> dict[str, int]:
 
 
 @pytest.mark.asyncio
-async def test_items_about_something_else_lift_nothing_and_take_nothing_away(
+async def test_unrequested_items_lift_no_restriction_and_remove_no_key(
     tmp_path: Path,
 ) -> None:
-    """Row 25: the swapped reply is a failed check, kept for whoever wants to see it."""
+    """Row 25: the swapped reply is a failed check, and is kept for inspection."""
     async with nights(tmp_path, 5) as night:
         await night.run(1)
         customer_id = a_customer(night)
@@ -63,7 +63,7 @@ async def test_items_about_something_else_lift_nothing_and_take_nothing_away(
     ("second", "reason"),
     [({"isRestricted": True}, DISAGREEING_DUPLICATES), ({"isRestricted": "true"}, SPOILED_ITEM)],
 )
-async def test_a_key_that_is_told_badly_keeps_its_verdict_and_its_neighbours_get_theirs(
+async def test_a_bad_item_keeps_its_verdict_and_the_others_get_theirs(
     second: dict[str, object], reason: str, tmp_path: Path
 ) -> None:
     async with nights(tmp_path, 5) as night:
@@ -115,8 +115,8 @@ def show(night: Night, folder: Path, *words: str) -> tuple[int, str, str]:
 
 
 @pytest.mark.asyncio
-async def test_what_could_not_be_used_is_listed_with_what_it_held(tmp_path: Path) -> None:
-    """P24: of checks and of discovery; the run goes on and publishes the rest."""
+async def test_unusable_replies_are_listed_with_their_content(tmp_path: Path) -> None:
+    """P24: for checks and discovery; the run goes on and publishes the rest."""
     faults = Faults(
         [
             Fault(endpoint="check_inventory", share=0.3, body="<html>\x1b[2J</html>"),

@@ -1,4 +1,4 @@
-"""One prepared pair of nights for all the tests of a process: making it takes seconds."""
+"""One prepared pair of nights, shared by all tests of a process: it takes seconds to make."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pytest
 from tests.builders.killing import SMALL, Prepared, prepared
 
 FEW = dataclasses.replace(SMALL, customers=6)
-"""Enough for two partners with news; the soak has more, and a run of it takes longer."""
+"""Enough for changes at two partners; the soak has more customers, and its runs take longer."""
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,9 @@
-"""Scales the loops of these tests up, and prints one table of figures.
+"""Runs the loops of these tests many more times, and prints one table of figures.
 
     python -m tests.faults.soak kill|publish [--share S]
 
-Each loop is dealt out to two processes by seed. A failure is told at once, with what repeats it;
-the exit status is 1 if there was one.
+Two processes share the seeds of each loop. A failure is printed at once, with the seed that
+repeats it; the exit status is then 1.
 """
 
 import argparse
@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from tests.builders import lag, syscalls
-from tests.builders.crowding import crowd
+from tests.builders import event_loop_delay, syscalls
+from tests.builders.concurrent_runs import run_concurrently
 from tests.builders.hammering import hammered
 from tests.builders.killing import KINDS, kill_and_resume, prepared, signal_and_resume, tally
 from tests.builders.reading import publishes_and_reads
@@ -25,7 +25,7 @@ from tests.builders.reading import publishes_and_reads
 SHARDS = 2
 COLUMNS = (*KINDS, "all")
 Done = Iterator[list[str]]
-"""The problems of each point, as they are tried."""
+"""The problems of each point, one list per point."""
 
 
 def kills(shard: int, share: float, folder: Path) -> Done:
@@ -46,20 +46,20 @@ def crowds(shard: int, share: float, folder: Path) -> Done:
     """P14: 200 rounds of 8 runs at once."""
     with prepared(5 + shard, folder) as case:
         for seed in range(shard, round(200 * share), SHARDS):
-            yield crowd(case, seed, folder / "crowd", runs=8)
+            yield run_concurrently(case, seed, folder / "crowd", runs=8)
 
 
 def quotas(shard: int, share: float, folder: Path) -> Done:
-    """P17: 10 times 100 seconds of four runs on one quota, killed and begun again."""
+    """P17: 10 times 100 seconds of four runs on one quota, killed and restarted."""
     with hammered(5 + shard) as case:
         for seed in range(shard, round(10 * share), SHARDS):
             yield case.hammer(seed, folder / f"hammered{seed}", for_s=100.0)
 
 
 def calls(shard: int, share: float, folder: Path) -> Done:
-    """P10, P30: every changing system call of stage and publish, failed and killed in turn."""
+    """P10, P30: every changing system call of staging and publishing, failed and killed in turn."""
     if not syscalls.is_usable():
-        sys.stderr.write("no strace here that may inject: skipped\n")
+        sys.stderr.write("skipped: no strace that can inject faults here\n")
         return
     with prepared(5 + shard, folder, syscalls.ONE_PARTNER) as case:
         publishing = syscalls.Publishing(case, folder)
@@ -69,7 +69,7 @@ def calls(shard: int, share: float, folder: Path) -> Done:
 
 
 def readers(shard: int, share: float, folder: Path) -> Done:
-    """P10: 500 publishes under the eyes of four readers."""
+    """P10: 500 publishes while four readers poll."""
     publishes = round(500 * share) // SHARDS
     looks, problems = publishes_and_reads(folder, publishes, readers=4 // SHARDS)
     sys.stderr.write(f"readers {shard}: {looks} looks\n")
@@ -78,9 +78,11 @@ def readers(shard: int, share: float, folder: Path) -> Done:
 
 
 def lags(shard: int, share: float, folder: Path) -> Done:
-    """Fault 35: how late the event loop is while large replies come in; told, not judged."""
+    """Fault 35: the event loop delay while large replies arrive; printed, without a limit."""
     if shard == 0:
-        sys.stderr.write(f"lag: {lag.measured(folder, customers=max(10, round(300 * share)))}\n")
+        sys.stderr.write(
+            f"lag: {event_loop_delay.measure(folder, customers=max(10, round(300 * share)))}\n"
+        )
         yield []
 
 
@@ -107,17 +109,17 @@ def main() -> int:
     """Run the loops of one kind, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=sorted(LOOPS))
-    parser.add_argument("--share", type=float, default=1.0, help="of the points, for a short try")
-    asked = parser.parse_args()
+    parser.add_argument("--share", type=float, default=1.0, help="share of the points to try")
+    flags = parser.parse_args()
     sys.stdout.write(f"| loop | points | {' | '.join(COLUMNS)} | seconds |\n")
     sys.stdout.write(f"|{'---|' * (len(COLUMNS) + 3)}\n")
     failed = 0
-    for run in LOOPS[asked.name]:
+    for run in LOOPS[flags.name]:
         began = time.monotonic()
         spawn = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(SHARDS, mp_context=spawn) as pool:
             shards = [
-                pool.submit(shard_of, asked.name, run.__name__, shard, asked.share)
+                pool.submit(shard_of, flags.name, run.__name__, shard, flags.share)
                 for shard in range(SHARDS)
             ]
             results = [shard.result() for shard in shards]

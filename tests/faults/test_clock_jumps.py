@@ -1,4 +1,4 @@
-"""The wall clock is set, between two nights or in one: what is known follows the server."""
+"""The wall clock is set between two nights or during one: the store still equals the server."""
 
 import os
 import subprocess
@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from auditor.store.folder.store import FolderStore
-from tests.builders.driving import Ended, Started, until
-from tests.builders.killing import Prepared, odd, prepared
+from tests.builders.killing import Prepared, exit_problems, prepared
 from tests.builders.nightly import nights
+from tests.builders.run_processes import Ended, Started, until
 from tests.builders.syscalls import ONE_PARTNER
 
 NIGHT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
@@ -20,7 +20,7 @@ NIGHT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("days", [2, -2])
-async def test_a_night_after_the_clock_was_set_tells_the_truth(days: int, tmp_path: Path) -> None:
+async def test_a_night_after_the_clock_was_set_finds_the_truth(days: int, tmp_path: Path) -> None:
     """P32, fault 29."""
     async with nights(tmp_path, 4) as night:
         await night.run(1, began=NIGHT)
@@ -30,7 +30,7 @@ async def test_a_night_after_the_clock_was_set_tells_the_truth(days: int, tmp_pa
         assert night.availability() == night.availability_truth(2)
 
 
-# with two partners one waits for the other's lock, and this library fails such a `time.sleep`
+# One partner: of two, one waits for the other's lock, and libfaketime breaks that `time.sleep`.
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 
 
@@ -50,10 +50,10 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
         ("Australia/Lord_Howe", timedelta(hours=1)),
     ],
 )
-def test_a_night_in_which_the_clock_is_set_tells_the_same(
+def test_a_night_in_which_the_clock_is_set_finds_the_same(
     alone: Prepared, zone: str, jump: timedelta, tmp_path: Path
 ) -> None:
-    """P32, fault 29: at half of the calls, in a zone that has two hours twice."""
+    """P32, fault 29: set after half of the calls, in a zone with daylight saving time."""
     folder = alone.fresh(tmp_path / "night")
     clock = tmp_path / "clock"
     clock.write_text("+0")
@@ -74,11 +74,11 @@ def test_a_night_in_which_the_clock_is_set_tells_the_same(
         stderr=subprocess.PIPE,
         text=True,
     ) as running:
-        half = alone.asked.total() // 2
-        until(lambda: alone.serving.calls >= half, Started(alone.warm, running.pid, folder))
+        half = alone.questions.total() // 2
+        until(lambda: alone.serving.calls >= half, Started(alone.launcher, running.pid, folder))
         clock.write_text(f"{jump.total_seconds():+.0f}")
-        _, said = running.communicate(timeout=60)
-    assert odd(Ended(running.returncode, "", said), {0}) == []
+        _, stderr = running.communicate(timeout=60)
+    assert exit_problems(Ended(running.returncode, "", stderr), {0}) == []
     assert alone.problems(folder, kills=0) == []
     newest = FolderStore.open(str(folder / "lake")).snapshot("latest")
     took = newest["published_at"] - newest["started_at"]

@@ -1,10 +1,10 @@
-"""Killed at any instant and resumed, a run publishes what an uninterrupted one does."""
+"""A run that is killed at any instant and resumed publishes what an uninterrupted run does."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.builders.killing import Prepared, kill_and_resume, odd
+from tests.builders.killing import Prepared, exit_problems, kill_and_resume
 
 POINTS = 25
 AT_ONCE = 5
@@ -12,15 +12,15 @@ AT_ONCE = 5
 
 @pytest.mark.parametrize("first", range(0, POINTS, AT_ONCE))
 def test_a_killed_run_is_resumed_row_for_row(case: Prepared, first: int, tmp_path: Path) -> None:
-    """P10, P11, P16, S1, fault 1: what is wrong is told with the seed that repeats it."""
+    """P10, P11, P16, S1, fault 1: each problem names the seed that repeats it."""
     for seed in range(first, first + AT_ONCE):
         assert kill_and_resume(case, seed, tmp_path / "killed") == []
 
 
 def test_a_difference_is_found(case: Prepared, tmp_path: Path) -> None:
-    """An unharmed second night has no problems, a harmed one has."""
+    """The checks find no problem in an unharmed second night, and every one in a harmed night."""
     folder = case.fresh(tmp_path / "whole")
-    assert odd(case.warm.run(folder, "run"), {0}) == []
+    assert exit_problems(case.launcher.run(folder, "run"), {0}) == []
     assert case.problems(folder, kills=0) == []
     newest = max((folder / "lake").glob("snapshot=*/inventory/*.parquet"))
     newest.write_bytes(newest.read_bytes()[:-1] + b"x")

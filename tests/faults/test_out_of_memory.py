@@ -1,4 +1,4 @@
-"""Killed by the kernel for want of memory, a run is resumed like any other that was killed."""
+"""A run that the kernel kills for lack of memory is resumed like any killed run."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ import pytest
 
 from auditor.store.folder.store import FolderStore
 from tests.builders import comparing
-from tests.builders.killing import Prepared, odd
+from tests.builders.killing import Prepared, exit_problems
 
 GROUPS = Path("/sys/fs/cgroup/memory")
 MIB = 2**20
@@ -17,12 +17,12 @@ MIB = 2**20
 
 @pytest.fixture
 def group() -> Iterator[Path]:
-    """A group of processes whose memory is limited, empty and without a limit so far."""
+    """A new, empty memory cgroup; the test sets its limit."""
     made = GROUPS / f"auditor-{os.getpid()}"
     try:
         made.mkdir()
     except OSError as error:
-        pytest.skip(f"no memory cgroup may be made here: {error.strerror}")
+        pytest.skip(f"cannot make a memory cgroup: {error.strerror}")
     yield made
     made.rmdir()
 
@@ -31,12 +31,14 @@ def group() -> Iterator[Path]:
 def test_a_run_that_is_out_of_memory_is_resumed_row_for_row(
     case: Prepared, group: Path, mib: int, tmp_path: Path
 ) -> None:
-    """P11, fault 31: while it asks, and while it publishes."""
+    """P11, fault 31: with too little memory for fetching, and for publishing."""
     (group / "memory.limit_in_bytes").write_text(f"{mib * MIB}")
     folder = case.fresh(tmp_path / "night")
-    started = case.warm.start(folder, "run", "--format", "json")
+    started = case.launcher.start(folder, "run", "--format", "json")
     (group / "cgroup.procs").write_text(f"{started.pid}")
     assert started.wait().status == -signal.SIGKILL
     assert comparing.partials(FolderStore.open(str(folder / "lake"))) == []
-    assert odd(case.warm.run(folder, "run", "--resume", "--format", "json"), {0}) == []
+    assert (
+        exit_problems(case.launcher.run(folder, "run", "--resume", "--format", "json"), {0}) == []
+    )
     assert case.problems(folder, kills=1) == []

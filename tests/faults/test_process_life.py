@@ -1,4 +1,4 @@
-"""Signals, full and unwritable disks, too few files, odd clocks: a told end, and resumable."""
+"""Signals, full and read-only disks, few open files, time zones: a named error, and resumable."""
 
 import os
 import random
@@ -15,7 +15,7 @@ import pytest
 
 from auditor.store.folder.store import FolderStore
 from tests.builders import comparing
-from tests.builders.killing import Prepared, odd, signal_and_resume, words
+from tests.builders.killing import Prepared, exit_problems, signal_and_resume, words
 
 RUN = ("run", "--format", "json")
 
@@ -28,7 +28,7 @@ def test_a_signal_ends_it_resumable(case: Prepared, seed: int, tmp_path: Path) -
 
 @contextmanager
 def mounted(folder: Path, *options: str) -> Iterator[None]:
-    """Lay a small disk over a folder."""
+    """Mount a small tmpfs over a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     tried = subprocess.run(
         ["mount", "-t", "tmpfs", *options, "none", str(folder)], check=False, capture_output=True
@@ -45,7 +45,7 @@ def mounted(folder: Path, *options: str) -> Iterator[None]:
 def test_a_full_disk_is_74_and_what_it_held_is_whole(
     case: Prepared, room: int, tmp_path: Path
 ) -> None:
-    """P16, P30, fault 4: with so many KiB left; resumed once there is more, it is golden."""
+    """P16, P30, fault 4: with `room` KiB left; resumed with more room, it equals the golden run."""
     folder = tmp_path / "disk"
     with mounted(folder, "-o", "size=64m"):
         case.fresh(folder, is_mounted=True)
@@ -53,19 +53,19 @@ def test_a_full_disk_is_74_and_what_it_held_is_whole(
         size = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
         with fill.open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, size - room * 1024)
-        ended = case.warm.run(folder, *RUN)
-        assert odd(ended, {3, 74}) == []  # 3 where there was room for one of the partners
+        ended = case.launcher.run(folder, *RUN)
+        assert exit_problems(ended, {3, 74}) == []  # 3 if there was room for one of the partners
         assert "No space left on device" in ended.err
         assert case.harmed(folder) == []
         assert comparing.partials(FolderStore.open(str(folder / "lake"))) == []
         fill.unlink()
-        again = case.warm.run(folder, *words(case, folder, random.Random(room)), *RUN[1:])  # noqa: S311
-        assert odd(again, {0}) == []
+        again = case.launcher.run(folder, *words(case, folder, random.Random(room)), *RUN[1:])  # noqa: S311
+        assert exit_problems(again, {0}) == []
         assert case.problems(folder, kills=1) == []
 
 
 @pytest.mark.parametrize("where", ["lake", "state"])
-def test_a_disk_that_is_read_only_is_told_before_any_call(
+def test_a_read_only_disk_is_reported_before_any_call(
     case: Prepared, where: str, tmp_path: Path
 ) -> None:
     """P30, fault 6."""
@@ -76,24 +76,24 @@ def test_a_disk_that_is_read_only_is_told_before_any_call(
         pytest.skip("only root may make a folder read-only for itself")
     try:
         subprocess.run(["mount", "-o", "remount,ro,bind", str(place)], check=True)
-        ended = case.warm.run(folder, *RUN)
+        ended = case.launcher.run(folder, *RUN)
     finally:
         subprocess.run(["umount", "--lazy", str(place)], check=True)
-    assert odd(ended, {73}) == []
+    assert exit_problems(ended, {73}) == []
     assert re.search(rf"error\[E_\w+\]: .*{where}.*Read-only file system", ended.err)
     assert case.serving.calls == 0
 
 
 @pytest.mark.parametrize("files", [64, 40, 24])
 def test_few_open_files_are_enough_or_named(case: Prepared, files: int, tmp_path: Path) -> None:
-    """P30, fault 32: a run that was short of them is resumed with more."""
+    """P30, fault 32: a run that had too few is resumed with more."""
     folder = case.fresh(tmp_path / "few")
-    ended = case.warm.start(folder, *RUN, files=files).wait()
-    assert odd(ended, {0, 3, 74}) == []
+    ended = case.launcher.start(folder, *RUN, files=files).wait()
+    assert exit_problems(ended, {0, 3, 74}) == []
     assert (ended.status == 0) == ("too many open files" not in ended.err.lower())
     if ended.status:
-        again = case.warm.run(folder, *words(case, folder, random.Random(files)), *RUN[1:])  # noqa: S311
-        assert odd(again, {0}) == []
+        again = case.launcher.run(folder, *words(case, folder, random.Random(files)), *RUN[1:])  # noqa: S311
+        assert exit_problems(again, {0}) == []
     assert case.problems(folder, kills=1) == []
 
 
@@ -102,29 +102,29 @@ def test_local_time_changes_nothing(case: Prepared, zone: str, tmp_path: Path) -
     """P32, fault 29: run ids and stored instants are UTC."""
     folder = case.fresh(tmp_path / "zone")
     before = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    assert odd(case.warm.start(folder, *RUN, environ={"TZ": zone}).wait(), {0}) == []
+    assert exit_problems(case.launcher.start(folder, *RUN, environ={"TZ": zone}).wait(), {0}) == []
     run_id, _ = case.newest_run(folder) or ("", False)
     assert before <= run_id < time.strftime("%Y%m%dT%H%M%SZ~", time.gmtime())
     assert case.problems(folder, kills=0) == []
 
 
 def test_a_run_killed_for_its_memory_is_resumed(case: Prepared, tmp_path: Path) -> None:
-    """P11, fault 31: whatever way it ends for want of memory, it is resumable."""
+    """P11, fault 31: however it ends for lack of memory, it is resumable."""
     folder = case.fresh(tmp_path / "memory")
-    started = case.warm.start(folder, *RUN)
+    started = case.launcher.start(folder, *RUN)
     used = int(Path(f"/proc/{started.pid}/statm").read_text().split()[0]) * resource.getpagesize()
     resource.prlimit(started.pid, resource.RLIMIT_AS, (used + 2**22, used + 2**22))
     ended = started.wait()
     assert ended.status != 0
     assert "Traceback" not in ended.err
     assert comparing.partials(FolderStore.open(str(folder / "lake"))) == []
-    again = case.warm.run(folder, *words(case, folder, random.Random(1)), *RUN[1:])  # noqa: S311
-    assert odd(again, {0}) == []
+    again = case.launcher.run(folder, *words(case, folder, random.Random(1)), *RUN[1:])  # noqa: S311
+    assert exit_problems(again, {0}) == []
     assert case.problems(folder, kills=1) == []
 
 
 def test_a_second_run_of_the_same_is_75_and_harms_nothing(case: Prepared, tmp_path: Path) -> None:
-    """P14, fault 11: one writer of a run, however it was asked for; the first one is golden."""
+    """P14, fault 11: a new run and a resumed one are refused; the first equals the golden run."""
     folder = case.fresh(tmp_path / "first")
     others = []
     for number in range(2):
@@ -134,14 +134,14 @@ def test_a_second_run_of_the_same_is_75_and_harms_nothing(case: Prepared, tmp_pa
         text = text.replace("./lake", str(folder / "lake"))
         (other / "auditor.toml").write_text(text.replace("./state", str(folder / "state")))
         others.append(other)
-    started = case.warm.start(folder, *RUN)
+    started = case.launcher.start(folder, *RUN)
     while not case.serving.calls:
         time.sleep(0.001)
     started.kill(signal.SIGSTOP)
     for other, how in zip(others, ([], ["--resume"]), strict=True):
-        ended = case.warm.run(other, *RUN, *how)
-        assert odd(ended, {75}) == []
+        ended = case.launcher.run(other, *RUN, *how)
+        assert exit_problems(ended, {75}) == []
         assert f"pid {started.pid}" in ended.err
     started.kill(signal.SIGCONT)
-    assert odd(started.wait(), {0}) == []
+    assert exit_problems(started.wait(), {0}) == []
     assert case.problems(folder, kills=0) == []

@@ -1,4 +1,4 @@
-"""Readers see a snapshot whole or not at all, whoever publishes and prunes meanwhile."""
+"""Readers see a snapshot whole or not at all while others publish and prune."""
 
 import multiprocessing
 import os
@@ -21,8 +21,8 @@ def test_readers_see_whole_snapshots_only(tmp_path: Path) -> None:
     assert looks >= 4
 
 
-def test_half_a_snapshot_would_be_seen(tmp_path: Path) -> None:
-    """What the readers look for is found when it is there."""
+def test_a_partial_snapshot_is_noticed(tmp_path: Path) -> None:
+    """The readers' check finds a missing file."""
     store = make(tmp_path)
     publish_one(store, 1)
     publish_one(store, 2)
@@ -33,7 +33,7 @@ def test_half_a_snapshot_would_be_seen(tmp_path: Path) -> None:
 
 
 def publish_slowly(root: str, staged: Event, go_on: Event) -> None:
-    """Publish the second snapshot, with a stop while it is staged."""
+    """Publish the second snapshot, after a pause while another one is staged."""
     store = open_store(root)
     with store.publishing(0.0) as publication:
         publication.stage("s0009")
@@ -45,7 +45,7 @@ def publish_slowly(root: str, staged: Event, go_on: Event) -> None:
 def test_a_stopped_publisher_keeps_its_lock_and_publishes_right_when_it_goes_on(
     tmp_path: Path,
 ) -> None:
-    """P14, fault 11: see docs/decisions/0012; there is no zombie whose lock somebody else has."""
+    """P14, fault 11, docs/decisions/0012: no other process gets the lock of a stopped publisher."""
     store = make(tmp_path)
     publish_one(store, 1)
     spawn = multiprocessing.get_context("spawn")

@@ -1,4 +1,4 @@
-"""Stopped while it publishes and resumed, a run tells every change that stands in the store."""
+"""A run stopped while it publishes, and resumed, reports every change in the store."""
 
 import dataclasses
 import re
@@ -11,7 +11,7 @@ import pytest
 from auditor.run.result import RunReport
 from auditor.store.folder.store import FolderStore
 from tests.builders import syscalls
-from tests.builders.killing import SMALL, odd, prepared
+from tests.builders.killing import SMALL, exit_problems, prepared
 from tests.builders.syscalls import Point, Publishing
 
 FEW = dataclasses.replace(SMALL, customers=3, products=2, licence_products=3)
@@ -29,11 +29,13 @@ MOMENTS = (
     ("rmdir", r"\.staged"),
     ("rename", r"/\.?run\."),
 )
-"""System calls of the first partner that publishes, and at last of the run itself.
+"""System calls of the first partner that publishes; the last is of the run itself.
 
-Each is made once, on a path of its own: a second signal would end the run at once.
+Each is made only once on its path: a second signal would end the run at once.
 """
-usable = pytest.mark.skipif(not syscalls.is_usable(), reason="no strace here that may inject")
+usable = pytest.mark.skipif(
+    not syscalls.is_usable(), reason="no strace that can inject faults here"
+)
 
 
 @pytest.fixture(scope="module")
@@ -45,22 +47,22 @@ def publishing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Publishing]
 
 @usable
 @pytest.mark.timeout(300)
-def test_a_run_stopped_while_it_publishes_is_told_whole(publishing: Publishing) -> None:
-    """P11, P29: by itself, and by the run that goes on with it, `--fail-on` included."""
+def test_a_run_stopped_while_it_publishes_reports_every_change(publishing: Publishing) -> None:
+    """P11, P29: by its own report and by the resumed run's, including `--fail-on`."""
     ends = set()
     for place, (call, path) in enumerate(MOMENTS):
         point = found(publishing, call, path)
         ended = publishing.signalled(point, (signal.SIGTERM, signal.SIGINT)[place % 2], *FAIL_ON)
-        told = report(ended.out)
+        first = report(ended.out)
         store = FolderStore.open(str(publishing.folder / "lake"))
-        assert odd(ended, {(143, 130)[place % 2], 10}) == [], point
-        assert told.exit == ended.status
-        assert_whole(told, store)
-        ends.add((sum(one.published for one in told.snapshots), ended.status == 10))
+        assert exit_problems(ended, {(143, 130)[place % 2], 10}) == [], point
+        assert first.exit == ended.status
+        assert_whole(first, store)
+        ends.add((sum(one.published for one in first.snapshots), ended.status == 10))
 
-        again = publishing.resumed(*FAIL_ON, f"--resume={told.run_id}")
+        again = publishing.resumed(*FAIL_ON, f"--resume={first.run_id}")
         whole = report(again.out)
-        assert odd(again, {0 if ended.status == 10 else 10}) == [], point
+        assert exit_problems(again, {0 if ended.status == 10 else 10}) == [], point
         assert_whole(whole, store)
         assert all(one.published for one in whole.snapshots)
         assert whole.exit == again.status
@@ -68,42 +70,42 @@ def test_a_run_stopped_while_it_publishes_is_told_whole(publishing: Publishing) 
 
 
 @usable
-def test_a_run_killed_before_it_told_is_told_by_the_next(publishing: Publishing) -> None:
-    """P11: everything is published by then, and nothing of it was told."""
+def test_a_run_killed_before_its_report_is_reported_by_the_next(publishing: Publishing) -> None:
+    """P11: it was killed after everything was published, before the first byte of its report."""
     out = Point("write", str(publishing.folder / "out"), 1)
     killed = publishing.signalled(out, signal.SIGKILL, *FAIL_ON)
     assert (killed.status, killed.out) == (-signal.SIGKILL, "")
     store = FolderStore.open(str(publishing.folder / "lake"))
     assert len(store.published()) == 4
     again = publishing.resumed(*FAIL_ON)
-    assert odd(again, {10}) == []
-    told = report(again.out)
-    assert_whole(told, store)
-    assert {one.reason for one in told.snapshots} == {"published before"}
-    finished = publishing.resumed(*FAIL_ON, f"--resume={told.run_id}")
-    assert odd(finished, {0}) == []
-    assert report(finished.out).snapshots == told.snapshots
+    assert exit_problems(again, {10}) == []
+    first = report(again.out)
+    assert_whole(first, store)
+    assert {one.reason for one in first.snapshots} == {"published before"}
+    finished = publishing.resumed(*FAIL_ON, f"--resume={first.run_id}")
+    assert exit_problems(finished, {0}) == []
+    assert report(finished.out).snapshots == first.snapshots
 
 
 def found(publishing: Publishing, call: str, path: str) -> Point:
-    """Return the last time that a call is made on the first such path."""
+    """Return the last such call on the first path that matches."""
     points = [one for one in publishing.points if one.call == call and re.search(path, one.path)]
     return [one for one in points if one.path == points[0].path][-1]
 
 
 def report(out: str) -> RunReport:
-    """Return the one object that a run has written."""
+    """Return the one object that a run has printed."""
     assert out.count("\n") == 1
     return msgspec.json.decode(out, type=RunReport)
 
 
-def assert_whole(told: RunReport, store: FolderStore) -> None:
-    """Hold a report against the store: the same snapshots, with the same changes."""
-    assert len(told.snapshots) == 2
-    assert told.run_id
+def assert_whole(reported: RunReport, store: FolderStore) -> None:
+    """Check that report and store have the same snapshots with the same changes."""
+    assert len(reported.snapshots) == 2
+    assert reported.run_id
     published = set(store.published())
     changes = store.arrow("change").to_pylist()
-    for one in told.snapshots:
+    for one in reported.snapshots:
         assert one.published == (one.snapshot_id in published)
         assert one.published or one.reason == "E_STOPPED"
         kinds = [c["kind"] for c in changes if c["snapshot_id"] == one.snapshot_id]

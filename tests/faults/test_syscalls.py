@@ -1,4 +1,4 @@
-"""Failed or killed at any system call of stage and publish, a run harms nothing and resumes."""
+"""A run that fails or is killed at any system call of staging and publishing harms nothing."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,9 @@ from tests.builders.killing import prepared
 from tests.builders.syscalls import HOW, ONE_PARTNER, Publishing
 
 POINTS = 9
-usable = pytest.mark.skipif(not syscalls.is_usable(), reason="no strace here that may inject")
+usable = pytest.mark.skipif(
+    not syscalls.is_usable(), reason="no strace that can inject faults here"
+)
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +26,9 @@ def publishing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Publishing]
 @usable
 @pytest.mark.timeout(300)
 def test_a_system_call_that_fails_or_kills_harms_nothing(publishing: Publishing) -> None:
-    """P10, P16, P30, P33, faults 2 and 3: a sample here, every one of them in `make soak-publish`.
+    """P10, P16, P30, P33, faults 2 and 3: a sample; `make soak-publish` tries every call.
 
-    The kind of harm goes round, and the moment of publishing is tried with each.
+    The kinds of harm alternate; the rename that publishes is tried with each kind.
     """
     points = publishing.points
     tried = [(points[place * len(points) // POINTS], HOW[place % 3]) for place in range(POINTS)]
@@ -36,8 +38,8 @@ def test_a_system_call_that_fails_or_kills_harms_nothing(publishing: Publishing)
 
 @usable
 @pytest.mark.timeout(300)
-def test_a_kill_before_any_rename_leaves_nothing_for_ever(publishing: Publishing) -> None:
-    """P11: of each file that is written beside its place; resuming clears it."""
+def test_a_kill_before_any_rename_leaves_no_file_behind(publishing: Publishing) -> None:
+    """P11: for each file that is written under a temporary name; resuming removes it."""
     points = {
         re.sub("[0-9a-f-]{36}|[0-9]+", "", point.path): point
         for point in publishing.points
@@ -50,7 +52,7 @@ def test_a_kill_before_any_rename_leaves_nothing_for_ever(publishing: Publishing
 
 @usable
 def test_everything_is_synced_before_the_rename_that_publishes(publishing: Publishing) -> None:
-    """Fault 5: each file, then its folder, then the rename, then the folder it went to."""
+    """Fault 5: each file, then its folder, then the rename, then the target's folder."""
     made = [(p.call, p.path.removeprefix(str(publishing.folder))) for p in publishing.points]
     commit = next(place for place, (call, _) in enumerate(made) if call == "renameat2")
     staged = [path for call, path in made[:commit] if call == "openat" and "/.staging/" in path]

@@ -1,10 +1,10 @@
-"""Which tests are to notice what breaks in a module."""
+"""The source files of each module under mutation, and the tests that must kill its mutants."""
 
 from pathlib import PurePath
 
 
 def _unit(*names: str) -> tuple[str, ...]:
-    """Return the files of unit tests, which are named as `store/folder/index`."""
+    """Return the files of unit tests with names such as `store/folder/index`."""
     paths = map(PurePath, names)
     return tuple(f"tests/unit/{path.parent}/test_{path.name}.py" for path in paths)
 

@@ -1,4 +1,4 @@
-"""What a program would be with one small mistake in it: the mutants of Python and of SQL."""
+"""Makes the mutants of Python and SQL files: copies with one small mistake each."""
 
 import ast
 import re
@@ -7,11 +7,11 @@ from copy import copy
 from typing import NamedTuple
 
 SHORT = 100
-"""Enough to find the place."""
+"""Characters of code that are printed for a mutant."""
 
 
 class Mutant(NamedTuple):
-    """One file with one mistake."""
+    """One file with one mistake in it."""
 
     path: str
     line: int
@@ -53,7 +53,7 @@ _SQL = (
     (r"[\w.]+ IS NOT NULL", "TRUE"),
     (r"[\w.]+ IS NULL", "FALSE"),
 )
-"""A pattern, and what takes its place. A comparison that is always true is a conjunct left out."""
+"""A pattern and its replacement. Replacing a comparison by TRUE removes a conjunct."""
 
 _PYTHON: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE,
@@ -79,7 +79,7 @@ _CALLS = {"max": "min", "min": "max", "any": "all", "all": "any", "sorted": "lis
 
 
 def mutants(path: str, text: str) -> Iterator[Mutant]:
-    """Yield every mutant of a file that still is a program."""
+    """Yield every mutant of a file."""
     of = _of_sql if path.endswith(".sql") else _of_python
     for start, end, after in of(text):
         line = text.count("\n", 0, start) + 1
@@ -111,9 +111,9 @@ def _of_python(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _reached(node: ast.AST) -> Iterator[ast.expr | ast.stmt]:
-    """Yield what decides something: no annotation, docstring, text of an error or of a message.
+    """Yield the nodes that can change behaviour.
 
-    Nor what makes a class frozen.
+    Skip annotations, docstrings, error and message texts, and class keywords such as `frozen`.
     """
     for name, field in ast.iter_fields(node):
         if name in {"annotation", "returns"} or isinstance(node, ast.Raise | ast.JoinedStr):
@@ -130,7 +130,7 @@ def _reached(node: ast.AST) -> Iterator[ast.expr | ast.stmt]:
 
 
 def _variants(node: ast.expr | ast.stmt) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
-    """Yield what to put where, for the mistakes that can be made at a node."""
+    """Yield (node to replace, new source) for every mistake at a node."""
     if isinstance(node, ast.stmt):
         yield from _of_statement(node)
     else:
@@ -144,7 +144,7 @@ def _variants(node: ast.expr | ast.stmt) -> Iterator[tuple[ast.expr | ast.stmt, 
 def _of_statement(node: ast.stmt) -> Iterator[tuple[ast.stmt, str]]:
     match node:
         case ast.Return(value=ast.Constant(value=False)):
-            pass  # as good as None
+            pass  # False and None behave alike
         case ast.Return(value=ast.expr()):
             yield node, "return None"
         case ast.Expr() | ast.AugAssign() | ast.Raise() | ast.Continue() | ast.Break():

@@ -1,7 +1,7 @@
-"""Mutation testing: breaks a module in one place at a time, to see whether its tests notice.
+"""Mutation testing: runs a module's tests against mutants of it, one mistake at a time.
 
-`make mutate MODULE=guard` prints each mutant that no test noticed; docs/mutation.md explains those.
-No library was found that breaks SQL as well, so both kinds are broken here, in a copy of the tree.
+`make mutate MODULE=guard` prints each mutant that no test kills; docs/mutation.md explains them.
+No library was found that mutates SQL too, so this one mutates both, in a copy of the tree.
 """
 
 import argparse
@@ -38,39 +38,39 @@ PRELOADED = (
     "pytest_cov",
     "xdist",
 )
-"""What takes long to import and is not ours: each mutant is tried in a fork that has it."""
+"""Third-party modules that import slowly: each mutant runs in a fork that has imported them."""
 LEAST_S = 20.0
-"""Before a mutant is held not to end."""
+"""Shortest timeout of a mutant's tests."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("module", choices=sorted(MODULES))
     parser.add_argument(
-        "--most", type=int, default=100, help="try a sample of so many (default: %(default)s)"
+        "--most", type=int, default=100, help="size of the sample (default: %(default)s)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the sample")
-    parser.add_argument("--only", default="", help="only mutants whose place holds this")
-    said = parser.parse_args()
+    parser.add_argument("--seed", type=int, default=0, help="seed of the sample")
+    parser.add_argument("--only", default="", help="only mutants whose printed line contains this")
+    flags = parser.parse_args()
     for name in PRELOADED:
         importlib.import_module(name)
-    sources, tests = MODULES[said.module]
+    sources, tests = MODULES[flags.module]
     found = [
         mutant for path in _files(sources) for mutant in mutants(path, (ROOT / path).read_text())
     ]
-    found = [mutant for mutant in found if said.only in str(mutant)]
-    tried = random.Random(said.seed).sample(found, min(said.most, len(found)))  # noqa: S311
+    found = [mutant for mutant in found if flags.only in str(mutant)]
+    tried = random.Random(flags.seed).sample(found, min(flags.most, len(found)))  # noqa: S311
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder, "tree")
         shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(".*", "__pycache__"))
         compileall.compile_dir(tree, quiet=1, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
         began = time.monotonic()
         if _status(tree, tests, 3600) != 0:
-            sys.exit(f"{said.module}: its tests fail as it is")
+            sys.exit(f"{flags.module}: its tests fail without a mutation")
         timeout_s = LEAST_S + 5 * (time.monotonic() - began)
         survivors = [m for m in tried if not _is_killed(tree, m, tests, timeout_s)]
     print(
-        f"{said.module}: {len(found)} mutants, {len(tried)} tried,"
+        f"{flags.module}: {len(found)} mutants, {len(tried)} tried,"
         f" {len(tried) - len(survivors)} killed, {len(survivors)} survived"
     )
 
@@ -86,12 +86,12 @@ def _is_killed(tree: Path, mutant: Mutant, tests: Sequence[str], timeout_s: floa
     status = _status(tree, tests, timeout_s)
     path.write_text(whole)
     if not status:
-        print(mutant, "(killed: does not end)" if status is None else "", flush=True)
+        print(mutant, "(killed: timeout)" if status is None else "", flush=True)
     return status != 0
 
 
 def _status(tree: Path, tests: Sequence[str], timeout_s: float) -> int | None:
-    """Run the tests in a fork and return its status, None where it does not end in time."""
+    """Run the tests in a fork and return its status, None after a timeout."""
     child = os.fork()
     if not child:
         try:
@@ -107,7 +107,7 @@ def _status(tree: Path, tests: Sequence[str], timeout_s: float) -> int | None:
             time.sleep(0.05)
         return None
     finally:
-        with suppress(ProcessLookupError):  # what its tests have started goes too
+        with suppress(ProcessLookupError):  # processes that its tests started end too
             os.killpg(child, signal.SIGKILL)
 
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import make_url
 
 from auditor.cli.shell import main
-from tests.builders.owning import as_superuser
+from tests.builders.database_logins import as_superuser
 from tests.builders.throwaway import free_port
 
 CANARY = "canary-hunter2pass"

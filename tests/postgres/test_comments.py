@@ -8,8 +8,7 @@ import pytest
 from auditor.store import comments, sql
 from auditor.store.postgres import schema
 from auditor.store.postgres.connection import Database
-from tests.builders.owning import as_superuser
-from tests.builders.readers import reader
+from tests.builders.database_logins import as_superuser, reader
 
 _ASKED = """
     SELECT c.relname, a.attname, col_description(c.oid, a.attnum)

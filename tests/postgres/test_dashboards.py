@@ -10,8 +10,8 @@ from auditor.store import sql
 from auditor.store.folder.store import FolderStore
 from auditor.store.postgres.store import PostgresStore
 from tests.builders import report_lake
+from tests.builders.database_logins import reader
 from tests.builders.nightly import nights
-from tests.builders.readers import reader
 from tests.postgres.test_both_stores import copied
 from tests.postgres.test_sandbox_nights import TINY
 from tests.unit.store import test_views_latest

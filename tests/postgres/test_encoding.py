@@ -15,7 +15,7 @@ from auditor.store import open_store
 from auditor.store.postgres import schema
 from auditor.store.postgres.connection import Database
 from auditor.store.postgres.store import PostgresStore
-from tests.builders.owning import as_superuser
+from tests.builders.database_logins import as_superuser
 from tests.builders.store_lake import ACME, at, client, cover, publish
 
 NAME = "Café Łódź 中"

@@ -9,8 +9,8 @@ from auditor.store import sql
 from auditor.store.folder.store import FolderStore
 from auditor.store.postgres import transaction
 from auditor.store.postgres.store import PostgresStore
+from tests.builders.database_logins import as_superuser
 from tests.builders.nights import Nights
-from tests.builders.owning import as_superuser
 from tests.postgres.test_both_stores import rows
 
 NIGHTS = 16

@@ -16,9 +16,9 @@ from auditor.sandbox import config_text, environment_token
 from auditor.store.postgres.store import PostgresStore
 from auditor.tables import SCHEMAS
 from tests.builders import comparing
-from tests.builders.driving import Ended, Started, Warm, until
-from tests.builders.killing import CONNECTIONS, REPLY_S, SMALL, odd
-from tests.builders.owning import as_superuser
+from tests.builders.database_logins import as_superuser
+from tests.builders.killing import CONNECTIONS, REPLY_S, SMALL, exit_problems
+from tests.builders.run_processes import Ended, Launcher, Started, until
 from tests.builders.serving import Serving
 
 POINTS = 5
@@ -28,9 +28,9 @@ FEW = dataclasses.replace(SMALL, customers=6)
 class Prepared:
     """A published first night, and the result of an uninterrupted second one."""
 
-    def __init__(self, serving: Serving, warm: Warm, folder: Path, url: str) -> None:
+    def __init__(self, serving: Serving, launcher: Launcher, folder: Path, url: str) -> None:
         self.serving = serving
-        self.warm = warm
+        self.launcher = launcher
         self._base = folder / "base"
         self._base.mkdir()
         self._base_url = url
@@ -45,12 +45,12 @@ class Prepared:
         began = time.monotonic()
         assert self.run(golden, golden_url, "run").status == 0
         self.seconds = time.monotonic() - began
-        self.asked = serving.asked()
-        self.rows = told(golden_url)
+        self.questions = serving.questions()
+        self.rows = comparable_rows(golden_url)
 
     def start(self, folder: Path, url: str, *words: str) -> Started:
         environ = {"AUDITOR_STORE": url}
-        return self.warm.start(folder, *words, "--format", "json", environ=environ)
+        return self.launcher.start(folder, *words, "--format", "json", environ=environ)
 
     def run(self, folder: Path, url: str, *words: str) -> Ended:
         return self.start(folder, url, *words).wait()
@@ -79,7 +79,7 @@ class Prepared:
     def problems(self, folder: Path, url: str, kills: int) -> list[str]:
         """Return every difference between a resumed second night and an uninterrupted one."""
         self.serving.settle()
-        repeated = (self.serving.asked() - self.asked).total()
+        repeated = (self.serving.questions() - self.questions).total()
         allowed = kills * CONNECTIONS * len(self.serving.sandbox.world.partners())
         with as_superuser(url) as con:
             staged = con.execute(
@@ -89,15 +89,15 @@ class Prepared:
             ).fetchall()
         return [
             *partials(url),
-            *comparing.differences(told(url), self.rows),
+            *comparing.differences(comparable_rows(url), self.rows),
             *comparing.canaries(folder, self.serving.tokens),
             *([f"repeated {repeated} calls, not {allowed}"] if repeated > allowed else []),
             *(f"left over: {name}" for (name,) in staged),
         ]
 
 
-def told(url: str) -> comparing.Rows:
-    """Return the rows of every relation in a form that is equal for equal runs."""
+def comparable_rows(url: str) -> comparing.Rows:
+    """Return the rows of every relation in a form in which two runs can be compared."""
     store = PostgresStore.open(url)
     snapshots = store.sql("SELECT snapshot_id, partner_tenant_id FROM snapshot ORDER BY sequence")
     rows = {
@@ -106,7 +106,7 @@ def told(url: str) -> comparing.Rows:
         ).to_pylist()
         for relation in SCHEMAS
     }
-    return comparing.named([tuple(row.values()) for row in snapshots.to_pylist()], rows)
+    return comparing.comparable([tuple(row.values()) for row in snapshots.to_pylist()], rows)
 
 
 def partials(url: str) -> list[str]:
@@ -117,7 +117,7 @@ def partials(url: str) -> list[str]:
 def at_a_moment(case: Prepared, url: str, started: Started, rng: random.Random) -> str:
     """Wait for a moment to kill at, and return its description."""
     if rng.random() < 1 / 3:
-        seen, count = case.serving.calls, rng.randrange(1, case.asked.total())
+        seen, count = case.serving.calls, rng.randrange(1, case.questions.total())
         until(lambda: case.serving.calls - seen >= count, started)
         return f"after {count} calls"
     with as_superuser(url) as con:
@@ -137,8 +137,8 @@ def at_a_moment(case: Prepared, url: str, started: Started, rng: random.Random) 
 @contextmanager
 def prepared(folder: Path, url: str) -> Iterator[Prepared]:
     serving = Serving(5, FEW, delay_s=REPLY_S)
-    with serving, Warm(serving.environ) as warm:
-        yield Prepared(serving, warm, folder, url)
+    with serving, Launcher(serving.environ) as launcher:
+        yield Prepared(serving, launcher, folder, url)
 
 
 @pytest.mark.timeout(600)
@@ -155,8 +155,8 @@ def test_a_killed_run_is_resumed_row_for_row(store_url: str, tmp_path: Path) -> 
                 started = case.start(folder, url, *case.words(folder))
                 moments.append(at_a_moment(case, url, started, rng))
                 started.kill(signal.SIGKILL)
-                wrong = [*odd(started.wait(), {0, -signal.SIGKILL}), *partials(url)]
+                wrong = [*exit_problems(started.wait(), {0, -signal.SIGKILL}), *partials(url)]
                 assert wrong == [], (seed, moments)
-            wrong = odd(case.run(folder, url, *case.words(folder)), {0})
+            wrong = exit_problems(case.run(folder, url, *case.words(folder)), {0})
             wrong += case.problems(folder, url, kills)
             assert wrong == [], (seed, moments)

@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 from auditor.errors import StoreUnreachable
 from auditor.model import bucket_of
 from auditor.store.postgres.store import PostgresStore
-from tests.builders.owning import as_superuser
+from tests.builders.database_logins import as_superuser
 from tests.builders.store_lake import ACME, at, rows_table, snapshot_row
 from tests.postgres.test_publishing import FIRST, night
 

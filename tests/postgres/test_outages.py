@@ -16,8 +16,8 @@ from auditor.run.result import NothingPublished, RunReport
 from auditor.store import open_store
 from auditor.store.postgres import schema
 from auditor.store.postgres.connection import Database
+from tests.builders.database_logins import as_superuser
 from tests.builders.nightly import Night, nights
-from tests.builders.owning import as_superuser
 from tests.builders.throwaway import Server, binaries
 from tests.postgres.test_lost_commit import Cutter
 from tests.postgres.test_sandbox_nights import TINY, said

@@ -7,8 +7,7 @@ import psycopg
 import pytest
 
 from auditor.store.postgres.store import PostgresStore
-from tests.builders.owning import as_superuser
-from tests.builders.readers import reader
+from tests.builders.database_logins import as_superuser, reader
 from tests.builders.store_lake import at, client, cover, publish, stock
 
 CUSTOMERS = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(40)]

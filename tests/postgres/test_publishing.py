@@ -12,7 +12,7 @@ from auditor.model import bucket_of
 from auditor.store.postgres import transaction
 from auditor.store.postgres.publication import PostgresPublication
 from auditor.store.postgres.store import PostgresStore
-from tests.builders.owning import as_superuser
+from tests.builders.database_logins import as_superuser
 from tests.builders.store_lake import (
     ACME,
     BOND,

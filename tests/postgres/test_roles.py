@@ -9,8 +9,7 @@ from psycopg import sql as quoting
 from auditor.errors import StoreRefused
 from auditor.store import open_store, sql
 from auditor.store.postgres.store import PostgresStore
-from tests.builders.owning import as_superuser
-from tests.builders.readers import reader
+from tests.builders.database_logins import as_superuser, reader
 from tests.builders.store_lake import ACME, BOND, P, at, client, cover, listed, publish, stock
 
 Q = "aaaaaaaa-0000-0000-0000-000000000002"

@@ -9,8 +9,8 @@ from auditor.sandbox import WorldSize
 from auditor.store import open_store, sql
 from auditor.store.folder.store import FolderStore
 from auditor.store.postgres.store import PostgresStore
+from tests.builders.database_logins import as_superuser
 from tests.builders.nightly import kinds_of, nights
-from tests.builders.owning import as_superuser
 from tests.postgres.test_both_stores import copied, rows
 
 _SAID_TWICE = """

@@ -11,7 +11,7 @@ from auditor.store import open_store
 from auditor.store.postgres.store import PostgresStore
 from auditor.store.postgres.tables import SCHEMA
 from tests.builders import report_lake
-from tests.builders.owning import as_superuser
+from tests.builders.database_logins import as_superuser
 from tests.postgres.test_both_stores import copied
 
 WRITES = (

@@ -9,7 +9,7 @@ from auditor.errors import StoreCorrupt
 from auditor.store import sql
 from auditor.store.postgres.store import PostgresStore
 from tests.builders import report_lake
-from tests.builders.owning import as_superuser
+from tests.builders.database_logins import as_superuser
 from tests.builders.store_lake import ACME, at, publish
 from tests.postgres.test_both_stores import copied, rows
 from tests.postgres.test_publishing import FIRST, SECOND, THIRD, count, intervals, night

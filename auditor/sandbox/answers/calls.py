@@ -56,7 +56,6 @@ ENDPOINTS = (
 )
 
 ENDPOINT_NAMES = frozenset(endpoint.name for endpoint in ENDPOINTS)
-API_CLASSES = frozenset(endpoint.api_class for endpoint in ENDPOINTS)
 
 
 @dataclass(slots=True)

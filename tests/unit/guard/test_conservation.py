@@ -13,8 +13,8 @@ from auditor.plan.plan import Plan
 from auditor.scope.found import Found
 from auditor.scope.known import Known
 from tests.builders import scope as bench
+from tests.builders.check_pipeline import CheckRun, run_checks
 from tests.builders.scope import ACME, azure, catalog, found, licence, plan, sku
-from tests.builders.staging import Course, course
 from tests.unit.fetch.test_fetch import AT, error, item, items_of, reply
 
 GLOBEX = "22222222-0000-0000-0000-000000000002"
@@ -32,11 +32,11 @@ PLAN = Plan(
 AVAILABLE = reply(body={"items": [{"id": "A", "isPurchasable": True, "segment": "commercial"}]})
 
 
-async def went(answer: Callable[[Request], Reply], plan: Plan = PLAN) -> Course:
+async def went(answer: Callable[[Request], Reply], plan: Plan = PLAN) -> CheckRun:
     async def send(request: Request) -> Reply:
         return answer(request) if request.body else AVAILABLE
 
-    return await course(plan, send)
+    return await run_checks(plan, send)
 
 
 def partly(request: Request) -> Reply:

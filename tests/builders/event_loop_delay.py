@@ -1,4 +1,4 @@
-"""Measures how late the event loop of a run is, while a server in another process answers it."""
+"""Measures the event loop delay of a run, while a server in another process answers it."""
 
 import asyncio
 import subprocess
@@ -13,8 +13,8 @@ from auditor.settings import Narrow, load
 PROBED_EVERY_S = 0.005
 
 
-def measured(folder: Path, customers: int) -> str:
-    """Run a first night of so many customers; return the lateness in milliseconds, in words."""
+def measure(folder: Path, customers: int) -> str:
+    """Run a first night with `customers` customers; return the delays in milliseconds, as text."""
     command = [sys.executable, "-m", "auditor", "sandbox", "--port", "0", "--seed", "5"]
     with subprocess.Popen(
         [*command, "--customers", str(customers)], stdout=subprocess.PIPE, text=True

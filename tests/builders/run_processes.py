@@ -1,4 +1,4 @@
-"""Starts `auditor` in processes of its own, to be killed, stopped and waited for."""
+"""Starts `auditor` in separate processes that a test can kill, stop and wait for."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-WARM = Path(__file__).with_name("warm.py")
+FORK_SERVER = Path(__file__).with_name("fork_server.py")
 PATIENCE_S = 60.0
 
 
@@ -25,20 +25,20 @@ class Ended(NamedTuple):
 
 
 class Started:
-    """A run at work, the leader of a session of its own."""
+    """A running process, the leader of its own session."""
 
-    def __init__(self, process: "Warm", pid: int, folder: Path) -> None:
-        self._process = process
+    def __init__(self, launcher: "Launcher", pid: int, folder: Path) -> None:
+        self._launcher = launcher
         self.pid = pid
         self.folder = folder
 
     def kill(self, signum: int = signal.SIGKILL) -> None:
-        """Send a signal to it and to all it may have started."""
+        """Send a signal to it and to every process it has started."""
         os.killpg(self.pid, signum)
 
     @property
     def has_ended(self) -> bool:
-        """Whether it waits to be reaped."""
+        """Whether it has ended; it may still be a zombie."""
         try:
             state = Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2][0]
         except FileNotFoundError:
@@ -46,25 +46,25 @@ class Started:
         return state == "Z"
 
     def wait(self) -> Ended:
-        """Reap it once it ends; one that hangs is killed, and its status says so."""
+        """Wait until it ends and reap it; kill it after `PATIENCE_S`, which shows in the status."""
         watchdog = threading.Timer(PATIENCE_S, self.kill)
         watchdog.start()
         try:
-            status = self._process.tell({"reap": self.pid})
+            status = self._launcher.request({"reap": self.pid})
         finally:
             watchdog.cancel()
-        return Ended(status, said(self.folder, "out"), said(self.folder, "err"))
+        return Ended(status, output(self.folder, "out"), output(self.folder, "err"))
 
 
-class Warm:
-    """Starts runs by forking a process that has everything imported."""
+class Launcher:
+    """Starts runs by forking `fork_server.py`, which has imported everything already."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = dict(environ)
 
     def __enter__(self) -> Self:
         self._parent = subprocess.Popen(
-            ["env", "--default-signal", sys.executable, WARM],
+            ["env", "--default-signal", sys.executable, FORK_SERVER],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -87,9 +87,9 @@ class Warm:
         is_traced: bool = False,
         files: int = 0,
     ) -> Started:
-        """Start `auditor` with these words in a folder; a traced one waits for its tracer.
+        """Start `auditor` with these arguments in a folder; a traced one waits for its tracer.
 
-        `files` is how many it may open, if not as many as we may.
+        `files` limits the number of open files; 0 keeps the limit of this process.
         """
         order = {
             "folder": str(folder),
@@ -98,14 +98,14 @@ class Warm:
             "is_traced": is_traced,
             "files": files,
         }
-        return Started(self, self.tell(order), folder)
+        return Started(self, self.request(order), folder)
 
     def run(self, folder: Path, *words: str) -> Ended:
-        """Run to the end."""
+        """Start `auditor` and wait for its end."""
         return self.start(folder, *words).wait()
 
-    def tell(self, order: Mapping[str, object]) -> int:
-        """Give an order and return the answer."""
+    def request(self, order: Mapping[str, object]) -> int:
+        """Send an order to the fork server and return its answer."""
         assert self._parent.stdin is not None
         assert self._parent.stdout is not None
         self._parent.stdin.write(json.dumps(order) + "\n")
@@ -113,13 +113,13 @@ class Warm:
         return int(self._parent.stdout.readline())
 
 
-def said(folder: Path, stream: str) -> str:
+def output(folder: Path, stream: str) -> str:
     path = folder / stream
     return path.read_text() if path.exists() else ""
 
 
 def until(holds: Callable[[], bool], started: Started, *, for_s: float = PATIENCE_S) -> bool:
-    """Wait until something holds; return whether it did before the run had ended."""
+    """Wait until a condition holds, the run has ended or time is up; return the condition."""
     give_up_at = time.monotonic() + for_s
     while not holds():
         if started.has_ended or time.monotonic() > give_up_at:

@@ -1,6 +1,6 @@
-"""A server in front of the sandbox that shows what was sent to it, in many ways, and the token.
+"""A server in front of the sandbox whose replies contain the request's token, in many forms.
 
-It takes tokens of its own and lets in with the sandbox's, so that they stand nowhere else.
+It accepts its own tokens and replaces them by the sandbox's, which the client never sees.
 """
 
 import base64
@@ -19,18 +19,18 @@ from aiohttp import web
 PASSED_ON = ("Content-Type", "MS-RequestId", "MS-CorrelationId", "X-Locale")
 
 
-class Mirror:
-    """Passes most requests on, and shows of the others what they brought."""
+class TokenEchoServer:
+    """Forwards most requests to the sandbox; answers the others with the token in the reply."""
 
     def __init__(self, behind: str, tokens: Mapping[str, str], elsewhere: str) -> None:
-        """Take where the sandbox is, its tokens by ours, and where redirects lead."""
+        """Take the sandbox's URL, its tokens by the client's, and the target of redirects."""
         self.behind = behind
         self.tokens = tokens
         self.elsewhere = elsewhere
         self.shown: Counter[str] = Counter()
-        """How often each trick was played."""
+        """Number of replies by trick."""
         self._tricks: dict[int, str] = {}
-        """By request: one that is put again meets the same."""
+        """Trick by request: a repeated request gets the same one."""
 
     async def answer(self, request: web.Request) -> web.Response:
         body = await request.read()
@@ -65,10 +65,10 @@ class Mirror:
             aiohttp.ClientSession() as session,
             session.request(request.method, url, data=body, headers=headers) as reply,
         ):
-            said = (await reply.read()).decode()
+            text = (await reply.read()).decode()
             if title:
-                said = re.sub(r'("(?:title|companyName)": ?")', rf"\g<1>{title} ", said)
-            return web.Response(status=reply.status, text=said, content_type="application/json")
+                text = re.sub(r'("(?:title|companyName)": ?")', rf"\g<1>{title} ", text)
+            return web.Response(status=reply.status, text=text, content_type="application/json")
 
 
 TRICKS = (
@@ -101,7 +101,7 @@ def _page(trick: str, sent: str, token: str) -> tuple[int, str]:
 
 @asynccontextmanager
 async def serving(app: web.Application) -> AsyncIterator[str]:
-    """Serve an application on this machine; yield its address."""
+    """Serve an application on loopback; yield its base URL."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
@@ -112,17 +112,19 @@ async def serving(app: web.Application) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def mirroring(behind: str, tokens: Mapping[str, str]) -> AsyncIterator[tuple[Mirror, str]]:
-    """Serve a mirror and, for its redirects, another server that counts what reaches it."""
+async def echoing_tokens(
+    behind: str, tokens: Mapping[str, str]
+) -> AsyncIterator[tuple[TokenEchoServer, str]]:
+    """Serve a TokenEchoServer, and the target of its redirects, which counts requests."""
 
     async def elsewhere(request: web.Request) -> web.Response:
-        mirror.shown["elsewhere"] += 1
+        server.shown["elsewhere"] += 1
         return web.Response(text=request.path)
 
     other, app = web.Application(), web.Application()
     other.router.add_route("*", "/{path:.*}", elsewhere)
     async with serving(other) as there:
-        mirror = Mirror(behind, tokens, there)
-        app.router.add_route("*", "/{path:.*}", mirror.answer)
+        server = TokenEchoServer(behind, tokens, there)
+        app.router.add_route("*", "/{path:.*}", server.answer)
         async with serving(app) as here:
-            yield mirror, here
+            yield server, here

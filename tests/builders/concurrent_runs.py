@@ -1,4 +1,4 @@
-"""Many runs at once on one store: a nightly one, others for one customer, and what is left."""
+"""Starts many runs at once on one store, and checks the store afterwards."""
 
 import random
 from pathlib import Path
@@ -6,33 +6,33 @@ from pathlib import Path
 from auditor.sandbox import World
 from auditor.store.folder.store import FolderStore
 from tests.builders import comparing
-from tests.builders.killing import Prepared, odd
+from tests.builders.killing import Prepared, exit_problems
 from tests.builders.nightly import availability_of, inventory_of
 
 NIGHT = 2
 
 
-def crowd(case: Prepared, seed: int, folder: Path, runs: int) -> list[str]:
-    """Run the second night and `runs` - 1 others at once; return what is wrong with the outcome."""
+def run_concurrently(case: Prepared, seed: int, folder: Path, runs: int) -> list[str]:
+    """Start two full runs and `runs` - 2 of one customer each at once; return the problems."""
     rng = random.Random(seed)  # noqa: S311 - repeatable, not secret
     case.fresh(folder)
     world = case.serving.sandbox.world
     customers = [c.customer_id for p in world.partners() for c in world.customers(p, NIGHT)]
-    asked = [[], *(["--customer", rng.choice(customers)] for _ in range(runs - 2)), []]
-    rng.shuffle(asked)
+    flags = [[], *(["--customer", rng.choice(customers)] for _ in range(runs - 2)), []]
+    rng.shuffle(flags)
     started = []
-    for number, words in enumerate(asked):
+    for number, words in enumerate(flags):
         own = folder / f"run{number}"
         own.mkdir()
         words = ["run", "--config", "../auditor.toml", "--format", "json", *words]  # noqa: PLW2901
-        started.append(case.warm.start(own, *words))
+        started.append(case.launcher.start(own, *words))
     problems = []
     statuses = []
-    for one, words in zip(started, asked, strict=True):
+    for one, words in zip(started, flags, strict=True):
         ended = one.wait()
-        problems += odd(ended, {0} if words else {0, 75})
+        problems += exit_problems(ended, {0} if words else {0, 75})
         statuses.append(ended.status)
-    if not any(status == 0 and not words for status, words in zip(statuses, asked, strict=True)):
+    if not any(status == 0 and not words for status, words in zip(statuses, flags, strict=True)):
         problems.append("lost: neither of two full runs was done")
     store = FolderStore.open(str(folder / "lake"))
     problems += comparing.partials(store)
@@ -45,7 +45,7 @@ def crowd(case: Prepared, seed: int, folder: Path, runs: int) -> list[str]:
 
 
 def _history(store: FolderStore) -> list[str]:
-    """P14: publishes follow one another, each upon the one before."""
+    """P14: snapshots are numbered in sequence, without gap or repetition."""
     entries = store.index().entries
     if [entry.sequence for entry in entries] != list(range(1, len(entries) + 1)):
         return [f"duplicated: the order is {[entry.sequence for entry in entries]}"]
@@ -53,7 +53,7 @@ def _history(store: FolderStore) -> list[str]:
 
 
 def _truth(store: FolderStore, world: World) -> list[str]:
-    """P5, P9: whoever published last, what is known is what the server knows."""
+    """P5, P9: whichever run published last, the store equals the server's truth."""
     problems = []
     for name, known, truth in (
         (

@@ -1,4 +1,4 @@
-"""Something that serves from a thread of its own, for runs in other processes."""
+"""A server in its own thread and event loop, for runs in other processes."""
 
 import asyncio
 import threading
@@ -6,8 +6,8 @@ from types import TracebackType
 from typing import Self
 
 
-class Background:
-    """Serves from when it is entered until it is left."""
+class ServerThread:
+    """Serves while its context is open."""
 
     def __init__(self, name: str) -> None:
         self._loop = asyncio.new_event_loop()
@@ -34,5 +34,5 @@ class Background:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        """Say that it is up, and serve until it is done."""
+        """Set `_is_up`, then serve until `_done` is set."""
         raise NotImplementedError

@@ -1,7 +1,7 @@
-"""A process that has everything imported, and forks a run for each order on its stdin.
+"""A process that has imported everything, and forks a run for each order on its stdin.
 
-A run spends most of its second on imports; hundreds of runs that are to be killed do without. It
-never starts a thread, so a fork of it is as good as a new process.
+A run spends most of its one second on imports; tests that kill hundreds of runs save this time.
+This process never starts a thread, so a fork of it behaves like a new process.
 """
 
 import os
@@ -34,7 +34,7 @@ class Order(msgspec.Struct, kw_only=True):
 
 
 def main() -> None:
-    """Fork and reap as told, one JSON object a line, one number in return."""
+    """Read orders, one JSON object per line; fork or reap, and answer each with one number."""
     for line in sys.stdin:
         order = msgspec.json.decode(line, type=Order)
         if order.reap:
@@ -44,14 +44,14 @@ def main() -> None:
             answer = os.fork()
             if not answer:
                 become(order)
-            while os.getsid(answer) != answer:  # it can be killed with all it starts from here on
+            while os.getsid(answer) != answer:  # from then on killpg reaches all its processes
                 os.sched_yield()
         sys.stdout.write(f"{answer}\n")
         sys.stdout.flush()
 
 
 def become(order: Order) -> None:
-    """Turn into `auditor` with these words, in a session and a folder of its own."""
+    """Run `auditor` with these arguments in this process, in its own session and folder."""
     os.setsid()
     os.chdir(order.folder)
     os.environ.update(order.environ)
@@ -73,7 +73,7 @@ def become(order: Order) -> None:
     except SystemExit as end:
         sys.stdout.flush()
         sys.stderr.flush()
-        # a library that was forked may abort as it is torn down: that is not the run's doing
+        # skip teardown: a forked library may abort in it, which would change the exit status
         os._exit(end.code if isinstance(end.code, int) else 1)
 
 

@@ -1,4 +1,4 @@
-"""One partner's checks from plan to rows, in process: asked, settled, staged, held to the law."""
+"""Runs one partner's checks from plan to rows, in process, under the conservation ledger."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
@@ -12,8 +12,8 @@ from auditor.plan.plan import Plan
 from tests.unit.fetch.test_fetch import fetching
 
 
-class Course(msgspec.Struct, kw_only=True):
-    """What came of it, up to the point where the ledger is closed."""
+class CheckRun(msgspec.Struct, kw_only=True):
+    """The results of all checks; the ledger is not closed yet."""
 
     ledger: Ledger
     settled: list[Settled]
@@ -22,12 +22,12 @@ class Course(msgspec.Struct, kw_only=True):
     plan: Plan
 
     def close(self) -> None:
-        """Hold it to the law."""
+        """Close the ledger: raise if a check is lost or counted twice."""
         self.ledger.close(self.settled, self.rows, self.plan.skus_of)
 
 
-async def course(plan: Plan, send: Callable[[Request], Awaitable[Reply]]) -> Course:
-    """Ask everything that is planned, and stage the answers."""
+async def run_checks(plan: Plan, send: Callable[[Request], Awaitable[Reply]]) -> CheckRun:
+    """Send all planned checks, and stage the answers."""
     bodies: dict[bytes, bytes] = {}
 
     async def remembered(request: Request) -> Reply:
@@ -46,13 +46,13 @@ async def course(plan: Plan, send: Callable[[Request], Awaitable[Reply]]) -> Cou
         plan, questions = fetch.once_more(fetched.plan)
     answers = Answers(plan.skus_of, lambda check, _: check.arm_region, ("commercial",))
     rows = staged(answers, settled, bodies)
-    return Course(ledger=ledger, settled=settled, rows=rows, answers=answers, plan=plan)
+    return CheckRun(ledger=ledger, settled=settled, rows=rows, answers=answers, plan=plan)
 
 
 def staged(
     answers: Answers, settled: Iterable[Settled], bodies: dict[bytes, bytes]
 ) -> Counter[bytes]:
-    """Add the answers; return how many keys each reply gave an answer to."""
+    """Add the answers; return the number of answered keys of each reply."""
     rows: Counter[bytes] = Counter()
     for each in settled:
         if each.outcome is Outcome.ANSWERED:
