@@ -24,7 +24,7 @@ async def fan_out(
         for item in source:
             results.put_nowait((await work(item),))
 
-    async def all_of_them() -> None:
+    async def run_workers() -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(at_once):
@@ -32,7 +32,7 @@ async def fan_out(
         finally:
             results.put_nowait(None)
 
-    owner = asyncio.create_task(all_of_them())
+    owner = asyncio.create_task(run_workers())
     try:
         while (result := await results.get()) is not None:
             yield result[0]
@@ -47,7 +47,7 @@ async def fan_out(
 P = ParamSpec("P")
 
 
-async def to_its_end(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def run_in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Do work in a thread, and wait for its end even when cancelled: what it uses stays open."""
     task = asyncio.create_task(asyncio.to_thread(work, *args, **kwargs))
     try:

@@ -147,7 +147,7 @@ def _doctor(command: commands.Doctor, console: Console) -> int:
 
     found = console.stopper.wait(doctor.examine(settings, console.environ, hide=console.hide))
     if command.format is Format.TABLE:
-        doctor.tell(found, console.stdout)
+        doctor.write_findings(found, console.stdout)
     else:
         _write(doctor.as_rows(found), command.format, console)
     return doctor.exit_status(found)
@@ -155,10 +155,10 @@ def _doctor(command: commands.Doctor, console: Console) -> int:
 
 def _plan(command: commands.Plan, console: Console) -> int:
     settings = _settings(command, console, asking=command.narrow)
-    from auditor.run.run import Runtime, foresee  # noqa: PLC0415 - heavy
+    from auditor.run.run import Runtime, forecast_run  # noqa: PLC0415 - heavy
 
     runtime = Runtime(environ=console.environ, now=console.now, hide=console.hide)
-    forecast = console.stopper.wait(foresee(settings, command.narrow, runtime=runtime))
+    forecast = console.stopper.wait(forecast_run(settings, command.narrow, runtime=runtime))
     if command.explain:
         for line in forecast.explanation:
             console.events.note(line)

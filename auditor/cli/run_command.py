@@ -65,7 +65,7 @@ class _Telling:
 
         published = [one.snapshot_id for one in report.snapshots if one.published]
         if self._command.format is Format.TABLE and published:
-            terminal.tell_run(
+            terminal.write_run_summary(
                 self._settings.store,
                 published,
                 {one.partner: one.reason for one in report.snapshots if not one.published},

@@ -7,17 +7,16 @@ refresh token is renewed, as in a run.
 import asyncio
 from collections.abc import Callable, Mapping
 
-from auditor.doctor import hosts as reach
-from auditor.doctor import machine
-from auditor.doctor.finding import Finding, State, as_rows, exit_status, tell
-from auditor.doctor.partner import Patient
+from auditor.doctor import hosts, machine
+from auditor.doctor.finding import Finding, State, as_rows, exit_status, write_findings
+from auditor.doctor.partner import PartnerExamination
 from auditor.errors import AuditorError, SettingsError
 from auditor.login.secrets import Secrets
 from auditor.login.sign_in import Login
 from auditor.secret import Secret
 from auditor.settings import Settings
 
-__all__ = ["Finding", "State", "as_rows", "examine", "exit_status", "tell"]
+__all__ = ["Finding", "State", "as_rows", "examine", "exit_status", "write_findings"]
 
 
 async def examine(
@@ -28,23 +27,23 @@ async def examine(
 ) -> list[Finding]:
     """Return what was found, in the order in which a person mends it."""
     secrets = Secrets(environ, settings.folder, settings.network, seen=hide)
-    found = [*_configuration(settings), *await asyncio.to_thread(machine.look_at, settings)]
+    found = [*_configuration(settings), *await asyncio.to_thread(machine.examine, settings)]
     found += await _reach(settings, environ)
     for partner in settings.partner:
         read = await _secrets(partner.secret_references(), secrets, partner.name)
-        patient = Patient(partner, settings)
-        found += [*read, patient.quota()]
+        examination = PartnerExamination(partner, settings)
+        found += [*read, examination.quota()]
         if any(finding.exit_status for finding in read):
             continue  # nobody can sign in with it
         try:
-            found += await patient.api(Login(partner, settings.network, environ, secrets))
+            found += await examination.api(Login(partner, settings.network, environ, secrets))
         except AuditorError as error:
             found.append(Finding.fault("credential", error, partner=partner.name))
-    places = {f"notify {place}": place for place in _told(settings)}
+    places = {f"notify {place}": place for place in _notify_references(settings)}
     return found + await _secrets(places, secrets)
 
 
-def _told(settings: Settings) -> list[str]:
+def _notify_references(settings: Settings) -> list[str]:
     """Return where the addresses are of those who are told of changes."""
     routes = (url for route in settings.notify.route for url in route.urls)
     return list(dict.fromkeys([*settings.notify.urls, *routes]))
@@ -79,7 +78,7 @@ def _configuration(settings: Settings) -> list[Finding]:
 
 async def _reach(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
     try:
-        needed = reach.hosts(settings.partner, environ)
+        needed = hosts.needed(settings.partner, environ)
     except SettingsError as error:
         return [Finding.fault("reach", error)]
-    return await reach.look_at(needed, settings.network)
+    return await hosts.probe(needed, settings.network)

@@ -117,7 +117,7 @@ def exit_status_of(error: PartnerCenterError) -> int:
 _STYLES = {State.OK: "green", State.WARNING: "yellow", State.FAULT: "bold red"}
 
 
-def tell(findings: Sequence[Finding], stream: TextIO) -> None:
+def write_findings(findings: Sequence[Finding], stream: TextIO) -> None:
     """Write what was found, and how many faults there are."""
     page = Page(stream)
     lines = Table.grid(padding=(0, 2, 0, 0))

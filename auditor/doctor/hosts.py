@@ -12,7 +12,7 @@ from auditor.partner_center.clouds import CLOUDS
 from auditor.settings import AuthKind, Network, Partner
 
 
-def hosts(partners: tuple[Partner, ...], environ: Mapping[str, str]) -> dict[str, str]:
+def needed(partners: tuple[Partner, ...], environ: Mapping[str, str]) -> dict[str, str]:
     """Return what each host is needed for, by its URL. SettingsError for a login that is none."""
     found: dict[str, str] = {}
     for partner in partners:
@@ -32,15 +32,15 @@ def _vaults(partner: Partner) -> Iterator[str]:
             yield f"https://{urlsplit(place).netloc}"
 
 
-async def look_at(needed: Mapping[str, str], network: Network) -> list[Finding]:
+async def probe(purposes: Mapping[str, str], network: Network) -> list[Finding]:
     """Ask each host for its front page: whatever it says, it can be reached."""
-    https = [(url, purpose) for url, purpose in sorted(needed.items())]
+    https = [(url, purpose) for url, purpose in sorted(purposes.items())]
     return await asyncio.gather(
-        *(asyncio.to_thread(_look_at, url, purpose, network) for url, purpose in https)
+        *(asyncio.to_thread(_probe, url, purpose, network) for url, purpose in https)
     )
 
 
-def _look_at(url: str, purpose: str, network: Network) -> Finding:
+def _probe(url: str, purpose: str, network: Network) -> Finding:
     way = "through the proxy" if network.proxy else "directly"
     try:
         Https(proxy=network.proxy, ca_file=network.ca_file).send("GET", url)

@@ -21,7 +21,7 @@ _PASSING = {
 _CLEANED = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))  # noqa: S108 - to warn of them
 
 
-def look_at(settings: Settings, mounts: str | None = None) -> list[Finding]:
+def examine(settings: Settings, mounts: str | None = None) -> list[Finding]:
     """Return what is found of the store and of `state_dir`; nothing is left behind.
 
     `mounts` is what `/proc/self/mounts` says, for those who ask about another machine.

@@ -37,7 +37,7 @@ _SHARED = {
 }
 
 
-class Patient:
+class PartnerExamination:
     """One partner, examined."""
 
     def __init__(self, partner: Partner, settings: Settings) -> None:

@@ -63,7 +63,7 @@ class Journal:
             is_new = not path.exists()
             self._file = private(str(path), os.O_RDWR | os.O_CREAT)
             for begin, end, record in _records(self._file):
-                self._take(record, begin, end)
+                self._add(record, begin, end)
             os.ftruncate(self._file, self._end)
             if is_new:
                 sync_folder(path.parent)
@@ -73,7 +73,7 @@ class Journal:
         self._failure: StoreFailed | None = None
         self._syncing = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
-        self._late: set[asyncio.Task[None]] = set()
+        self._late_syncs: set[asyncio.Task[None]] = set()
 
     def __contains__(self, key: bytes) -> bool:
         """Tell whether the question was settled."""
@@ -87,7 +87,7 @@ class Journal:
         """Return the reply to a settled question."""
         return _reply_at(self._file, self._index[key])
 
-    def _take(self, record: _Record, begin: int, end: int) -> None:
+    def _add(self, record: _Record, begin: int, end: int) -> None:
         if record.key not in self._index:
             self.calls += record.reply.attempts
             self.retries += max(record.reply.attempts - 1, 0)
@@ -117,7 +117,7 @@ class Journal:
             _write_all(self._file, frame + payload, self._end)
         except OSError as exc:
             raise StoreFailed(f"cannot write the journal {self.path}: {exc.strerror}") from exc
-        self._take(record, self._end, self._end + _FRAME.size + len(payload))
+        self._add(record, self._end, self._end + _FRAME.size + len(payload))
         self._unsynced += 1
         if self._unsynced >= SYNC_RECORDS:
             await self.sync()
@@ -126,11 +126,11 @@ class Journal:
 
     def _sync_late(self) -> None:
         task = asyncio.create_task(self.sync())
-        self._late.add(task)
+        self._late_syncs.add(task)
         task.add_done_callback(self._synced_late)
 
     def _synced_late(self, task: asyncio.Task[None]) -> None:
-        self._late.discard(task)
+        self._late_syncs.discard(task)
         if not task.cancelled():
             task.exception()  # the next one to append or sync is told
 
@@ -163,7 +163,7 @@ class Journal:
         try:
             await self.sync()
         finally:
-            await asyncio.gather(*self._late, return_exceptions=True)
+            await asyncio.gather(*self._late_syncs, return_exceptions=True)
             os.close(self._file)
 
     def keep(self, which: str, useless: Container[bytes]) -> None:

@@ -40,7 +40,7 @@ SCHEMA = pa.schema(
 )
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class QuarantineRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One reply of which something could not be used."""
 
     at: datetime
@@ -62,7 +62,7 @@ class Quarantine:
     """The records of one partner's run."""
 
     def __init__(self) -> None:
-        self._records: dict[bytes, Record] = {}
+        self._records: dict[bytes, QuarantineRecord] = {}
 
     @property
     def keys(self) -> frozenset[bytes]:
@@ -71,7 +71,7 @@ class Quarantine:
 
     def refuse(self, request: Request, reply: Reply, what: str) -> None:
         """Record a reply that discovery could not use."""
-        self._records[request.key()] = Record(
+        self._records[request.key()] = QuarantineRecord(
             at=reply.sent_at,
             endpoint=request.endpoint,
             customer_id=request.customer_id,
@@ -86,14 +86,14 @@ class Quarantine:
         )
 
     def settle(self, settled: Iterable[Settled], body: Callable[[bytes], bytes]) -> None:
-        """Record the replies to checks that came and were not used, or not all of them."""
+        """Record the replies to checks that could not be used, or only in part."""
         for each in settled:
             is_failed = each.outcome is Outcome.FAILED
             if each.http_status not in _SUCCESS or each.sent_at is None:
                 continue
             if each.key not in self._records and (is_failed or each.set_apart):
                 sent = body(each.key)
-                self._records[each.key] = Record(
+                self._records[each.key] = QuarantineRecord(
                     at=each.sent_at,
                     endpoint=each.endpoint,
                     customer_id=each.question.checks[0].customer_id,
@@ -160,9 +160,9 @@ def shown(body: bytes) -> str:
     return redacted(body[:MOST_SHOWN].decode("utf-8", "backslashreplace"))
 
 
-def _records(path: Path) -> list[Record]:
+def _records(path: Path) -> list[QuarantineRecord]:
     try:
-        return msgspec.json.Decoder(Record).decode_lines(path.read_bytes())
+        return msgspec.json.Decoder(QuarantineRecord).decode_lines(path.read_bytes())
     except FileNotFoundError:
         raise InputMissing(
             f"{path} is not there: the run was made on another machine, or is too long ago",

@@ -28,7 +28,7 @@ KEPT = timedelta(days=14)
 _LOCK = "lock"
 
 
-class Header(msgspec.Struct, frozen=True, kw_only=True):
+class RunHeader(msgspec.Struct, frozen=True, kw_only=True):
     """The identity of one run, kept beside its journals."""
 
     run_id: str
@@ -54,11 +54,11 @@ class Runs:
 
     def begin(
         self, settings: Settings, narrow: Narrow, tenants: Sequence[str], at: datetime, entropy: str
-    ) -> Header:
+    ) -> RunHeader:
         """Return a new run, not yet written down; `entropy` is some hex digits of its own."""
         stamp = f"{at.astimezone(UTC):{_STAMP}}"
         taken = f"{int(entropy, 16) % (1 << 24):06x}"
-        return Header(
+        return RunHeader(
             run_id=f"{stamp}-{taken}",
             started_at=at,
             config_hash=settings.config_hash(narrow),
@@ -69,15 +69,15 @@ class Runs:
             },
         )
 
-    def keep(self, header: Header) -> None:
+    def save(self, header: RunHeader) -> None:
         """Write a run down, so that it can be resumed: not before it holds its lock."""
         self._write(header)
 
-    def finish(self, header: Header) -> None:
+    def finish(self, header: RunHeader) -> None:
         """Write down that there is nothing left to go on with."""
         self._write(msgspec.structs.replace(header, is_finished=True))
 
-    def to_resume(self, settings: Settings, narrow: Narrow, now: datetime) -> Header | None:
+    def to_resume(self, settings: Settings, narrow: Narrow, now: datetime) -> RunHeader | None:
         """Return the run that `--resume` means, None where a new one is to start.
 
         Raises:
@@ -97,7 +97,7 @@ class Runs:
         ]
         return max(unfinished, key=lambda h: (h.started_at, h.run_id), default=None)
 
-    def _named(self, run_id: str, settings: Settings, narrow: Narrow) -> Header:
+    def _named(self, run_id: str, settings: Settings, narrow: Narrow) -> RunHeader:
         for header in self._headers():
             if header.run_id == run_id:
                 if header.config_hash != settings.config_hash(narrow):
@@ -135,15 +135,15 @@ class Runs:
                 if is_nobodys and folder.name < f"{oldest:{_STAMP}}":
                     shutil.rmtree(folder, ignore_errors=True)
 
-    def _headers(self) -> Iterator[Header]:
+    def _headers(self) -> Iterator[RunHeader]:
         with suppress(FileNotFoundError):
             for path in sorted(self._runs.iterdir()):
                 with suppress(OSError, msgspec.DecodeError):
-                    header = msgspec.json.decode((path / _HEADER).read_bytes(), type=Header)
+                    header = msgspec.json.decode((path / _HEADER).read_bytes(), type=RunHeader)
                     if header.run_id == path.name:  # it becomes a path
                         yield header
 
-    def _write(self, header: Header) -> None:
+    def _write(self, header: RunHeader) -> None:
         path = self.folder(header.run_id) / _HEADER
         try:
             self._make_private(self._runs, path.parent)
@@ -163,7 +163,7 @@ class Runs:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(folder))
 
     @contextmanager
-    def locked(self, tenants: Sequence[str], header: Header) -> Iterator[None]:
+    def locked(self, tenants: Sequence[str], header: RunHeader) -> Iterator[None]:
         """Hold a run, and the run lock of each partner; the kernel frees them with the process.
 
         The run itself because of `--resume`: two that write one journal spoil it.
@@ -184,7 +184,7 @@ class Runs:
             yield
 
 
-def _lock(file: IO[bytes], path: Path, what: str, header: Header) -> None:
+def _lock(file: IO[bytes], path: Path, what: str, header: RunHeader) -> None:
     """Lock an open file for as long as it is open, and write into it who holds it."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

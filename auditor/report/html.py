@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from auditor.log import clean
 from auditor.report import summary
-from auditor.report.values import Family, Listed, Summary, outlook, severity, total
+from auditor.report.values import Excerpt, FamilyCount, Summary, outlook, severity, total
 
 if TYPE_CHECKING:
     from auditor.store.interface import Store
@@ -75,7 +75,7 @@ class _Grid(msgspec.Struct, frozen=True):
     rows: tuple[tuple[str, tuple[_Cell, ...]], ...]
 
 
-def _grid(found: Iterable[Family]) -> _Grid:
+def _grid(found: Iterable[FamilyCount]) -> _Grid:
     """Return regions by families, those with most restrictions first."""
     rows = list(found)
     weight: dict[str, int] = {}
@@ -104,14 +104,14 @@ def _grid(found: Iterable[Family]) -> _Grid:
     )
 
 
-def _cell(found: Iterable[Family]) -> _Cell:
+def _cell(found: Iterable[FamilyCount]) -> _Cell:
     rows = list(found)
     return _Cell(total(rows, "restricted"), total(rows, "answered"), total(rows, "unknown"))
 
 
-def _first(rows: Iterable[T], count: int) -> Listed[T]:
+def _first(rows: Iterable[T], count: int) -> Excerpt[T]:
     every = tuple(rows)
-    return Listed(rows=every[:count], total=len(every))
+    return Excerpt(rows=every[:count], total=len(every))
 
 
 def _harmless(value: object) -> object:

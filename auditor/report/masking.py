@@ -18,7 +18,7 @@ class Naming:
         self._partners = partners
         self._is_masked = is_masked
 
-    def _who(self, row: Row) -> Row:
+    def _customer(self, row: Row) -> Row:
         """Return what a row calls its customer."""
         customer_id = row["customer_id"]
         if not customer_id:
@@ -38,14 +38,14 @@ class Naming:
         texts["difference"] = _difference(row)
         if self._is_masked:
             texts["azure_subscription_id"] = ""
-        return msgspec.convert(texts | counts | self._who(row), Change)
+        return msgspec.convert(texts | counts | self._customer(row), Change)
 
     def unknown(self, row: Row) -> Unknown:
         hidden = {"correlation_id": ""} if self._is_masked else {}
-        return msgspec.convert(row | self._who(row) | hidden, Unknown)
+        return msgspec.convert(row | self._customer(row) | hidden, Unknown)
 
     def renewal(self, row: Row) -> Renewal:
-        return msgspec.convert(row | self._who(row), Renewal)
+        return msgspec.convert(row | self._customer(row), Renewal)
 
 
 def pseudonym(customer_id: str) -> str:
@@ -63,13 +63,13 @@ def _difference(row: Row) -> str:
     detail = msgspec.json.decode(row["detail"] or "{}")
     before, after = detail.get("before") or {}, detail.get("after") or {}
     return "; ".join(
-        f"{name.replace('_', ' ')}: {_said(after.get(name))}, was {_said(before.get(name))}"
+        f"{name.replace('_', ' ')}: {_shown(after.get(name))}, was {_shown(before.get(name))}"
         for name in sorted({*before, *after})
         if before.get(name) != after.get(name)
     )
 
 
-def _said(value: object) -> str:
+def _shown(value: object) -> str:
     match value:
         case bool():
             return "yes" if value else "no"

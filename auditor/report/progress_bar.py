@@ -22,8 +22,8 @@ from rich.text import Text
 from auditor.log import Events, LogFormat, clean
 from auditor.progress import Progress
 
-TOLD = 20
-"""Failed checks that are told one by one; of the others only how many they are."""
+SHOWN_FAILURES = 20
+"""Failed checks that are written one by one; of the others only how many they are."""
 EVERY_S = 10.0
 
 _FAILED = "check.failed"
@@ -43,26 +43,26 @@ def following(events: Events, clock: Clock = time.monotonic) -> Iterator[Progres
 
 
 class Failures:
-    """Lets the first failed checks of a run be told, and counts the others."""
+    """Lets the first failed checks of a run be written, and counts the others."""
 
     def __init__(self, events: Events) -> None:
         self._events = events
-        self._told = 0
-        self._more = 0
+        self._shown = 0
+        self._rest = 0
 
     def event(self, name: str, **fields: object) -> None:
         """Write an event, unless it is one failed check too many."""
-        if name == _FAILED and self._told == TOLD:
-            self._more += 1
+        if name == _FAILED and self._shown == SHOWN_FAILURES:
+            self._rest += 1
             return
-        self._told += name == _FAILED
+        self._shown += name == _FAILED
         self._events.event(name, **fields)
 
-    def tell_more(self) -> None:
-        """Write how many were left out since this was last told."""
-        if self._more:
-            self._events.event("check.failed_more", checks=self._more)
-            self._more = 0
+    def write_rest(self) -> None:
+        """Write how many were left out since this was last written."""
+        if self._rest:
+            self._events.event("check.failed_more", checks=self._rest)
+            self._rest = 0
 
 
 class Lines:
@@ -77,13 +77,13 @@ class Lines:
     def event(self, name: str, **fields: object) -> None:
         """Write what happened."""
         if name != _FAILED:
-            self._failures.tell_more()
+            self._failures.write_rest()
         self._failures.event(name, **fields)
 
     def phase(self, partner: str, name: str, total: int | None = None) -> None:
         """Write that a partner's run enters a phase."""
         self._end(partner)
-        self._failures.tell_more()
+        self._failures.write_rest()
         self._phases[partner] = _Phase(name, total, self._clock())
         fields = {} if total is None else {"total": total}
         self._events.event("phase.started", partner=partner, phase=name, **fields)
@@ -95,19 +95,19 @@ class Lines:
             return
         phase.done += done
         phase.failed += failed
-        phase.is_told = False
+        phase.is_written = False
         now = self._clock()
-        if now - phase.told_at >= EVERY_S:
-            phase.told_at = now
-            self._tell(partner, phase)
+        if now - phase.written_at >= EVERY_S:
+            phase.written_at = now
+            self._write(partner, phase)
 
     def _end(self, partner: str) -> None:
         phase = self._phases.pop(partner, None)
-        if phase is not None and not phase.is_told:
-            self._tell(partner, phase)
+        if phase is not None and not phase.is_written:
+            self._write(partner, phase)
 
-    def _tell(self, partner: str, phase: "_Phase") -> None:
-        phase.is_told = True
+    def _write(self, partner: str, phase: "_Phase") -> None:
+        phase.is_written = True
         fields: dict[str, object] = {"partner": partner, "phase": phase.name, "done": phase.done}
         if phase.total is not None:
             fields["total"] = phase.total
@@ -120,8 +120,8 @@ class _Phase:
         self.total = total
         self.done = 0
         self.failed = 0
-        self.told_at = now
-        self.is_told = True
+        self.written_at = now
+        self.is_written = True
 
 
 class Bar:
@@ -166,7 +166,7 @@ class Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._failures.tell_more()
+        self._failures.write_rest()
         self.shown.stop()
         self._events.stream = self._stream
 
@@ -176,7 +176,7 @@ class Bar:
 
     def phase(self, partner: str, name: str, total: int | None = None) -> None:
         """Start a partner's line anew."""
-        self._failures.tell_more()
+        self._failures.write_rest()
         task = self._tasks.get(partner)
         if task is None:
             self.shown.add_task("", partner=clean(partner), failed=0)

@@ -13,14 +13,14 @@ from auditor.report.masking import Naming, Row
 from auditor.report.values import (
     Cause,
     Change,
-    Family,
+    Excerpt,
+    FamilyCount,
     Figures,
     Health,
     Held,
-    Kind,
-    Listed,
-    Place,
-    Reason,
+    KindCount,
+    PlaceCount,
+    ReasonCount,
     Renewal,
     Stale,
     Summary,
@@ -73,7 +73,7 @@ def read(
 ) -> Summary:
     """Return what is known now and what is new, or what these snapshots knew and changed.
 
-    Of `snapshots` there is one for each partner at most. `brief` leaves out how things stand,
+    Of `snapshots` there is one for each partner at most. `brief` leaves out how things current,
     which takes the longest to read, and is sparing: a run that told it so ends small.
     With `mask`, customers have pseudonyms: the same one for the same customer in every report.
     """
@@ -94,13 +94,13 @@ def _explained() -> "Iterator[None]":
         raise reading.translated(error) from error
 
 
-class _Stand(Value, frozen=True, kw_only=True):
-    """How things stand, beside what changed."""
+class _Current(Value, frozen=True, kw_only=True):
+    """The current state, beside what changed."""
 
-    places: tuple[Place, ...] = ()
-    families: tuple[Family, ...] = ()
+    places: tuple[PlaceCount, ...] = ()
+    families: tuple[FamilyCount, ...] = ()
     stale: tuple[Stale, ...] = ()
-    renewals: Listed[Renewal] = Listed(rows=(), total=0)
+    renewals: Excerpt[Renewal] = Excerpt(rows=(), total=0)
     not_in_catalog: int = 0
     is_empty: bool = False
 
@@ -131,7 +131,7 @@ class _Reader:
         self._show()
 
     def _show(self) -> None:
-        """Name the rows that tell how things stand: now, or when the snapshots were published."""
+        """Return the names of the relations to read: current ones, or those of the snapshots."""
         then = "WHERE snapshot_id IN (SELECT snapshot_id FROM reported)"
         for relation in (*_SHOWN, "check_outcome"):
             source = f"{relation} {then}" if self._wanted else f"current_{relation}"
@@ -159,14 +159,14 @@ class _Reader:
         ).to_arrow_table()
         heads = [row["snapshot_id"] for row in self._reported.to_pylist() if row["is_head"]]
         partners = self._rows(Figures, "partner", heads=heads)
-        stand = _Stand() if brief else self._stand()
+        current = _Current() if brief else self._current()
         return Summary(
             snapshots=self._wanted,
             is_masked=self._is_masked,
             partners=partners,
-            places=stand.places,
-            families=stand.families,
-            kinds=self._rows(Kind, "kind"),
+            places=current.places,
+            families=current.families,
+            kinds=self._rows(KindCount, "kind"),
             held=self._rows(Held, "held")[0],
             tally={
                 (row["partner"], row["kind"]): row["rows"]
@@ -176,22 +176,22 @@ class _Reader:
                 msgspec.convert(row, Cause) for row in history.causes(changed).to_pylist()
             ),
             changes=self._changes(changed),
-            reasons=self._rows(Reason, "reason"),
+            reasons=self._rows(ReasonCount, "reason"),
             unknown=self._listed(
                 self._table("unknown"),
                 self._naming.unknown,
                 ('auditor sql "SELECT * FROM unanswered"',),
             ),
-            stale=stand.stale,
-            renewals=stand.renewals,
+            stale=current.stale,
+            renewals=current.renewals,
             health=self._rows(Health, "health", newest=NEWEST),
-            not_in_catalog=stand.not_in_catalog,
-            is_pruned=stand.is_empty and any(p.inventory_rows for p in partners),
+            not_in_catalog=current.not_in_catalog,
+            is_pruned=current.is_empty and any(p.inventory_rows for p in partners),
             is_baseline=all(self._reported.column("is_first").to_pylist()),
         )
 
-    def _stand(self) -> "_Stand":
-        """Return how things stand."""
+    def _current(self) -> "_Current":
+        """Return the current state."""
         state = sql.statement("read/report/state").rstrip().rstrip(";")
         self._con.execute(f"CREATE TEMP TABLE state AS {state}")
         absent = self._con.sql(
@@ -203,10 +203,10 @@ class _Reader:
         renewals = self._table("renewal")
         if self._wanted:  # a view of what is known now
             renewals = renewals.slice(0, 0)
-        places = self._rows(Place, "place")
-        return _Stand(
+        places = self._rows(PlaceCount, "place")
+        return _Current(
             places=places,
-            families=self._rows(Family, "family"),
+            families=self._rows(FamilyCount, "family"),
             stale=self._rows(Stale, "stale"),
             renewals=self._listed(
                 renewals, self._naming.renewal, ('auditor sql "SELECT * FROM renewal_at_risk"',)
@@ -215,8 +215,8 @@ class _Reader:
             is_empty=not places,
         )
 
-    def _changes(self, changed: pa.Table) -> dict[str, Listed[Change]]:
-        found: dict[str, Listed[Change]] = {}
+    def _changes(self, changed: pa.Table) -> dict[str, Excerpt[Change]]:
+        found: dict[str, Excerpt[Change]] = {}
         sure = changed.filter(pc.invert(changed.column("suspect")))
         for kind in pc.unique(sure.column("kind").cast(pa.string())).to_pylist():
             table = sure.filter(pc.equal(sure.column("kind"), kind))
@@ -236,8 +236,8 @@ class _Reader:
 
     def _listed(
         self, table: pa.Table, convert: Callable[[Row], V], commands: tuple[str, ...]
-    ) -> Listed[V]:
+    ) -> Excerpt[V]:
         rows = table.slice(0, self._longest).to_pylist()
-        return Listed(
+        return Excerpt(
             rows=tuple(convert(row) for row in rows), total=table.num_rows, commands=commands
         )

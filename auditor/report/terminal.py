@@ -15,10 +15,10 @@ from auditor.report.terminal_page import Page, number, plain, table, words
 from auditor.report.values import (
     Cause,
     Figures,
-    Kind,
+    KindCount,
     Outlook,
-    Place,
-    Reason,
+    PlaceCount,
+    ReasonCount,
     Summary,
     outlook,
     severity,
@@ -32,12 +32,12 @@ _NARROWEST_BAR = 8
 _PLACES_WIDTH = 82
 """Of the table of places without its bars."""
 
-_SILENT = ("failed", "skipped")
+_UNKNOWN = ("failed", "skipped")
 _SUBJECTS = {"inventory": "inventory", "availability": "licences", "catalog": "catalog"}
 _STYLES = {Outlook.BAD: "bold red", Outlook.GOOD: "green", Outlook.OTHER: ""}
 
 
-def tell_run(
+def write_run_summary(
     store: str,
     published: Sequence[str],
     not_published: Mapping[str, str],
@@ -76,15 +76,15 @@ def after_run(
         shown.add_row(plain(partner), Text("not published", "bold red"), "", "", "", plain(reason))
     page.print(shown)
     _held(found, page)
-    if _sure(found):
+    if _not_suspect(found):
         page.heading("What changed")
         page.print(_changed(found))
         page.print()
         _causes(found.causes, page, look[0])
-    silent = _of_outcome(found.reasons, *_SILENT)
-    if silent:
+    unknown = _of_outcome(found.reasons, *_UNKNOWN)
+    if unknown:
         page.heading("No answer", "what was known of these is kept")
-        page.print(_reasons(silent))
+        page.print(_reasons(unknown))
     page.heading("Look")
     page.commands(look)
 
@@ -99,14 +99,14 @@ def overview(found: Summary, page: Page, show_all: str = "auditor changes --by-c
     _held(found, page)
     if found.is_baseline:
         page.print(Text("  Nothing yet: the first snapshot is what later ones are compared with."))
-    elif not _sure(found):
+    elif not _not_suspect(found):
         page.print(Text("  Nothing else." if found.held.keys else "  Nothing."))
     else:
         page.print(_changed(found))
         page.print()
         _causes(found.causes, page, show_all)
     page.heading("4  Three kinds of no", "which are kept apart")
-    page.print(_noes(found))
+    page.print(_kinds_of_no(found))
 
 
 def _asked(partners: Sequence[Figures]) -> RenderableType:
@@ -149,7 +149,7 @@ def _factor(naive: int, calls: int) -> str:
     return f"{naive / calls:.1f}" if calls else ""
 
 
-def _places(places: Sequence[Place], page: Page) -> RenderableType:
+def _places(places: Sequence[PlaceCount], page: Page) -> RenderableType:
     if not places:
         return Text("  Nothing is known of any SKU.")
     shown = table("partner", "in", "region", ">restricted", ">share", ">customers", ">unknown")
@@ -187,13 +187,13 @@ def _held(found: Summary, page: Page) -> None:
         page.print(Text(f"{found.held}", "bold red"))
 
 
-def _sure(found: Summary) -> list[Kind]:
+def _not_suspect(found: Summary) -> list[KindCount]:
     return [kind for kind in found.kinds if not kind.suspect]
 
 
 def _changed(found: Summary) -> RenderableType:
     shown = table("what happened", "in", ">changes", ">SKUs", ">customers")
-    for kind in sorted(_sure(found), key=lambda kind: severity(kind.kind)):
+    for kind in sorted(_not_suspect(found), key=lambda kind: severity(kind.kind)):
         shown.add_row(
             _happened(kind),
             _subject(kind.subject),
@@ -206,8 +206,8 @@ def _changed(found: Summary) -> RenderableType:
 
 def _causes(causes: Sequence[Cause], page: Page, show_all: str) -> None:
     shown = table("what happened", "to what", "cause")
-    sure = [cause for cause in causes if not cause.suspect]
-    ranked = sorted(sure, key=lambda c: (-c.keys, severity(c.kind)))
+    not_suspect = [cause for cause in causes if not cause.suspect]
+    ranked = sorted(not_suspect, key=lambda c: (-c.keys, severity(c.kind)))
     for cause in ranked[:CAUSES]:
         has_room = cause.reason_codes and page.width > _PLACES_WIDTH
         reasons = f", {cause.reason_codes}" if has_room else ""
@@ -219,7 +219,7 @@ def _causes(causes: Sequence[Cause], page: Page, show_all: str) -> None:
         page.print(Text(more, "dim"), is_whole=True)
 
 
-def _happened(one: Kind | Cause) -> Text:
+def _happened(one: KindCount | Cause) -> Text:
     return Text(words(one.kind), _STYLES[outlook(one.kind)])
 
 
@@ -227,8 +227,8 @@ def _subject(subject: str) -> str:
     return _SUBJECTS.get(subject, subject)
 
 
-def _noes(found: Summary) -> RenderableType:
-    silent = _of_outcome(found.reasons, *_SILENT)
+def _kinds_of_no(found: Summary) -> RenderableType:
+    unknown = _of_outcome(found.reasons, *_UNKNOWN)
     unasked = _of_outcome(found.reasons, "not_eligible")
     shown = Table(box=None, show_header=False, pad_edge=True, padding=(0, 1))
     shown.add_column(justify="right", no_wrap=True)
@@ -236,8 +236,12 @@ def _noes(found: Summary) -> RenderableType:
     shown.add_column(overflow="fold")
     rows = (
         (found.not_in_catalog, "not in the catalog", "an answer: this customer is not offered it"),
-        (total(silent, "checks"), "no answer", _because(silent) or "everything asked was answered"),
-        (total(unasked, "checks"), "never asked", _because(unasked) or "no rule spared a question"),
+        (
+            total(unknown, "checks"),
+            "no answer",
+            _because(unknown) or "every check was answered",
+        ),
+        (total(unasked, "checks"), "never asked", _because(unasked) or "no rule left out a check"),
     )
     for count, name, says in rows:
         shown.add_row(f"{count:,}", name, plain(says))
@@ -248,11 +252,11 @@ def _noes(found: Summary) -> RenderableType:
     return shown
 
 
-def _of_outcome(reasons: Iterable[Reason], *outcomes: str) -> list[Reason]:
+def _of_outcome(reasons: Iterable[ReasonCount], *outcomes: str) -> list[ReasonCount]:
     return [reason for reason in reasons if reason.outcome in outcomes]
 
 
-def _because(reasons: Iterable[Reason]) -> str:
+def _because(reasons: Iterable[ReasonCount]) -> str:
     counts: dict[str, int] = {}
     for reason in reasons:
         counts[reason.reason] = counts.get(reason.reason, 0) + reason.checks
@@ -260,7 +264,7 @@ def _because(reasons: Iterable[Reason]) -> str:
     return ", ".join(f"{words(name or 'unknown')} {n:,}" for name, n in ranked)
 
 
-def _reasons(reasons: Sequence[Reason]) -> RenderableType:
+def _reasons(reasons: Sequence[ReasonCount]) -> RenderableType:
     shown = table("outcome", "check", "reason", ">checks", ">customers")
     for one in reasons:
         shown.add_row(

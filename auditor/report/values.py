@@ -46,7 +46,7 @@ def severity(kind: str) -> int:
     return list(_OUTLOOKS).index(kind) if kind in _OUTLOOKS else len(_OUTLOOKS)
 
 
-class Kind(Value, frozen=True, kw_only=True):
+class KindCount(Value, frozen=True, kw_only=True):
     """How much changed in one way."""
 
     subject: str
@@ -157,7 +157,7 @@ class Figures(Value, frozen=True, kw_only=True):
         return self.status == "complete"
 
 
-class Place(Value, frozen=True, kw_only=True):
+class PlaceCount(Value, frozen=True, kw_only=True):
     """What is restricted now in one region, counted in SKUs of an Azure subscription."""
 
     partner_name: str
@@ -176,7 +176,7 @@ class Place(Value, frozen=True, kw_only=True):
         return self.restricted / max(self.restricted + self.unrestricted, 1)
 
 
-class Family(Value, frozen=True, kw_only=True):
+class FamilyCount(Value, frozen=True, kw_only=True):
     """What is restricted now of one family in one region."""
 
     region: str
@@ -186,7 +186,7 @@ class Family(Value, frozen=True, kw_only=True):
     unknown: int
 
 
-class Reason(Value, frozen=True, kw_only=True):
+class ReasonCount(Value, frozen=True, kw_only=True):
     """Why checks were not asked or not answered."""
 
     outcome: str
@@ -277,7 +277,7 @@ class Health(Value, frozen=True, kw_only=True):
     suspect_changes: int
 
 
-class Listed(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+class Excerpt(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """The beginning of a list, and how many there are in all."""
 
     rows: tuple[T, ...]
@@ -297,19 +297,19 @@ class Summary(Value, frozen=True, kw_only=True):
     """Those asked for; none is what is new since each partner's previous full snapshot."""
     is_masked: bool
     partners: tuple[Figures, ...]
-    places: tuple[Place, ...]
-    families: tuple[Family, ...]
-    kinds: tuple[Kind, ...]
+    places: tuple[PlaceCount, ...]
+    families: tuple[FamilyCount, ...]
+    kinds: tuple[KindCount, ...]
     held: Held
     tally: dict[tuple[str, str], int]
     """Changes by partner and kind, suspect ones left out."""
     causes: tuple[Cause, ...]
-    changes: dict[str, Listed[Change]]
+    changes: dict[str, Excerpt[Change]]
     """By kind; suspect changes are left out."""
-    reasons: tuple[Reason, ...]
-    unknown: Listed[Unknown]
+    reasons: tuple[ReasonCount, ...]
+    unknown: Excerpt[Unknown]
     stale: tuple[Stale, ...]
-    renewals: Listed[Renewal]
+    renewals: Excerpt[Renewal]
     health: tuple[Health, ...]
     not_in_catalog: int
     """Verdicts: of SKUs of a subscription, and of terms of a licence."""

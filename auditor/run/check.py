@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
-from auditor.concurrency import to_its_end
+from auditor.concurrency import run_in_thread
 from auditor.fetch.fetch import Fetch, Fetched
 from auditor.guard.conservation import Ledger
 from auditor.guard.mass_changes import Guard
@@ -18,7 +18,7 @@ from auditor.progress import Progress
 from auditor.run.outage import Outage
 from auditor.scope.found import CustomerFound
 
-Latecomers = Callable[[], Awaitable[Sequence[CustomerFound]]]
+LateCustomers = Callable[[], Awaitable[Sequence[CustomerFound]]]
 
 
 class Checking:
@@ -32,30 +32,30 @@ class Checking:
         self._ledger = Ledger(partner)
         self.settled: list[Settled] = []
         """What became of each check."""
-        self.again: list[Settled] = []
+        self.second_answers: list[Settled] = []
         """What the second answers were, whatever was believed of them."""
 
-    async def ask(self, plan: Plan, latecomers: Latecomers) -> Plan:
+    async def ask(self, plan: Plan, late_customers: LateCustomers) -> Plan:
         """Ask everything that is planned, then about customers that were found late.
 
         The plan that it returns holds these customers and what the replies taught.
         """
         plan = await self._ask_planned(plan, list(plan.questions()))
-        if late := await latecomers():
+        if late := await late_customers():
             plan = plan.joined_by(late)
             plan = await self._ask_planned(plan, list(plan.questions_of(late)))
         plan, again = self._fetch.once_more(plan)
         return await self._ask_planned(plan, again) if again else plan
 
-    async def doubt(self, plan: Plan, guard: Guard, staged: Staged, body: Body) -> None:
+    async def stage_and_recheck(self, plan: Plan, guard: Guard, staged: Staged, body: Body) -> None:
         """Stage what was answered; ask once more where so much turned that it may be a fault.
 
         Raises:
             Bug: what was asked and what became of it do not add up.
         """
-        await to_its_end(staged.stage, self.settled, body)
-        await to_its_end(self._ledger.close, self.settled, staged.keys, plan.skus_of)
-        questions = await self._outage.outlasted_by(guard.questions, self.settled)
+        await run_in_thread(staged.stage, self.settled, body)
+        await run_in_thread(self._ledger.close, self.settled, staged.keys, plan.skus_of)
+        questions = await self._outage.retry(guard.questions, self.settled)
         if not questions:
             return
         for one in guard.doubted:
@@ -64,12 +64,12 @@ class Checking:
             )
         again = Ledger(self._partner)
         fetched = await self._ask(plan, questions, again, "asking again")
-        self.again = list(fetched.settled)
+        self.second_answers = list(fetched.settled)
         skus_of = fetched.plan.skus_of
-        await to_its_end(guard.judge, self.again, body)
-        await to_its_end(again.close, self.again, staged.keys, skus_of)
-        self.settled = list(guard.believed(self.settled, self.again))
-        inventory = await to_its_end(staged.inventory_keys)
+        await run_in_thread(guard.judge, self.second_answers, body)
+        await run_in_thread(again.close, self.second_answers, staged.keys, skus_of)
+        self.settled = list(guard.believed(self.settled, self.second_answers))
+        inventory = await run_in_thread(staged.inventory_keys)
         self._ledger.recount(self.settled, inventory, skus_of)
 
     async def _ask_planned(self, plan: Plan, questions: Sequence[Question | Unasked]) -> Plan:
@@ -90,11 +90,11 @@ class Checking:
         self._progress.step(self._partner, failed=int(failed))
         for part in parts:
             if part.outcome is Outcome.FAILED:
-                self._tell("check.failed", part, reason=part.reason)
+                self._report_event("check.failed", part, reason=part.reason)
             elif part.set_apart:
-                self._tell("items.set_apart", part, items=part.set_apart)
+                self._report_event("items.set_apart", part, items=part.set_apart)
 
-    def _tell(self, event: str, part: Settled, **fields: object) -> None:
+    def _report_event(self, event: str, part: Settled, **fields: object) -> None:
         check = part.question.checks[0]
         self._progress.event(
             event,

@@ -29,7 +29,7 @@ from auditor.scope.known import Known, Previous
 from auditor.store.interface import Store
 
 Send = Callable[[Request], Awaitable[Reply]]
-FEW = 20
+ONE_LATE_IN = 20
 """One customer of so many may still be missing when wave 2 begins, and one of fewer."""
 _GUID_LENGTH = 36
 
@@ -60,14 +60,14 @@ class Discovery:
         self._refuse = refuse
         self.outage = Outage(job.database_s, job.partner.name, progress)
         self._calls: Counter[str] = Counter()
-        self._under_way = AsyncExitStack()
+        self._resources = AsyncExitStack()
         self._arrivals: Arrivals | None = None
         self.unknown: frozenset[str] = frozenset()
         """The names of `--customer` that are nobody's here."""
         self._nearest: tuple[str, ...] = ()
 
     async def __aenter__(self) -> Self:
-        await self._under_way.__aenter__()
+        await self._resources.__aenter__()
         return self
 
     async def __aexit__(
@@ -76,14 +76,14 @@ class Discovery:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._under_way.__aexit__(kind, error, trace)
+        await self._resources.__aexit__(kind, error, trace)
 
-    async def whole(self, send: Send) -> Discovered:
-        """Find everybody and everything; raises as `most` does."""
-        discovered = await self.most(send)
-        return discovered.completed(discovered.plan.joined_by(await self.rest()))
+    async def find_all(self, send: Send) -> Discovered:
+        """Find everybody and everything; raises as `find_most` does."""
+        discovered = await self.find_most(send)
+        return discovered.completed(discovered.plan.joined_by(await self.find_rest()))
 
-    async def most(self, send: Send) -> Discovered:
+    async def find_most(self, send: Send) -> Discovered:
         """Find all catalogs, and all customers but the last few.
 
         Raises:
@@ -92,7 +92,7 @@ class Discovery:
         """
         job, scope = self._job, self._job.settings.scope
         api = PartnerCenter(self._counting(send), job.base_url, self._refuse)
-        at_start, known = await self.outage.outlasted_by(self._recall)
+        at_start, known = await self.outage.retry(self._read_known)
         self._progress.phase(job.partner.name, "discovering")
         arrivals = await self._customers(api, known)
         customers = arrivals.found
@@ -120,7 +120,7 @@ class Discovery:
             if country in job.partner.countries
             for reservation_scope in scope.reservation_scopes
         ]
-        self._tell_forbidden(catalogs)
+        self._report_forbidden(catalogs)
         found = Found(
             known=known,
             customers=_sorted(arrivals.take()),
@@ -134,8 +134,8 @@ class Discovery:
         self._check_scope(found, plan)
         return Discovered(found=found, plan=plan, at_start=at_start, calls=self._calls)
 
-    async def rest(self) -> tuple[CustomerFound, ...]:
-        """Wait for the customers that `most` did not; return them."""
+    async def find_rest(self) -> tuple[CustomerFound, ...]:
+        """Wait for the customers that `find_most` did not; return them."""
         if self._arrivals is None:
             return ()
         await self._arrivals.until(0)
@@ -148,7 +148,7 @@ class Discovery:
 
         return counted
 
-    def _recall(self) -> tuple[dict[Cell, Previous], Known]:
+    def _read_known(self) -> tuple[dict[Cell, Previous], Known]:
         tenant_id = self._job.partner.tenant_id
         if self._store is None:
             return {}, Known(partner_tenant_id=tenant_id)
@@ -167,8 +167,8 @@ class Discovery:
         at_once = job.partner.limits.concurrency
         discovery = CustomerDiscovery(api, known, rules, at_once=at_once)
         arrivals = Arrivals(discovery.find(listed), len(listed), self._step)
-        self._arrivals = await self._under_way.enter_async_context(arrivals)
-        await arrivals.until(self._few(len(listed)))
+        self._arrivals = await self._resources.enter_async_context(arrivals)
+        await arrivals.until(self._late_allowed(len(listed)))
         if all(found.failed for found in arrivals.found):  # or nobody is in scope so far
             await arrivals.until(0)
             if discovery.refusal is not None and all(found.failed for found in arrivals.found):
@@ -182,13 +182,13 @@ class Discovery:
         )
         return arrivals
 
-    def _few(self, customers: int) -> int:
+    def _late_allowed(self, customers: int) -> int:
         """Return how many may still be missing when wave 2 begins.
 
         None where what is found of the customers says which catalogs are read, and through whom.
         """
         is_free = self._job.covers_catalog and not self._job.catalog_rules().also_listed
-        return max(1, customers // FEW) if is_free else 0
+        return max(1, customers // ONE_LATE_IN) if is_free else 0
 
     def _step(self, found: CustomerFound) -> None:
         self._progress.step(self._job.partner.name, failed=1 if found.failed else 0)
@@ -230,7 +230,7 @@ class Discovery:
                 hint="look at [scope] target_views, products and segments",
             )
 
-    def _tell_forbidden(self, catalogs: Iterable[CatalogFound]) -> None:
+    def _report_forbidden(self, catalogs: Iterable[CatalogFound]) -> None:
         for catalog in catalogs:
             for listing in catalog.forbidden:
                 self._progress.event(

@@ -17,7 +17,7 @@ from auditor.scope.due import EVERY_RUN, Due
 from auditor.settings import CustomerCountry, Narrow, Partner, Settings
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class CallCounts(msgspec.Struct, frozen=True, kw_only=True):
     """What the calls of a run came to."""
 
     calls: int
@@ -89,7 +89,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def plan_rules(self, *, is_route_gone: bool) -> Rules:
-        """Return what decides whether and how something is asked."""
+        """Return what decides whether and how something is counts."""
         scope = self.settings.scope
         regions, subscriptions = scope.arm_regions, scope.azure_subscriptions
         return Rules(
@@ -111,7 +111,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
             resource_types=scope.resource_types,
         )
 
-    def snapshot(self, asked: Asked) -> Snapshot:
+    def snapshot(self, counts: CallCounts) -> Snapshot:
         """Return what the snapshot says of itself."""
         scope = self.settings.describe_scope(self.narrow)
         encoded = msgspec.json.encode(scope, order="deterministic")
@@ -129,9 +129,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
             cell_scope=self._cell_scope(),
             scope_hash=hashlib.sha256(encoded).hexdigest()[:16],
             config_hash=self.settings.config_hash(self.narrow),
-            calls=asked.calls,
-            retries=asked.retries,
-            throttled=asked.throttled,
+            calls=counts.calls,
+            retries=counts.retries,
+            throttled=counts.throttled,
             max_failed_share=self.settings.run.max_failed_share,
         )
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from auditor.concurrency import to_its_end
+from auditor.concurrency import run_in_thread
 from auditor.errors import LockLost, StoreUnreachable
 from auditor.progress import Progress
 
@@ -22,7 +22,7 @@ class Outage:
         self._partner = partner
         self._progress = progress
 
-    async def outlasted_by(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def retry(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do work in a thread, and anew where the database went away; it is whole or not at all.
 
         Raises:
@@ -32,7 +32,7 @@ class Outage:
         wait_s = _FIRST_S
         while True:
             try:
-                return await to_its_end(work, *args, **kwargs)
+                return await run_in_thread(work, *args, **kwargs)
             except (StoreUnreachable, LockLost) as error:
                 if self._left_s <= 0:
                     raise

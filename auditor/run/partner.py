@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from auditor.concurrency import to_its_end
+from auditor.concurrency import run_in_thread
 from auditor.errors import Locked, Retryable, StoreFailed
 from auditor.fetch.fetch import Fetch
 from auditor.guard.mass_changes import Guard
@@ -24,11 +24,11 @@ from auditor.publish.publish import Publisher
 from auditor.publish.snapshot import Published
 from auditor.run.check import Checking
 from auditor.run.discover import Discovered, Discovery, Send
-from auditor.run.job import Asked, Job
+from auditor.run.job import CallCounts, Job
 from auditor.scope.found import Found
 from auditor.store.interface import Store
 
-WAITING = 16
+QUEUED_PER_CONNECTION = 16
 """Calls that may wait in line for each connection: as many as one customer may hold connections,
 the other way round, so that those of a customer that hangs do not keep the others from the line."""
 
@@ -50,7 +50,7 @@ class PartnerRun:
         self._now = now
         self._quarantine = Quarantine()
         self.discovery = Discovery(job, store, progress, self._quarantine.refuse)
-        self.made: tuple[Published, Asked] | None = None
+        self.made: tuple[Published, CallCounts] | None = None
         """What was published, once it is: a run that is stopped in that moment tells it too."""
 
     @asynccontextmanager
@@ -77,39 +77,41 @@ class PartnerRun:
             def body(key: bytes) -> bytes:
                 return journal.read(key).body
 
-            discovered = await self.discovery.most(recorded)
+            discovered = await self.discovery.find_most(recorded)
             checking = Checking(
                 self._fetching(recorded), self._progress, name, self.discovery.outage
             )
-            plan = await checking.ask(discovered.plan, self.discovery.rest)
+            plan = await checking.ask(discovered.plan, self.discovery.find_rest)
             discovered = discovered.completed(plan)
             with self._staged(discovered.found, plan) as staged:
-                await checking.doubt(plan, Guard(self._store, staged, plan), staged, body)
+                await checking.stage_and_recheck(
+                    plan, Guard(self._store, staged, plan), staged, body
+                )
                 settled = checking.settled
                 await journal.sync()
-                self._quarantine.settle([*settled, *checking.again], body)
+                self._quarantine.settle([*settled, *checking.second_answers], body)
                 self._quarantine.save(self._records)
                 self._progress.phase(name, "publishing")
-                asked = Asked(
+                counts = CallCounts(
                     calls=journal.calls, retries=journal.retries, throttled=journal.throttled
                 )
-                await self.discovery.outage.outlasted_by(
-                    self._publish, discovered, settled, asked, staged, journal
+                await self.discovery.outage.retry(
+                    self._publish, discovered, settled, counts, staged, journal
                 )
 
-    async def clear_up(self) -> None:
+    async def clean_up(self) -> None:
         """Do what was left to do by a process that was killed after it had published."""
-        if self._work.exists():
+        if self._staging.exists():
             journal = Journal(self._job.folder / f"{self._job.partner.tenant_id}.journal")
             self._thin_out(journal, quarantine.keys(self._records))
             await journal.close()
             with suppress(Locked):  # who publishes now does the same
-                await to_its_end(self._store.recover)
-            shutil.rmtree(self._work, ignore_errors=True)
+                await run_in_thread(self._store.recover)
+            shutil.rmtree(self._staging, ignore_errors=True)
 
     @property
-    def _work(self) -> Path:
-        """Where the answers are staged: removed as the last thing, see `clear_up`."""
+    def _staging(self) -> Path:
+        """Where the answers are staged: removed as the last thing, see `clean_up`."""
         return self._job.folder / f"{self._job.partner.tenant_id}.staged"
 
     @property
@@ -128,17 +130,17 @@ class PartnerRun:
             send,
             partial(self._progress.event, partner=self._job.partner.name),
             lifecycle=self._job.settings.scope.lifecycle,
-            at_once=WAITING * self._job.partner.limits.concurrency,
+            at_once=QUEUED_PER_CONNECTION * self._job.partner.limits.concurrency,
         )
 
     def _staged(self, found: Found, plan: Plan) -> Staged:
-        return Staged(self._work, found, plan, buckets=self._store.buckets)
+        return Staged(self._staging, found, plan, buckets=self._store.buckets)
 
     def _publish(
         self,
         discovered: Discovered,
         settled: list[Settled],
-        asked: Asked,
+        counts: CallCounts,
         staged: Staged,
         journal: Journal,
     ) -> None:
@@ -150,5 +152,5 @@ class PartnerRun:
             at_start={cell: before.snapshot_id for cell, before in discovered.at_start.items()},
             now=self._now,
         )
-        self.made = publisher.publish(self._job.snapshot(asked), settled), asked
+        self.made = publisher.publish(self._job.snapshot(counts), settled), counts
         self._thin_out(journal, self._quarantine.keys)

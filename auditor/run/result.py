@@ -12,11 +12,11 @@ from auditor.errors import (
     SettingsError,
     StoreUnreachable,
 )
-from auditor.journal.runs import Header
+from auditor.journal.runs import RunHeader
 from auditor.publish.coverage import Counts
 from auditor.publish.publish import changes_in
 from auditor.publish.snapshot import Published
-from auditor.run.job import Asked
+from auditor.run.job import CallCounts
 from auditor.settings import Partner
 
 if TYPE_CHECKING:
@@ -89,11 +89,11 @@ class Reports:
 
     def __init__(self, partners: Iterable[Partner]) -> None:
         self._partners = list(partners)
-        self._header: Header | None = None
+        self._header: RunHeader | None = None
         self._published: dict[str, SnapshotReport] = {}
         self._errors: dict[str, AuditorError] = {}
 
-    def begin(self, header: Header) -> None:
+    def begin(self, header: RunHeader) -> None:
         """Take the run that is on disk from now on: what is told before has no run id."""
         self._header = header
 
@@ -129,7 +129,7 @@ class Reports:
         return {tenant_id: error for tenant_id, error in of_mine if error is not None}
 
     @property
-    def unsure(self) -> list[Partner]:
+    def unconfirmed(self) -> list[Partner]:
         """The partners of whom only the store can say whether their snapshot is published."""
         return [
             partner
@@ -167,7 +167,7 @@ class Reports:
         )
 
 
-def just_published(partner: Partner, published: Published, asked: Asked) -> SnapshotReport:
+def report_from_run(partner: Partner, published: Published, counts: CallCounts) -> SnapshotReport:
     """Return the report of a snapshot that this process has published."""
     return SnapshotReport(
         partner=partner.name,
@@ -175,16 +175,16 @@ def just_published(partner: Partner, published: Published, asked: Asked) -> Snap
         status=published.status,
         published=True,
         reason="",
-        calls=asked.calls,
-        retries=asked.retries,
-        throttled=asked.throttled,
+        calls=counts.calls,
+        retries=counts.retries,
+        throttled=counts.throttled,
         checks=published.checks,
         rows=published.rows,
         changes=published.changes,
     )
 
 
-def as_it_stands(partner: Partner, store: "Store", snapshot_id: str) -> SnapshotReport:
+def report_from_store(partner: Partner, store: "Store", snapshot_id: str) -> SnapshotReport:
     """Return the report of a published snapshot, read from the store, changes included."""
     row = store.snapshot(snapshot_id)
     return SnapshotReport(

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from auditor.concurrency import to_its_end
+from auditor.concurrency import run_in_thread
 from auditor.errors import (
     AuditorError,
     Bug,
@@ -27,7 +27,7 @@ from auditor.errors import (
     as_auditor_error,
 )
 from auditor.journal.quarantine import Quarantine
-from auditor.journal.runs import Header, Runs
+from auditor.journal.runs import RunHeader, Runs
 from auditor.login.secrets import Secrets
 from auditor.login.sign_in import Login
 from auditor.partner_center.breaker import Patience
@@ -47,8 +47,8 @@ from auditor.run.result import (
     Reports,
     RunReport,
     SnapshotReport,
-    as_it_stands,
-    just_published,
+    report_from_run,
+    report_from_store,
 )
 from auditor.secret import Secret
 from auditor.settings import Narrow, Partner, Settings, partners_for
@@ -94,12 +94,12 @@ async def audit(
         return report
 
 
-async def foresee(
+async def forecast_run(
     settings: Settings, narrow: Narrow | None = None, *, runtime: Runtime | None = None
 ) -> Forecast:
     """Return what a run would ask, having asked wave 1 only; nothing is journaled or published."""
     with Run(settings, narrow, runtime=runtime) as run:
-        return await run.foresee()
+        return await run.forecast()
 
 
 class Run:
@@ -127,7 +127,7 @@ class Run:
         self._runs: list[PartnerRun] = []
         self._budget = RetryBudget()
         self._held = ExitStack()
-        self._done: Header | None = None
+        self._done: RunHeader | None = None
         """The run, once there is nothing left to go on with."""
 
     def __enter__(self) -> Self:
@@ -171,11 +171,11 @@ class Run:
             self._reports.begin(header)
             if header.is_finished:
                 progress.event("run.finished_before", run=header.run_id)
-                why = await self._recall(partial(open_store, self._settings.store), header)
+                why = await self._find_published(partial(open_store, self._settings.store), header)
                 return self.so_far(0, why or "the run ended without it")
         # one that is away is waited for later only: so far there is nothing to lose by ending
         store = open_store(self._settings.store, create=True)
-        self._keep_order(store.last_published_at())
+        self._start_after(store.last_published_at())
         tenants = [partner.tenant_id for partner in self._partners]
         if header is None:
             header = runs.begin(
@@ -184,7 +184,7 @@ class Run:
         try:
             locked = runs.locked(tenants if self._narrow.is_full else (), header)
             self._held.enter_context(locked)
-            runs.keep(header)
+            runs.save(header)
             self._reports.begin(header)
             runs.prune(self._runtime.now(), self._settings.run.resume_max_age_hours)
             progress.event("run.started", run=header.run_id, partners=len(self._partners))
@@ -194,20 +194,20 @@ class Run:
                     group.create_task(self._partner(partner, header, store, folder))
         finally:
             if self._reports.run_id:
-                await self._recall(lambda: store, header)
+                await self._find_published(lambda: store, header)
         return self._ended(header)
 
-    def _ended(self, header: Header) -> RunReport:
+    def _ended(self, header: RunHeader) -> RunReport:
         """Return what the run came to, once every partner's part of it has ended."""
         errors = self._reports.errors
-        strangers = [
+        without_customer = [
             partner
             for partner in self._partners
             if isinstance(errors.get(partner.tenant_id), ScopeError)
         ]
-        if self._narrow.customers and len(strangers) < len(self._partners):
+        if self._narrow.customers and len(without_customer) < len(self._partners):
             # a customer belongs to one partner: it is no failure that the others do not know it
-            for partner in strangers:
+            for partner in without_customer:
                 self._reports.leave_out(partner)
         self._check_customers()
         failures = list(self._reports.errors.values())
@@ -222,22 +222,22 @@ class Run:
         self._progress.event("run.finished", run=report.run_id, exit=report.exit)
         return report
 
-    async def _recall(self, opened: "Callable[[], Store]", header: Header) -> str:
+    async def _find_published(self, opened: "Callable[[], Store]", header: RunHeader) -> str:
         """Ask the store for the snapshots of partners whose part did not end by publishing them.
 
         One may be published all the same: by this run before it was stopped and resumed, or just
         before a signal or a failing disk ended it. Returns why the store could not be asked.
         """
-        unsure = self._reports.unsure
-        if not unsure:
+        unconfirmed = self._reports.unconfirmed
+        if not unconfirmed:
             return ""
         try:
-            store = await to_its_end(opened)
-            published = set(await to_its_end(store.published))
-            for partner in unsure:
+            store = await run_in_thread(opened)
+            published = set(await run_in_thread(store.published))
+            for partner in unconfirmed:
                 snapshot_id = header.snapshots[partner.tenant_id]
                 if snapshot_id in published:
-                    report = await to_its_end(as_it_stands, partner, store, snapshot_id)
+                    report = await run_in_thread(report_from_store, partner, store, snapshot_id)
                     self._reports.published(partner, report)
         except AuditorError as error:
             return error.error_code
@@ -251,7 +251,7 @@ class Run:
             if unknown:
                 raise self._runs[0].discovery.unknown_customers(unknown)
 
-    def _keep_order(self, latest: datetime | None) -> None:
+    def _start_after(self, latest: datetime | None) -> None:
         """Go on after the latest snapshot, even where the clock was set back since."""
         self._now = never_back(self._runtime.now, latest)
         if latest is not None and (now := self._runtime.now()) < latest:
@@ -265,14 +265,14 @@ class Run:
         return CHANGED if kinds & {kind.value for kind in self._narrow.fail_on} else 0
 
     async def _partner(
-        self, partner: Partner, header: Header, store: "Store", folder: Path
+        self, partner: Partner, header: RunHeader, store: "Store", folder: Path
     ) -> None:
         """Take one partner through the pipeline: its failure is noted, the others go on."""
         job = self._job(partner, header, folder)
         partner_run = PartnerRun(job, store, self._progress, now=self._now)
         try:
-            await self._take(partner_run, job, store)
-        except Exception as failure:  # a partner that fails stops no other; a bug is raised again
+            await self._publish(partner_run, job, store)
+        except Exception as failure:
             error = as_auditor_error(failure)
             self._reports.failed(partner, error)
             if isinstance(error, Bug):
@@ -285,21 +285,21 @@ class Run:
             )
         finally:  # cancelled too: it may have come while the snapshot was being published
             if partner_run.made is not None:
-                report = just_published(partner, *partner_run.made)
-                self._tell("snapshot.published", partner, report)
+                report = report_from_run(partner, *partner_run.made)
+                self._report_snapshot("snapshot.published", partner, report)
 
-    async def _take(self, partner_run: PartnerRun, job: Job, store: "Store") -> None:
+    async def _publish(self, partner_run: PartnerRun, job: Job, store: "Store") -> None:
         outage = partner_run.discovery.outage
-        if job.snapshot_id in await outage.outlasted_by(store.published):
-            await partner_run.clear_up()
-            report = await outage.outlasted_by(as_it_stands, job.partner, store, job.snapshot_id)
-            self._tell("snapshot.published_before", job.partner, report)
+        if job.snapshot_id in await outage.retry(store.published):
+            await partner_run.clean_up()
+            report = await outage.retry(report_from_store, job.partner, store, job.snapshot_id)
+            self._report_snapshot("snapshot.published_before", job.partner, report)
             return
         self._runs.append(partner_run)
         async with self._sending(job) as send:
             await partner_run.run(send)
 
-    def _tell(self, event: str, partner: Partner, report: SnapshotReport) -> None:
+    def _report_snapshot(self, event: str, partner: Partner, report: SnapshotReport) -> None:
         self._reports.published(partner, report)
         self._progress.event(
             event,
@@ -309,7 +309,7 @@ class Run:
             changes=sum(report.changes.values()),
         )
 
-    def _job(self, partner: Partner, header: Header, folder: Path) -> Job:
+    def _job(self, partner: Partner, header: RunHeader, folder: Path) -> Job:
         return Job(
             settings=self._settings,
             partner=partner,
@@ -360,14 +360,14 @@ class Run:
         hours = self._settings.run.resume_max_age_hours
         return time.monotonic() + 3600 * hours if hours else None
 
-    async def foresee(self) -> Forecast:
+    async def forecast(self) -> Forecast:
         try:
             store = open_store(self._settings.store)
         except AuditorError:
             store = None
         forecasts = []
         for partner in self._partners:
-            header = Header(
+            header = RunHeader(
                 run_id="",
                 started_at=self._runtime.now(),
                 config_hash="",
@@ -377,7 +377,7 @@ class Run:
             job = self._job(partner, header, Path())
             discovery = Discovery(job, store, Silent(), Quarantine().refuse)
             async with self._sending(job) as send, discovery:
-                discovered = await discovery.whole(send)
+                discovered = await discovery.find_all(send)
             forecasts.append(forecast(partner, discovered))
         return Forecast.of(forecasts)
 

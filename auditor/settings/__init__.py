@@ -22,7 +22,7 @@ from auditor.settings.values import (
     Notify,
     Partner,
     Route,
-    Run,
+    RunOptions,
     Scope,
     Settings,
 )
@@ -43,7 +43,7 @@ __all__ = [
     "Notify",
     "Partner",
     "Route",
-    "Run",
+    "RunOptions",
     "Scope",
     "Settings",
     "load",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from auditor.model import CheckKind
 from auditor.partner_center.clouds import CLOUDS
 from auditor.settings import known_places, problems
-from auditor.settings.problems import Fault, nearest
+from auditor.settings.problems import Mistake, nearest
 from auditor.settings.urls import has_password
 from auditor.settings.values import (
     AuthKind,
@@ -17,7 +17,7 @@ from auditor.settings.values import (
 )
 
 
-def contradictions(settings: Settings) -> Iterator[Fault]:
+def find_contradictions(settings: Settings) -> Iterator[Mistake]:
     """Yield what cannot be as it is."""
     for index, partner in enumerate(settings.partner):
         yield from _sign_in(partner, index)
@@ -26,20 +26,20 @@ def contradictions(settings: Settings) -> Iterator[Fault]:
     yield from _twice(settings)
     scope = settings.scope
     if scope.availability is AvailabilityScope.LISTED and not scope.products:
-        yield Fault(
+        yield Mistake(
             says="is 'listed', but scope.products lists nothing",
             hint="name products, or use held or all",
             at=("scope", "availability"),
         )
     if not scope.target_views and not scope.products:
-        yield Fault(
+        yield Mistake(
             says="is empty, and so is scope.products: there is nothing to ask about",
             at=("scope", "target_views"),
         )
     if scope.inventory_api is InventoryApi.BY_RESOURCE_TYPE:
         for view in scope.target_views:
             if view not in scope.resource_types:
-                yield Fault(
+                yield Mistake(
                     says=f"has no resource type for the target view {view}",
                     hint=f'resource_types = {{ {view} = "…" }}',
                     at=("scope", "resource_types"),
@@ -48,21 +48,21 @@ def contradictions(settings: Settings) -> Iterator[Fault]:
     for index, route in enumerate(settings.notify.route):
         if route.partner and route.partner not in names:
             near = nearest(route.partner, names)
-            yield Fault(
+            yield Mistake(
                 says=f"{route.partner!r} is not the name of a [[partner]]",
                 hint=f"did you mean `{near}`?" if near else "",
                 at=("notify", "route", index, "partner"),
             )
 
 
-def oddities(settings: Settings) -> Iterator[Fault]:
+def find_oddities(settings: Settings) -> Iterator[Mistake]:
     """Yield what may be right, but looks like a slip of the pen."""
     scope = settings.scope
     for index, region in enumerate(scope.arm_regions or ()):
         if region not in known_places.ARM_REGIONS:
             close = [each for each in sorted(known_places.ARM_REGIONS) if region in each]
             near = close[:3] or [nearest(region, known_places.ARM_REGIONS)]
-            yield Fault(
+            yield Mistake(
                 code=problems.REGION,
                 says=f"{region!r} is not an Azure region that this version knows",
                 hint=_nearest_are(near),
@@ -70,15 +70,15 @@ def oddities(settings: Settings) -> Iterator[Fault]:
             )
     for index, view in enumerate(scope.target_views):
         if view not in known_places.TARGET_VIEWS:
-            yield Fault(
+            yield Mistake(
                 says=f"{view!r} is not a target view that this version knows",
                 hint=_nearest_are([nearest(view, known_places.TARGET_VIEWS)]),
                 at=("scope", "target_views", index),
             )
-    yield from _unheeded(settings)
+    yield from _ignored(settings)
 
 
-def _unheeded(settings: Settings) -> Iterator[Fault]:
+def _ignored(settings: Settings) -> Iterator[Mistake]:
     """Yield what is set, and right, and not acted upon by this version."""
     is_set: dict[problems.Path, bool] = {
         ("metrics", "textfile"): settings.metrics.textfile is not None,
@@ -87,17 +87,17 @@ def _unheeded(settings: Settings) -> Iterator[Fault]:
         ("notify", "route"): bool(settings.notify.route),
         ("mute",): bool(settings.mute),
     }
-    for at, is_one in is_set.items():
-        if is_one:
-            yield Fault(
-                code=problems.UNHEEDED,
+    for at, is_given in is_set.items():
+        if is_given:
+            yield Mistake(
+                code=problems.IGNORED,
                 says="is read, but this version does not act on it yet",
                 hint="nothing is sent because of it",
                 at=at,
             )
 
 
-def open_passwords(settings: Settings) -> Iterator[Fault]:
+def find_open_passwords(settings: Settings) -> Iterator[Mistake]:
     """Yield URLs whose password stands where everyone who may read the file can read it."""
     held: dict[problems.Path, str] = {
         ("store",): settings.store,
@@ -108,7 +108,7 @@ def open_passwords(settings: Settings) -> Iterator[Fault]:
         held["partner", index, "limits", "shared"] = partner.limits.shared
     for path, url in held.items():
         if has_password(url):
-            yield Fault(
+            yield Mistake(
                 says="holds a password",
                 hint="keep it out of the file: PGPASSWORD, .pgpass, or an AUDITOR_ variable",
                 at=path,
@@ -120,7 +120,7 @@ def _nearest_are(near: list[str]) -> str:
     return f"nearest {named}" if named else ""
 
 
-def _sign_in(partner: Partner, index: int) -> Iterator[Fault]:
+def _sign_in(partner: Partner, index: int) -> Iterator[Mistake]:
     needs: tuple[str, ...] = ()
     match partner.auth:
         case AuthKind.APP:
@@ -135,23 +135,23 @@ def _sign_in(partner: Partner, index: int) -> Iterator[Fault]:
             needs = ("token",)
     for key in needs:
         if not getattr(partner, key):
-            yield Fault(
+            yield Mistake(
                 says=f"is missing; auth = {partner.auth.value!r} needs it",
                 at=("partner", index, key),
             )
     if partner.client_secret and partner.certificate:
-        yield Fault(
+        yield Mistake(
             says="and client_secret are both set; sign in with one of them",
             at=("partner", index, "certificate"),
         )
 
 
-def _without_azure(scope: Scope, partner: Partner, index: int) -> Iterator[Fault]:
+def _without_azure(scope: Scope, partner: Partner, index: int) -> Iterator[Mistake]:
     asked = [f"the target view {view}" for view in scope.target_views if "Azure" in view]
     if CheckKind.INVENTORY in scope.checks:
         asked.insert(0, "inventory checks")
     if asked:
-        yield Fault(
+        yield Mistake(
             says=f"is {partner.cloud.value!r}, whose partners sell no Azure,"
             f" but scope asks for {', '.join(asked)}",
             hint="there it is the availability of licences that can be asked:"
@@ -161,13 +161,13 @@ def _without_azure(scope: Scope, partner: Partner, index: int) -> Iterator[Fault
         )
 
 
-def _twice(settings: Settings) -> Iterator[Fault]:
+def _twice(settings: Settings) -> Iterator[Mistake]:
     for key in ("name", "tenant_id"):
         seen: set[str] = set()
         for index, partner in enumerate(settings.partner):
             value = getattr(partner, key)
             if value in seen and value:
-                yield Fault(
+                yield Mistake(
                     says=f"{value!r} is already another partner's",
                     hint="one [[partner]] for each partner tenant",
                     at=("partner", index, key),

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from auditor.settings import problems
-from auditor.settings.problems import Fault, Path, Wrong, nearest
+from auditor.settings.problems import Mistake, Path, Wrong, nearest
 from auditor.settings.rules import Rule, shown
 from auditor.settings.values import Settings
 
@@ -66,17 +66,17 @@ def tables() -> dict[Path, dict[str, Field]]:
 
 
 class Decoder:
-    """Makes `Settings` of tables. `faults` holds what was wrong, `failed` the paths of it.
+    """Makes `Settings` of tables. `mistakes` holds what was wrong, `failed` the paths of it.
 
     A value that is refused is replaced by its default, so that the rest can still be looked at.
     """
 
     def __init__(self) -> None:
-        self.faults: list[Fault] = []
+        self.mistakes: list[Mistake] = []
         self.failed: set[Path] = set()
 
     def settings(self, document: Table) -> Settings:
-        """Return settings; of use only when `faults` stays empty."""
+        """Return settings; of use only when `mistakes` stays empty."""
         return Settings(**self.fields(document, Settings, ()))
 
     def fields(self, given: Table, table: type[msgspec.Struct], path: Path) -> Table:
@@ -89,7 +89,7 @@ class Decoder:
             here = (*path, key)
             if key not in given:
                 if field.is_required:
-                    self.fail(Fault(says="is missing", at=here))
+                    self.fail(Mistake(says="is missing", at=here))
                     made[key] = field.blank
             elif field.table is None:
                 self.leaf(given[key], field, here, made)
@@ -104,8 +104,8 @@ class Decoder:
         try:
             made[str(path[-1])] = field.rule(value)
         except Wrong as wrong:
-            for fault in wrong.faults:
-                self.fail(msgspec.structs.replace(fault, at=(*path, *fault.at)))
+            for mistake in wrong.mistakes:
+                self.fail(msgspec.structs.replace(mistake, at=(*path, *mistake.at)))
             self.failed.add(path)
             if field.is_required:
                 made[str(path[-1])] = field.blank
@@ -113,7 +113,9 @@ class Decoder:
     def table(self, value: object, table: type[msgspec.Struct], path: Path) -> msgspec.Struct:
         if not isinstance(value, dict):
             name = problems.dotted(path)
-            self.fail(Fault(says=f"must be a table, got {shown(value)}", hint=f"[{name}]", at=path))
+            self.fail(
+                Mistake(says=f"must be a table, got {shown(value)}", hint=f"[{name}]", at=path)
+            )
             value = {}
         return table(**self.fields(value, table, path))
 
@@ -123,20 +125,20 @@ class Decoder:
         if not isinstance(value, list):
             name = problems.dotted(path)
             says = f"must be a list of tables, got {shown(value)}"
-            self.fail(Fault(says=says, hint=f"[[{name}]], with two brackets", at=path))
+            self.fail(Mistake(says=says, hint=f"[[{name}]], with two brackets", at=path))
             return
         for index, each in enumerate(value):
             yield self.table(each, table, (*path, index))
 
-    def fail(self, fault: Fault) -> None:
-        self.faults.append(fault)
-        self.failed.add(fault.at)
+    def fail(self, mistake: Mistake) -> None:
+        self.mistakes.append(mistake)
+        self.failed.add(mistake.at)
 
 
-def _unknown_key(key: str, path: Path, known: dict[str, Field]) -> Fault:
+def _unknown_key(key: str, path: Path, known: dict[str, Field]) -> Mistake:
     near = nearest(key, known)
     if near:
-        return Fault(
+        return Mistake(
             code=problems.KEY, says="is not a known key", hint=f"did you mean `{near}`?", at=path
         )
     everywhere = {each: table for table, keys in tables().items() for each in keys}
@@ -148,4 +150,4 @@ def _unknown_key(key: str, path: Path, known: dict[str, Field]) -> Fault:
         )
     else:
         hint = f"known here: {', '.join(known)}"
-    return Fault(code=problems.KEY, says="is not a known key", hint=hint, at=path)
+    return Mistake(code=problems.KEY, says="is not a known key", hint=hint, at=path)

@@ -50,7 +50,7 @@ def given(environ: Mapping[str, str]) -> list[Given]:
     ]
 
 
-def mistaken(environ: Mapping[str, str], secrets: Collection[str]) -> Iterator[tuple[str, str]]:
+def misspelled(environ: Mapping[str, str], secrets: Collection[str]) -> Iterator[tuple[str, str]]:
     """Yield variables that look like settings but set nothing, and the nearest one that does.
 
     `secrets` are variables that the configuration names. Other programs' AUDITOR_ variables, such

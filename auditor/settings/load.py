@@ -9,12 +9,15 @@ from pathlib import Path
 import msgspec
 
 from auditor.errors import ConfigMissing, ScopeError, SettingsError
-from auditor.settings import contradictions as checks
-from auditor.settings import environment, known_places, problems
-from auditor.settings import secret_references as references
+from auditor.settings import environment, known_places, problems, secret_references
+from auditor.settings.contradictions import (
+    find_contradictions,
+    find_oddities,
+    find_open_passwords,
+)
 from auditor.settings.decode import Decoder, Table
 from auditor.settings.environment import Given
-from auditor.settings.problems import Fault, dotted, nearest
+from auditor.settings.problems import Mistake, dotted, nearest
 from auditor.settings.toml_lines import key_lines, line_of
 from auditor.settings.values import AuthKind, Narrow, Partner, Settings
 
@@ -55,13 +58,13 @@ def load(
     decoder = Decoder()
     settings = decoder.settings(document)
     if asking is not None and not settings.partner and ("partner",) not in decoder.failed:
-        decoder.fail(Fault(says="is missing: there is nobody to ask for", at=("partner",)))
-    for fault in checks.contradictions(settings):
-        if not any(fault.at[:end] in decoder.failed for end in range(1, len(fault.at) + 1)):
-            decoder.faults.append(fault)
+        decoder.fail(Mistake(says="is missing: there is nobody to ask for", at=("partner",)))
+    for mistake in find_contradictions(settings):
+        if not any(mistake.at[:end] in decoder.failed for end in range(1, len(mistake.at) + 1)):
+            decoder.mistakes.append(mistake)
 
-    found = [source.problem(fault) for fault in decoder.faults]
-    found += _mistaken_variables(environ, settings)
+    found = [source.problem(mistake) for mistake in decoder.mistakes]
+    found += _misspelled_variables(environ, settings)
     settings = _placed(settings, path.absolute().parent)
     if asking is not None:
         found += _secret_problems(settings, environ, asking)
@@ -71,7 +74,7 @@ def load(
             code=found[0][0],
             problems=tuple(dict.fromkeys(found)),
         )
-    odd = [*checks.oddities(settings), *_in_file(checks.open_passwords(settings), source)]
+    odd = [*find_oddities(settings), *_in_file(find_open_passwords(settings), source)]
     settings = msgspec.structs.replace(settings, warnings=tuple(map(source.problem, odd)))
     if asking is not None:
         partners_for(settings, asking)
@@ -145,16 +148,16 @@ class _Source:
             hint=hint or "the file must be TOML; `auditor init` writes one to start from",
         )
 
-    def problem(self, fault: Fault) -> Problem:
-        """Return a fault with the place where it can be mended."""
-        origin = self.origin(fault.at)
+    def problem(self, mistake: Mistake) -> Problem:
+        """Return a mistake with the place where it can be mended."""
+        origin = self.origin(mistake.at)
         if origin:
-            where = origin + dotted(fault.at[2:]) if isinstance(fault.at[-1], int) else origin
+            where = origin + dotted(mistake.at[2:]) if isinstance(mistake.at[-1], int) else origin
         else:
-            line = line_of(fault.at, self.lines)
+            line = line_of(mistake.at, self.lines)
             where = f"{_shown(self.path)}:{line}:" if line else f"{_shown(self.path)}:"
-            where += dotted(fault.at)
-        return fault.code, f"{where} {fault.says}", fault.hint or _HINT
+            where += dotted(mistake.at)
+        return mistake.code, f"{where} {mistake.says}", mistake.hint or _HINT
 
     def origin(self, path: problems.Path) -> str:
         """Return the variable or flag that set a key, '' for the file."""
@@ -207,11 +210,11 @@ def _put(document: Table, given: Given) -> None:
     table[str(given.path[-1])] = given.value
 
 
-def _in_file(faults: Iterator[Fault], source: _Source) -> list[Fault]:
-    return [fault for fault in faults if not source.origin(fault.at)]
+def _in_file(mistakes: Iterator[Mistake], source: _Source) -> list[Mistake]:
+    return [mistake for mistake in mistakes if not source.origin(mistake.at)]
 
 
-def _mistaken_variables(environ: Mapping[str, str], settings: Settings) -> Iterator[Problem]:
+def _misspelled_variables(environ: Mapping[str, str], settings: Settings) -> Iterator[Problem]:
     named = {
         reference.removeprefix("env:")
         for partner in settings.partner
@@ -226,7 +229,7 @@ def _mistaken_variables(environ: Mapping[str, str], settings: Settings) -> Itera
         for urls in (settings.notify.urls, *(route.urls for route in settings.notify.route))
         for url in urls
     }
-    for name, near in environment.mistaken(environ, named):
+    for name, near in environment.misspelled(environ, named):
         hint = f"did you mean `{near}`?" if near else "partners are set in the file only"
         yield problems.KEY, f"environment variable {name} is not a known setting", hint
 
@@ -240,16 +243,16 @@ def _secret_problems(
 ) -> Iterator[Problem]:
     for key, reference in settings.secret_references(narrow.partners):
         try:
-            if references.is_elsewhere(reference):
-                references.check_extra(reference)
+            if secret_references.is_elsewhere(reference):
+                secret_references.check_extra(reference)
             else:
-                references.read_secret(reference, environ, settings.folder)
+                secret_references.read_secret(reference, environ, settings.folder)
         except SettingsError as exc:
             yield exc.error_code, f"{key}: {exc.message}", exc.hint
     for partner in _named(settings, narrow) if narrow.partners else settings.partner:
         if partner.auth is AuthKind.WORKLOAD_IDENTITY:
             try:
-                references.read_federated(environ)
+                secret_references.read_federated(environ)
             except SettingsError as exc:
                 yield exc.error_code, f"partner {partner.name}: {exc.message}", exc.hint
 

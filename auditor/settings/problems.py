@@ -16,10 +16,10 @@ REGION = "E_REGION"
 INSECURE_URL = "E_INSECURE_URL"
 SECRET_MISSING = "E_SECRET_MISSING"  # noqa: S105 - a code, not a secret
 SECRET_MODE = "E_SECRET_MODE"  # noqa: S105 - a code, not a secret
-UNHEEDED = "E_CONFIG_UNHEEDED"
+IGNORED = "E_CONFIG_UNHEEDED"
 
 
-class Fault(msgspec.Struct, frozen=True, kw_only=True):
+class Mistake(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that is wrong, at `at` below the value that a rule was given."""
 
     code: str = VALUE
@@ -33,10 +33,15 @@ class Wrong(Exception):
     """A rule refuses a value."""
 
     def __init__(
-        self, says: str = "", *, code: str = VALUE, hint: str = "", faults: tuple[Fault, ...] = ()
+        self,
+        says: str = "",
+        *,
+        code: str = VALUE,
+        hint: str = "",
+        mistakes: tuple[Mistake, ...] = (),
     ) -> None:
         super().__init__(says)
-        self.faults = faults or (Fault(code=code, says=says, hint=hint),)
+        self.mistakes = mistakes or (Mistake(code=code, says=says, hint=hint),)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

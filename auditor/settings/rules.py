@@ -13,7 +13,7 @@ from typing import Any
 
 from auditor.model import is_guid
 from auditor.settings import known_places
-from auditor.settings.problems import GUID, REGION, Fault, Wrong, nearest
+from auditor.settings.problems import GUID, REGION, Mistake, Wrong, nearest
 
 # A rule's result is what its field says; the decoder puts it there without looking.
 Rule = Callable[[object], Any]
@@ -229,17 +229,22 @@ def list_of(item: Rule, *, at_least: int = 0) -> Rule:
         if not isinstance(value, list | tuple):
             raise Wrong(f"must be a list, got {shown(value)}", hint='as in ["one", "two"]')
         kept: dict[Any, None] = {}
-        faults: list[Fault] = []
+        mistakes: list[Mistake] = []
         for index, each in enumerate(value):
             try:
                 kept[item(each)] = None
             except Wrong as wrong:
-                faults += [
-                    Fault(code=fault.code, says=fault.says, hint=fault.hint, at=(index, *fault.at))
-                    for fault in wrong.faults
+                mistakes += [
+                    Mistake(
+                        code=mistake.code,
+                        says=mistake.says,
+                        hint=mistake.hint,
+                        at=(index, *mistake.at),
+                    )
+                    for mistake in wrong.mistakes
                 ]
-        if faults:
-            raise Wrong(faults=tuple(faults))
+        if mistakes:
+            raise Wrong(mistakes=tuple(mistakes))
         if len(kept) < at_least:
             raise Wrong("must name at least one")
         return tuple(kept)
@@ -268,8 +273,8 @@ def words(value: object) -> dict[str, str]:
         try:
             required_text(each)
         except Wrong as wrong:
-            fault = wrong.faults[0]
-            raise Wrong(faults=(Fault(says=fault.says, at=(key,)),)) from None
+            mistake = wrong.mistakes[0]
+            raise Wrong(mistakes=(Mistake(says=mistake.says, at=(key,)),)) from None
     return dict(value)
 
 

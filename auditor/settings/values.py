@@ -161,7 +161,7 @@ class Cache(msgspec.Struct, frozen=True, kw_only=True):
     billing_country: Annotated[float, _hours] = 720
 
 
-class Run(msgspec.Struct, frozen=True, kw_only=True):
+class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How a run goes about it."""
 
     time_zone: Annotated[str, rules.time_zone] = "UTC"
@@ -248,7 +248,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     partner: tuple[Partner, ...] = ()
     scope: Scope = Scope()
     cache: Cache = Cache()
-    run: Run = Run()
+    run: RunOptions = RunOptions()
     network: Network = Network()
     metrics: Metrics = Metrics()
     notify: Notify = Notify()

@@ -265,7 +265,7 @@ class Run:
 
     async def check(self) -> None:
         """Let the guard look at the answers; ask the doubted ones again."""
-        await self.checking.doubt(self._plan, self.guard, self.staged, self.body)
+        await self.checking.stage_and_recheck(self._plan, self.guard, self.staged, self.body)
 
     def publish(self, at_once: int = AT_ONCE) -> None:
         """Publish; then remove the staged answers."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from auditor.journal.runs import Header, Runs
+from auditor.journal.runs import RunHeader, Runs
 from auditor.store import open_store
 from tests.builders.another_partner_center import (
     ANYWHERE,
@@ -239,7 +239,7 @@ async def test_a_second_full_run_is_refused_with_the_holder_of_the_lock(
 ) -> None:
     """P14."""
     configure(tmp_path, config(center.base_url))
-    holder = Header(
+    holder = RunHeader(
         run_id="20261121T020000Z-abcdef",
         started_at=datetime(2026, 11, 21, 2, tzinfo=UTC),
         config_hash="",

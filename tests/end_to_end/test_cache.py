@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from auditor.run.result import RunReport
-from auditor.run.run import Runtime, foresee
+from auditor.run.run import Runtime, forecast_run
 from auditor.sandbox import Fault, Faults, WorldSize
 from auditor.settings import Cache, Settings
 from tests.builders.nightly import INVENTORY_KEY, Key, Night, Remaining, nights, seeds, ticking
@@ -311,7 +311,7 @@ async def test_the_plan_counts_the_calls_that_a_run_makes(tmp_path: Path) -> Non
     async with nights(tmp_path, 3) as night:
         await nightly(night, 1)
         runtime = Runtime(environ=night.environ, now=ticking(FIRST + 24 * HOUR))
-        foreseen = await foresee(cached(night), runtime=runtime)
+        foreseen = await forecast_run(cached(night), runtime=runtime)
         night.sandbox.log.clear()
         await night.run(1, settings=cached(night), began=FIRST + 24 * HOUR)
         calls = sum(line.calls for line in foreseen.lines if line.wave == 1)

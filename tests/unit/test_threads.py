@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from auditor.concurrency import to_its_end
+from auditor.concurrency import run_in_thread
 
 
 @pytest.mark.asyncio
@@ -19,7 +19,7 @@ async def test_what_a_thread_uses_stays_open_until_it_ends() -> None:
         released.wait(60)
         ended.append(True)
 
-    task = asyncio.create_task(to_its_end(work))
+    task = asyncio.create_task(run_in_thread(work))
     await asyncio.to_thread(begun.wait, 60)
     task.cancel()
     for _ in range(10):
@@ -33,6 +33,6 @@ async def test_what_a_thread_uses_stays_open_until_it_ends() -> None:
 
 @pytest.mark.asyncio
 async def test_what_it_returns_or_raises_comes_out() -> None:
-    assert await to_its_end(int, "7") == 7
+    assert await run_in_thread(int, "7") == 7
     with pytest.raises(ValueError, match="invalid literal"):
-        await to_its_end(int, "x")
+        await run_in_thread(int, "x")

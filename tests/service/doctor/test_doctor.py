@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from auditor.doctor import Finding, State, examine, exit_status, tell
+from auditor.doctor import Finding, State, examine, exit_status, write_findings
 from auditor.doctor.finding import MEANINGS
 from auditor.login.sign_in import LOGIN_URL
 from auditor.secret import Secret
@@ -307,7 +307,7 @@ def test_it_is_told_within_the_width(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     stream = io.StringIO()
     said = "a long story of what was tried, and of how it went in the end \x1b[31m"
-    tell([Finding(check="store", said=said, state=State.WARNING, mend="mend it")], stream)
+    write_findings([Finding(check="store", said=said, state=State.WARNING, mend="mend it")], stream)
     lines = stream.getvalue().splitlines()
     assert max(map(len, lines)) <= 60
     assert lines[0].startswith("warning  store: a long story")

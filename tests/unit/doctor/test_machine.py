@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from auditor.doctor import Finding, State, as_rows, exit_status
-from auditor.doctor.machine import look_at
+from auditor.doctor.machine import examine
 from auditor.errors import ScopeError, SettingsError, Unauthorized, Unreachable
 from auditor.settings import Settings
 from auditor.store import open_store
@@ -31,7 +31,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_folders_on_a_disk_are_well_and_nothing_is_left(home: Path) -> None:
-    found = look_at(settings(home), LASTING)
+    found = examine(settings(home), LASTING)
 
     assert {each.state for each in found} == {State.OK}
     assert "is not there: the first run makes it" in found[0].said
@@ -40,13 +40,13 @@ def test_folders_on_a_disk_are_well_and_nothing_is_left(home: Path) -> None:
 
 def test_a_store_that_is_there_is_opened(home: Path) -> None:
     open_store(str(home / "lake"), create=True)
-    assert "opens: 0 snapshot(s)" in look_at(settings(home), LASTING)[0].said
+    assert "opens: 0 snapshot(s)" in examine(settings(home), LASTING)[0].said
 
 
 def test_a_store_that_cannot_be_opened_is_a_fault(home: Path) -> None:
     open_store(str(home / "lake"), create=True)
     (home / "lake" / "store.json").write_text("{}")
-    found = look_at(settings(home), LASTING)
+    found = examine(settings(home), LASTING)
     assert (found[0].state, found[0].exit_status) == (State.FAULT, 65)
     assert len(found) == 5
 
@@ -60,7 +60,7 @@ def test_a_store_that_cannot_be_opened_is_a_fault(home: Path) -> None:
     ],
 )
 def test_a_place_that_does_not_last_is_a_warning(home: Path, mount: str, says: str) -> None:
-    found = look_at(settings(home), LASTING + mount.format(home) + "\n")
+    found = examine(settings(home), LASTING + mount.format(home) + "\n")
     for check in ("store", "state_dir"):
         ((state, told),) = [each for each in said(found, check) if says in each[1]]
         assert state is State.WARNING
@@ -73,19 +73,19 @@ def test_a_volume_inside_a_container_lasts(home: Path) -> None:
     (odd / "state").mkdir(parents=True)
     place = str(odd).replace(" ", "\\040")
     mounts = f"overlay / overlay rw 0 0\n/dev/sdb {place} xfs rw 0 0\n"
-    found = look_at(settings(odd), mounts)
+    found = examine(settings(odd), mounts)
     assert {each.state for each in found} == {State.OK}
     assert "(xfs)" in found[-1].said
 
 
 def test_a_folder_that_is_cleaned_is_a_warning() -> None:
-    found = look_at(settings(Path("/tmp/auditor")), LASTING)  # noqa: S108 - that is the question
+    found = examine(settings(Path("/tmp/auditor")), LASTING)  # noqa: S108 - that is the question
     assert "cleaned from time to time" in found[-1].said
 
 
 def test_a_folder_that_cannot_be_made_is_a_fault(home: Path) -> None:
     (home / "file").write_text("")
-    found = look_at(settings(home / "file"), LASTING)
+    found = examine(settings(home / "file"), LASTING)
     assert [each.exit_status for each in found if each.state is State.FAULT] == [73, 73]
 
 
@@ -97,7 +97,7 @@ def test_a_disk_that_is_nearly_full_is_told(
     home: Path, monkeypatch: pytest.MonkeyPatch, free: int, state: State, status: int
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
-    found = look_at(settings(home), LASTING)
+    found = examine(settings(home), LASTING)
     assert [each.state for each in found if "GiB free" in each.said] == [state, state]
     assert exit_status(found) == status
 

@@ -293,7 +293,7 @@ async def test_what_of_a_second_reply_cannot_be_used_is_recorded_though_it_is_be
     run = await night(partner, 2)
     assert kinds(run) == {("restriction_lifted", True): 30}
     quarantine = Quarantine()
-    quarantine.settle([*run.checking.settled, *run.checking.again], run.body)
+    quarantine.settle([*run.checking.settled, *run.checking.second_answers], run.body)
     [second] = [request for request in partner.asked if request.round == SECOND]
     assert quarantine.keys == {second.key()}
 

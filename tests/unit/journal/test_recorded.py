@@ -123,7 +123,7 @@ async def test_a_sync_that_fails_behind_the_run_s_back_stops_it(
     monkeypatch.setattr(os, "fdatasync", disk)
     journal = Journal(tmp_path / "p.journal")
     await journal.append(key(0), OK)
-    while journal._late or not disk.calls:  # noqa: SLF001, ASYNC110 - nothing else shows it
+    while journal._late_syncs or not disk.calls:  # noqa: SLF001, ASYNC110 - nothing else shows it
         await asyncio.sleep(0)
     for again in (journal.append(key(1), OK), journal.sync(), journal.close()):
         with pytest.raises(StoreFailed, match=r"cannot sync the journal .*: Input/output"):

@@ -14,7 +14,7 @@ import pytest
 
 from auditor import atomic_file
 from auditor.errors import InputMissing, Locked, ScopeError, StoreUnwritable
-from auditor.journal.runs import Header, Runs
+from auditor.journal.runs import RunHeader, Runs
 from auditor.settings import Limits, Narrow, Partner, Settings
 
 TENANTS = ("aaaaaaaa-0000-0000-0000-000000000001", "aaaaaaaa-0000-0000-0000-000000000002")
@@ -35,10 +35,10 @@ def begun(
     settings: Settings = SETTINGS,
     narrow: Narrow | None = None,
     entropy: str = "0a0b0c",
-) -> Header:
+) -> RunHeader:
     at = NOW - timedelta(hours=hours_ago)
     header = runs.begin(settings, narrow or Narrow(), TENANTS, at, entropy)
-    runs.keep(header)
+    runs.save(header)
     return header
 
 
@@ -294,7 +294,7 @@ def test_no_planted_link_is_followed(tmp_path: Path, place: str) -> None:
         victim.mkdir()
     link.symlink_to(victim)
     with pytest.raises(StoreUnwritable, match="state_dir"), runs.locked(TENANTS, header):
-        runs.keep(header)
+        runs.save(header)
     assert list(victim.iterdir()) == [] if victim.is_dir() else victim.read_text() == "precious"
 
 
@@ -316,9 +316,9 @@ HOLD = """
 import sys
 from datetime import datetime, UTC
 from pathlib import Path
-from auditor.journal.runs import Header, Runs
+from auditor.journal.runs import RunHeader, Runs
 
-header = Header(
+header = RunHeader(
     run_id="20261121T020000Z-0a0b0c", started_at=datetime(2026, 11, 21, 2, 0, tzinfo=UTC),
     config_hash="", identity={}, snapshots={},
 )

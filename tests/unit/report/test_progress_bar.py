@@ -1,4 +1,4 @@
-"""How far a run is told to be: lines now and then, or a bar on a terminal."""
+"""How far a run is written to be: lines now and then, or a bar on a terminal."""
 
 import io
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from auditor.log import Events, LogFormat
-from auditor.report.progress_bar import EVERY_S, TOLD, Bar, Lines, following
+from auditor.report.progress_bar import EVERY_S, SHOWN_FAILURES, Bar, Lines, following
 
 NOW = datetime(2026, 11, 1, 12, 3, 4, tzinfo=UTC)
 
@@ -29,7 +29,7 @@ def events(stream: io.StringIO, *, log_format: str = "console", is_quiet: bool =
     return Events(stream, LogFormat(log_format), is_quiet=is_quiet, now=lambda: NOW)
 
 
-def told(stream: io.StringIO) -> list[str]:
+def written(stream: io.StringIO) -> list[str]:
     return [line.removeprefix("12:03:04 ") for line in stream.getvalue().splitlines()]
 
 
@@ -44,7 +44,7 @@ def test_lines_tell_phases_and_how_far_they_are_every_ten_seconds() -> None:
         lines.step("contoso", failed=1)
     lines.phase("contoso", "publishing")
     lines.event("snapshot.published", partner="contoso")
-    assert told(stream) == [
+    assert written(stream) == [
         "phase.started partner=contoso phase=discovering",
         "phase.started partner=contoso phase=checking total=30",
         "progress partner=contoso phase=checking done=10 total=30 failed=10",
@@ -63,7 +63,7 @@ def test_partners_are_counted_apart() -> None:
     clock.now = EVERY_S
     lines.step("a")
     lines.step("b", done=2)
-    assert told(stream)[2:] == [
+    assert written(stream)[2:] == [
         "progress partner=a phase=checking done=1 total=2 failed=0",
         "progress partner=b phase=checking done=2 total=3 failed=0",
     ]
@@ -72,14 +72,14 @@ def test_partners_are_counted_apart() -> None:
 def test_a_storm_of_failures_is_a_few_lines_and_a_count() -> None:
     stream = io.StringIO()
     lines = Lines(events(stream), Clock())
-    for number in range(TOLD + 5):
+    for number in range(SHOWN_FAILURES + 5):
         lines.event("check.failed", number=number)
     lines.phase("contoso", "publishing")
     lines.event("check.failed", number=99)
     lines.event("run.finished")
-    failed = [line for line in told(stream) if line.startswith("check.failed")]
-    assert len(failed) == TOLD + 2
-    assert failed[TOLD:] == ["check.failed_more checks=5", "check.failed_more checks=1"]
+    failed = [line for line in written(stream) if line.startswith("check.failed")]
+    assert len(failed) == SHOWN_FAILURES + 2
+    assert failed[SHOWN_FAILURES:] == ["check.failed_more checks=5", "check.failed_more checks=1"]
 
 
 @pytest.mark.parametrize("stream", [io.StringIO(), Terminal()])

@@ -30,7 +30,7 @@ def overview(store: FolderStore, width: int = 80) -> str:
 def after_run(store: FolderStore, **not_published: str) -> str:
     stream = io.StringIO()
     url = str(store.root)
-    terminal.tell_run(url, [SECOND], not_published, Path("x y/auditor.toml"), stream)
+    terminal.write_run_summary(url, [SECOND], not_published, Path("x y/auditor.toml"), stream)
     return stream.getvalue()
 
 
