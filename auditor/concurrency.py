@@ -1,4 +1,4 @@
-"""Many questions at once, with a bound, one owner and no task left behind."""
+"""Bounded concurrency: one owner for all tasks, and no task left behind."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
@@ -12,10 +12,10 @@ T = TypeVar("T")
 async def fan_out(
     items: Iterable[Item], work: Callable[[Item], Awaitable[Result]], *, at_once: int
 ) -> AsyncGenerator[Result]:
-    """Yield what `work` makes of each item, in the order of completion.
+    """Yield the result of `work` for each item, in the order of completion.
 
-    At most `at_once` are under way, and `items` is read no faster. An exception out of `work` is
-    a bug: it ends all of them and comes out here, alone.
+    At most `at_once` items are under way; an item is read only when a worker is free. An exception
+    from `work` is a bug: it cancels all others and is raised here, alone.
     """
     results: asyncio.Queue[tuple[Result] | None] = asyncio.Queue()
     source = iter(items)
@@ -48,12 +48,12 @@ P = ParamSpec("P")
 
 
 async def run_in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Do work in a thread, and wait for its end even when cancelled: what it uses stays open."""
+    """Do work in a thread; even when cancelled, wait for its end: it may use open resources."""
     task = asyncio.create_task(asyncio.to_thread(work, *args, **kwargs))
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait([task])
         if not task.cancelled():
-            task.exception()  # told to nobody: that it was cancelled is the news
+            task.exception()  # ignored: the cancellation is raised instead
         raise

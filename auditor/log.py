@@ -1,4 +1,4 @@
-"""Log lines: events with fields on stderr, for people or as JSON, and never with a secret."""
+"""Log lines on stderr: events with fields, for people or as JSON, never with a secret."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ from auditor.secret import Secret
 
 _HIDDEN = "***"
 _SHORTEST_SECRET = 8
-"""Shorter ones would hide ordinary words, and are no secrets worth the name."""
+"""Hiding shorter secrets would hide ordinary words too; such short secrets are not hidden."""
 
 _UNSAFE = frozenset(["Cc", "Cf", "Cs", "Zl", "Zp"])
 """Unicode's control, format (bidi too), surrogate, line and paragraph separator characters."""
@@ -38,7 +38,7 @@ class LogFormat(StrEnum):
 class Events:
     """Writes events, warnings and errors; `is_quiet` silences all but errors.
 
-    A reader that has gone away (`2>&1 | head`) ends the writing, not the run.
+    If the reader of stderr goes away (`2>&1 | head`), writing ends and the run goes on.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Events:
         self._is_gone = False
 
     def hide(self, secrets: Iterable[Secret]) -> None:
-        """Leave these, too, out of everything that is written from now on."""
+        """Hide these secrets too in everything written from now on."""
         forms = {*self._hidden, *forms_of(secret.reveal() for secret in secrets)}
         self._hidden = tuple(sorted(forms, key=len, reverse=True))
 
@@ -73,16 +73,16 @@ class Events:
         self._write(" ".join(words))
 
     def warning(self, code: str, message: str, hint: str = "") -> None:
-        """Write what is odd, but stops nothing."""
+        """Write a problem that stops nothing."""
         if not self.is_quiet:
             self._problem("warning", code, message, hint, "")
 
     def error(self, code: str, message: str, hint: str = "", traceback: str = "") -> None:
-        """Write what is wrong and the one thing to do about it."""
+        """Write what is wrong and how to fix it."""
         self._problem("error", code, message, hint, traceback)
 
     def note(self, text: str) -> None:
-        """Write a line for a person; JSON readers do not get it."""
+        """Write a line for a person; nothing in JSON format."""
         if not self.is_quiet and self.log_format is LogFormat.CONSOLE:
             self._write(clean(text))
 
@@ -114,7 +114,7 @@ class Events:
 
 
 def clean(text: str) -> str:
-    """Return text that stays on its line and moves no cursor: what would is written as escapes."""
+    """Return text with escapes for every character that breaks the line or moves the cursor."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(
@@ -133,7 +133,7 @@ def redacted(text: str, hidden: Iterable[str] = ()) -> str:
 
 
 def forms_of(secrets: Iterable[str]) -> tuple[str, ...]:
-    """Return the forms in which secrets may turn up in text, longest first."""
+    """Return the encoded forms in which secrets may appear in text, longest first."""
     forms: set[str] = set()
     for secret in secrets:
         if len(secret) < _SHORTEST_SECRET:

@@ -29,12 +29,12 @@ class Secret:
         return bool(self.__value)
 
     def __eq__(self, other: object) -> bool:
-        """Compare in a time that does not tell how much is equal."""
+        """Compare in constant time, so that the time does not show how much is equal."""
         if not isinstance(other, Secret):
             return NotImplemented
         return hmac.compare_digest(self.__value.encode(), other.reveal().encode())
 
-    __hash__ = None  # type: ignore[assignment] # a hash would tell of the value
+    __hash__ = None  # type: ignore[assignment] # a hash would reveal something of the value
 
     def __reduce_ex__(self, _protocol: object) -> NoReturn:
-        raise TypeError("a Secret is not to be written down")
+        raise TypeError("a Secret cannot be pickled or copied")

@@ -1,1 +1,1 @@
-"""What a killed run goes on from, and the replies that could not be used."""
+"""What a killed run is resumed from, and the replies that could not be used."""

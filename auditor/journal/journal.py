@@ -1,8 +1,8 @@
-"""Durable progress of a run: every final reply, keyed by its question. What resume reads.
+"""Durable progress of a run: every final reply, keyed by its request. `--resume` reads it.
 
-A record is `length, crc32, payload`; files are appended to and synced in groups, and a torn tail
-is cut when a journal is opened again. Nothing is published from anything but the journal, so a
-resumed run and an uninterrupted one see the same replies.
+A record is `length, crc32, payload`. Records are appended, and synced in groups; an incomplete
+record at the end is cut when a journal is opened again. Everything published comes from the
+journal, so a resumed run and an uninterrupted one see the same replies.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from auditor.model import Reply, Request
 
 SYNC_RECORDS = 64
 SYNC_SECONDS = 1.0
-"""A kill loses at most this much (promise P11)."""
+"""A kill loses at most the replies of this time (promise P11)."""
 
 _FRAME = struct.Struct("<II")
 _COMPRESS_ABOVE = 512
@@ -34,7 +34,7 @@ class _Record(msgspec.Struct, array_like=True, frozen=True):
     key: bytes
     reply: Reply
     body_size: int
-    """Of the decompressed body; -1 where the reply holds the body as it is."""
+    """Bytes of the decompressed body; -1 where the body is not compressed."""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -42,17 +42,17 @@ _decoder = msgspec.msgpack.Decoder(_Record)
 
 
 class Journal:
-    """The replies one partner's run has had so far, on disk."""
+    """The replies of one partner's run so far, on disk."""
 
     def __init__(self, path: Path) -> None:
-        """Open or go on with the journal at `path`.
+        """Open the journal at `path`, or create it.
 
         Raises:
             StoreUnwritable, StoreFailed: the file cannot be made or read.
         """
         self.path = path
         self.calls = 0
-        """Of all that is settled, attempts counted one by one."""
+        """Calls of all journaled requests; each attempt counts."""
         self.retries = 0
         self.throttled = 0
         self._index: dict[bytes, int] = {}
@@ -76,15 +76,15 @@ class Journal:
         self._late_syncs: set[asyncio.Task[None]] = set()
 
     def __contains__(self, key: bytes) -> bool:
-        """Tell whether the question was settled."""
+        """Return whether the request has a reply."""
         return key in self._index
 
     def __len__(self) -> int:
-        """Return how many questions are settled."""
+        """Return how many requests have a reply."""
         return len(self._index)
 
     def read(self, key: bytes) -> Reply:
-        """Return the reply to a settled question."""
+        """Return the reply to a request that has one."""
         return _reply_at(self._file, self._index[key])
 
     def _add(self, record: _Record, begin: int, end: int) -> None:
@@ -96,7 +96,7 @@ class Journal:
         self._end = end
 
     async def append(self, key: bytes, reply: Reply) -> None:
-        """Keep a reply; a question that is settled already stays as it is.
+        """Keep a reply; the first reply to a request stays.
 
         Raises:
             StoreFailed: the disk is full or failing.
@@ -132,13 +132,13 @@ class Journal:
     def _synced_late(self, task: asyncio.Task[None]) -> None:
         self._late_syncs.discard(task)
         if not task.cancelled():
-            task.exception()  # the next one to append or sync is told
+            task.exception()  # the next append or sync raises it
 
     async def sync(self) -> None:
         """Make everything appended so far survive a power loss.
 
         Raises:
-            StoreFailed: the disk is failing; the kernel says so once, so it is kept and said again.
+            StoreFailed: the disk is failing. The kernel reports it once; later calls repeat it.
         """
         async with self._syncing:
             if self._failure is not None:
@@ -167,9 +167,9 @@ class Journal:
             os.close(self._file)
 
     def keep(self, which: str, useless: Container[bytes]) -> None:
-        """Drop the replies of a finished run but those to be kept: `none`, `failed` or `all`.
+        """Keep only the replies that `which` names: `none`, `failed` or `all`.
 
-        A reply is failed that is no success, or whose key is among the useless ones.
+        A reply is failed if its status is no success, or its key is in `useless`.
         """
         match which:
             case "none":
@@ -180,7 +180,7 @@ class Journal:
                 pass
 
     def forget_failures(self) -> None:
-        """Drop what was not answered, so that a run that ended without a snapshot asks again."""
+        """Drop the failed replies: a resumed run that has no snapshot asks them again."""
         self._rewrite(lambda _, reply: _is_success(reply))
 
     def _rewrite(self, is_kept: Callable[[bytes, Reply], bool]) -> None:
@@ -198,9 +198,9 @@ class Journal:
 
 @contextmanager
 def reading(path: Path) -> Iterator[Callable[[bytes], Reply | None]]:
-    """Open a journal to look replies up in; whoever writes it may be at work.
+    """Open a journal to look replies up in; another process may be writing it.
 
-    One that is not there holds none.
+    A journal that does not exist holds no replies.
     """
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -215,7 +215,7 @@ def reading(path: Path) -> Iterator[Callable[[bytes], Reply | None]]:
 
 
 class Recorded:
-    """Sends requests, unless the journal holds their replies from before."""
+    """Sends requests whose replies the journal does not hold yet."""
 
     def __init__(self, journal: Journal, send: Callable[[Request], Awaitable[Reply]]) -> None:
         self._journal = journal
@@ -258,9 +258,9 @@ def _write_all(file: int, data: bytes, offset: int) -> None:
 
 
 def _records(file: int) -> Iterator[tuple[int, int, _Record]]:
-    """Yield where each record begins and ends, and what it is, as far as they are whole.
+    """Yield the begin, the end and the content of each record, up to the first incomplete one.
 
-    After a power loss a file may end in zeros: they are a frame whose checksum is right.
+    After a power loss a file may end in zeros, which read as an empty record with a right checksum.
     """
     size = os.fstat(file).st_size
     begin = 0

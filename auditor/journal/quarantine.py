@@ -1,7 +1,7 @@
-"""Replies that came and could not be used, or not all of them: one record each, kept with the run.
+"""Replies that could not be used, or only in part: one record each, kept with the run.
 
-A record says what it was and why; its body stays where it is, in the run's journal, as `keep_raw`
-says. See docs/decisions/0011-quarantine-is-an-index-of-the-journal.md.
+A record names the reply and the reason; the body stays in the run's journal, as `keep_raw` says.
+See docs/decisions/0011-quarantine-is-an-index-of-the-journal.md.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from auditor.model import UNREADABLE, Outcome, Reply, Request, Settled
 from auditor.tables import TEXT
 
 MOST_SHOWN = 256 * 2**10
-"""Bytes of a body that are ever shown."""
+"""The most bytes of a body that are shown."""
 _SUCCESS = range(200, 300)
 SCHEMA = pa.schema(
     [
@@ -41,21 +41,21 @@ SCHEMA = pa.schema(
 
 
 class QuarantineRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One reply of which something could not be used."""
+    """One reply that could not be used, or only in part."""
 
     at: datetime
     endpoint: str
     customer_id: str
     reason: str
     items: str
-    """What of it was not used, for people: items by reason, or what is wrong with the whole."""
+    """For people: the unused items by reason, or what is wrong with the whole reply."""
     status: int
     sha256: str
     size: int
     request_id: str
     correlation_id: str
     key: str
-    """Finds the body in the journal."""
+    """The journal's key of the reply, in hex."""
 
 
 class Quarantine:
@@ -108,7 +108,7 @@ class Quarantine:
                 )
 
     def save(self, path: Path) -> None:
-        """Write the records down for `table`, the only one to read them.
+        """Write the records, for `table` and `keys` to read.
 
         Raises:
             StoreFailed: the file cannot be written.
@@ -123,7 +123,7 @@ class Quarantine:
 
 
 def path_of(folder: Path, tenant_id: str) -> Path:
-    """Return where the records of a partner's run lie, in the run's folder."""
+    """Return the file of a partner's records, in the run's folder."""
     return folder / f"{tenant_id}.quarantine"
 
 
@@ -137,10 +137,10 @@ def keys(path: Path) -> frozenset[bytes]:
 
 
 def table(folder: Path, tenant_id: str, partner: str, *, with_bodies: bool) -> pa.Table:
-    """Return the records of a partner's run, in the order of their time.
+    """Return the records of a partner's run, ordered by time.
 
     Raises:
-        InputMissing: the run was not made with this state folder, or it is too long ago.
+        InputMissing: the run used another state folder, or its replies are already removed.
     """
     path = path_of(folder, tenant_id)
     records = _records(path)
@@ -156,7 +156,7 @@ def table(folder: Path, tenant_id: str, partner: str, *, with_bodies: bool) -> p
 
 
 def shown(body: bytes) -> str:
-    """Return a body as text that may be shown: its beginning, without what looks like a secret."""
+    """Return the beginning of a body as text, without what looks like a secret."""
     return redacted(body[:MOST_SHOWN].decode("utf-8", "backslashreplace"))
 
 
@@ -165,8 +165,8 @@ def _records(path: Path) -> list[QuarantineRecord]:
         return msgspec.json.Decoder(QuarantineRecord).decode_lines(path.read_bytes())
     except FileNotFoundError:
         raise InputMissing(
-            f"{path} is not there: the run was made on another machine, or is too long ago",
-            hint="what could not be read is kept in the `state_dir` of the run, for 14 days",
+            f"{path} is not there: the run was on another machine, or its files are removed",
+            hint="unusable replies stay in the run's `state_dir` for 14 days",
         ) from None
     except OSError as exc:
         raise InputMissing(f"{path} cannot be read: {exc.strerror}") from exc

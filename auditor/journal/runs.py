@@ -1,4 +1,4 @@
-"""What a run leaves in `state_dir`: who it is, whether it ended, and the lock of full runs."""
+"""A run's files in `state_dir`: its header, whether it ended, and the locks."""
 
 import errno
 import fcntl
@@ -24,7 +24,7 @@ _HEADER = "run.json"
 _STAMP = "%Y%m%dT%H%M%SZ"
 _RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
 KEPT = timedelta(days=14)
-"""How long the replies of a run stay here, which hold what customers have."""
+"""How long a finished run's replies stay: they name what customers have bought."""
 _LOCK = "lock"
 
 
@@ -55,7 +55,7 @@ class Runs:
     def begin(
         self, settings: Settings, narrow: Narrow, tenants: Sequence[str], at: datetime, entropy: str
     ) -> RunHeader:
-        """Return a new run, not yet written down; `entropy` is some hex digits of its own."""
+        """Return the header of a new run, not yet on disk; `entropy` is a few random hex digits."""
         stamp = f"{at.astimezone(UTC):{_STAMP}}"
         taken = f"{int(entropy, 16) % (1 << 24):06x}"
         return RunHeader(
@@ -70,15 +70,15 @@ class Runs:
         )
 
     def save(self, header: RunHeader) -> None:
-        """Write a run down, so that it can be resumed: not before it holds its lock."""
+        """Write a run's header, so that it can be resumed. The run must hold its lock."""
         self._write(header)
 
     def finish(self, header: RunHeader) -> None:
-        """Write down that there is nothing left to go on with."""
+        """Write down that nothing is left to resume."""
         self._write(msgspec.structs.replace(header, is_finished=True))
 
     def to_resume(self, settings: Settings, narrow: Narrow, now: datetime) -> RunHeader | None:
-        """Return the run that `--resume` means, None where a new one is to start.
+        """Return the run that `--resume` selects; None starts a new run.
 
         Raises:
             InputMissing: the named run is unknown.
@@ -117,10 +117,10 @@ class Runs:
         )
 
     def prune(self, now: datetime, resume_max_age_hours: float) -> None:
-        """Remove what runs have left that nobody will look at; what cannot be removed now stays.
+        """Remove old files of runs; what cannot be removed stays until the next time.
 
-        That is: what killed writers left unfinished, what finished runs left long ago, and folders
-        of runs that were killed before they were written down, as long ago.
+        Removed are unfinished files of killed writers, the folders of runs that finished long ago,
+        and equally old folders without a header, whose run was killed before it was written.
         """
         oldest = now.astimezone(UTC) - max(KEPT, timedelta(hours=resume_max_age_hours))
         for header in self._headers():
@@ -128,7 +128,7 @@ class Runs:
                 shutil.rmtree(self.folder(header.run_id), ignore_errors=True)
         with suppress(OSError):
             for folder in sorted(self._runs.iterdir()):
-                if folder.is_symlink():  # planted: what it leads to is not ours to clear
+                if folder.is_symlink():  # planted: its target is not ours to clear
                     continue
                 atomic_file.remove_leftovers_in(folder)
                 is_nobodys = not (folder / _HEADER).exists() and _RUN_ID.fullmatch(folder.name)
@@ -140,7 +140,9 @@ class Runs:
             for path in sorted(self._runs.iterdir()):
                 with suppress(OSError, msgspec.DecodeError):
                     header = msgspec.json.decode((path / _HEADER).read_bytes(), type=RunHeader)
-                    if header.run_id == path.name:  # it becomes a path
+                    if (
+                        header.run_id == path.name
+                    ):  # the id becomes a path, so it must be this folder
                         yield header
 
     def _write(self, header: RunHeader) -> None:
@@ -155,7 +157,7 @@ class Runs:
             raise _refused(path, exc) from exc
 
     def _make_private(self, *folders: Path) -> None:
-        """Make folders in the state folder for this user alone; links in it are not followed."""
+        """Make folders that only this user can open; links inside the state folder are refused."""
         self._state_dir.parent.mkdir(parents=True, exist_ok=True)
         for folder in (self._state_dir, *folders):
             folder.mkdir(mode=0o700, exist_ok=True)
@@ -164,9 +166,9 @@ class Runs:
 
     @contextmanager
     def locked(self, tenants: Sequence[str], header: RunHeader) -> Iterator[None]:
-        """Hold a run, and the run lock of each partner; the kernel frees them with the process.
+        """Hold the lock of a run and of each partner; the kernel frees them when the process ends.
 
-        The run itself because of `--resume`: two that write one journal spoil it.
+        The run has a lock because of `--resume`: two processes would spoil one journal.
 
         Raises:
             Locked: another process is at work on this run, or on a full run of this configuration.
@@ -185,7 +187,7 @@ class Runs:
 
 
 def _lock(file: IO[bytes], path: Path, what: str, header: RunHeader) -> None:
-    """Lock an open file for as long as it is open, and write into it who holds it."""
+    """Lock an open file until it is closed, and write the holder into it."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

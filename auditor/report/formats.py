@@ -29,8 +29,8 @@ _BATCH = 10_000
 def write(table: pa.Table, how: str, stream: TextIO) -> None:
     """Write rows as `table`, `json`, `csv` or `markdown`.
 
-    Nothing that is written moves a terminal's cursor. In CSV, text that a spreadsheet would take
-    for a formula gets a ' before it.
+    The output never moves a terminal's cursor. In CSV, text that a spreadsheet would take for a
+    formula gets a leading '.
     """
     match how:
         case "table" if stream.isatty():
@@ -48,14 +48,14 @@ def write(table: pa.Table, how: str, stream: TextIO) -> None:
 
 
 def _rows(table: pa.Table) -> Iterator[list[Value]]:
-    """Yield rows by position: a query may name two columns alike."""
+    """Yield rows by position: two columns of a query may have the same name."""
     for batch in table.to_batches(max_chunksize=_BATCH):
         columns = [column.to_pylist() for column in batch.columns]
         yield from (list(row) for row in zip(*columns, strict=True))
 
 
 def _plain(value: Value) -> Value:
-    """Return a value as JSON knows it: times in ISO 8601 with Z, no NaN."""
+    """Return a value that JSON can hold: times in ISO 8601 with Z, null for NaN and infinity."""
     match value:
         case date():  # a datetime is a date too
             return _iso(value)
@@ -126,7 +126,7 @@ def _markdown(value: Value) -> str:
 
 
 def _write_plain(table: pa.Table, stream: TextIO) -> None:
-    """Write columns that line up, each as wide as it must be: a file has no width."""
+    """Write aligned columns, each as wide as its longest cell: a file has no fixed width."""
     lines = [[_safe(name) for name in table.column_names]]
     lines += [[_safe(value) for value in row] for row in _rows(table)]
     widths = [max(len(line[at]) for line in lines) for at in range(table.num_columns)]
@@ -149,7 +149,7 @@ def _write_rich(table: pa.Table, stream: TextIO) -> None:
 
 
 def workbook(table: pa.Table) -> memoryview:
-    """Return an Excel workbook: text stays text, times are UTC, rows filter.
+    """Return an Excel workbook with a filter row; text stays text, times are UTC.
 
     Raises UsageError for more rows than a sheet holds.
     """

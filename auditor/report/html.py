@@ -1,4 +1,4 @@
-"""One self-contained page: what changed, what is restricted now, and what is not known."""
+"""One self-contained HTML page: what changed, what is restricted now, and what is unknown."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -21,22 +21,22 @@ T = TypeVar("T")
 CAUSES = 20
 PLACES = 60
 FAMILIES = 8
-"""Columns of the table of regions and families; the rest is one more."""
+"""Columns of the table of regions and families; all other families share one more column."""
 _LEVELS = 5
 _FULL_SHARE = 0.25
 """The share of restricted SKUs that gets the strongest shade."""
 
 
 def report(store: "Store", snapshot: str | None = None, *, mask: bool = False) -> str:
-    """Return the page; of one snapshot, or of what is known now and new with the last night.
+    """Return the page: of one snapshot, or of what is known now and what the last night changed.
 
-    With `mask`, nothing in it tells who a customer is.
+    With `mask`, the page does not show who a customer is.
     """
     return page(summary.read(store, [snapshot] if snapshot else [], mask=mask))
 
 
 def page(found: Summary) -> str:
-    """Return the page that shows a summary."""
+    """Return the page of a summary."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -63,7 +63,7 @@ class _Cell(msgspec.Struct, frozen=True):
 
     @property
     def level(self) -> int:
-        """Return how strong its shade is."""
+        """The shade of the cell: 0 is none, 5 the strongest."""
         if not self.restricted:
             return 0
         share = self.restricted / max(self.answered, 1)
@@ -76,7 +76,7 @@ class _Grid(msgspec.Struct, frozen=True):
 
 
 def _grid(found: Iterable[FamilyCount]) -> _Grid:
-    """Return regions by families, those with most restrictions first."""
+    """Return the table of regions and families, most restricted first."""
     rows = list(found)
     weight: dict[str, int] = {}
     regions: dict[str, int] = {}
@@ -115,7 +115,7 @@ def _first(rows: Iterable[T], count: int) -> Excerpt[T]:
 
 
 def _harmless(value: object) -> object:
-    """Return text in which nothing turns the line round; the page's own markup stays."""
+    """Return text without characters that reverse the line; the page's own markup stays."""
     return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 

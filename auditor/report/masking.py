@@ -1,4 +1,4 @@
-"""Rows with the names that a report gives to customers, or pseudonyms where they are hidden."""
+"""Turns rows into values of a report, with customer names or, if masked, pseudonyms."""
 
 import hashlib
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ Row = dict[str, Any]  # a row as Arrow gives it
 
 
 class Naming:
-    """Turns rows into values; `partners` are names by tenant id."""
+    """Turns rows into values; `partners` holds partner names by tenant id."""
 
     def __init__(self, partners: Mapping[str, str], *, is_masked: bool) -> None:
         self._partners = partners
         self._is_masked = is_masked
 
     def _customer(self, row: Row) -> Row:
-        """Return what a row calls its customer."""
+        """Return the customer's name and id for a report."""
         customer_id = row["customer_id"]
         if not customer_id:
             return {"customer": "", "customer_id": ""}
@@ -49,12 +49,12 @@ class Naming:
 
 
 def pseudonym(customer_id: str) -> str:
-    """Return what a customer is called where nobody is to know who it is."""
+    """Return a customer's pseudonym: the same one in every report."""
     return f"customer-{hashlib.sha256(customer_id.encode()).hexdigest()[:10]}"
 
 
 def _difference(row: Row) -> str:
-    """Return what is different beside the verdict."""
+    """Return what changed besides the verdict, as text."""
     if row["kind"] == "restriction_changed":
         was = f"{row['reason_codes_before']} {row['restriction_values_before']}".split()
         return f"was {', '.join(was).replace(';', ', ')}" if was else ""

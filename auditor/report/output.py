@@ -1,4 +1,4 @@
-"""Where `--out` goes: into a file that is replaced whole, or through a device, a pipe or stdout."""
+"""Writes `--out`: replaces a regular file as a whole, or writes to a device, pipe or stdout."""
 
 import os
 import stat
@@ -13,14 +13,14 @@ STDOUT = Path("-")
 
 
 def save(data: bytes | memoryview, path: Path, stdout: TextIO) -> None:
-    """Write `data` where `path` leads.
+    """Write `data` to `path`.
 
-    `-` is `stdout`. A link is followed. A regular file is replaced at once, so that nobody reads
-    half of it, and keeps its mode and owner. A device, a pipe or a socket is written to, never
+    `-` is `stdout`. A link is followed. A regular file is replaced by one rename, so that no reader
+    sees half of it; it keeps its mode and owner. A device, a pipe or a socket is written to, never
     replaced: as root, a rename would put a regular file in the place of /dev/stdout.
 
-    Raises StoreUnwritable where `path` takes no output, StoreFailed where the disk is full or
-    fails, BrokenPipeError where nobody reads on.
+    Raises StoreUnwritable if `path` cannot be written, StoreFailed if the disk is full or fails,
+    BrokenPipeError if the reader has gone away.
     """
     if path == STDOUT:
         stdout.flush()
@@ -53,7 +53,7 @@ def _write(data: bytes | memoryview, path: Path, stdout: TextIO) -> None:
 
 
 def _status(path: Path) -> os.stat_result | None:
-    """Return what a path leads to; None where nothing is there yet."""
+    """Return the status of the file behind a path; None if there is no file yet."""
     try:
         return path.stat()
     except FileNotFoundError:
@@ -61,10 +61,10 @@ def _status(path: Path) -> os.stat_result | None:
 
 
 def _own_descriptor(there: os.stat_result) -> int | None:
-    """Return our stdout or stderr where it leads to this very file, as /dev/stdout does.
+    """Return the descriptor of our stdout or stderr if it is this file, as /dev/stdout is.
 
-    After `--out /dev/stdout >> log` a replaced file would have lost what the log held, and what
-    else is written to stderr would go to the old one.
+    With `--out /dev/stdout >> log`, replacing the file would lose the log's earlier content, and
+    later output to stderr would go to the replaced file.
     """
     for descriptor in (1, 2):
         with suppress(OSError):  # it was closed before the start
@@ -74,7 +74,7 @@ def _own_descriptor(there: os.stat_result) -> int | None:
 
 
 def _replace(path: Path, data: bytes | memoryview) -> Path:
-    """Replace the file that a path leads to, and return it."""
+    """Replace the file behind a path, and return its real path."""
     target = Path(os.path.realpath(path))
     disk.replace(target, data)
     return target

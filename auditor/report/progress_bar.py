@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal, event lines elsewhere, nothing when quiet."""
+"""The progress of a run: a bar on a terminal, event lines elsewhere, nothing when quiet."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ Clock = Callable[[], float]
 
 @contextmanager
 def following(events: Events, clock: Clock = time.monotonic) -> Iterator[Progress]:
-    """Show how far the work inside is, in the way that suits who reads stderr."""
+    """Show the progress of the block: a bar if stderr is a terminal, else event lines."""
     console = Console(file=events.stream, highlight=False)
     is_live = console.is_terminal and not console.is_dumb_terminal
     if events.is_quiet or not is_live or events.log_format is LogFormat.JSON:
@@ -51,7 +51,7 @@ class Failures:
         self._rest = 0
 
     def event(self, name: str, **fields: object) -> None:
-        """Write an event, unless it is one failed check too many."""
+        """Write an event, unless it is a failed check beyond the first `SHOWN_FAILURES`."""
         if name == _FAILED and self._shown == SHOWN_FAILURES:
             self._rest += 1
             return
@@ -89,7 +89,7 @@ class Lines:
         self._events.event("phase.started", partner=partner, phase=name, **fields)
 
     def step(self, partner: str, done: int = 1, failed: int = 0) -> None:
-        """Count what is done, and write it when the last time is long enough ago."""
+        """Count the steps; write the progress if the last line is at least `EVERY_S` old."""
         phase = self._phases.get(partner)
         if phase is None:
             return
@@ -127,7 +127,7 @@ class _Phase:
 class Bar:
     """Shows a line for each partner: phase, done, total, failed, rate and time left.
 
-    While it is shown, events are written above it; it is gone afterwards.
+    Events are written above the bar. The bar disappears at the end.
     """
 
     def __init__(
@@ -175,17 +175,17 @@ class Bar:
         self._failures.event(name, **fields)
 
     def phase(self, partner: str, name: str, total: int | None = None) -> None:
-        """Start a partner's line anew."""
+        """Restart a partner's line for a new phase."""
         self._failures.write_rest()
         task = self._tasks.get(partner)
         if task is None:
             self.shown.add_task("", partner=clean(partner), failed=0)
             task = self._tasks[partner] = self.shown.tasks[-1]
         self.shown.reset(task.id, description=clean(name), partner=clean(partner), failed=0)
-        task.total = total  # which `reset` cannot unset
+        task.total = total  # `reset` cannot set it to None
 
     def step(self, partner: str, done: int = 1, failed: int = 0) -> None:
-        """Move a partner's line on."""
+        """Advance a partner's line."""
         task = self._tasks.get(partner)
         if task is not None:
             self.shown.update(task.id, advance=done, failed=task.fields["failed"] + failed)

@@ -1,4 +1,4 @@
-"""What a report says, read from the store."""
+"""Reads the content of a report from the store."""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 V = TypeVar("V", bound=Value)
 
 LONGEST = 200
-"""Rows of a list that a report shows."""
+"""The most rows of a list that a report shows."""
 NEWEST = 10
-"""Snapshots of each partner whose health is shown."""
+"""Snapshots per partner whose health is shown."""
 
 _SHOWN = ("inventory", "availability")
 _UNANSWERED = (
@@ -73,8 +73,8 @@ def read(
 ) -> Summary:
     """Return what is known now and what is new, or what these snapshots knew and changed.
 
-    Of `snapshots` there is one for each partner at most. `brief` leaves out how things current,
-    which takes the longest to read, and is sparing: a run that told it so ends small.
+    `snapshots` holds at most one per partner. `brief` leaves out the current state, which takes
+    the longest to read, and saves memory, so that a run does not grow at its end.
     With `mask`, customers have pseudonyms: the same one for the same customer in every report.
     """
     wanted = [store.snapshot_id(name) for name in snapshots]
@@ -95,7 +95,7 @@ def _explained() -> "Iterator[None]":
 
 
 class _Current(Value, frozen=True, kw_only=True):
-    """The current state, beside what changed."""
+    """The current state, as against what changed."""
 
     places: tuple[PlaceCount, ...] = ()
     families: tuple[FamilyCount, ...] = ()
@@ -131,7 +131,7 @@ class _Reader:
         self._show()
 
     def _show(self) -> None:
-        """Return the names of the relations to read: current ones, or those of the snapshots."""
+        """Create views over the state: now, or at the time the snapshots were published."""
         then = "WHERE snapshot_id IN (SELECT snapshot_id FROM reported)"
         for relation in (*_SHOWN, "check_outcome"):
             source = f"{relation} {then}" if self._wanted else f"current_{relation}"
@@ -201,7 +201,7 @@ class _Reader:
             )
         ).fetchall()
         renewals = self._table("renewal")
-        if self._wanted:  # a view of what is known now
+        if self._wanted:  # the view shows what is known now, not then
             renewals = renewals.slice(0, 0)
         places = self._rows(PlaceCount, "place")
         return _Current(
@@ -227,7 +227,7 @@ class _Reader:
         return found
 
     def _commands(self, kind: str, snapshots: Iterable[str]) -> Iterable[str]:
-        """Yield what shows all changes of a kind, of these snapshots at least."""
+        """Yield commands that show all changes of a kind, at least those of these snapshots."""
         ids = sorted(snapshots)
         if not self._wanted and all(self._is_newest[one] for one in ids):
             yield f"auditor changes --kind {kind}"

@@ -1,4 +1,4 @@
-"""What a person reads after a run: what was asked, what is restricted, what changed, what next."""
+"""The terminal summary: what was asked, what is restricted, what changed, what to do next."""
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,7 +30,7 @@ PLACES = 8
 CAUSES = 10
 _NARROWEST_BAR = 8
 _PLACES_WIDTH = 82
-"""Of the table of places without its bars."""
+"""The width of the table of places without its bars."""
 
 _UNKNOWN = ("failed", "skipped")
 _SUBJECTS = {"inventory": "inventory", "availability": "licences", "catalog": "catalog"}
@@ -57,10 +57,10 @@ def write_run_summary(
 def after_run(
     found: Summary, not_published: Mapping[str, str], page: Page, look: Sequence[str]
 ) -> None:
-    """Write the summary of a run, in short.
+    """Write a short summary of a run.
 
-    `not_published` says why a partner's snapshot is missing; `look` are commands that show more,
-    all changes the first of them.
+    `not_published` gives, by partner, why there is no snapshot. `look` are commands that show
+    more; the first one shows all changes.
     """
     shown = table("partner", "status", ">answered", ">no answer", ">calls", ">changes")
     for one in found.partners:
@@ -90,7 +90,7 @@ def after_run(
 
 
 def overview(found: Summary, page: Page, show_all: str = "auditor changes --by-cause") -> None:
-    """Write all there is to say of a summary; `show_all` says what shows all changes."""
+    """Write the whole summary; `show_all` is the command that shows all changes."""
     page.heading("1  What was asked", "in the newest run")
     page.print(_asked(found.partners))
     page.heading("2  Restricted now", "counted in SKUs of an Azure subscription")

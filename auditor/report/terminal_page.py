@@ -1,4 +1,4 @@
-"""A terminal that is written to: headings, tables and commands that can be copied."""
+"""Writes headings, tables and commands to a terminal."""
 
 from collections.abc import Iterable
 from typing import TextIO
@@ -14,7 +14,7 @@ _WIDEST = 118
 
 
 class Page:
-    """Writes text and tables that fit the terminal; API text in it moves no cursor."""
+    """Writes text and tables that fit the terminal; text from the API cannot move the cursor."""
 
     def __init__(self, stream: TextIO, width: int | None = None) -> None:
         self._console = Console(
@@ -24,7 +24,7 @@ class Page:
         self.block = "#" if self._console.options.ascii_only else "\N{FULL BLOCK}"
 
     def print(self, shown: RenderableType = "", *, is_whole: bool = False) -> None:
-        """Write a line or a table; one that `is_whole` is never broken."""
+        """Write a line or a table; with `is_whole`, a long line is not wrapped."""
         width = None if is_whole else self.width
         self._console.print(shown, width=width, soft_wrap=is_whole)
 
@@ -33,13 +33,13 @@ class Page:
         self.print(Text(text, style="bold cyan").append(f"  {more}" if more else "", "dim"))
 
     def commands(self, commands: Iterable[str]) -> None:
-        """Write commands so that they can be copied."""
+        """Write commands on unwrapped lines, so that they can be copied."""
         for command in commands:
             self.print(Text(f"  {clean(command)}", style="green"), is_whole=True)
 
 
 def table(*columns: str) -> Table:
-    """Return a table with these columns; `>` before a name sets it to the right."""
+    """Return a table with these columns; `>` before a name aligns the column right."""
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0), show_edge=False)
     for name in columns:
         is_number = name.startswith(">")
@@ -53,15 +53,15 @@ def table(*columns: str) -> Table:
 
 
 def number(count: int, style: str = "") -> Text:
-    """Return a count; a zero does not stand out."""
+    """Return a count; a zero is dim."""
     return Text(f"{count:,}", style=style if count else "dim")
 
 
 def words(name: str) -> str:
-    """Return a name of ours as words."""
+    """Return an identifier of ours as words: `newly restricted`."""
     return clean(name.replace("_", " "))
 
 
 def plain(text: str) -> Text:
-    """Return text from outside that moves no cursor."""
+    """Return outside text that cannot move the cursor."""
     return Text(clean(text))

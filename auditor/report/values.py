@@ -1,4 +1,4 @@
-"""What a report says, as values: the terminal and the HTML page show the same ones."""
+"""The content of a report as values: the terminal and the HTML page show the same ones."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,7 +15,7 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outlook(StrEnum):
-    """What a change means for who wants to buy."""
+    """What a change means for a buyer."""
 
     BAD = "bad"
     GOOD = "good"
@@ -33,21 +33,21 @@ _OUTLOOKS = {
     "restriction_lifted": Outlook.GOOD,
     "purchasable_again": Outlook.GOOD,
 }
-"""By kind, what matters most first."""
+"""By kind of change, the most important first."""
 
 
 def outlook(kind: str) -> Outlook:
-    """Return what a kind of change means for who wants to buy."""
+    """Return what a kind of change means for a buyer."""
     return _OUTLOOKS.get(kind, Outlook.OTHER)
 
 
 def severity(kind: str) -> int:
-    """Return the place of a kind of change among all: the least number matters most."""
+    """Return the rank of a kind of change; 0 is the most important."""
     return list(_OUTLOOKS).index(kind) if kind in _OUTLOOKS else len(_OUTLOOKS)
 
 
 class KindCount(Value, frozen=True, kw_only=True):
-    """How much changed in one way."""
+    """The changes of one subject and kind, counted."""
 
     subject: str
     kind: str
@@ -56,7 +56,7 @@ class KindCount(Value, frozen=True, kw_only=True):
     customers: int
     skus: int
     affected_customers: int
-    """By changes of the catalog itself, which name no customer; one may count for several."""
+    """By changes of the catalog itself, which name no customer; a customer may count twice."""
 
 
 class Cause(Value, frozen=True, kw_only=True):
@@ -77,7 +77,7 @@ class Cause(Value, frozen=True, kw_only=True):
 
 
 class Change(Value, frozen=True, kw_only=True):
-    """One change, with the names of things."""
+    """One change, with the names of its customer, product and SKU."""
 
     snapshot_id: str
     subject: str
@@ -85,9 +85,9 @@ class Change(Value, frozen=True, kw_only=True):
     suspect: bool
     partner: str
     customer: str
-    """The company's name, its id where that is not known, or a pseudonym; '' for all of them."""
+    """The company's name, its id if the name is unknown, or a pseudonym; '' is all customers."""
     customer_id: str
-    """'' where the customers are hidden."""
+    """'' if customers are masked."""
     country: str
     azure_subscription_id: str
     region: str
@@ -105,16 +105,16 @@ class Change(Value, frozen=True, kw_only=True):
     restriction_values_before: str
     restriction_values_after: str
     difference: str
-    """What else is different: `renew to: A:1, was A:2`."""
+    """What changed besides the verdict: `renew to: A:1, was A:2`."""
     before_at: datetime | None
-    """None where nothing was known."""
+    """None if nothing was known before."""
     after_at: datetime | None
     gap_snapshots: int
     affected_customers: int
 
 
 class Figures(Value, frozen=True, kw_only=True):
-    """One partner's figures, from the snapshot that they are taken from."""
+    """One partner's figures, from one snapshot."""
 
     partner: str
     snapshot_id: str
@@ -138,10 +138,10 @@ class Figures(Value, frozen=True, kw_only=True):
     inventory_checks: int
     availability_checks: int
     naive_calls: int
-    """With one call for each product and context."""
+    """Calls without batching: one for each product and context."""
     changes: int
     is_first: bool
-    """Whether nothing was there before to compare with."""
+    """True if there was no earlier snapshot to compare with."""
 
     @property
     def unknown(self) -> int:
@@ -149,7 +149,7 @@ class Figures(Value, frozen=True, kw_only=True):
 
     @property
     def unknown_share(self) -> float:
-        """Return which part of what should be known is not, from 0 to 1."""
+        """The share of checks without an answer among those that need one, from 0 to 1."""
         return self.unknown / max(self.answered + self.unknown, 1)
 
     @property
@@ -158,7 +158,7 @@ class Figures(Value, frozen=True, kw_only=True):
 
 
 class PlaceCount(Value, frozen=True, kw_only=True):
-    """What is restricted now in one region, counted in SKUs of an Azure subscription."""
+    """How much is restricted now in one region, counted in SKUs of an Azure subscription."""
 
     partner_name: str
     country: str
@@ -172,12 +172,12 @@ class PlaceCount(Value, frozen=True, kw_only=True):
 
     @property
     def share(self) -> float:
-        """Return which part of what was answered for is restricted, from 0 to 1."""
+        """The restricted share of the restricted and unrestricted, from 0 to 1."""
         return self.restricted / max(self.restricted + self.unrestricted, 1)
 
 
 class FamilyCount(Value, frozen=True, kw_only=True):
-    """What is restricted now of one family in one region."""
+    """How much of one family is restricted now in one region."""
 
     region: str
     family: str
@@ -187,7 +187,7 @@ class FamilyCount(Value, frozen=True, kw_only=True):
 
 
 class ReasonCount(Value, frozen=True, kw_only=True):
-    """Why checks were not asked or not answered."""
+    """How many checks were not asked or not answered for one reason."""
 
     outcome: str
     kind: str
@@ -197,7 +197,7 @@ class ReasonCount(Value, frozen=True, kw_only=True):
 
 
 class Unknown(Value, frozen=True, kw_only=True):
-    """What is not known of one customer, by reason."""
+    """Checks of one customer without an answer, by reason."""
 
     partner: str
     customer: str
@@ -208,7 +208,7 @@ class Unknown(Value, frozen=True, kw_only=True):
     reason: str
     checks: int
     since: datetime | None
-    """The oldest answer among them; None where there never was one."""
+    """The time of their oldest last answer; None if there never was one."""
     correlation_id: str
 
 
@@ -223,7 +223,7 @@ class Stale(Value, frozen=True, kw_only=True):
 
 
 class Renewal(Value, frozen=True, kw_only=True):
-    """A renewal that would buy what cannot be bought."""
+    """A renewal that would buy a SKU that cannot be bought."""
 
     partner: str
     customer: str
@@ -240,7 +240,7 @@ class Renewal(Value, frozen=True, kw_only=True):
 
 
 class Held(Value, frozen=True, kw_only=True):
-    """Changes that wait for a snapshot that confirms them: so many keys turned at once."""
+    """Changes held back until a later snapshot confirms them: too many keys flipped at once."""
 
     keys: int
     customers: int
@@ -268,7 +268,7 @@ class Health(Value, frozen=True, kw_only=True):
     failed: int
     skipped: int
     unknown_share: float | None
-    """None where nothing was to be known."""
+    """None if the snapshot had no checks."""
     cells: int
     cells_partly: int
     cells_failed: int
@@ -278,12 +278,12 @@ class Health(Value, frozen=True, kw_only=True):
 
 
 class Excerpt(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """The beginning of a list, and how many there are in all."""
+    """The first rows of a list, and the number of all rows."""
 
     rows: tuple[T, ...]
     total: int
     commands: tuple[str, ...] = ()
-    """What shows the whole list."""
+    """Commands that show the whole list."""
 
     @property
     def more(self) -> int:
@@ -291,10 +291,10 @@ class Excerpt(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
 
 class Summary(Value, frozen=True, kw_only=True):
-    """Everything that a report says."""
+    """The content of a report."""
 
     snapshots: tuple[str, ...]
-    """Those asked for; none is what is new since each partner's previous full snapshot."""
+    """The requested snapshots; if empty, the changes since each partner's previous full one."""
     is_masked: bool
     partners: tuple[Figures, ...]
     places: tuple[PlaceCount, ...]
@@ -312,11 +312,11 @@ class Summary(Value, frozen=True, kw_only=True):
     renewals: Excerpt[Renewal]
     health: tuple[Health, ...]
     not_in_catalog: int
-    """Verdicts: of SKUs of a subscription, and of terms of a licence."""
+    """`not_in_catalog` verdicts: of SKUs of a subscription, and of terms of a licence."""
     is_pruned: bool
-    """Whether what the snapshot knew is dropped, so that only its changes are left."""
+    """True if the snapshot is pruned: only its changes are left."""
     is_baseline: bool
-    """Whether nothing was there before to compare with."""
+    """True if there was no earlier snapshot to compare with."""
 
     def count(self, *kinds: str) -> int:
         """Return how many changes of these kinds there are, suspect ones left out."""

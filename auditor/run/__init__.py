@@ -1,1 +1,1 @@
-"""The pipeline: a run from its configuration to its report. Only this folder knows all stages."""
+"""The pipeline: a run from its configuration to its report. Only this folder knows every stage."""

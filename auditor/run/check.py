@@ -1,6 +1,6 @@
-"""Wave 2 of one partner: ask, stage what is answered, and ask once more what the guard doubts.
+"""Wave 2 of one partner: ask, stage the answers, and repeat the checks that the guard doubts.
 
-Both times `guard.conservation` checks that every key that was asked has ended in one way.
+After each round every requested key must have an outcome: see `auditor.guard.conservation`.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -22,7 +22,7 @@ LateCustomers = Callable[[], Awaitable[Sequence[CustomerFound]]]
 
 
 class Checking:
-    """Asks one partner's checks, and knows what became of each."""
+    """Asks one partner's checks, and keeps the outcome of each."""
 
     def __init__(self, fetch: Fetch, progress: Progress, partner: str, outage: Outage) -> None:
         self._fetch = fetch
@@ -31,14 +31,14 @@ class Checking:
         self._outage = outage
         self._ledger = Ledger(partner)
         self.settled: list[Settled] = []
-        """What became of each check."""
+        """The outcome of each check."""
         self.second_answers: list[Settled] = []
-        """What the second answers were, whatever was believed of them."""
+        """The outcomes of the repeated checks, accepted or not."""
 
     async def ask(self, plan: Plan, late_customers: LateCustomers) -> Plan:
-        """Ask everything that is planned, then about customers that were found late.
+        """Ask everything planned, then the checks of customers that were listed late.
 
-        The plan that it returns holds these customers and what the replies taught.
+        The plan returned includes those customers and what the replies taught.
         """
         plan = await self._ask_planned(plan, list(plan.questions()))
         if late := await late_customers():
@@ -48,10 +48,10 @@ class Checking:
         return await self._ask_planned(plan, again) if again else plan
 
     async def stage_and_recheck(self, plan: Plan, guard: Guard, staged: Staged, body: Body) -> None:
-        """Stage what was answered; ask once more where so much turned that it may be a fault.
+        """Stage the answers, and repeat the checks where so many flipped that it may be a fault.
 
         Raises:
-            Bug: what was asked and what became of it do not add up.
+            Bug: the requested keys and their outcomes do not add up.
         """
         await run_in_thread(staged.stage, self.settled, body)
         await run_in_thread(self._ledger.close, self.settled, staged.keys, plan.skus_of)

@@ -1,4 +1,4 @@
-"""Times that tell an order: what is asked later has the later one, however the clock is set."""
+"""Times that keep their order: a later request has a later time, even if the clock is set back."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ _TICK = timedelta(microseconds=1)
 def never_back(now: Callable[[], datetime], latest: datetime | None) -> Callable[[], datetime]:
     """Return a clock that starts after `latest` and never goes back.
 
-    While the real one is behind, it stands still but for a microsecond each time it is read.
+    While the real clock is behind, each reading is one microsecond after the one before.
     """
 
     def read() -> datetime:

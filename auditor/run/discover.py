@@ -1,6 +1,6 @@
-"""Wave 1 of one partner: whom and what there is to ask about, and the plan of what to ask.
+"""Wave 1 of one partner: its customers, subscriptions and SKUs, and the plan of the checks.
 
-Wave 2 need not wait for the last few customers: one that hangs would hold up all others.
+Wave 2 does not wait for the last few customers: one that hangs would delay all others.
 """
 
 import difflib
@@ -30,18 +30,18 @@ from auditor.store.interface import Store
 
 Send = Callable[[Request], Awaitable[Reply]]
 ONE_LATE_IN = 20
-"""One customer of so many may still be missing when wave 2 begins, and one of fewer."""
+"""Wave 2 starts while up to 1 customer in 20 (at least one) is still being listed."""
 _GUID_LENGTH = 36
 
 
 class Discovered(msgspec.Struct, frozen=True, kw_only=True):
-    """What wave 1 found, and what wave 2 is going to ask."""
+    """What wave 1 found, and the plan of wave 2."""
 
     found: Found
     plan: Plan
     at_start: dict[Cell, Previous]
     calls: Counter[str]
-    """Calls of wave 1 by endpoint."""
+    """Calls of wave 1, by endpoint."""
 
     def completed(self, plan: Plan) -> "Discovered":
         """Return the same with the customers that joined the plan later."""
@@ -50,10 +50,10 @@ class Discovered(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Discovery:
-    """Finds out about one partner. On leaving its context, what is under way is given up."""
+    """Discovers one partner's scope. Leaving its context cancels the listings under way."""
 
     def __init__(self, job: Job, store: Store | None, progress: Progress, refuse: Refuse) -> None:
-        """Take the store, or None where nothing is known, and what hears of unusable replies."""
+        """Use `store` for what is known (None: nothing) and `refuse` for each unusable reply."""
         self._job = job
         self._store = store
         self._progress = progress
@@ -63,7 +63,7 @@ class Discovery:
         self._resources = AsyncExitStack()
         self._arrivals: Arrivals | None = None
         self.unknown: frozenset[str] = frozenset()
-        """The names of `--customer` that are nobody's here."""
+        """The names given by `--customer` that no customer of this partner has."""
         self._nearest: tuple[str, ...] = ()
 
     async def __aenter__(self) -> Self:
@@ -79,7 +79,7 @@ class Discovery:
         await self._resources.__aexit__(kind, error, trace)
 
     async def find_all(self, send: Send) -> Discovered:
-        """Find everybody and everything; raises as `find_most` does."""
+        """Find all customers and catalogs; raises as `find_most` does."""
         discovered = await self.find_most(send)
         return discovered.completed(discovered.plan.joined_by(await self.find_rest()))
 
@@ -88,7 +88,7 @@ class Discovery:
 
         Raises:
             PartnerCenterError: the partner is out: its credential is refused, or it is unreachable.
-            ScopeError: there is nobody and nothing to ask about.
+            ScopeError: there is no customer or no SKU to ask about.
         """
         job, scope = self._job, self._job.settings.scope
         api = PartnerCenter(self._counting(send), job.base_url, self._refuse)
@@ -135,7 +135,7 @@ class Discovery:
         return Discovered(found=found, plan=plan, at_start=at_start, calls=self._calls)
 
     async def find_rest(self) -> tuple[CustomerFound, ...]:
-        """Wait for the customers that `find_most` did not; return them."""
+        """Wait for the customers that `find_most` left out, and return them."""
         if self._arrivals is None:
             return ()
         await self._arrivals.until(0)
@@ -156,7 +156,7 @@ class Discovery:
         return cells, recall.recall(self._store, tenant_id, cells)
 
     async def _customers(self, api: PartnerCenter, known: Known) -> Arrivals:
-        """Begin to look at the customers; return when hardly any is missing."""
+        """Start to read the customers; return when all but a few are read."""
         job, scope = self._job, self._job.settings.scope
         ids = scope.customers
         if job.narrow.customers:
@@ -169,7 +169,7 @@ class Discovery:
         arrivals = Arrivals(discovery.find(listed), len(listed), self._step)
         self._arrivals = await self._resources.enter_async_context(arrivals)
         await arrivals.until(self._late_allowed(len(listed)))
-        if all(found.failed for found in arrivals.found):  # or nobody is in scope so far
+        if all(found.failed for found in arrivals.found):  # or no customer is in scope yet
             await arrivals.until(0)
             if discovery.refusal is not None and all(found.failed for found in arrivals.found):
                 raise discovery.refusal
@@ -183,9 +183,9 @@ class Discovery:
         return arrivals
 
     def _late_allowed(self, customers: int) -> int:
-        """Return how many may still be missing when wave 2 begins.
+        """Return how many customers may still be missing when wave 2 begins.
 
-        None where what is found of the customers says which catalogs are read, and through whom.
+        It is 0 where the customers decide which catalogs are read, or through which customer.
         """
         is_free = self._job.covers_catalog and not self._job.catalog_rules().also_listed
         return max(1, customers // ONE_LATE_IN) if is_free else 0
@@ -194,7 +194,7 @@ class Discovery:
         self._progress.step(self._job.partner.name, failed=1 if found.failed else 0)
 
     def unknown_customers(self, names: Iterable[str]) -> ScopeError:
-        """Return the error for names that are nobody's, with the nearest that are known."""
+        """Return the error for names that no customer has, with the nearest known names."""
         shown = sorted(names)
         near = difflib.get_close_matches(shown[0], self._nearest, n=3, cutoff=0.5)
         hint = "a customer is named by id, domain or exact company name"

@@ -1,4 +1,4 @@
-"""What a run would ask: calls, time at the quota, and what a naive fan-out would have cost."""
+"""What a run would ask: calls, time at the quota, and calls without any batching."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ _API_CLASS = {
     "availability": "catalog",
     **dict.fromkeys(("list_products", "get_product", "list_skus", "get_sku"), "catalog"),
 }
-"""The quota of each kind of check and endpoint; the others are the customers'."""
+"""The quota of each check kind and endpoint; all others use the quota of customers."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +31,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     country: str
     calls: int
     naive_calls: int
-    """With one product per call and context, nothing batched."""
+    """With one call per product and context, without batches."""
     rows: int
     minutes: float
     """At the partner's quota for this API."""
@@ -42,7 +42,7 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
 
     lines: tuple[Line, ...]
     explanation: tuple[str, ...]
-    """For each group of SKUs, why it is asked that way."""
+    """For each group of SKUs, what is sent and why."""
 
     @classmethod
     def of(cls, parts: Iterable["Forecast"]) -> "Forecast":
@@ -66,7 +66,7 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def forecast(partner: Partner, discovered: Discovered) -> Forecast:
-    """Return what the second wave of a discovered scope would ask, and what the first one did."""
+    """Return the calls that wave 1 made and the calls that wave 2 would make."""
     plan = discovered.plan
     calls: Counter[tuple[str, str]] = Counter()
     naive: Counter[tuple[str, str]] = Counter()

@@ -1,4 +1,4 @@
-"""One partner's part of a run, and what the configuration makes of it."""
+"""One partner's part of a run, with the rules that each stage takes from the configuration."""
 
 import hashlib
 from datetime import datetime
@@ -18,7 +18,7 @@ from auditor.settings import CustomerCountry, Narrow, Partner, Settings
 
 
 class CallCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the calls of a run came to."""
+    """How many calls a run made."""
 
     calls: int
     retries: int
@@ -26,7 +26,7 @@ class CallCounts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """What one partner's part of a run is."""
+    """One partner's part of a run."""
 
     settings: Settings
     partner: Partner
@@ -37,17 +37,17 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     folder: Path
     """Where the journal is kept and answers are staged."""
     database_s: float = 300.0
-    """How long a database that went away is waited for, in all."""
+    """The total time to wait for a database that became unreachable."""
 
     @property
     def countries(self) -> tuple[str, ...]:
-        """The countries looked at: the partner's, narrowed to the user's."""
+        """The partner's countries, narrowed by `--country`."""
         only = self.narrow.countries
         return tuple(c for c in self.partner.countries if not only or c in only)
 
     @property
     def covers_catalog(self) -> bool:
-        """Whether all customers are looked at."""
+        """Whether the run covers all customers."""
         return not self.narrow.customers
 
     @property
@@ -56,9 +56,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         return self.partner.base_url or clouds.CLOUDS[self.partner.cloud].base_url
 
     def customer_rules(self, ids: tuple[str, ...] | None) -> CustomerRules:
-        """Return how customers are looked at; `ids` are those to look at, None all.
+        """Return how customers are read; `ids` are those to read, None is all.
 
-        Somebody who names customers does so because something about them has changed.
+        Named customers are read without the cache: a user names a customer when it has changed.
         """
         scope, cache = self.settings.scope, self.settings.cache
         is_named = bool(self.narrow.customers)
@@ -73,11 +73,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def _due(self, hours: float) -> Due:
-        """Return when listings of one kind are due: a slice of them in each full run."""
+        """Return when listings of one kind are due; each full run repeats a slice of them."""
         return Due(now=self.started_at, hours=hours, in_slices=self.narrow.is_full)
 
     def catalog_rules(self) -> CatalogRules:
-        """Return which part of the catalog is looked at."""
+        """Return which part of the catalog is read."""
         scope = self.settings.scope
         always = tuple(p for p in scope.availability_always if ":" not in p)
         return CatalogRules(
@@ -89,7 +89,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def plan_rules(self, *, is_route_gone: bool) -> Rules:
-        """Return what decides whether and how something is counts."""
+        """Return the rules that decide which checks are asked, and how."""
         scope = self.settings.scope
         regions, subscriptions = scope.arm_regions, scope.azure_subscriptions
         return Rules(
@@ -112,7 +112,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def snapshot(self, counts: CallCounts) -> Snapshot:
-        """Return what the snapshot says of itself."""
+        """Return the snapshot's description of itself."""
         scope = self.settings.describe_scope(self.narrow)
         encoded = msgspec.json.encode(scope, order="deterministic")
         zone = ZoneInfo(self.settings.run.time_zone)
@@ -136,7 +136,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def _cell_scope(self) -> dict[str, object]:
-        """Return what applies inside a cell, as it stands in `coverage.scope`."""
+        """Return what applies inside a cell: the content of `coverage.scope`."""
         scope = self.settings.scope
         return {
             "views": sorted(scope.target_views),

@@ -1,4 +1,4 @@
-"""A database that is away for a while is waited for, within bounds: P31."""
+"""Waits, for a limited time, for a database that is unreachable (promise P31)."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,7 +15,7 @@ _LONGEST_S = 15.0
 
 
 class Outage:
-    """How long a run waits, in all, for the database that it stores into."""
+    """Retries work on the store, within one limit on the total waiting time of a run."""
 
     def __init__(self, limit_s: float, partner: str, progress: Progress) -> None:
         self._left_s = limit_s
@@ -23,11 +23,11 @@ class Outage:
         self._progress = progress
 
     async def retry(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do work in a thread, and anew where the database went away; it is whole or not at all.
+        """Do work in a thread; repeat all of it if the database became unreachable.
 
         Raises:
-            StoreUnreachable: it stayed away.
-            LockLost: the publish lock was lost with a connection, again and again.
+            StoreUnreachable: it stayed unreachable.
+            LockLost: each attempt lost its connection, and the publish lock with it.
         """
         wait_s = _FIRST_S
         while True:

@@ -14,9 +14,7 @@ from auditor.guard.mass_changes import Guard
 from auditor.journal import quarantine
 from auditor.journal.journal import Journal, Recorded
 from auditor.journal.quarantine import Quarantine
-from auditor.model import (
-    Settled,
-)
+from auditor.model import Settled
 from auditor.normalize.staged import Staged
 from auditor.plan.plan import Plan
 from auditor.progress import Progress
@@ -29,8 +27,8 @@ from auditor.scope.found import Found
 from auditor.store.interface import Store
 
 QUEUED_PER_CONNECTION = 16
-"""Calls that may wait in line for each connection: as many as one customer may hold connections,
-the other way round, so that those of a customer that hangs do not keep the others from the line."""
+"""Calls queued per connection. A customer may hold 1/16 of the connections, so with 16 queued per
+connection one hanging customer cannot fill the queue."""
 
 
 class PartnerRun:
@@ -51,7 +49,7 @@ class PartnerRun:
         self._quarantine = Quarantine()
         self.discovery = Discovery(job, store, progress, self._quarantine.refuse)
         self.made: tuple[Published, CallCounts] | None = None
-        """What was published, once it is: a run that is stopped in that moment tells it too."""
+        """Set once the snapshot is published: a run stopped at that moment reports it too."""
 
     @asynccontextmanager
     async def _recorded(self, send: Send) -> AsyncIterator[tuple[Journal, Recorded]]:
@@ -69,7 +67,7 @@ class PartnerRun:
 
         Raises:
             PartnerCenterError: the partner is out: its credential is refused, or it is unreachable.
-            ScopeError: there is nobody and nothing to ask about; nothing is published.
+            ScopeError: there is no customer or no SKU to ask about; nothing is published.
         """
         name = self._job.partner.name
         async with self._recorded(send) as (journal, recorded), self.discovery:
@@ -100,18 +98,18 @@ class PartnerRun:
                 )
 
     async def clean_up(self) -> None:
-        """Do what was left to do by a process that was killed after it had published."""
+        """Finish the work of a process that was killed after it had published."""
         if self._staging.exists():
             journal = Journal(self._job.folder / f"{self._job.partner.tenant_id}.journal")
             self._thin_out(journal, quarantine.keys(self._records))
             await journal.close()
-            with suppress(Locked):  # who publishes now does the same
+            with suppress(Locked):  # the process that holds the lock recovers too
                 await run_in_thread(self._store.recover)
             shutil.rmtree(self._staging, ignore_errors=True)
 
     @property
     def _staging(self) -> Path:
-        """Where the answers are staged: removed as the last thing, see `clean_up`."""
+        """Where the answers are staged; removed last, so it shows `clean_up` unfinished work."""
         return self._job.folder / f"{self._job.partner.tenant_id}.staged"
 
     @property

@@ -1,4 +1,4 @@
-"""Which quota a partner's calls share with other processes (docs/decisions/0008)."""
+"""The quota that a partner's calls share with other processes (docs/decisions/0008)."""
 
 import os
 import tempfile
@@ -26,10 +26,10 @@ def per_minute(limits: Limits) -> dict[str, float]:
 async def quotas_of(
     partner: Partner, environ: Mapping[str, str]
 ) -> AsyncIterator[dict[str, Quota]]:
-    """Open what each API class shares; nothing where the configuration says so.
+    """Open the shared quota of each API class; none with `limits.shared = "none"`.
 
     Raises:
-        SettingsError: there is no place to share it in, or no driver for it.
+        SettingsError: no folder can hold the quota, or the database's driver is missing.
         QuotaUnreachable: the database cannot be opened.
     """
     shared = partner.limits.shared
@@ -73,7 +73,7 @@ async def _bucket(url: str, name: str, limit: float) -> AsyncIterator[Quota]:
 
 
 def _folder(environ: Mapping[str, str]) -> Path:
-    """Return a folder of this user's own: the same for every configuration on this machine."""
+    """Return a folder that only this user can write to, the same for every configuration."""
     refusals = []
     for folder in _places(environ):
         try:
@@ -81,7 +81,7 @@ def _folder(environ: Mapping[str, str]) -> Path:
         except Unshareable as exc:
             refusals.append(str(exc))
     raise SettingsError(
-        f'limits.shared = "local": no place to share a quota in: {"; ".join(refusals)}',
+        f'limits.shared = "local": no folder can hold the shared quota: {"; ".join(refusals)}',
         hint='set HOME to a folder that can be written, or shared = "none"',
     )
 

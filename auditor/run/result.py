@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from auditor.store.interface import Store
 
 _NOT_PUBLISHED = (PartnerCenterError, ScopeError, SettingsError, StoreUnreachable)
-"""What ends a partner's part before it publishes, or leaves no store to ask."""
+"""Errors after which a partner has not published, or the store cannot be asked."""
 PUBLISHED_BEFORE = "published before"
-"""The reason of a snapshot that this process found in the store: it was stopped and resumed."""
+"""The reason of a snapshot that an earlier process of this run published before it stopped."""
 
 
 class SnapshotReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One partner's snapshot, published or not; its fields are a contract (docs/contract.md)."""
+    """The result for one partner's snapshot; its fields are a contract (docs/contract.md)."""
 
     partner: str
     snapshot_id: str
@@ -81,11 +81,11 @@ class NothingPublished(AuditorError):
     def __init__(self, cause: AuditorError, report: RunReport) -> None:
         super().__init__(cause.message, code=cause.error_code, hint=cause.hint)
         self.report = report
-        self.exit_status = cause.exit_status  # type: ignore[misc] # its cause's, not its class's
+        self.exit_status = cause.exit_status  # type: ignore[misc] # the cause decides it, not the class
 
 
 class Reports:
-    """The report of a run while it is at work: whole at every moment, for every partner."""
+    """The report of a run at work: at every moment it has an entry for every partner."""
 
     def __init__(self, partners: Iterable[Partner]) -> None:
         self._partners = list(partners)
@@ -94,22 +94,22 @@ class Reports:
         self._errors: dict[str, AuditorError] = {}
 
     def begin(self, header: RunHeader) -> None:
-        """Take the run that is on disk from now on: what is told before has no run id."""
+        """Take the run's header, now that it is on disk. Reports made before have no run id."""
         self._header = header
 
     def published(self, partner: Partner, report: SnapshotReport) -> None:
-        """Take what was published for a partner, by this process or by an earlier one."""
+        """Record what this process, or an earlier one, published for a partner."""
         self._published[partner.tenant_id] = report
 
     def failed(self, partner: Partner, error: AuditorError) -> None:
-        """Take why a partner's part of the run failed. Its snapshot may be published all the same.
+        """Record why a partner's part of the run failed.
 
-        So it is when the disk fails just after the publishing.
+        Its snapshot may still be published: the disk can fail just after the publishing.
         """
         self._errors[partner.tenant_id] = error
 
     def leave_out(self, partner: Partner) -> None:
-        """Leave a partner out of the report: the run turned out not to be about it."""
+        """Leave a partner out of the report: none of the named customers is its own."""
         self._partners.remove(partner)
 
     @property
@@ -130,7 +130,7 @@ class Reports:
 
     @property
     def unconfirmed(self) -> list[Partner]:
-        """The partners of whom only the store can say whether their snapshot is published."""
+        """The partners for which only the store knows whether their snapshot is published."""
         return [
             partner
             for partner in self._partners

@@ -62,17 +62,17 @@ CHANGED = 10
 
 
 class Runtime(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run takes from outside itself."""
+    """What a run takes from its surroundings: variables, clocks, random ids and time limits."""
 
     environ: Mapping[str, str]
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     clock: Callable[[], float] = time.monotonic
     entropy: Callable[[], str] = lambda: token_hex(3)
     hide: Callable[[Secret], None] = lambda _: None
-    """Is told each secret and each token, so that no log shows it."""
+    """Called with each secret and each token, so that no log shows it."""
     patience: Patience = Patience()
     database_s: float = 300.0
-    """How long each partner waits for a database that went away."""
+    """How long each partner waits for a database that became unreachable."""
 
 
 async def audit(
@@ -82,11 +82,11 @@ async def audit(
     *,
     runtime: Runtime | None = None,
 ) -> RunReport:
-    """Audit every partner, publish what is found, and return what it came to.
+    """Audit every partner, publish the snapshots, and return the report.
 
     Raises:
-        NothingPublished: no partner could be asked, or none of them could be published.
-        AuditorError: nothing was begun; its `exit_status` says why.
+        NothingPublished: no partner could be asked, or no snapshot could be published.
+        AuditorError: the run did not start; its `exit_status` says why.
     """
     with Run(settings, narrow, runtime=runtime) as run:
         report = await run.audit(progress or Silent())
@@ -97,16 +97,16 @@ async def audit(
 async def forecast_run(
     settings: Settings, narrow: Narrow | None = None, *, runtime: Runtime | None = None
 ) -> Forecast:
-    """Return what a run would ask, having asked wave 1 only; nothing is journaled or published."""
+    """Return what a run would ask. Only wave 1 is asked; nothing is journaled or published."""
     with Run(settings, narrow, runtime=runtime) as run:
         return await run.forecast()
 
 
 class Run:
-    """One run of all partners. It is locked against others for as long as it is entered.
+    """One run of all partners. It holds its locks until its context is left.
 
-    What it has come to so far can be asked for at any moment (`so_far`), from any thread. It counts
-    as unfinished until `finish` is called: by whoever has told its report to the user.
+    `so_far` returns the report at any moment, from any thread. The run counts as unfinished until
+    `finish` is called, which the caller does once the user has the report.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class Run:
         self._budget = RetryBudget()
         self._held = ExitStack()
         self._done: RunHeader | None = None
-        """The run, once there is nothing left to go on with."""
+        """Set once nothing is left to resume."""
 
     def __enter__(self) -> Self:
         return self
@@ -142,18 +142,19 @@ class Run:
         self._held.close()
 
     def so_far(self, exit_status: int, why: str) -> RunReport:
-        """Return what the run has come to, as it ends with a status, or would end now.
+        """Return the report as it is now, with this exit status.
 
-        `why` is the reason of each partner that was not reached. Nothing is read for it.
+        `why` is the reason of each partner without a result. Nothing is read from the store.
         """
         seconds = round(self._runtime.clock() - self._began, 3)
         return self._reports.so_far(exit_status, seconds, why)
 
     def finish(self) -> None:
-        """Write down that there is nothing left to go on with.
+        """Write down that nothing is left to resume.
 
-        It is done last of all: a run that is killed before its report was told is resumed, finds
-        its snapshots published, and tells them. A disk that refuses costs no more than that.
+        This is the last step: a run that is killed before its report was shown can be resumed,
+        finds its snapshots published, and reports them. If the disk refuses, the run only stays
+        resumable.
         """
         if self._done is None:
             return
@@ -173,7 +174,7 @@ class Run:
                 progress.event("run.finished_before", run=header.run_id)
                 why = await self._find_published(partial(open_store, self._settings.store), header)
                 return self.so_far(0, why or "the run ended without it")
-        # one that is away is waited for later only: so far there is nothing to lose by ending
+        # an unreachable store ends the run here: nothing is lost yet, so it is not waited for
         store = open_store(self._settings.store, create=True)
         self._start_after(store.last_published_at())
         tenants = [partner.tenant_id for partner in self._partners]
@@ -198,7 +199,7 @@ class Run:
         return self._ended(header)
 
     def _ended(self, header: RunHeader) -> RunReport:
-        """Return what the run came to, once every partner's part of it has ended."""
+        """Return the report, once every partner's part has ended."""
         errors = self._reports.errors
         without_customer = [
             partner
@@ -206,7 +207,7 @@ class Run:
             if isinstance(errors.get(partner.tenant_id), ScopeError)
         ]
         if self._narrow.customers and len(without_customer) < len(self._partners):
-            # a customer belongs to one partner: it is no failure that the others do not know it
+            # a customer belongs to one partner: that the others do not know it is no failure
             for partner in without_customer:
                 self._reports.leave_out(partner)
         self._check_customers()
@@ -223,10 +224,10 @@ class Run:
         return report
 
     async def _find_published(self, opened: "Callable[[], Store]", header: RunHeader) -> str:
-        """Ask the store for the snapshots of partners whose part did not end by publishing them.
+        """Ask the store whether the partners without a published snapshot have one after all.
 
-        One may be published all the same: by this run before it was stopped and resumed, or just
-        before a signal or a failing disk ended it. Returns why the store could not be asked.
+        This run may have published it before it was stopped and resumed, or just before a signal
+        or a failing disk ended it. Returns the error code if the store could not be asked, else ''.
         """
         unconfirmed = self._reports.unconfirmed
         if not unconfirmed:
@@ -245,14 +246,14 @@ class Run:
 
     def _check_customers(self) -> None:
         """Refuse a `--customer` that no partner knows."""
-        # one that was resumed does not look for a customer whose snapshot is published
+        # a resumed run does not look for customers of partners that are already published
         if len(self._runs) == len(self._partners):
             unknown = frozenset.intersection(*(run.discovery.unknown for run in self._runs))
             if unknown:
                 raise self._runs[0].discovery.unknown_customers(unknown)
 
     def _start_after(self, latest: datetime | None) -> None:
-        """Go on after the latest snapshot, even where the clock was set back since."""
+        """Keep this run's times after the latest snapshot, even if the clock was set back since."""
         self._now = never_back(self._runtime.now, latest)
         if latest is not None and (now := self._runtime.now()) < latest:
             behind_s = round((latest - now).total_seconds())
@@ -267,7 +268,7 @@ class Run:
     async def _partner(
         self, partner: Partner, header: RunHeader, store: "Store", folder: Path
     ) -> None:
-        """Take one partner through the pipeline: its failure is noted, the others go on."""
+        """Take one partner through the pipeline. Its failure is recorded; the others go on."""
         job = self._job(partner, header, folder)
         partner_run = PartnerRun(job, store, self._progress, now=self._now)
         try:
@@ -276,14 +277,14 @@ class Run:
             error = as_auditor_error(failure)
             self._reports.failed(partner, error)
             if isinstance(error, Bug):
-                raise  # ours, so no other partner's snapshot can be trusted either
+                raise  # a bug of ours: the other partners' snapshots cannot be trusted either
             self._progress.event(
                 "partner.not_published" if partner_run.made is None else "partner.failed",
                 partner=partner.name,
                 code=error.error_code,
                 reason=error.message,
             )
-        finally:  # cancelled too: it may have come while the snapshot was being published
+        finally:  # after a cancellation too: it may come while the snapshot is being published
             if partner_run.made is not None:
                 report = report_from_run(partner, *partner_run.made)
                 self._report_snapshot("snapshot.published", partner, report)
@@ -353,9 +354,9 @@ class Run:
                 raise (login.failure or _with_host(error, job)) from error
 
     def _deadline(self) -> float | None:
-        """Return when this part of the run ends at the latest: with what `--resume` would pick up.
+        """Return when this part of the run must end: when `--resume` would no longer pick it up.
 
-        None where nothing is ever resumed by itself.
+        None if `resume_max_age_hours` is 0: then only a run named by its id is resumed.
         """
         hours = self._settings.run.resume_max_age_hours
         return time.monotonic() + 3600 * hours if hours else None
@@ -383,7 +384,7 @@ class Run:
 
 
 def _with_host(error: Unreachable, job: Job) -> Unreachable:
-    """Return an error that says where nobody answered."""
+    """Return the error with the host and port that did not answer."""
     if error.status:
         return error
     url = urlsplit(job.base_url)

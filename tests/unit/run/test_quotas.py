@@ -66,7 +66,7 @@ def test_no_place_at_all_is_said_with_what_to_do(
     file.touch()
     monkeypatch.setattr(tempfile, "tempdir", str(file))
 
-    with pytest.raises(SettingsError, match="no place to share") as caught:
+    with pytest.raises(SettingsError, match="no folder can hold") as caught:
         files_of(tmp_path, partner("local"), HOME=str(file))
     assert 'shared = "none"' in caught.value.hint
 
