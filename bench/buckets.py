@@ -1,4 +1,4 @@
-"""What comparing small buckets together saves (docs/decisions/0004).
+"""Measures what comparing small buckets together saves (docs/decisions/0004).
 
 Runs the same nights with buckets gathered and one by one, in turn, and prints the ratio.
 """

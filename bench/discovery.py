@@ -1,7 +1,8 @@
-"""What discovery costs on a first night and on later ones, at the default `[cache]`.
+"""Measures what discovery costs on a first night and on later ones, at the default `[cache]`.
 
-Counts calls where they arrive, a day apart, and works out how long 20,000 customers take at the
-default limits. The three quotas are used side by side in wave 2, one after the other in wave 1.
+It counts the calls that the sandbox receives, with a day between nights, and computes how long
+20,000 customers take at the default limits. Wave 2 uses the three quotas in parallel, wave 1 one
+after the other.
 """
 
 import argparse
@@ -26,13 +27,13 @@ CHECKS = ("check_inventory", "by_resource_type", "customer_availabilities", "ava
 
 
 def clock(began: datetime) -> Callable[[], datetime]:
-    """Return a clock that goes on by a millisecond whenever it is read."""
+    """Return a clock that advances by a millisecond on each reading."""
     ticks = itertools.count()
     return lambda: began + timedelta(milliseconds=next(ticks))
 
 
 async def nights(customers: int, count: int, seed: int) -> list[list[Record]]:
-    """Return what a sandbox was asked on each night."""
+    """Return the requests that a sandbox received on each night."""
     with tempfile.TemporaryDirectory() as folder:
         world = World(seed, WorldSize(partners=1, customers=customers))
         async with Sandbox(world) as sandbox:
@@ -48,7 +49,7 @@ async def nights(customers: int, count: int, seed: int) -> list[list[Record]]:
             return [sandbox.log.of(night=night) for night in range(1, count + 1)]
 
 
-def told(night: int, records: list[Record], first: int, customers: int) -> str:
+def night_line(night: int, records: list[Record], first: int, customers: int) -> str:
     """Return a line about one night; the catalog does not grow with the customers."""
     limits = Limits()
     discovery = [r for r in records if r.endpoint not in CHECKS]
@@ -85,7 +86,7 @@ def main() -> None:
     )
     print("night discovery  of first  of customers    listing  checking")
     for night, records in enumerate(found, start=1):
-        print(told(night, records, first, given.customers))
+        print(night_line(night, records, first, given.customers))
 
 
 if __name__ == "__main__":

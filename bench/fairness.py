@@ -1,7 +1,7 @@
-"""What one customer of a hundred that hangs, or is refused for ever, costs the other ninety-nine.
+"""Measures how much one hanging or always refused customer of a hundred delays the others.
 
-Audits the same made-up portfolio with and without it, and compares when the last check of the
-others was answered. The customer is found first and dead from then on, or dead from the start.
+It audits the same portfolio with and without the fault, and compares when the last check of the
+others was answered. The customer fails after it was discovered, or from the start.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ CHECKS = ("check_inventory", "by_resource_type", "customer_availabilities")
 DEAD = {
     "hangs": {"endpoint": CHECKS, "delay_s": 600.0},
     "hangs from the start": {"delay_s": 600.0},
-    "is answered 429, come back in 57 s": {
+    "is answered 429, retry after 57 s": {
         "endpoint": CHECKS,
         "status": 429,
         "headers": {"Retry-After": "57"},
     },
-    "is so from the start": {"status": 429, "headers": {"Retry-After": "57"}},
-    "is answered 429, without a word when": {"endpoint": CHECKS, "status": 429},
+    "is answered so from the start": {"status": 429, "headers": {"Retry-After": "57"}},
+    "is answered 429, without Retry-After": {"endpoint": CHECKS, "status": 429},
     "is answered 500": {"endpoint": CHECKS, "status": 500},
 }
 
@@ -47,7 +47,7 @@ def paced(settings: Settings) -> Settings:
 
 
 async def others_s(fault: dict[str, object] | None, calls: int) -> tuple[float, int]:
-    """Return when the others had that many answers (0: all there are), and how many."""
+    """Return when the others had `calls` answers (0: all), in seconds, and their number."""
     async with Sandbox(World(1, SIZE)) as sandbox:
         tenant = sandbox.world.partners()[0].partner_tenant_id
         customers = [c.customer_id for c in sandbox.world.state(1).customers(tenant)]

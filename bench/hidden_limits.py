@@ -1,8 +1,8 @@
-"""How much of a limit that nobody is told is used, and how often it is overstepped.
+"""Measures how well the auditor uses a limit that it does not know, and how often it exceeds it.
 
-Against the sandbox, whose limit is halved and restored while calls of ten customers are put as
-fast as the auditor thinks right (docs/decisions/0008). The windows are of a second, so that it
-takes minutes and not hours; `tests/unit/partner_center/pacing/` has the same test with minutes.
+The sandbox halves and restores its limit while the auditor sends calls of ten customers as fast
+as its pacing allows (docs/decisions/0008). The windows last one second, so that this takes minutes
+and not hours; `tests/unit/partner_center/pacing/` has the same test with minutes.
 """
 
 import asyncio
@@ -20,12 +20,12 @@ from auditor.secret import Secret
 
 WARM_S = 20.0
 PHASES = ((WARM_S, 1.0), (40.0, 1.0), (50.0, 0.5), (80.0, 1.0), (40.0, 1.0))
-"""How long, and what share of the limit; the first is for warming up, and not counted."""
+"""Seconds, and the share of the limit; the first phase is a warm-up and is not counted."""
 CUSTOMERS = 10
 
 
 async def measure(per_partner: int, per_customer: int) -> tuple[list[float], float]:
-    """Return the share of the best possible that was answered, by phase, and the share refused."""
+    """Return the answered share of the possible calls, by phase, and the share refused."""
     world = World(1, WorldSize(partners=1, customers=CUSTOMERS))
     partner = world.partners()[0]
     names = [c.customer_id for c in world.state(1).customers(partner.partner_tenant_id)]
@@ -74,8 +74,8 @@ async def measure(per_partner: int, per_customer: int) -> tuple[list[float], flo
     for (_, share), (start, end) in list(zip(PHASES, pairwise(edges), strict=True))[1:]:
         answered = sum(start <= r.time < end and not r.throttled for r in records)
         used.append(answered / (best * share * (end - start)))
-    told = [r for r in records if r.time >= edges[1]]
-    return used, sum(r.throttled for r in told) / len(told)
+    counted = [r for r in records if r.time >= edges[1]]
+    return used, sum(r.throttled for r in counted) / len(counted)
 
 
 async def both() -> None:

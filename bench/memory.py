@@ -1,7 +1,6 @@
-"""How much memory a run takes: `auditor run` as a process of its own, at its largest.
+"""Measures the peak memory of a run: `auditor run` as a process of its own.
 
-Audits made-up portfolios, each for two nights and then for one on which 32 checks at once are
-answered with 100 MB each.
+It audits portfolios for two nights, and for a third night with 32 replies of 100 MB at once.
 
     python bench/memory.py --customers 250 4000
     python bench/memory.py --customers 4000 --sizes 72
@@ -44,7 +43,7 @@ def run(config: Path, environ: Mapping[str, str]) -> Run:
     argv = [sys.executable, "-m", "auditor", "run", "--config", str(config), "--quiet"]
     environ = {**os.environ, **environ}
     with subprocess.Popen(argv, env=environ, stdout=subprocess.DEVNULL) as process:  # noqa: S603 - our own command
-        # not `ru_maxrss`: that begins with what the process it was forked from had
+        # not `ru_maxrss`: it starts at the peak of the process that forked this one
         while process.poll() is None:
             peak = max(peak, high_water(process.pid))
             time.sleep(0.05)

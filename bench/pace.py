@@ -1,7 +1,7 @@
-"""How evenly calls arrive at a server, and what waiting costs (docs/decisions/0008).
+"""Measures how evenly calls arrive at a server, and what waiting costs (docs/decisions/0008).
 
-Calls of a hundred customers against a bare server in a process of its own, which notes when each
-arrived; 10, 100 and 1,000 a second, in turn, with the quota of all processes on this machine.
+A server in a process of its own records when each call of a hundred customers arrives; in turn at
+10, 100 and 1,000 calls a second, with the quota that all processes of this machine share.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/json
 
 
 def serve(pipe: Connection) -> None:
-    """Answer everything; hand over what arrived when, each time it is asked for."""
+    """Answer every call; on each message in `pipe`, send the arrival times since the last one."""
     arrived: list[float] = []
 
     class Answer(asyncio.Protocol):
@@ -81,7 +81,7 @@ async def ask(port: int, per_second: int, folder: Path, waiting: int) -> float:
                 await transport.send(request)
 
         tasks = [asyncio.create_task(keep_asking(f"c{n % 100}")) for n in range(waiting)]
-        await asyncio.sleep(1.0)  # until all are in line
+        await asyncio.sleep(1.0)  # until all are queued
         cpu, wall = time.process_time(), time.monotonic()
         await asyncio.sleep(SECONDS)
         share = (time.process_time() - cpu) / (time.monotonic() - wall)

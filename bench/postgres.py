@@ -1,8 +1,8 @@
-"""How fast nights go into PostgreSQL, against a copy of the same rows by psql.
+"""Measures how fast nights go into PostgreSQL, compared with a copy of the same rows by psql.
 
 Interleaved: in each round rows are copied, loaded and published as a first and a second night, and
-the figures are ratios of medians. `python bench/postgres.py 20000000` also asks for one customer's
-inventory at that many keys.
+the figures are ratios of medians. `python bench/postgres.py 20000000` also times a query
+for one customer's inventory among that many keys.
 """
 
 import shutil
@@ -36,7 +36,7 @@ from tests.builders.throwaway import Server, binaries
 ROUNDS = 3
 KEYS = 1_000_000
 SKUS = 500
-"""Of a customer, in ten products."""
+"""SKUs of a customer, in ten products."""
 CHANGED = 0.001
 BEGAN = datetime(2026, 11, 1, 2, tzinfo=UTC)
 
@@ -100,7 +100,7 @@ def by_bucket(keys: int, buckets: int) -> Iterator[tuple[int, list[str]]]:
 
 
 def publish(store: PostgresStore, keys: int, night: int) -> float:
-    """Return the seconds that publishing a night takes, making its rows left out."""
+    """Return the seconds that publishing a night takes, without the time to make its rows."""
     seconds = 0.0
     with store.publishing(0.0) as publication:
         publication.stage(name(night))
@@ -109,7 +109,7 @@ def publish(store: PostgresStore, keys: int, night: int) -> float:
             coverage = rows_table("coverage", covered, name(night))
             rows = inventory(customers, night)
             began = time.perf_counter()
-            store.known("inventory", bucket, P)  # answers are compared with it
+            store.known("inventory", bucket, P)  # as a run does, to compare its answers
             publication.write("coverage", bucket, coverage)
             publication.write("inventory", bucket, rows)
             seconds += time.perf_counter() - began
@@ -120,7 +120,7 @@ def publish(store: PostgresStore, keys: int, night: int) -> float:
 
 
 class Bench:
-    """A server with an empty store for each round."""
+    """Gives each round an empty store on the server."""
 
     def __init__(self, programs: Path, url: str) -> None:
         self._psql = shutil.which("psql") or programs / "psql"
@@ -152,7 +152,7 @@ class Bench:
             return time.perf_counter() - began
 
     def loaded(self, rows: pa.Table) -> float:
-        """Return the seconds of COPY from Arrow."""
+        """Return the seconds that COPY from Arrow takes."""
         with self.table() as url:
             began = time.perf_counter()
             with dbapi.connect(url) as con, con.cursor() as cursor:
@@ -162,7 +162,7 @@ class Bench:
 
 
 def intervals(keys: int) -> pa.Table:
-    """Return what a first night puts into the table of intervals."""
+    """Return the rows that a first night writes into the table of intervals."""
     parts = []
     for bucket, customers in by_bucket(keys, 16):
         rows = plain(inventory(customers, 1).select(of_interval("inventory")))
@@ -210,7 +210,7 @@ def ratios(bench: Bench) -> None:
 
 
 def one_customer(bench: Bench, keys: int) -> None:
-    """Print how long one customer's inventory takes to ask for among very many keys."""
+    """Print how long a query for one customer's inventory takes among very many keys."""
     url = bench.database()
     store = PostgresStore.open(url)
     publish(store, keys, 1)
@@ -220,8 +220,8 @@ def one_customer(bench: Bench, keys: int) -> None:
         times = []
         for _ in range(10):
             began = time.perf_counter()
-            asked = "SELECT * FROM latest_inventory WHERE customer_id = %s"
-            found = con.execute(asked, [customer]).fetchall()
+            query = "SELECT * FROM latest_inventory WHERE customer_id = %s"
+            found = con.execute(query, [customer]).fetchall()
             times.append(time.perf_counter() - began)
     print(f"{len(found)} of {keys:,} keys: {1000 * statistics.median(times):.1f} ms")
 

@@ -1,8 +1,8 @@
 """Writes a DuckDB file with every relation and view over a folder store, for tools that open one.
 
-`python jobs/duckdb_views.py ./lake views.duckdb`, once. The file holds no rows: who opens it reads
-the folder as it is then, whatever was published since. It is written again after an upgrade of the
-auditor, and when a relation has its first rows.
+Run it once: `python jobs/duckdb_views.py ./lake views.duckdb`. The file holds no rows: its views
+read the folder as it is when they are queried. Write it again after an upgrade of the auditor, and
+when a relation has its first rows.
 """
 
 import sys
@@ -18,11 +18,11 @@ from auditor.tables import KEYS
 
 
 def write(lake: Path, file: Path) -> None:
-    """Write the file anew; at no time is there half of it. Of two at once, the first one fails."""
+    """Write the file and put it in place as a whole. If two write at once, the first one fails."""
     root = FolderStore.open(str(lake)).root
     pattern = views.files(root, "snapshot", ())[0].removesuffix("/_schema/snapshot.parquet")
     atomic_file.remove_leftovers(file)
-    made = atomic_file.temporary_name(file)  # DuckDB makes it itself, so it has no lock of ours
+    made = atomic_file.temporary_name(file)  # DuckDB creates the file, so it has no lock of ours
     with duckdb.connect(str(made)) as con:
         for definition in (sql.statement("duckdb/latest_map"), *sql.definitions()):
             con.execute(_with_files(definition, root, pattern))
@@ -31,7 +31,7 @@ def write(lake: Path, file: Path) -> None:
 
 
 def _with_files(definition: str, root: Path, pattern: str) -> str:
-    """Return a view's statement with patterns of files in place of the variables that name them."""
+    """Return a view's statement with its file variables replaced by file patterns."""
     latest = _list([f"{pattern}/latest.parquet"])
     definition = definition.replace("getvariable('latest_map_files')", latest)
     for relation in KEYS:

@@ -1,7 +1,7 @@
-"""Tries every part of a configuration and says what to mend; a fault keeps nothing from that.
+"""Tries every part of a configuration and says what to fix; after a fault it tries the rest.
 
-Nothing is written but files without a name, and nothing is asked that costs more than a page; a
-refresh token is renewed, as in a run.
+It writes only unnamed temporary files and reads at most one page of each listing. A refresh token
+is renewed, as in a run.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ async def examine(
     *,
     hide: Callable[[Secret], None] = lambda _: None,
 ) -> list[Finding]:
-    """Return what was found, in the order in which a person mends it."""
+    """Return the findings, in the order in which a person should fix them."""
     secrets = Secrets(environ, settings.folder, settings.network, seen=hide)
     found = [*_configuration(settings), *await asyncio.to_thread(machine.examine, settings)]
     found += await _reach(settings, environ)
@@ -34,7 +34,7 @@ async def examine(
         examination = PartnerExamination(partner, settings)
         found += [*read, examination.quota()]
         if any(finding.exit_status for finding in read):
-            continue  # nobody can sign in with it
+            continue  # without its secret the partner cannot sign in
         try:
             found += await examination.api(Login(partner, settings.network, environ, secrets))
         except AuditorError as error:
@@ -44,7 +44,7 @@ async def examine(
 
 
 def _notify_references(settings: Settings) -> list[str]:
-    """Return where the addresses are of those who are told of changes."""
+    """Return the references of all notification URLs."""
     routes = (url for route in settings.notify.route for url in route.urls)
     return list(dict.fromkeys([*settings.notify.urls, *routes]))
 
@@ -70,7 +70,7 @@ def _configuration(settings: Settings) -> list[Finding]:
         for _, message, hint in settings.warnings
     ]
     if not settings.partner:
-        nobody = SettingsError("there is no [[partner]] to ask for", hint="add one")
+        nobody = SettingsError("the configuration has no [[partner]]", hint="add one")
         return [*found, Finding.fault("configuration", nobody)]
     names = ", ".join(partner.name for partner in settings.partner)
     return [Finding(check="configuration", said=f"read; asks for {names}"), *found]

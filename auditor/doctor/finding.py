@@ -1,4 +1,4 @@
-"""What the doctor says of one thing that was tried."""
+"""One finding of the doctor, its exit status, and how findings are shown."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class State(StrEnum):
-    """How it stands."""
+    """The result of one check of the doctor."""
 
     OK = "ok"
     WARNING = "warning"
@@ -26,15 +26,15 @@ class State(StrEnum):
 
 
 _WORST_FIRST = (70, 78, 77, 76, 73, 74, 65, 66, 69, 75)
-"""Exit statuses: what nobody but a person mends comes before what may mend itself."""
+"""Exit statuses: faults that a person must fix come before those that may pass."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that was tried; `exit_status` is 0 unless it is a fault."""
+    """The result of trying one thing; `exit_status` is 0 unless it is a fault."""
 
     check: str
     partner: str = ""
-    """'' where it is nobody's in particular."""
+    """'' if it concerns no single partner."""
     state: State = State.OK
     said: str
     mend: str = ""
@@ -42,7 +42,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def fault(cls, check: str, error: AuditorError, *, partner: str = "") -> "Finding":
-        """Return the finding that an error stands for."""
+        """Return the finding for an error."""
         return cls(
             check=check,
             partner=partner,
@@ -54,13 +54,13 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def exit_status(findings: Iterable[Finding]) -> int:
-    """Return the exit status of the worst fault; 0 where there is none."""
+    """Return the exit status of the worst fault; 0 if there is no fault."""
     found = {finding.exit_status for finding in findings}
     return next((status for status in _WORST_FIRST if status in found), 0)
 
 
 def as_rows(findings: Iterable[Finding]) -> "pa.Table":
-    """Return one row for each."""
+    """Return one row for each finding."""
     import pyarrow as pa  # noqa: PLC0415 - heavy
 
     names = ("check", "partner", "state", "said", "mend")
@@ -78,8 +78,10 @@ _AGAIN = "sign in once more with MFA, and store the new refresh token"
 MEANINGS: Mapping[str, Meaning] = {
     "900420": Meaning("the token is for another audience", "it must be for Partner Center's API"),
     "900421": Meaning("the token has no MFA claim", _AGAIN),
-    "900329": Meaning("an app alone is not let in here", 'sign in with auth = "app_user"'),
-    "900308": Meaning("the privileges do not suffice", _ROLE),
+    "900329": Meaning(
+        "this API does not accept an app without a user", 'sign in with auth = "app_user"'
+    ),
+    "900308": Meaning("the privileges are not sufficient", _ROLE),
     "900309": Meaning("conditional access forbids it", "exempt the app or its user in the policy"),
     "900150": Meaning("the role lacks the right", _ROLE),
     "2032": Meaning("the role lacks the right", _ROLE),
@@ -92,13 +94,13 @@ MEANINGS: Mapping[str, Meaning] = {
 }
 
 _CONFIGURED = frozenset({"2030", "400030", "400036"})
-"""What the configuration asks for, and should not."""
+"""Error codes for something that the configuration should not ask for."""
 
 _UNAUTHORIZED = 401
 
 
 def meaning_of(error: PartnerCenterError) -> Meaning:
-    """Return what an error means; its own words where it is no refusal."""
+    """Return what a refusal means; for any other error, its own message and hint."""
     if not isinstance(error, (Unauthorized, Forbidden)):
         return Meaning(error.message, error.hint)
     if found := MEANINGS.get(error.error_code_sent):
@@ -110,7 +112,7 @@ def meaning_of(error: PartnerCenterError) -> Meaning:
 
 
 def exit_status_of(error: PartnerCenterError) -> int:
-    """Return the exit status that a refusal stands for."""
+    """Return the exit status for a refusal."""
     return 78 if error.error_code_sent in _CONFIGURED else error.exit_status
 
 
@@ -118,7 +120,7 @@ _STYLES = {State.OK: "green", State.WARNING: "yellow", State.FAULT: "bold red"}
 
 
 def write_findings(findings: Sequence[Finding], stream: TextIO) -> None:
-    """Write what was found, and how many faults there are."""
+    """Write the findings and the number of faults and warnings."""
     page = Page(stream)
     lines = Table.grid(padding=(0, 2, 0, 0))
     lines.add_column(no_wrap=True)
@@ -129,7 +131,7 @@ def write_findings(findings: Sequence[Finding], stream: TextIO) -> None:
         line.append(f": {clean(finding.said)}", "not bold")
         lines.add_row(Text(finding.state, style=_STYLES[finding.state]), line)
         if finding.mend and finding.state is not State.OK:
-            lines.add_row("", Text(f"to mend: {clean(finding.mend)}", style="italic"))
+            lines.add_row("", Text(f"to fix: {clean(finding.mend)}", style="italic"))
     page.print(lines)
     faults = sum(finding.state is State.FAULT for finding in findings)
     warnings = sum(finding.state is State.WARNING for finding in findings)

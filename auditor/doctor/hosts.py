@@ -1,4 +1,4 @@
-"""Which hosts a run talks to, and whether they answer, over TLS and through the proxy."""
+"""The hosts that a run talks to, and whether each answers, over TLS and through the proxy."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from auditor.settings import AuthKind, Network, Partner
 
 
 def needed(partners: tuple[Partner, ...], environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what each host is needed for, by its URL. SettingsError for a login that is none."""
+    """Return each host's purpose, by URL. Raises SettingsError for an invalid login URL."""
     found: dict[str, str] = {}
     for partner in partners:
         if partner.auth is not AuthKind.TOKEN:
@@ -33,7 +33,7 @@ def _vaults(partner: Partner) -> Iterator[str]:
 
 
 async def probe(purposes: Mapping[str, str], network: Network) -> list[Finding]:
-    """Ask each host for its front page: whatever it says, it can be reached."""
+    """Ask each host for its front page; any reply shows that the host can be reached."""
     https = [(url, purpose) for url, purpose in sorted(purposes.items())]
     return await asyncio.gather(
         *(asyncio.to_thread(_probe, url, purpose, network) for url, purpose in https)
@@ -45,7 +45,7 @@ def _probe(url: str, purpose: str, network: Network) -> Finding:
     try:
         Https(proxy=network.proxy, ca_file=network.ca_file).send("GET", url)
     except Untrusted as error:
-        error.hint = "is it who it should be? A proxy that reads along needs [network] ca_file"
+        error.hint = "check the certificate; for a proxy that inspects TLS set [network] ca_file"
         return Finding.fault("reach", error)
     except Unreachable as error:
         error.hint = f"open {address(url)} in the firewall, or set [network] proxy: it is {purpose}"

@@ -1,4 +1,4 @@
-"""What the doctor tries on this machine: the folders that a run writes to, and will they last?"""
+"""The doctor's checks of this machine: can a run write to its folders, and will they last?"""
 
 import shutil
 import tempfile
@@ -22,9 +22,9 @@ _CLEANED = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))  # noqa: S108 - to
 
 
 def examine(settings: Settings, mounts: str | None = None) -> list[Finding]:
-    """Return what is found of the store and of `state_dir`; nothing is left behind.
+    """Return the findings about the store and `state_dir`; no file is left behind.
 
-    `mounts` is what `/proc/self/mounts` says, for those who ask about another machine.
+    `mounts` replaces the content of `/proc/self/mounts`, for tests.
     """
     if mounts is None:
         mounts = _MOUNTS.read_text(encoding="utf-8") if _MOUNTS.exists() else ""
@@ -66,7 +66,7 @@ def _room(check: str, there: Path) -> Finding:
         check=check,
         state=state,
         said=f"{there} can be written, {free / _GIB:.1f} GiB free",
-        mend="" if state is State.OK else "make room: a full disk ends a run",
+        mend="" if state is State.OK else "free disk space: a full disk ends a run",
         exit_status=74 if state is State.FAULT else 0,
     )
 
@@ -75,20 +75,20 @@ def _lasting(check: str, folder: Path, there: Path, mounts: str) -> Finding:
     kind = _kind_of(there, mounts)
     passing = _PASSING.get(kind, "")
     if not passing and any(there.is_relative_to(place) for place in _CLEANED):
-        passing = "in a folder that is cleaned from time to time"
+        passing = "in a folder that the system cleans from time to time"
     if not passing:
-        return Finding(check=check, said=f"{folder} is on a disk that lasts ({kind or 'unknown'})")
-    lost = "what a stopped run has asked" if check == "state_dir" else "all that is known"
+        return Finding(check=check, said=f"{folder} is on a persistent disk ({kind or 'unknown'})")
+    lost = "the replies of a stopped run" if check == "state_dir" else "all snapshots"
     return Finding(
         check=check,
         state=State.WARNING,
-        said=f"{folder} is {passing}; {lost} goes with it",
-        mend="put it on a disk or a volume that stays",
+        said=f"{folder} is {passing}; {lost} would be lost with it",
+        mend="put it on a persistent disk or volume",
     )
 
 
 def _kind_of(there: Path, mounts: str) -> str:
-    """Return the file system that a folder is on; the last one mounted over a place counts."""
+    """Return the file system of a folder; of several mounts on one path the last one counts."""
     best, kind = -1, ""
     for line in mounts.splitlines():
         fields = line.split(" ")

@@ -1,4 +1,4 @@
-"""What the doctor tries for one partner: its credential, and what it may ask."""
+"""The doctor's checks of one partner: its credential, and what it may read."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -29,16 +29,16 @@ _SIGNED_IN = {
     AuthKind.APP: "signs in as an app",
     AuthKind.APP_USER: "signs in as app and user; the refresh token can be written back",
     AuthKind.WORKLOAD_IDENTITY: "signs in as this workload",
-    AuthKind.TOKEN: "has a token made elsewhere: nobody here can renew it",
+    AuthKind.TOKEN: "has a token made elsewhere: the auditor cannot renew it",
 }
 _SHARED = {
     "local": "shared by the processes of this machine",
-    "none": "shared with nobody: two runs at once ask twice as fast",
+    "none": "not shared: two runs at once send twice as many calls",
 }
 
 
 class PartnerExamination:
-    """One partner, examined."""
+    """Examines one partner."""
 
     def __init__(self, partner: Partner, settings: Settings) -> None:
         self._partner = partner
@@ -60,10 +60,11 @@ class PartnerExamination:
         return Finding.fault(check, error, partner=self._partner.name)
 
     def quota(self) -> Finding:
-        """Say what the limits come to."""
+        """Return how many calls the limits allow in one night."""
         limits = self._partner.limits
         said = (
-            f"eight hours hold {limits.customers * _A_NIGHT_MINUTES:,} calls about customers,"
+            f"in eight hours the limits allow {limits.customers * _A_NIGHT_MINUTES:,} calls about"
+            " customers,"
             f" {limits.catalog * _A_NIGHT_MINUTES:,} about the catalog and"
             f" {limits.inventory * _A_NIGHT_MINUTES:,} inventory checks; "
             + _SHARED.get(limits.shared, "shared through a database")
@@ -74,7 +75,7 @@ class PartnerExamination:
         return self._finding("quota", said)
 
     async def api(self, login: Login) -> list[Finding]:
-        """Sign in, and ask for one page of each listing; without a token nothing is asked."""
+        """Sign in, and read one page of each listing; without a token nothing is read."""
         try:
             tokens = await login.tokens()
             await tokens.token()
@@ -119,7 +120,7 @@ class PartnerExamination:
         return self._finding("customers", f"{len(page.items)}{more} can be listed")
 
     async def _view(self, api: PartnerCenter, view: str) -> list[Finding]:
-        """List a view's products in each country; countries that fare alike share a finding."""
+        """List a view's products in each country; those with the same result share a finding."""
         countries = self._partner.countries
         listed = await asyncio.gather(*(self._products(api, c, view) for c in countries))
         alike: dict[tuple[str, str], list[str]] = {}
@@ -146,7 +147,7 @@ class PartnerExamination:
         except PartnerCenterError as error:
             return self._refused("products", error), ()
         if not found:
-            mend = "nothing of this view is sold there: leave it out, or look at the segment"
+            mend = "nothing of this view is sold there: remove it, or check scope.segments"
             return self._finding("products", "the list is empty", mend, State.WARNING), ()
         said = f"{len(found)} can be listed"
         return self._finding("products", said), tuple(product.id for product in found)
@@ -158,7 +159,7 @@ class PartnerExamination:
         return self._finding(check, said, meaning.mend, State.FAULT, exit_status_of(error))
 
     def _without_type(self, view: str, products: set[str]) -> list[Finding]:
-        """Say which products only one of the two inventory APIs can be asked about."""
+        """Return a warning for products that only one of the two inventory APIs can check."""
         scope = self._settings.scope
         if (
             not products
@@ -168,6 +169,12 @@ class PartnerExamination:
             or scope.inventory_api is InventoryApi.CHECK_INVENTORY
         ):
             return []
-        said = f"{len(products)} product(s) of {view} have none: only checkInventory knows them"
-        mend = f'scope.resource_types = {{ {view} = "…" }}, or they are skipped where it is gone'
+        said = (
+            f"{len(products)} product(s) of {view} have no resource type:"
+            " only checkInventory knows them"
+        )
+        mend = (
+            f'set scope.resource_types = {{ {view} = "…" }}, or they are skipped'
+            " once checkInventory is gone"
+        )
         return [self._finding("resource types", said, mend, State.WARNING)]

@@ -1,6 +1,6 @@
 """The configuration: `auditor.toml`, the environment and flags, as one frozen value.
 
-`load` reads it, `values` says what is in it, `read_secret` fetches what it only names.
+`load` reads it, `values` defines it, `read_secret` reads the secrets that it only names.
 """
 
 from auditor.partner_center.clouds import Cloud

@@ -1,4 +1,4 @@
-"""What one key says against what another says, and what is odd but not wrong."""
+"""Keys that contradict each other, and values that are suspicious but not wrong."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ from auditor.settings.values import (
 
 
 def find_contradictions(settings: Settings) -> Iterator[Mistake]:
-    """Yield what cannot be as it is."""
+    """Yield the contradictions between keys."""
     for index, partner in enumerate(settings.partner):
         yield from _sign_in(partner, index)
         if not CLOUDS[partner.cloud].has_azure:
@@ -56,7 +56,7 @@ def find_contradictions(settings: Settings) -> Iterator[Mistake]:
 
 
 def find_oddities(settings: Settings) -> Iterator[Mistake]:
-    """Yield what may be right, but looks like a slip of the pen."""
+    """Yield values that may be right but look like typing errors."""
     scope = settings.scope
     for index, region in enumerate(scope.arm_regions or ()):
         if region not in known_places.ARM_REGIONS:
@@ -79,7 +79,7 @@ def find_oddities(settings: Settings) -> Iterator[Mistake]:
 
 
 def _ignored(settings: Settings) -> Iterator[Mistake]:
-    """Yield what is set, and right, and not acted upon by this version."""
+    """Yield keys that are set correctly but have no effect in this version."""
     is_set: dict[problems.Path, bool] = {
         ("metrics", "textfile"): settings.metrics.textfile is not None,
         ("metrics", "pushgateway"): bool(settings.metrics.pushgateway),
@@ -91,14 +91,14 @@ def _ignored(settings: Settings) -> Iterator[Mistake]:
         if is_given:
             yield Mistake(
                 code=problems.IGNORED,
-                says="is read, but this version does not act on it yet",
+                says="is set, but this version does not use it yet",
                 hint="nothing is sent because of it",
                 at=at,
             )
 
 
 def find_open_passwords(settings: Settings) -> Iterator[Mistake]:
-    """Yield URLs whose password stands where everyone who may read the file can read it."""
+    """Yield URLs with a password: everyone who can read the file can read it."""
     held: dict[problems.Path, str] = {
         ("store",): settings.store,
         ("network", "proxy"): settings.network.proxy,
@@ -154,7 +154,7 @@ def _without_azure(scope: Scope, partner: Partner, index: int) -> Iterator[Mista
         yield Mistake(
             says=f"is {partner.cloud.value!r}, whose partners sell no Azure,"
             f" but scope asks for {', '.join(asked)}",
-            hint="there it is the availability of licences that can be asked:"
+            hint="partners there can ask for the availability of licences only:"
             ' checks = ["availability"] and target_views = ["OnlineServicesNCE"],'
             " in a configuration of its own",
             at=("partner", index, "cloud"),

@@ -1,4 +1,4 @@
-"""From the plain tables of TOML to `Settings`, finding all that is wrong on the way."""
+"""Turns the tables of TOML into `Settings`, and collects everything that is wrong."""
 
 import functools
 import typing
@@ -13,21 +13,21 @@ from auditor.settings.rules import Rule, shown
 from auditor.settings.values import Settings
 
 _OURS = frozenset(["folder", "warnings"])
-"""Fields of `Settings` that are not keys."""
+"""Fields of `Settings` that are no keys of the file."""
 
-# A table of TOML as it was read: any value may be of any type until its rule has seen it.
+# A table of TOML as read: until its rule has checked it, a value may have any type.
 Table = dict[str, Any]
 
 
 class Field(msgspec.Struct, frozen=True):
-    """A key: the rule of its value, or the table or list of tables that stands there."""
+    """A key: it has a rule for its value, or a table, or a list of tables."""
 
     rule: Rule | None = None
     table: type[msgspec.Struct] | None = None
     is_list: bool = False
     is_required: bool = False
     blank: object = ""
-    """What stands for a required value that is missing or refused."""
+    """Replaces a required value that is missing or refused."""
 
 
 @functools.cache
@@ -53,7 +53,7 @@ def fields_of(table: type[msgspec.Struct]) -> dict[str, Field]:
 
 @functools.cache
 def tables() -> dict[Path, dict[str, Field]]:
-    """Return the keys of every table, by the table's name; () is the top."""
+    """Return the keys of every table, by the table's path; () is the top level."""
 
     def below(path: Path, table: type[msgspec.Struct]) -> Iterator[tuple[Path, dict[str, Field]]]:
         fields = fields_of(table)
@@ -66,9 +66,9 @@ def tables() -> dict[Path, dict[str, Field]]:
 
 
 class Decoder:
-    """Makes `Settings` of tables. `mistakes` holds what was wrong, `failed` the paths of it.
+    """Makes `Settings` from tables. `mistakes` holds what is wrong, `failed` the paths of it.
 
-    A value that is refused is replaced by its default, so that the rest can still be looked at.
+    A refused value is replaced by its default, so that the rest can still be checked.
     """
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class Decoder:
         self.failed: set[Path] = set()
 
     def settings(self, document: Table) -> Settings:
-        """Return settings; of use only when `mistakes` stays empty."""
+        """Return settings; they are valid only if `mistakes` stays empty."""
         return Settings(**self.fields(document, Settings, ()))
 
     def fields(self, given: Table, table: type[msgspec.Struct], path: Path) -> Table:
@@ -146,7 +146,9 @@ def _unknown_key(key: str, path: Path, known: dict[str, Field]) -> Mistake:
     home = problems.dotted(everywhere[near]) if near else ""
     if near:
         hint = (
-            f"did you mean `{near}` of [{home}]?" if home else f"did you mean `{near}`, at the top?"
+            f"did you mean `{near}` of [{home}]?"
+            if home
+            else f"did you mean `{near}`, at the top level?"
         )
     else:
         hint = f"known here: {', '.join(known)}"

@@ -12,23 +12,23 @@ from auditor.settings.rules import Rule
 
 PREFIX = "AUDITOR_"
 _OTHERS = ("AUDITOR_CONFIG", "AUDITOR_LOGIN_URL", "AUDITOR_SANDBOX_")
-"""Ours, but not settings: where the file and the login are, and what the sandbox reads."""
+"""Variables of ours that are no settings: the file, the login URL and the sandbox's own."""
 
 _ALIKE = 0.8
-"""How alike two names must be for one to be a slip of the pen of the other."""
+"""The similarity from which one name counts as a typing error of the other."""
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True):
-    """A value that the file did not give."""
+    """A value from the environment or a flag, not from the file."""
 
     path: Path
     value: object
     origin: str
-    """What a message says in place of file and line: the variable."""
+    """The variable or flag; a message shows it in place of file and line."""
 
 
 def variables() -> dict[str, Path]:
-    """Return every variable that sets a key, and the key: all but those of `[[partner]]`."""
+    """Return the variables and the keys they set: all keys but those of `[[partner]]`."""
     known: dict[str, Path] = {}
     for table, fields in tables().items():
         if "partner" in table or len(table) > 1:
@@ -42,7 +42,7 @@ def variables() -> dict[str, Path]:
 
 
 def given(environ: Mapping[str, str]) -> list[Given]:
-    """Return what the environment sets."""
+    """Return the values that the environment sets."""
     return [
         Given(path=path, value=_value_of(environ[name], path), origin=name)
         for name, path in variables().items()
@@ -51,10 +51,10 @@ def given(environ: Mapping[str, str]) -> list[Given]:
 
 
 def misspelled(environ: Mapping[str, str], secrets: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Yield variables that look like settings but set nothing, and the nearest one that does.
+    """Yield variables that look like settings but set nothing, each with the nearest that does.
 
-    `secrets` are variables that the configuration names. Other programs' AUDITOR_ variables, such
-    as AUDITOR_PORT that Kubernetes makes of a service called auditor, are not ours to judge.
+    `secrets` are variables that the configuration names. AUDITOR_ variables of other programs are
+    ignored, such as AUDITOR_PORT, which Kubernetes sets for a service called auditor.
     """
     known = variables()
     for name in sorted(environ):
@@ -71,7 +71,7 @@ def misspelled(environ: Mapping[str, str], secrets: Collection[str]) -> Iterator
 
 
 def _value_of(given: str, path: Path) -> object:
-    """Return what a variable says: a TOML value, or the text itself where only that will do."""
+    """Return a variable's value: as TOML, or as plain text if the key accepts only that."""
     try:
         document = tomllib.loads(f"value = {given}")
     except (ValueError, RecursionError):

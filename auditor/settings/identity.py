@@ -1,25 +1,25 @@
-"""Which settings make a run that run: two with the same identity may finish each other's work.
+"""The identity of a run: a run can be resumed only with settings of the same identity.
 
-Works on plain JSON values, so that a journal can keep an identity and be compared years later.
+An identity is plain JSON, so that a journal can keep it for a later comparison.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-# Plain JSON: what a key holds is only compared and written down, never used.
+# Plain JSON: its values are only compared and written, never used.
 Plain = dict[str, Any]
 
 _NOT_IDENTITY = frozenset(
     ["state_dir", "cache", "network", "metrics", "notify", "mute", "folder", "warnings"]
 )
-"""How answers are found, kept or told, not which questions are asked."""
+"""Settings that decide how answers are fetched, kept or reported, not which checks are asked."""
 
 _NOT_IDENTITY_IN_RUN = frozenset(["keep_raw", "resume_max_age_hours"])
 _NOT_IDENTITY_IN_PARTNER = frozenset(["client_secret", "certificate", "refresh_token", "token"])
 
 
 def identity(settings: Plain) -> Plain:
-    """Return dotted keys and their values; lists are sorted, for their order asks nothing else."""
+    """Return dotted keys and values; lists are sorted, because their order changes no check."""
     kept = {key: value for key, value in settings.items() if key not in _NOT_IDENTITY}
     kept["run"] = _without(kept["run"], _NOT_IDENTITY_IN_RUN)
     kept["scope"] = described(kept["scope"])
@@ -39,7 +39,7 @@ def difference(ours: Mapping[str, object], theirs: Mapping[str, object]) -> tupl
 
 
 def described(scope: Plain) -> Plain:
-    """Return `[scope]` as people write it: "all" is all."""
+    """Return `[scope]` as in the file: "all" in place of None."""
     return {key: "all" if value is None else value for key, value in scope.items()}
 
 

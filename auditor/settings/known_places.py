@@ -1,7 +1,7 @@
-"""Countries and Azure regions, so that a slip of the pen is found before a call is made.
+"""Known countries and Azure regions, so that typing errors are found before any call.
 
-Countries are ISO 3166-1 codes and XK, which Partner Center uses for Kosovo. The regions grow every
-year: an unknown one is worth a warning, never an error.
+Countries are ISO 3166-1 codes and XK, which Partner Center uses for Kosovo. New regions
+appear every year, so an unknown region is a warning, never an error.
 """
 
 COUNTRIES = frozenset(
@@ -18,7 +18,7 @@ COUNTRIES = frozenset(
 )
 
 MISTAKEN_COUNTRIES = {"UK": "GB", "EN": "GB", "EL": "GR"}
-"""Codes that people write for another one."""
+"""Codes that people write by mistake, with the right ones."""
 
 ARM_REGIONS = frozenset(
     """
@@ -43,4 +43,4 @@ TARGET_VIEWS = frozenset(
     SoftwarePerpetual SoftwareSubscriptions
     """.split()  # noqa: SIM905 - a list literal would be a page long
 )
-"""As the page "Get a list of products" has them; new ones appear without notice."""
+"""From Microsoft's page "Get a list of products"; new views appear without notice."""

@@ -1,4 +1,4 @@
-"""Read `auditor.toml`, the environment and flags, and say everything that is wrong with them."""
+"""Reads `auditor.toml`, the environment and flags, and reports everything that is wrong."""
 
 import os
 import re
@@ -38,9 +38,9 @@ def load(
 ) -> Settings:
     """Return the configuration, or raise SettingsError with everything that is wrong.
 
-    Without `environ` it is that of this process. `overrides` are flags, by dotted key. `asking` is
-    given when Partner Center is to be asked: the partners it is narrowed to must exist, and their
-    secrets be there.
+    `environ` defaults to this process's environment. `overrides` are flags, by dotted key. Pass
+    `asking` for commands that call Partner Center: the partners that it selects must exist, and
+    their secrets too.
     """
     environ = os.environ if environ is None else environ
     path = _find(None if path is None else Path(path), environ)
@@ -58,7 +58,7 @@ def load(
     decoder = Decoder()
     settings = decoder.settings(document)
     if asking is not None and not settings.partner and ("partner",) not in decoder.failed:
-        decoder.fail(Mistake(says="is missing: there is nobody to ask for", at=("partner",)))
+        decoder.fail(Mistake(says="is missing: there is no partner to audit", at=("partner",)))
     for mistake in find_contradictions(settings):
         if not any(mistake.at[:end] in decoder.failed for end in range(1, len(mistake.at) + 1)):
             decoder.mistakes.append(mistake)
@@ -82,7 +82,7 @@ def load(
 
 
 def partners_for(settings: Settings, narrow: Narrow) -> tuple[Partner, ...]:
-    """Return the partners that a run asks for; raise for names and countries that are not ours."""
+    """Return the partners of a run; raise for unknown partner names and countries."""
     names = [partner.name for partner in settings.partner]
     for name in narrow.partners:
         if name not in names:
@@ -107,7 +107,7 @@ def partners_for(settings: Settings, narrow: Narrow) -> tuple[Partner, ...]:
 
 
 class _Source:
-    """The file as text: where each key stands in it."""
+    """The file, with the line of each key."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -125,7 +125,7 @@ class _Source:
                 hint="pass --config PATH",
             ) from None
         if len(content) > _LARGEST:
-            raise self.refused("1:1 is larger than 4 MiB, so hardly a configuration")
+            raise self.refused("1:1 is larger than 4 MiB, the limit for a configuration")
         try:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError as exc:
@@ -149,7 +149,7 @@ class _Source:
         )
 
     def problem(self, mistake: Mistake) -> Problem:
-        """Return a mistake with the place where it can be mended."""
+        """Return a mistake with its file and line, variable or flag."""
         origin = self.origin(mistake.at)
         if origin:
             where = origin + dotted(mistake.at[2:]) if isinstance(mistake.at[-1], int) else origin
@@ -160,7 +160,7 @@ class _Source:
         return mistake.code, f"{where} {mistake.says}", mistake.hint or _HINT
 
     def origin(self, path: problems.Path) -> str:
-        """Return the variable or flag that set a key, '' for the file."""
+        """Return the variable or flag that set a key; '' if the file did."""
         for end in range(len(path), 0, -1):
             if path[:end] in self.origins:
                 return self.origins[path[:end]]
@@ -168,7 +168,7 @@ class _Source:
 
 
 def _shown(path: Path) -> str:
-    """Return a path for a message; a line break in it must not break the line."""
+    """Return a path for a message; line breaks in it are escaped."""
     return str(path) if str(path).isprintable() else ascii(str(path))
 
 
@@ -189,7 +189,7 @@ def _find(path: Path | None, environ: Mapping[str, str]) -> Path:
 
 
 def _toml_message(says: str, text: str) -> str:
-    """Return `line:column what`, as editors understand it."""
+    """Return `line:column message`, which editors can follow."""
     place = _TOML_PLACE.search(says)
     if place is None:
         return f"1:1 {says}"
@@ -204,7 +204,7 @@ def _put(document: Table, given: Given) -> None:
     table = document
     for step in given.path[:-1]:
         inner = table.setdefault(str(step), {})
-        if not isinstance(inner, dict):  # the file is wrong here, and is told so
+        if not isinstance(inner, dict):  # a mistake in the file, which the decoder reports
             return
         table = inner
     table[str(given.path[-1])] = given.value
@@ -258,7 +258,7 @@ def _secret_problems(
 
 
 def _placed(settings: Settings, folder: Path) -> Settings:
-    """Return the same with every path absolute, counted from the file."""
+    """Return the settings with absolute paths; relative ones start at the file's folder."""
 
     def absolute(path: Path) -> Path:
         return folder / os.path.expanduser(path)  # noqa: PTH111 - leaves an unknown user's ~ alone

@@ -1,4 +1,4 @@
-"""What can be wrong with a value, before it is known where the value stands."""
+"""Mistakes in the configuration, independent of the line where they stand."""
 
 import difflib
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import msgspec
 
 Path = tuple[str | int, ...]
-"""The way to a key: ("partner", 0, "limits", "concurrency")."""
+"""The path to a key: ("partner", 0, "limits", "concurrency")."""
 
 SYNTAX = "E_CONFIG_SYNTAX"
 KEY = "E_CONFIG_KEY"
@@ -20,11 +20,11 @@ IGNORED = "E_CONFIG_UNHEEDED"
 
 
 class Mistake(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that is wrong, at `at` below the value that a rule was given."""
+    """One mistake; `at` is its path below the value that was checked."""
 
     code: str = VALUE
     says: str
-    """The rest of a sentence that begins with the key."""
+    """The message without its first word, which is the key."""
     hint: str = ""
     at: Path = ()
 

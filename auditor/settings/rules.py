@@ -1,7 +1,7 @@
-"""What a value must be: one small function per kind of value.
+"""The rules of values: one small function per kind of value.
 
-A rule returns the value as the auditor keeps it, or raises `Wrong`. Rules whose value may be a
-secret never show it.
+A rule returns the value in the auditor's form, or raises `Wrong`. A rule whose value may be a
+secret never shows it.
 """
 
 import re
@@ -15,7 +15,7 @@ from auditor.model import is_guid
 from auditor.settings import known_places
 from auditor.settings.problems import GUID, REGION, Mistake, Wrong, nearest
 
-# A rule's result is what its field says; the decoder puts it there without looking.
+# A rule's result has the type of its field; the decoder does not check it again.
 Rule = Callable[[object], Any]
 
 _ID = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
@@ -28,9 +28,9 @@ _SHOWN = 60
 
 
 def shown(value: object) -> str:
-    """Return a value for a message: on one line, and not longer than a line.
+    """Return a value for a message: on one line, and cut to a line's length.
 
-    What is in a list or a table is not shown: it may hold a secret that stands in the wrong place.
+    The content of a list or table is not shown: it may hold a misplaced secret.
     """
     match value:
         case list():
@@ -76,7 +76,7 @@ def guid(value: object) -> str:
 
 
 def hidden_guid(value: object) -> str:
-    """Accept a GUID where a secret is easily pasted by mistake, so it is not shown."""
+    """Accept a GUID, but never show it: users may paste a secret here by mistake."""
     return _guid(text(value), "(not shown)")
 
 
@@ -223,7 +223,7 @@ def day(value: object) -> date:
 
 
 def list_of(item: Rule, *, at_least: int = 0) -> Rule:
-    """Accept a list whose items all follow a rule; what is named twice counts once."""
+    """Accept a list whose items all follow a rule; duplicates count once."""
 
     def rule(value: object) -> tuple[Any, ...]:
         if not isinstance(value, list | tuple):
@@ -279,7 +279,7 @@ def words(value: object) -> dict[str, str]:
 
 
 def path(value: object) -> Path | None:
-    """Accept a path; '' is none. The loader makes it absolute."""
+    """Accept a path; '' is no path. The loader makes it absolute."""
     given = text(value)
     return Path(given) if given else None
 

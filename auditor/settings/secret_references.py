@@ -1,4 +1,4 @@
-"""Read a secret from where the configuration says it is."""
+"""Reads a secret from the place that the configuration names."""
 
 import importlib.util
 import os
@@ -20,8 +20,8 @@ FEDERATED_TOKEN_FILE = "AZURE_FEDERATED_TOKEN_FILE"  # noqa: S105 - Azure's name
 def read_secret(reference: str, environ: Mapping[str, str], base_dir: Path) -> Secret:
     """Return the secret that a reference names, without the line end that editors add.
 
-    Reads what is on this machine: `env:` and `file:`. Raises SettingsError; its message names the
-    place, never what is there.
+    Reads `env:` and `file:`, which are on this machine. Raises SettingsError; its message names the
+    place, never the content.
     """
     kind, _, place = reference.partition(":")
     match kind:
@@ -43,12 +43,12 @@ def read_secret(reference: str, environ: Mapping[str, str], base_dir: Path) -> S
 
 
 def is_elsewhere(reference: str) -> bool:
-    """Return whether a secret is on another machine, so that reading it is a call."""
+    """Return whether a secret is on another machine, so that reading it needs a call."""
     return reference.startswith("keyvault:")
 
 
 def check_extra(reference: str) -> None:
-    """Raise SettingsError where a secret is in a vault that nothing installed here can read."""
+    """Raise SettingsError if a secret is in a vault and the `azure` extra is not installed."""
     try:
         is_installed = importlib.util.find_spec("azure.identity") is not None
     except ModuleNotFoundError:
@@ -68,7 +68,7 @@ def path_of(reference: str, base_dir: Path) -> Path:
 
 
 def read_opened(handle: int, path: Path) -> Secret:
-    """Return the secret in an open file that nobody else can read."""
+    """Return the secret in an open file; raise SettingsError if other users can read it."""
     found = os.fstat(handle)
     if not stat.S_ISREG(found.st_mode):
         raise SettingsError(
@@ -84,9 +84,9 @@ def read_opened(handle: int, path: Path) -> Secret:
 
 
 def read_federated(environ: Mapping[str, str]) -> Secret:
-    """Return the token that the platform wrote for this workload, as it is now.
+    """Return the current token that the platform wrote for this workload.
 
-    Its file is the platform's: whoever else may read it is not ours to judge.
+    The platform decides the file's mode, so the mode is not checked.
     """
     name = FEDERATED_TOKEN_FILE
     place = checked(environ.get(name, ""), f"environment variable {name}", is_there=name in environ)
@@ -117,7 +117,7 @@ def _content(handle: int, path: Path) -> Secret:
 def opened(path: Path) -> int:
     """Open a secret's file."""
     try:
-        # Not blocking: opening a pipe that nobody writes to would wait for ever.
+        # Non-blocking: opening a pipe without a writer would wait for ever.
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
     except (OSError, ValueError) as exc:
         raise _unreadable(path, exc.strerror if isinstance(exc, OSError) else "") from None
@@ -132,9 +132,10 @@ def _unreadable(path: Path, cause: str | None) -> SettingsError:
 
 
 def _is_open_to_others(found: os.stat_result, *, is_link: bool) -> bool:
-    """Return whether more than the owner can read a file.
+    """Return whether users other than the owner can read a file.
 
-    Kubernetes mounts a secret as a link to a file of root that the pod's group may read.
+    Kubernetes mounts a secret as a link to a file of root that the pod's group can read; that is
+    allowed.
     """
     if os.name == "nt":
         return False
@@ -143,7 +144,7 @@ def _is_open_to_others(found: os.stat_result, *, is_link: bool) -> bool:
 
 
 def checked(text: str, place: str, *, is_there: bool) -> Secret:
-    """Return text as a secret, if it is more than blanks."""
+    """Return text as a secret; raise SettingsError if it is blank."""
     if not text.strip():
         raise SettingsError(
             f"{place} is {'empty' if is_there else 'not set'}",

@@ -1,4 +1,4 @@
-"""Write a configuration to start from."""
+"""Writes a configuration to start from."""
 
 import os
 from importlib import resources
@@ -10,7 +10,7 @@ MODE = 0o600
 
 
 def write_template(path: Path) -> None:
-    """Write the commented `auditor.toml`; a file that is already there is left as it is."""
+    """Write the commented `auditor.toml`; an existing file is never changed."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     try:
         descriptor = os.open(path, flags, MODE)
@@ -27,5 +27,5 @@ def write_template(path: Path) -> None:
 
 
 def template() -> str:
-    """Return every key with its default and what it means."""
+    """Return the template: every key with its default and its meaning."""
     return resources.files("auditor.settings").joinpath("template.toml").read_text("utf-8")

@@ -1,6 +1,6 @@
-"""On which line of a TOML document each key stands; `tomllib` does not tell.
+"""Finds the line of each key in a TOML document; `tomllib` does not report it.
 
-Reads documents that `tomllib` has accepted, so it looks for nothing that could be wrong.
+It reads only documents that `tomllib` has accepted, so it checks nothing.
 """
 
 from auditor.settings.problems import Path
@@ -12,7 +12,7 @@ _BLANK = " \t\r\n"
 def key_lines(document: str) -> dict[Path, int]:
     """Return the line of every table, key and list item, counted from 1.
 
-    Empty for a document nested too deep to follow: a message then names the key alone.
+    Empty for a document that is nested too deep: messages then name the key without a line.
     """
     try:
         return _Reader(document).read()
@@ -36,7 +36,7 @@ class _Reader:
         self.line = 1
         self.lines: dict[Path, int] = {}
         self.tables: dict[Path, int] = {}
-        """How many `[[tables]]` of a name there are so far."""
+        """How many `[[tables]]` of each name were read so far."""
 
     def read(self) -> dict[Path, int]:
         table: Path = ()
@@ -137,7 +137,7 @@ class _Reader:
         self.move(1)
 
     def resolved(self, key: Path, *, with_last: bool = False) -> Path:
-        """Return the path that a header means: through the newest of each `[[table]]`."""
+        """Return the path of a header; inside a `[[table]]` it refers to the newest one."""
         path: Path = ()
         for count, step in enumerate(key, start=1):
             path = (*path, step)
@@ -163,7 +163,7 @@ class _Reader:
             self.at += 1
 
     def skip_blank(self) -> bool:
-        """Go past space, line ends and comments; return whether anything follows."""
+        """Skip space, line ends and comments; return whether anything follows."""
         while self.at < len(self.text):
             if self.text[self.at] in _BLANK:
                 self.move(1)

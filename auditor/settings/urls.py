@@ -1,4 +1,4 @@
-"""Rules for what names another place: secrets, servers, stores. Possible secrets are not shown."""
+"""Rules for references to secrets, servers and stores. Values that may be secrets are not shown."""
 
 import re
 import urllib.parse
@@ -12,7 +12,7 @@ _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def reference(value: object) -> str:
-    """Accept where a secret is, never the secret itself. The value is not shown: it may be one."""
+    """Accept a reference to a secret. The value is not shown: it may be the secret itself."""
     given = value if isinstance(value, str) else ""
     kind, _, rest = given.partition(":")
     match kind:
@@ -36,7 +36,7 @@ def reference(value: object) -> str:
 
 
 def writable_reference(value: object) -> str:
-    """Accept where a secret is that must be written back when it is renewed."""
+    """Accept a reference to a secret that is written back when it is renewed."""
     given = reference(value)
     if given.startswith("env:"):
         raise Wrong(
@@ -47,7 +47,7 @@ def writable_reference(value: object) -> str:
 
 
 def base_url(value: object) -> str:
-    """Accept https, or http to this machine: no bearer token crosses a network in the open."""
+    """Accept https, or http to this machine: bearer tokens never cross a network unencrypted."""
     given = required_text(value)
     try:
         parts = urllib.parse.urlsplit(given)
@@ -70,7 +70,7 @@ def base_url(value: object) -> str:
 
 
 def proxy(value: object) -> str:
-    """Accept a proxy's URL; '' is none. Its password, if it has one, is not shown."""
+    """Accept a proxy's URL; '' is no proxy. The value is not shown: it may hold a password."""
     given = text(value)
     if not given:
         return given
@@ -111,7 +111,7 @@ def store(value: object) -> str:
 
 
 def shared(value: object) -> str:
-    """Accept who shares the limits: this machine's processes, nobody, or those of a database."""
+    """Accept how limits are shared: "local", "none", or the URL of a database."""
     given = required_text(value)
     if given in {"local", "none"}:
         return given
@@ -123,7 +123,7 @@ def shared(value: object) -> str:
 
 
 def masked(url: str) -> str:
-    """Return a proxy's URL without the password it may hold; a database's: `database_url.shown`."""
+    """Return a proxy's URL without its password. For a database use `database_url.shown`."""
     if "://" not in url:
         return url
     url = re.sub(r"(?<=://)([^/?#@:]*):[^/?#]*@", r"\1:***@", url)
@@ -134,7 +134,7 @@ def has_password(url: str) -> bool:
     """Return whether a URL holds a password."""
     try:
         return read(url).has_password
-    except Unreadable:  # it is none of a database
+    except Unreadable:  # not the URL of a database
         return masked(url) != url
 
 

@@ -1,6 +1,6 @@
-"""What `auditor.toml` says, as one frozen value. See docs/contract.md, "Configuration".
+"""The content of `auditor.toml` as one frozen value. See docs/contract.md, "Configuration".
 
-Every field carries the rule that its value follows; `template.toml` shows each with its default.
+Every field has the rule for its value; `template.toml` shows every key with its default.
 """
 
 import hashlib
@@ -27,14 +27,14 @@ class AuthKind(StrEnum):
 
 
 class CustomerCountry(StrEnum):
-    """Which countries a customer is asked about."""
+    """For which countries a customer is checked."""
 
     OWN = "own"
     ALL = "all"
 
 
 class AvailabilityScope(StrEnum):
-    """Which products the availability checks ask for."""
+    """Which products the availability checks cover."""
 
     HELD = "held"
     LISTED = "listed"
@@ -80,7 +80,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Partner(msgspec.Struct, frozen=True, kw_only=True):
-    """One partner tenant. Secrets are named, as `env:NAME` and so on, never held; '' is not set."""
+    """One partner tenant. Secrets are references such as `env:NAME`; '' is not set."""
 
     name: Annotated[str, rules.name]
     cloud: Annotated[Cloud, rules.one_of(Cloud)] = Cloud.GLOBAL
@@ -93,11 +93,11 @@ class Partner(msgspec.Struct, frozen=True, kw_only=True):
     refresh_token: Annotated[str, rules.optional(urls.writable_reference)] = ""
     token: Annotated[str, _reference] = ""
     base_url: Annotated[str, rules.optional(urls.base_url)] = ""
-    """'' is the cloud's own."""
+    """'' is the cloud's own URL."""
     limits: Limits = Limits()
 
     def secret_references(self) -> dict[str, str]:
-        """Return the secrets that signing in needs, by the key that names them."""
+        """Return the references of the secrets needed to sign in, by key."""
         keys: tuple[str, ...]
         match self.auth:
             case AuthKind.APP:
@@ -112,7 +112,7 @@ class Partner(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked about."""
+    """What a run checks."""
 
     customers: Annotated[tuple[str, ...] | None, rules.all_or(rules.list_of(rules.guid))] = None
     """None is all."""
@@ -162,7 +162,7 @@ class Cache(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How a run goes about it."""
+    """How a run works."""
 
     time_zone: Annotated[str, rules.time_zone] = "UTC"
     max_failed_share: Annotated[float, rules.number(0, 1)] = 0.05
@@ -181,7 +181,7 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Metrics(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the figures of a run go."""
+    """Where the metrics of a run go."""
 
     textfile: Annotated[Path | None, rules.path] = None
     """None is nowhere."""
@@ -190,7 +190,7 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """Who else is told, of one partner or reseller; '' is any."""
+    """Additional recipients for one partner or reseller; '' is any."""
 
     partner: Annotated[str, rules.optional(rules.name)] = ""
     reseller: Annotated[str, rules.text] = ""
@@ -198,7 +198,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Notify(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is told of which changes. The URLs are secrets, so they are named, never held."""
+    """Who is notified of which changes. The URLs are secrets, so these are references to them."""
 
     urls: Annotated[tuple[str, ...], _references] = ()
     on: Annotated[tuple[ChangeKind, ...], rules.list_of(rules.one_of(ChangeKind))] = (
@@ -211,7 +211,7 @@ class Notify(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mute(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known and accepted, so that nobody is told again; `*` is any."""
+    """Accepted restrictions, which cause no further notification; `*` is any."""
 
     customer: Annotated[str, rules.muted_customer] = "*"
     sku: Annotated[str, rules.muted_sku] = "*"
@@ -222,14 +222,14 @@ class Mute(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Narrow(msgspec.Struct, frozen=True, kw_only=True):
-    """What the user narrows one run to; empty tuples narrow nothing."""
+    """The part of the scope that one run is narrowed to; empty tuples narrow nothing."""
 
     customers: tuple[str, ...] = ()
     """Ids, domains or exact company names, as typed; ids in lower case."""
     partners: tuple[str, ...] = ()
     countries: tuple[str, ...] = ()
     resume: str | None = None
-    """None starts a new run; '' goes on with the newest unfinished one."""
+    """None starts a new run; '' resumes the newest unfinished one."""
     trigger: str = "manual"
     fail_on: tuple[ChangeKind, ...] = ()
 
@@ -255,20 +255,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mute: tuple[Mute, ...] = ()
 
     folder: Path = Path()
-    """Where the file lies: what `file:PATH` counts from."""
+    """The file's folder; a relative `file:PATH` starts here."""
     warnings: tuple[tuple[str, str, str], ...] = ()
-    """(code, message, hint) of what is odd but not wrong."""
+    """(code, message, hint) of each warning."""
 
     def __repr__(self) -> str:
         """Return a line for a debugger: the rest may hold passwords in URLs."""
         return f"Settings(store={self.shown_store()!r}, folder={self.folder!r})"
 
     def shown_store(self) -> str:
-        """Return what may be shown of the store: a folder, or a database's host, port and name."""
+        """Return the store without secrets: a folder, or a database's host, port and name."""
         return shown(self.store)
 
     def secret_references(self, partners: tuple[str, ...] = ()) -> list[tuple[str, str]]:
-        """Return (key, reference) of each secret that a run needs; no partners named are all."""
+        """Return (key, reference) of each secret of a run; no `partners` means all partners."""
         found = [
             (f"partner {partner.name}: {key}", reference)
             for partner in self.partner
@@ -281,7 +281,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
     def identity(self, narrow: Narrow | None = None) -> dict[str, object]:
-        """Return, key by key, what makes two runs the same run: plain JSON, without secrets."""
+        """Return the identity of a run by key: plain JSON, without secrets (see `identity`)."""
         found = identity.identity(_plain(self) | {"store": self.shown_store()})
         if narrow is not None:
             found["--customer"] = sorted(narrow.customers)
@@ -295,7 +295,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return hashlib.sha256(named).hexdigest()[:16]
 
     def difference(self, other: "Settings | dict[str, object]") -> tuple[str, ...]:
-        """Return the keys in which another configuration, or its `identity`, is another run."""
+        """Return the keys in which the identity of another configuration differs."""
         theirs = other.identity() if isinstance(other, Settings) else other
         return identity.difference(self.identity(), theirs)
 

@@ -172,7 +172,8 @@ async def test_products_without_a_resource_type_are_told_by_view(
         found = await examine(settings, ENVIRON)
     told = of(found, "resource types")
     assert [each.said for each in told] == [
-        f"2 product(s) of {view} have none: only checkInventory knows them" for view in views
+        f"2 product(s) of {view} have no resource type: only checkInventory knows them"
+        for view in views
     ]
     assert all(each.state is State.WARNING for each in told)
 
@@ -231,7 +232,7 @@ async def test_who_is_told_of_changes_must_be_known(tmp_path: Path) -> None:
 async def test_nobody_to_ask_for_is_a_fault(tmp_path: Path) -> None:
     settings = Settings(store=str(tmp_path / "lake"), state_dir=tmp_path / "state")
     found = await examine(settings, {})
-    assert of(found, "configuration")[0].said == "there is no [[partner]] to ask for"
+    assert of(found, "configuration")[0].said == "the configuration has no [[partner]]"
     assert exit_status(found) == 78
 
 
@@ -260,7 +261,7 @@ async def test_more_than_is_documented_is_a_warning(tmp_path: Path) -> None:
     (quota,) = of(found, "quota")
     assert quota.state is State.WARNING
     assert "240,480 calls about customers" in quota.said
-    assert "shared with nobody" in quota.said
+    assert "not shared" in quota.said
 
 
 @pytest.mark.asyncio
@@ -312,6 +313,6 @@ def test_it_is_told_within_the_width(monkeypatch: pytest.MonkeyPatch) -> None:
     assert max(map(len, lines)) <= 60
     assert lines[0].startswith("warning  store: a long story")
     assert lines[1].startswith("         ")
-    assert "to mend: mend it" in stream.getvalue()
+    assert "to fix: mend it" in stream.getvalue()
     assert lines[-1] == "1 checks, 0 fault(s), 1 warning(s)"
     assert "\x1b" not in stream.getvalue()

@@ -64,7 +64,7 @@ def test_a_place_that_does_not_last_is_a_warning(home: Path, mount: str, says: s
     for check in ("store", "state_dir"):
         ((state, told),) = [each for each in said(found, check) if says in each[1]]
         assert state is State.WARNING
-        assert "goes with it" in told
+        assert "would be lost with it" in told
     assert exit_status(found) == 0
 
 
@@ -80,7 +80,7 @@ def test_a_volume_inside_a_container_lasts(home: Path) -> None:
 
 def test_a_folder_that_is_cleaned_is_a_warning() -> None:
     found = examine(settings(Path("/tmp/auditor")), LASTING)  # noqa: S108 - that is the question
-    assert "cleaned from time to time" in found[-1].said
+    assert "cleans from time to time" in found[-1].said
 
 
 def test_a_folder_that_cannot_be_made_is_a_fault(home: Path) -> None:
