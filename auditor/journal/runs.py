@@ -19,6 +19,7 @@ from auditor.atomic_file import sync_folder
 from auditor.disk import private, refused
 from auditor.errors import InputMissing, Locked, ScopeError, StoreFailed, StoreUnwritable
 from auditor.settings import Narrow, Settings
+from auditor.settings.identity import difference
 
 _HEADER = "run.json"
 _STAMP = "%Y%m%dT%H%M%SZ"
@@ -101,8 +102,7 @@ class Runs:
         for header in self._headers():
             if header.run_id == run_id:
                 if header.config_hash != settings.config_hash(narrow):
-                    ours, theirs = settings.identity(narrow), header.identity
-                    keys = sorted(k for k in {*ours, *theirs} if ours.get(k) != theirs.get(k))
+                    keys = difference(settings.identity(narrow), header.identity)
                     raise ScopeError(
                         f"run {run_id} is of another configuration; it differs in:"
                         f" {', '.join(keys)}",

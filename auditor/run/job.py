@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from auditor.model import CheckKind
-from auditor.partner_center import clouds
+from auditor.partner_center.clouds import CLOUDS
 from auditor.plan.rules import Rules
 from auditor.publish.snapshot import Snapshot
 from auditor.scope.catalog import CatalogRules
@@ -53,7 +53,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def base_url(self) -> str:
         """Where the partner's API is: its cloud's, unless the configuration says otherwise."""
-        return self.partner.base_url or clouds.CLOUDS[self.partner.cloud].base_url
+        return self.partner.base_url or CLOUDS[self.partner.cloud].base_url
 
     def customer_rules(self, ids: tuple[str, ...] | None) -> CustomerRules:
         """Return how customers are read; `ids` are those to read, None is all.

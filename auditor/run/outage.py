@@ -15,7 +15,7 @@ _LONGEST_S = 15.0
 
 
 class Outage:
-    """Retries work on the store, within one limit on the total waiting time of a run."""
+    """Retries work on the store, within one limit on the total waiting time of a partner's run."""
 
     def __init__(self, limit_s: float, partner: str, progress: Progress) -> None:
         self._left_s = limit_s
@@ -23,7 +23,9 @@ class Outage:
         self._progress = progress
 
     async def retry(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do work in a thread; repeat all of it if the database became unreachable.
+        """Do work in a thread; repeat it if the database became unreachable.
+
+        The work must succeed as a whole or change nothing.
 
         Raises:
             StoreUnreachable: it stayed unreachable.
