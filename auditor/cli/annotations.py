@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 OPTIONS = "options"
-NARROWER = "narrower (each may be given again)"
+NARROWER = "narrow the run (each may be repeated)"
 OUTPUT = "output"
 EVERY_COMMAND = "every command"
 HEADINGS = (OPTIONS, NARROWER, OUTPUT, EVERY_COMMAND)
@@ -38,7 +38,10 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Option(msgspec.Struct, frozen=True, kw_only=True):
-    """How a field is given. The field's type says whether it takes a word, two, none or many."""
+    """How a field is given on the command line.
+
+    The type of the field decides whether the option takes no word, one, two or many.
+    """
 
     help: str
     read: Callable[[str], Any] = str
@@ -48,18 +51,18 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
     """'' is the field's name with dashes."""
     heading: str = OPTIONS
     excludes: str = ""
-    """Of the options with the same text here only one may be given."""
+    """Options with the same text here exclude each other."""
     without_word: str | None = None
-    """The value where the flag stands alone; None: it needs its word."""
+    """The value if the flag is given without a word; None means that it needs one."""
     is_positional: bool = False
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
-    """A field of a command, its type, its default and how it is given."""
+    """A field of a command: its type, its default and its option."""
 
     name: str
     type: Any  # a type, which mypy has no type for
-    default: Any  # of that type; msgspec.NODEFAULT where it must be given
+    default: Any  # of that type; msgspec.NODEFAULT if it must be given
     option: Option
 
     @property
@@ -70,7 +73,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether the flag may be given again."""
+        """Whether the flag may be repeated."""
         return typing.get_args(self.type)[1:] == (...,)
 
     @property

@@ -14,7 +14,7 @@ from auditor.settings.values import Narrow
 SEED = Option(
     read=words.whole(0, 999_999_999),
     metavar="N",
-    help="another portfolio for each number (default: 1)",
+    help="each number makes another portfolio (default: 1)",
 )
 SNAPSHOT_ID = Option(
     read=words.snapshot, metavar="ID", help="as `list` shows it", is_positional=True
@@ -67,14 +67,14 @@ class Sandbox(Command, frozen=True, kw_only=True):
     seed: Annotated[int, SEED] = 1
     customers: Annotated[
         int | None,
-        Option(read=words.whole(1, 1_000_000), metavar="N", help="how many there are"),
+        Option(read=words.whole(1, 1_000_000), metavar="N", help="number of customers"),
     ] = None
     night: Annotated[
         int,
         Option(
             read=words.whole(1, 100_000),
             metavar="N",
-            help="which night of the portfolio it is (default: 1)",
+            help="number of the night to serve (default: 1)",
         ),
     ] = 1
     faults: Annotated[
@@ -101,10 +101,10 @@ class Doctor(Rows, frozen=True, kw_only=True):
 
     page = Page(
         name="doctor",
-        line="try every part of the configuration, and say what to mend",
+        line="try every part of the configuration, and say what to fix",
         usage="doctor [options]",
-        text="Tries the credentials, the hosts, what may be asked, the quota, the store, the\n"
-        "disk and whether `state_dir` will last. A fault keeps nothing from being tried.",
+        text="Tries the credentials, the hosts, the rights, the quota, the store and the disk,\n"
+        "and whether `state_dir` survives a restart. After a fault it tries the rest.",
         examples=("auditor doctor", "auditor doctor --format json"),
         more=manual.DOCTOR_STATUSES,
     )
@@ -117,12 +117,14 @@ class Plan(Narrowed, frozen=True, kw_only=True):
         name="plan",
         line="what a run would ask, how many calls and how long it takes",
         usage="plan [options]",
-        text="Foresees a run: calls by partner, API, kind and country, the rows to expect and\n"
-        "the time it takes at the quota.",
+        text="Estimates a run: calls by partner, API, kind and country, the rows to expect and\n"
+        "the time it takes at the quota. Makes the listing calls only.",
         examples=("auditor plan --explain", "auditor plan --country DE --format json"),
     )
 
-    explain: Annotated[bool, Option(help="say why each group of SKUs is asked that way")] = False
+    explain: Annotated[bool, Option(help="say why each group of SKUs is asked the way it is")] = (
+        False
+    )
 
 
 class Run(Narrowed, frozen=True, kw_only=True):
@@ -130,11 +132,11 @@ class Run(Narrowed, frozen=True, kw_only=True):
 
     page = Page(
         name="run",
-        line="ask Partner Center, compare with what was known, publish",
+        line="ask Partner Center, compare with the last known answers, publish",
         usage="run [options]",
-        text="Asks what each customer can buy, compares the answers with what was known, and\n"
-        "publishes one snapshot per partner. What was asked is journaled: a run that was\n"
-        "stopped goes on with --resume.",
+        text="Asks what each customer can buy, compares the answers with the last known ones,\n"
+        "and publishes one snapshot per partner. Every answer is journaled: --resume\n"
+        "continues a run that was stopped.",
         examples=(
             "auditor run",
             "auditor run --customer contoso.com --fail-on newly_restricted",
@@ -149,7 +151,7 @@ class Run(Narrowed, frozen=True, kw_only=True):
             read=words.text_or_nothing,
             metavar="RUN",
             without_word="",
-            help="go on with this run; without RUN, with the newest unfinished one",
+            help="continue this run; without RUN, the newest unfinished one",
         ),
     ] = None
     trigger: Annotated[
@@ -157,7 +159,7 @@ class Run(Narrowed, frozen=True, kw_only=True):
         Option(
             read=words.text,
             metavar="T",
-            help="kept with the snapshot: who or what started it (default: manual)",
+            help="who or what started the run, stored with the snapshot (default: manual)",
         ),
     ] = Narrow().trigger
     fail_on: Annotated[
@@ -165,7 +167,7 @@ class Run(Narrowed, frozen=True, kw_only=True):
         Option(
             read=words.member(ChangeKind),
             metavar="KIND",
-            help="exit with 10 when such a change was found; may be given again",
+            help="exit with 10 if a change of this kind was found; may be repeated",
         ),
     ] = ()
 
@@ -182,9 +184,9 @@ class Changes(Rows, frozen=True, kw_only=True):
 
     page = Page(
         name="changes",
-        line="what changed, row by row or gathered by cause",
+        line="what changed, row by row or grouped by cause",
         usage="changes [options]",
-        text="Shows what changed with the newest snapshots, or between two.",
+        text="Shows what changed with each partner's newest snapshot, or between two snapshots.",
         examples=(
             "auditor changes --by-cause",
             "auditor changes --kind newly_restricted --customer contoso.com --out changes.xlsx",
@@ -205,7 +207,7 @@ class Changes(Rows, frozen=True, kw_only=True):
         Option(
             read=words.snapshot,
             metavar=("A", "B"),
-            help="from one to another",
+            help="compare two snapshots",
             excludes="which",
         ),
     ] = None
@@ -215,14 +217,14 @@ class Changes(Rows, frozen=True, kw_only=True):
             flag="kind",
             read=words.member(ChangeKind),
             metavar="K",
-            help=f"may be given again: {', '.join(ChangeKind)}",
+            help=f"may be repeated: {', '.join(ChangeKind)}",
         ),
     ] = ()
     customer: Annotated[
         str | None,
         Option(read=words.customer, metavar="X", help="an id, a domain or a company name"),
     ] = None
-    by_cause: Annotated[bool, Option(help="gather what has one cause into one row")] = False
+    by_cause: Annotated[bool, Option(help="one row for all changes with the same cause")] = False
     out: Annotated[
         Path | None,
         Option(
@@ -250,9 +252,11 @@ class Report(Configured, frozen=True, kw_only=True):
     ] = None
     out: Annotated[
         Path | None,
-        Option(read=words.path, metavar="FILE", help="default: -, which is stdout"),
+        Option(read=words.path, metavar="FILE", help="default: - (stdout)"),
     ] = None
-    mask: Annotated[bool, Option(help="hide who the customers are, to show it around")] = False
+    mask: Annotated[
+        bool, Option(help="hide the identity of customers, so that the report can be shared")
+    ] = False
 
 
 class SnapshotsList(Rows, frozen=True, kw_only=True):
@@ -272,15 +276,15 @@ class SnapshotsShow(Rows, frozen=True, kw_only=True):
     page = Page(
         name="snapshots show",
         usage="snapshots show ID [options]",
-        text="Shows all there is to know of one snapshot, or with --quarantine the replies that\n"
-        "could not be used: on the machine that made it, for 14 days.",
+        text="Shows everything recorded about one snapshot. With --quarantine, lists the replies\n"
+        "that could not be used: on the machine that made the snapshot, for 14 days.",
         examples=("auditor snapshots show 20261121T020000Z-1a2b3c",),
     )
 
     snapshot: Annotated[str, SNAPSHOT_ID]
     quarantine: Annotated[
         bool,
-        Option(help="list the replies that could not be used; in json, with what they held"),
+        Option(help="list the replies that could not be used; json includes their bodies"),
     ] = False
 
 
@@ -290,9 +294,9 @@ class SnapshotsVerify(Configured, frozen=True, kw_only=True):
     page = Page(
         name="snapshots verify",
         usage="snapshots verify ID [options]",
-        text="Holds the files of a snapshot against the checksums that were published with them.",
+        text="Compares the files of a snapshot with the checksums that were published with them.",
         examples=("auditor snapshots verify 20261121T020000Z-1a2b3c",),
-        more="exit status\n    0   every file is as published\n    65  one is not; it is named",
+        more="exit status\n    0   every file is as published\n    65  a file differs; it is named",
     )
 
     snapshot: Annotated[str, SNAPSHOT_ID]
@@ -304,8 +308,8 @@ class SnapshotsPrune(Rows, frozen=True, kw_only=True):
     page = Page(
         name="snapshots prune",
         usage="snapshots prune --keep 90d [options]",
-        text="Drops the bulky files of snapshots that are older. What changed stays known for\n"
-        "ever. Without --apply it only says what would go.",
+        text="Deletes the large files of snapshots older than --keep. The changes are kept for\n"
+        "ever. Without --apply it only lists what would be deleted.",
         examples=(
             "auditor snapshots prune --keep 90d",
             "auditor snapshots prune --keep 90d --apply",
@@ -314,9 +318,9 @@ class SnapshotsPrune(Rows, frozen=True, kw_only=True):
 
     keep_days: Annotated[
         int,
-        Option(flag="keep", read=words.days, metavar="90d", help="what is younger stays whole"),
+        Option(flag="keep", read=words.days, metavar="90d", help="keep younger snapshots whole"),
     ]
-    apply: Annotated[bool, Option(help="do it, and not only say what")] = False
+    apply: Annotated[bool, Option(help="delete, and do not only list")] = False
 
 
 class Sql(Rows, frozen=True, kw_only=True):
@@ -324,10 +328,10 @@ class Sql(Rows, frozen=True, kw_only=True):
 
     page = Page(
         name="sql",
-        line="read-only SQL over everything that is known",
+        line="read-only SQL over the store",
         usage="sql QUERY [options]",
-        text="Asks the store in SQL. It can read the store's relations and views, and nothing\n"
-        "else.",
+        text="Runs one SQL statement on the store. It can read the store's relations and views,\n"
+        "and nothing else.",
         examples=(
             'auditor sql "SELECT verdict, count(*) FROM latest_inventory GROUP BY 1"',
             "auditor sql - --format csv < query.sql",
@@ -346,35 +350,18 @@ class DbUpgrade(Configured, frozen=True, kw_only=True):
     page = Page(
         name="db upgrade",
         usage="db upgrade [options]",
-        text="Applies what is missing of the schema, all of it or nothing, and makes the views\n"
-        "anew. It takes the rights of the owner; a run needs none of them.",
+        text="Applies the missing parts of the schema, all or none, and recreates the views. It\n"
+        "needs the rights of the owner; a run does not.",
         examples=("auditor db upgrade",),
-        more="exit status\n    0   the schema is that of this version\n"
-        "    76  it is that of a newer one, or the server is too old",
+        more="exit status\n    0   the schema has this version\n"
+        "    76  the schema has a newer version, or the server is too old",
     )
 
 
 class Text(msgspec.Struct, frozen=True):
-    """Help or a version: to be written to stdout, and that is all."""
+    """A page of help, or the version: written to stdout."""
 
     text: str
 
 
-Asked = (
-    Demo
-    | Sandbox
-    | Init
-    | Doctor
-    | Plan
-    | Run
-    | Changes
-    | SnapshotsList
-    | SnapshotsShow
-    | SnapshotsVerify
-    | SnapshotsPrune
-    | Sql
-    | DbUpgrade
-    | Report
-)
-
-Parsed = Asked | Text
+Parsed = Command | Text

@@ -1,4 +1,4 @@
-"""What a command has of the world."""
+"""The process around a command."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -10,7 +10,7 @@ from auditor.secret import Secret
 
 
 class Console:
-    """Streams, environment, log lines, clock, and who stops the command."""
+    """Streams, environment, log, clock, and the signals that stop the command."""
 
     def __init__(
         self,
@@ -30,5 +30,5 @@ class Console:
         self.now = now
 
     def hide(self, secret: Secret) -> None:
-        """Leave a secret out of every line from now on."""
+        """Leave a secret out of every log line from now on."""
         self.events.hide([secret])

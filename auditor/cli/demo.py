@@ -1,4 +1,4 @@
-"""Two nights of a made-up portfolio: audited, compared, reported, and left to be looked at."""
+"""`auditor demo`: audits two nights of a made-up portfolio and leaves the files to explore."""
 
 import os
 import shlex
@@ -27,7 +27,7 @@ from auditor.store import open_store
 CUSTOMERS = 250
 NIGHTS = 2
 PORT = 8917
-"""Where the configuration that is left expects a sandbox; the demo's own takes a free port."""
+"""The sandbox's port in the configuration left behind; the demo itself uses a free port."""
 
 _DAY = timedelta(days=1)
 _TOKENS = "tokens"
@@ -44,12 +44,12 @@ async def demo(
     customers: int = CUSTOMERS,
     width: int | None = None,
 ) -> None:
-    """Audit two nights, or the next one where they are there, and tell what was found.
+    """Audit two nights, or the next one if they are audited already, and print the findings.
 
-    `command` is what the user types to call the auditor; it stands in what to type next.
+    `command` is what the user types to call the auditor; the commands to type next begin with it.
 
     Raises:
-        StoreUnwritable: `out` holds what no demo of this portfolio has made.
+        StoreUnwritable: `out` holds files that no demo of this portfolio made.
     """
     started = time.monotonic()
     portfolio = World(seed, WorldSize(customers=customers), today=now().date())
@@ -81,7 +81,7 @@ async def demo(
         )
     )
     overview(found, page, "see below")
-    folder.tell(page, nights[-1])
+    folder.write_next_steps(page, nights[-1])
 
 
 def _earlier(now: Callable[[], datetime], ago: timedelta) -> Callable[[], datetime]:
@@ -89,7 +89,7 @@ def _earlier(now: Callable[[], datetime], ago: timedelta) -> Callable[[], dateti
 
 
 def invocation(argv0: str, cwd: Path, executable: str) -> tuple[str, ...]:
-    """Return what the user typed to call the auditor, as short as it works from `cwd`."""
+    """Return what the user typed to call the auditor, as short as still works from `cwd`."""
     program = Path(argv0)
     if program.name == "__main__.py":
         return (_short(executable, cwd), "-m", "auditor")
@@ -104,7 +104,7 @@ def _short(path: str, cwd: Path) -> str:
 
 
 def _nights_done(settings: Settings) -> int:
-    """Return how many nights every partner has a full snapshot of."""
+    """Return the number of nights of which every partner has a full snapshot."""
     if not (Path(settings.store) / "store.json").exists():
         return 0
     store = open_store(settings.store)
@@ -113,7 +113,7 @@ def _nights_done(settings: Settings) -> int:
 
 
 class _Folder:
-    """Where everything goes: configuration, tokens, store, state and report."""
+    """The folder of the demo: configuration, tokens, store, state and report."""
 
     def __init__(self, out: Path, portfolio: World, command: tuple[str, ...]) -> None:
         self.out = out
@@ -123,9 +123,9 @@ class _Folder:
         self._command = command
 
     def make(self) -> None:
-        """Write the configuration and the tokens, unless a demo like this one has done so.
+        """Write the configuration and the tokens, unless an earlier demo of this portfolio did.
 
-        Nothing is ever deleted, and nothing replaced but the report.
+        Never deletes a file, and replaces only the report.
         """
         text = self._config_text().encode()
         with disk.guarded(self.out):
@@ -135,7 +135,7 @@ class _Folder:
         if found and not is_ours:
             what = f"other files: {', '.join(found[:3])}"
             if self.config.name in found:
-                what = "another auditor.toml than this demo's"
+                what = "the auditor.toml of another demo or installation"
             raise StoreUnwritable(
                 f"{self.out} holds {what}",
                 hint="name a new folder: auditor demo --out DIR",
@@ -160,19 +160,19 @@ class _Folder:
         )
 
     def typed(self, *words: str) -> str:
-        """Return a command as the user types it, with the configuration where it reads one."""
+        """Return a command as the user types it, with --config if the command takes it."""
         is_configured = words[0] not in {"demo", "sandbox"}
         more = ("--config", str(self.config)) if is_configured else ()
         return shlex.join([*self._command, *words, *more])
 
-    def tell(self, page: Page, night: int) -> None:
-        """Write where everything lies, and what to type next."""
+    def write_next_steps(self, page: Page, night: int) -> None:
+        """Write where the files are, and the commands to type next."""
         page.heading("Where it lies")
         places = (
             (self.report, "the report: open it in a browser"),
             (self.config, "the configuration"),
             (self.out / "lake", "the snapshots, as Parquet that any tool reads"),
-            (self.out / "state", "what runs were asked and told"),
+            (self.out / "state", "the journals of the runs"),
         )
         widest = max(len(str(path)) for path, _ in places)
         for path, what in places:
@@ -193,14 +193,14 @@ class _Folder:
             *("sandbox", "--port", port, "--seed", seed),
             *("--customers", str(size), "--night", str(night + 1)),
         )
-        page.heading(f"To audit night {night + 1}", "start the first and leave it; then the others")
+        page.heading(f"To audit night {night + 1}", "leave the first running, then type the second")
         page.commands(
             [
                 sandbox,
                 self.typed("run"),
             ]
         )
-        page.print(Text("  or simply this again, which brings its own sandbox:", "dim"))
+        page.print(Text("  or repeat the demo, which starts its own sandbox:", "dim"))
         page.commands([self.typed("demo", "--out", str(self.out), "--seed", seed)])
 
 

@@ -1,23 +1,23 @@
-"""Texts of `--help` that belong to no single flag."""
+"""Texts of `--help` that belong to no single option."""
 
 EXIT_STATUSES = """\
 exit status
     0       every partner published, complete; also when things changed
     3       published, but incomplete: too much unanswered, or a partner could not be asked
-    10      only with --fail-on: such a change was found
+    10      only with --fail-on: a change of that kind was found
     64      wrong flags             65  unusable data, or an empty scope
     66      input missing           78  wrong configuration, or a secret missing
     77      credentials refused     76  database schema or server too old or too new
     69      nothing reachable       75  try again: locked, throttled, or the database is down
     73      cannot create output    74  disk full or I/O error      70  our bug
     130     interrupted             143 terminated: the journal is safe
-  69, 75, 130 and 143 are worth another try, with --resume."""
+  After 69, 75, 130 and 143, try again with --resume."""
 
 DOCTOR_STATUSES = """\
 exit status
     0   all is well; there may be warnings
-    else that of the worst fault: 78 configuration or secret, 77 credentials, 76 store version,
-    73 cannot write, 74 disk full, 69 not reachable"""
+    else the status of the worst fault: 78 configuration or secret, 77 credentials,
+    76 store version, 73 cannot write, 74 disk full, 69 not reachable"""
 
 ABOUT = """\
 auditor tells which SKUs each customer of a Cloud Solution Provider can no longer buy:
@@ -28,7 +28,7 @@ usage: auditor COMMAND [options]
 
 NOTES = """\
 options
-    --help      show this; after a command, show that command
+    --help      show this page; after a command, the page of that command
     --version   show the version
 
 Options go after the command. Data goes to stdout, everything else to stderr.

@@ -1,4 +1,4 @@
-"""From the words of a command line to one frozen value: `parse` is all there is to call."""
+"""The command line: words become a command, or a page of help."""
 
 import argparse
 import re
@@ -18,7 +18,7 @@ _FLAG = re.compile(r"--[A-Za-z][A-Za-z_-]*(=.*)?")
 
 
 def parse(argv: Sequence[str], version: str) -> Parsed:
-    """Return the command that the words mean; raise UsageError with the nearest that would do."""
+    """Return the command that the words mean; raise UsageError with the nearest valid word."""
     words = list(argv)
     if not words or words[0] in {"-h", "--help", "help"}:
         named = [word for word in words[1:] if word in catalog.PAGES]
@@ -30,14 +30,14 @@ def parse(argv: Sequence[str], version: str) -> Parsed:
     if any(word in {"-h", "--help"} for word in rest):
         return commands.Text(parser.format_help())
     for word in rest:
-        # Before argparse looks: it would complain of what the misspelt option leaves missing.
+        # Before argparse, which would complain about what the misspelt option leaves missing.
         if _FLAG.fullmatch(word) and word.partition("=")[0] not in parser.flags():
             raise _unknown(word, parser, page)
     found, left = parser.parse_known_args(rest)
     if left:
         raise _unknown(left[0], parser, page)
     values = {field.name: _value(field, found) for field in annotations.fields(command)}
-    return command(**values)  # type: ignore[return-value] # every command is one of Parsed
+    return command(**values)
 
 
 def _command(words: list[str]) -> tuple[Page, type[Command], list[str]]:
@@ -46,7 +46,7 @@ def _command(words: list[str]) -> tuple[Page, type[Command], list[str]]:
     if name.startswith("-"):
         near = next((word for word in words if word in catalog.PAGES), "run")
         raise UsageError(
-            f"{name} before a command",
+            f"the option {name} stands before the command",
             hint=f"options go after the command: auditor {near} {name}",
         )
     if name not in catalog.PAGES:
@@ -60,7 +60,7 @@ def _command(words: list[str]) -> tuple[Page, type[Command], list[str]]:
         if is_help or "list" in below:
             first = next(iter(below.values()))
             return (catalog.PAGES[name] if is_help else first.page), first, words[1:]
-        raise UsageError(f"{name} what?", hint=_nearest("", below))
+        raise UsageError(f"{name}: a command is missing", hint=_nearest("", below))
     if action not in below:
         raise UsageError(f"there is no command '{name} {action}'", hint=_nearest(action, below))
     return below[action].page, below[action], words[2:]
@@ -68,14 +68,14 @@ def _command(words: list[str]) -> tuple[Page, type[Command], list[str]]:
 
 def _nearest(word: str, known: Collection[str]) -> str:
     near = nearest(word, known)
-    return f"did you mean `{near}`?" if near else f"there are: {', '.join(known)}"
+    return f"did you mean `{near}`?" if near else f"commands: {', '.join(known)}"
 
 
 def _unknown(word: str, parser: "_Parser", page: Page) -> UsageError:
     if not word.startswith("-"):
         return UsageError(
-            f"auditor {page.name}: {word!r} is one word too many",
-            hint=f"`auditor {page.name} --help` says what goes where",
+            f"auditor {page.name}: unexpected argument {word!r}",
+            hint=f"`auditor {page.name} --help` shows its usage",
         )
     flag = word.partition("=")[0]
     near = nearest(flag, parser.flags())
@@ -86,7 +86,7 @@ def _unknown(word: str, parser: "_Parser", page: Page) -> UsageError:
 
 
 class _Parser(argparse.ArgumentParser):
-    """An argparse parser that raises what is ours, and never prints or exits."""
+    """An argparse parser that raises UsageError, and never prints or exits."""
 
     def flags(self) -> list[str]:
         return [flag for action in self._actions for flag in action.option_strings]
@@ -94,7 +94,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(
             f"{self.prog}: {message.removeprefix('argument ')}",
-            hint=f"`{self.prog} --help` shows how it is used",
+            hint=f"`{self.prog} --help` shows its usage",
         )
 
 
@@ -127,7 +127,7 @@ def _parser(page: Page, command: type[Command]) -> _Parser:
 
 
 def _add(group: Any, field: Field) -> None:  # likewise
-    """Add what a field is given by to a parser or a group of it."""
+    """Add the option of a field to a parser or to a group of it."""
     option = field.option
     how: dict[str, Any] = {"help": option.help}
     if field.type is bool:

@@ -1,4 +1,4 @@
-"""What each command does: read the configuration, call the part that knows, write what it says.
+"""What each command does: it reads the configuration, calls another part, writes the result.
 
 Heavy parts are imported where they are used, so that `--help` and a wrong flag answer at once.
 """
@@ -7,13 +7,13 @@ import asyncio
 import sys
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import singledispatch
 from pathlib import Path
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from auditor.cli import commands, run_command
-from auditor.cli.commands import Asked
 from auditor.cli.console import Console
-from auditor.cli.shared_options import Configured, Format
+from auditor.cli.shared_options import Command, Configured, Format
 from auditor.errors import InputMissing, UsageError
 from auditor.settings import Narrow, Settings, load, read_secret
 from auditor.settings.secret_references import is_elsewhere
@@ -24,68 +24,13 @@ if TYPE_CHECKING:  # both load Arrow, which most commands never need
     from auditor.store.interface import Store
 
 
-def perform(command: Asked, console: Console) -> int:  # noqa: C901, PLR0911, PLR0912 - a line each
-    """Do what the user asks and return the exit status."""
-    match command:
-        case commands.Demo():
-            return _demo(command, console)
-        case commands.Sandbox():
-            return console.stopper.wait(_sandbox(command, console))
-        case commands.Init():
-            return _init(command, console)
-        case commands.Doctor():
-            return _doctor(command, console)
-        case commands.Plan():
-            return _plan(command, console)
-        case commands.Run():
-            return _run(command, console)
-        case commands.Changes():
-            return _changes(command, console)
-        case commands.SnapshotsList():
-            return _list(command, console)
-        case commands.SnapshotsShow():
-            return _show(command, console)
-        case commands.SnapshotsVerify():
-            return _verify(command, console)
-        case commands.SnapshotsPrune():
-            return _prune(command, console)
-        case commands.Sql():
-            return _sql(command, console)
-        case commands.DbUpgrade():
-            return _upgrade(command, console)
-        case commands.Report():
-            return _report(command, console)
-        case _:
-            assert_never(command)
+@singledispatch
+def perform(command: Command, console: Console) -> int:
+    """Perform a command and return the exit status. Each class has its function below."""
+    raise NotImplementedError(type(command).__name__)
 
 
-def _settings(command: Configured, console: Console, asking: Narrow | None = None) -> Settings:
-    """Return the configuration; what is odd in it is told, its secrets are kept out of the log."""
-    settings = load(command.config, console.environ, asking=asking)
-    if asking is not None:
-        console.events.hide(
-            read_secret(reference, console.environ, settings.folder)
-            for _, reference in settings.secret_references(asking.partners)
-            if not is_elsewhere(reference)
-        )
-    for code, message, hint in settings.warnings:
-        console.events.warning(code, message, hint)
-    return settings
-
-
-def _store(command: Configured, console: Console) -> "Store":
-    from auditor.store import open_store  # noqa: PLC0415 - heavy
-
-    return open_store(_settings(command, console).store)
-
-
-def _write(table: "pa.Table", how: Format, console: Console) -> int:
-    from auditor.report import formats  # noqa: PLC0415 - heavy
-
-    formats.write(table, how.value, console.stdout)
-    return 0
-
-
+@perform.register
 def _demo(command: commands.Demo, console: Console) -> int:
     from auditor.cli.demo import demo, invocation  # noqa: PLC0415 - heavy
 
@@ -102,7 +47,12 @@ def _demo(command: commands.Demo, console: Console) -> int:
     return 0
 
 
-async def _sandbox(command: commands.Sandbox, console: Console) -> int:
+@perform.register
+def _sandbox(command: commands.Sandbox, console: Console) -> int:
+    return console.stopper.wait(_serve(command, console))
+
+
+async def _serve(command: commands.Sandbox, console: Console) -> int:
     from auditor.sandbox import Faults, Sandbox, World, WorldSize  # noqa: PLC0415 - heavy
 
     faults = Faults()
@@ -122,8 +72,8 @@ async def _sandbox(command: commands.Sandbox, console: Console) -> int:
             await stack.enter_async_context(sandbox)
         except OSError as exc:
             raise UsageError(
-                f"--port {command.port} cannot be had: {exc.strerror}",
-                hint="--port 0 takes a free one",
+                f"--port {command.port} cannot be opened: {exc.strerror}",
+                hint="--port 0 takes a free port",
             ) from None
         console.stdout.write(f"{sandbox.base_url}\n")
         console.stdout.flush()
@@ -132,15 +82,17 @@ async def _sandbox(command: commands.Sandbox, console: Console) -> int:
     return 0
 
 
+@perform.register
 def _init(command: commands.Init, console: Console) -> int:
-    from auditor.settings.template import write_template  # noqa: PLC0415 - nobody else needs it
+    from auditor.settings.template import write_template  # noqa: PLC0415 - only this command needs it
 
     path = command.config or Path("auditor.toml")
     write_template(path)
-    console.events.note(f"{path} is written: fill in the [[partner]], then run `auditor doctor`")
+    console.events.note(f"wrote {path}: fill in the [[partner]], then run `auditor doctor`")
     return 0
 
 
+@perform.register
 def _doctor(command: commands.Doctor, console: Console) -> int:
     settings = load(command.config, console.environ)
     from auditor import doctor  # noqa: PLC0415 - heavy
@@ -153,8 +105,9 @@ def _doctor(command: commands.Doctor, console: Console) -> int:
     return doctor.exit_status(found)
 
 
+@perform.register
 def _plan(command: commands.Plan, console: Console) -> int:
-    settings = _settings(command, console, asking=command.narrow)
+    settings = _settings(command, console, command.narrow)
     from auditor.run.run import Runtime, forecast_run  # noqa: PLC0415 - heavy
 
     runtime = Runtime(environ=console.environ, now=console.now, hide=console.hide)
@@ -165,18 +118,21 @@ def _plan(command: commands.Plan, console: Console) -> int:
     return _write(forecast.table(), command.format, console)
 
 
+@perform.register
 def _run(command: commands.Run, console: Console) -> int:
-    settings = _settings(command, console, asking=command.narrow)
+    settings = _settings(command, console, command.narrow)
     return run_command.run(command, settings, console)
 
 
+@perform.register
 def _changes(command: commands.Changes, console: Console) -> int:
     store = _store(command, console)
     from auditor.report import formats, output  # noqa: PLC0415 - heavy
 
     if command.out == output.STDOUT and console.stdout.isatty():
         raise UsageError(
-            "--out -: a workbook is no text", hint="redirect it: --out - > changes.xlsx"
+            "--out -: a terminal cannot show an Excel file",
+            hint="redirect it: --out - > changes.xlsx",
         )
     read = store.causes if command.by_cause else store.changes
     kinds = tuple(kind.value for kind in command.kinds)
@@ -185,14 +141,14 @@ def _changes(command: commands.Changes, console: Console) -> int:
         console.events.note("nothing changed; the first snapshot of a partner is the baseline")
     if command.out is None:
         if command.format is Format.TABLE and not command.by_cause:
-            table = table.select(_SHOWN_OF_A_CHANGE)
+            table = table.select(_CHANGE_COLUMNS)
         return _write(table, command.format, console)
     output.save(formats.workbook(table), command.out, console.stdout)
-    console.events.note(f"{command.out}: {table.num_rows} row(s)")
+    console.events.note(f"wrote {command.out}: {table.num_rows} row(s)")
     return 0
 
 
-_SHOWN_OF_A_SNAPSHOT = [
+_SNAPSHOT_COLUMNS = [
     "snapshot_id",
     "partner_name",
     "business_date",
@@ -205,7 +161,7 @@ _SHOWN_OF_A_SNAPSHOT = [
     "changes",
 ]
 """What fits a terminal; the other formats have every column."""
-_SHOWN_OF_A_CHANGE = [
+_CHANGE_COLUMNS = [
     "kind",
     "company_name",
     "country",
@@ -221,14 +177,16 @@ _SHOWN_OF_A_CHANGE = [
 ]
 
 
-def _list(command: commands.SnapshotsList, console: Console) -> int:
+@perform.register
+def _snapshots_list(command: commands.SnapshotsList, console: Console) -> int:
     table = _store(command, console).snapshots()
     if command.format is Format.TABLE:
-        table = table.select(_SHOWN_OF_A_SNAPSHOT)
+        table = table.select(_SNAPSHOT_COLUMNS)
     return _write(table, command.format, console)
 
 
-def _show(command: commands.SnapshotsShow, console: Console) -> int:
+@perform.register
+def _snapshots_show(command: commands.SnapshotsShow, console: Console) -> int:
     from auditor.journal import quarantine  # noqa: PLC0415 - heavy
     from auditor.journal.runs import Runs  # noqa: PLC0415 - likewise
     from auditor.store import open_store  # noqa: PLC0415 - likewise
@@ -248,28 +206,32 @@ def _show(command: commands.SnapshotsShow, console: Console) -> int:
     return _write(table, command.format, console)
 
 
-def _verify(command: commands.SnapshotsVerify, console: Console) -> int:
+@perform.register
+def _snapshots_verify(command: commands.SnapshotsVerify, console: Console) -> int:
     faults = _store(command, console).verify(command.snapshot)
     if faults:
-        raise ExceptionGroup(f"snapshot {command.snapshot} is not as it was published", faults)
-    console.events.note(f"snapshot {command.snapshot} is as it was published")
+        raise ExceptionGroup(f"snapshot {command.snapshot} differs from what was published", faults)
+    console.events.note(f"snapshot {command.snapshot} is unchanged since it was published")
     return 0
 
 
-def _prune(command: commands.SnapshotsPrune, console: Console) -> int:
+@perform.register
+def _snapshots_prune(command: commands.SnapshotsPrune, console: Console) -> int:
     keep = timedelta(days=command.keep_days)
     table = _store(command, console).prune(keep, console.now(), apply=command.apply)
     if not command.apply and table.num_rows:
-        console.events.note("nothing is dropped yet: add --apply")
+        console.events.note("nothing is deleted without --apply")
     return _write(table, command.format, console)
 
 
+@perform.register
 def _sql(command: commands.Sql, console: Console) -> int:
     query = console.stdin.read() if command.query == "-" else command.query
     return _write(_store(command, console).sql(query), command.format, console)
 
 
-def _upgrade(command: commands.DbUpgrade, console: Console) -> int:
+@perform.register
+def _db_upgrade(command: commands.DbUpgrade, console: Console) -> int:
     from auditor.store.postgres import schema  # noqa: PLC0415 - heavy
     from auditor.store.postgres.connection import Database  # noqa: PLC0415 - likewise
 
@@ -286,6 +248,7 @@ def _upgrade(command: commands.DbUpgrade, console: Console) -> int:
     return 0
 
 
+@perform.register
 def _report(command: commands.Report, console: Console) -> int:
     store = _store(command, console)
     from auditor.report import html, output  # noqa: PLC0415 - heavy
@@ -295,5 +258,36 @@ def _report(command: commands.Report, console: Console) -> int:
         console.stdout.write(page)
         return 0
     output.save(page.encode(), command.out, console.stdout)
-    console.events.note(f"{command.out} is written")
+    console.events.note(f"wrote {command.out}")
+    return 0
+
+
+def _settings(command: Configured, console: Console, narrow: Narrow | None = None) -> Settings:
+    """Return the configuration, after its warnings are written.
+
+    `narrow` is given where Partner Center is called: its secrets are then kept out of the log.
+    """
+    settings = load(command.config, console.environ, asking=narrow)
+    if narrow is not None:
+        console.events.hide(
+            read_secret(reference, console.environ, settings.folder)
+            for _, reference in settings.secret_references(narrow.partners)
+            if not is_elsewhere(reference)
+        )
+    for code, message, hint in settings.warnings:
+        console.events.warning(code, message, hint)
+    return settings
+
+
+def _store(command: Configured, console: Console) -> "Store":
+    from auditor.store import open_store  # noqa: PLC0415 - heavy
+
+    return open_store(_settings(command, console).store)
+
+
+def _write(table: "pa.Table", how: Format, console: Console) -> int:
+    """Write rows to stdout and return exit status 0."""
+    from auditor.report import formats  # noqa: PLC0415 - heavy
+
+    formats.write(table, how.value, console.stdout)
     return 0

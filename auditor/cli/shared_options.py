@@ -1,4 +1,4 @@
-"""Options that several commands take: what commands inherit."""
+"""Options of several commands, as the base classes of the commands."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -22,23 +22,25 @@ class Format(StrEnum):
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """What every command takes."""
+    """The options of every command."""
 
     page: ClassVar[Page]
 
-    quiet: Annotated[bool, Option(help="errors only on stderr", heading=EVERY_COMMAND)] = False
+    quiet: Annotated[bool, Option(help="write only errors to stderr", heading=EVERY_COMMAND)] = (
+        False
+    )
     log_format: Annotated[
         LogFormat,
         Option(
             read=words.member(LogFormat),
             metavar="console|json",
-            help="how lines on stderr are written",
+            help="format of the lines on stderr",
             heading=EVERY_COMMAND,
         ),
     ] = LogFormat.CONSOLE
     debug: Annotated[
         bool,
-        Option(help="show where an error comes from, without secrets", heading=EVERY_COMMAND),
+        Option(help="show the traceback of an error, without secrets", heading=EVERY_COMMAND),
     ] = False
 
 
@@ -64,14 +66,14 @@ class Rows(Configured, frozen=True, kw_only=True):
         Option(
             read=words.member(Format),
             metavar="table|json|csv|markdown",
-            help="how rows are written to stdout (default: table)",
+            help="format of the rows on stdout (default: table)",
             heading=OUTPUT,
         ),
     ] = Format.TABLE
 
 
 class Narrowed(Rows, frozen=True, kw_only=True):
-    """A command that asks Partner Center, about everything or less."""
+    """A command that asks Partner Center, and can be narrowed to a part of the portfolio."""
 
     customers: Annotated[
         tuple[str, ...],
@@ -106,5 +108,5 @@ class Narrowed(Rows, frozen=True, kw_only=True):
 
     @property
     def narrow(self) -> Narrow:
-        """What the run is limited to."""
+        """The part of the portfolio that is asked."""
         return Narrow(customers=self.customers, partners=self.partners, countries=self.countries)

@@ -1,4 +1,4 @@
-"""The command-line shell: one way in, one exit status out, and every error in two lines."""
+"""The command line's `main`: parse, perform, report errors in two lines, return the status."""
 
 import itertools
 import os
@@ -21,10 +21,10 @@ _HINTS = {
     "E_THROTTLED": "wait, or lower [partner.limits]; then `auditor run --resume`",
     "E_AUTH": "check the partner's credentials and whether they have expired",
     "E_FORBIDDEN": "check the app's consent and the partner's roles",
-    "E_LOCKED": "wait until the other one is done",
+    "E_LOCKED": "wait until the other process has finished",
     "E_CONFIG_VALUE": "every key is explained in the file that `auditor init` writes",
 }
-"""The one thing to do, for errors that do not say it themselves."""
+"""By error code: hints for errors that have none of their own."""
 
 _HINT = "--debug shows where this comes from"
 
@@ -36,13 +36,13 @@ def main(
     stdout: TextIO,
     stderr: TextIO,
 ) -> int:
-    """Do what the words say and return the exit status (docs/contract.md). Never raises."""
+    """Perform a command and return the exit status (docs/contract.md). Never raises."""
     shell = _Shell(argv, environ, stdin, stdout, stderr)
     umask = os.umask(_UMASK)
     try:
         with Stopper() as stopper:
             return shell.flushed(shell.perform(stopper))
-    except (Stopped, KeyboardInterrupt) as exc:  # it came while the last lines were written
+    except (Stopped, KeyboardInterrupt) as exc:  # a signal came while the last lines were written
         return exit_status_of(exc)
     finally:
         os.umask(umask)
@@ -63,27 +63,27 @@ class _Shell:
         self.stdout = stdout
         self.stderr = stderr
         self.is_debug = False
-        # Until the words are understood, how to complain about them has to be guessed.
+        # The log format of a usage error: the words are not parsed yet.
         pairs = itertools.pairwise(argv)
         is_json = "--log-format=json" in argv or ("--log-format", "json") in pairs
         self.events = self._events(LogFormat.JSON if is_json else LogFormat.CONSOLE)
 
     def perform(self, stopper: Stopper) -> int:
-        """Do what the words say; tell every error."""
+        """Parse and perform the command; report every error."""
         try:
             command = parse(self.argv, __version__)
             if isinstance(command, Command):
                 self.is_debug = command.debug
                 self.events = self._events(command.log_format, is_quiet=command.quiet)
             return self._perform(command, stopper)
-        except BrokenPipeError:  # `| head` has seen enough
+        except BrokenPipeError:  # the reader is gone: `| head`
             return 0
         except (Stopped, KeyboardInterrupt) as exc:
-            hint = "`auditor run --resume` goes on with it" if "run" in self.argv[:1] else ""
+            hint = "`auditor run --resume` continues it" if "run" in self.argv[:1] else ""
             self.events.error("E_STOPPED", f"stopped by {exc or 'SIGINT'}", hint)
             return exit_status_of(exc)
-        except Exception as exc:  # noqa: BLE001 - the last resort: no traceback reaches the user
-            self.tell(exc)
+        except Exception as exc:  # noqa: BLE001 - no traceback reaches the user
+            self.report(exc)
             return exit_status_of(exc)
 
     def _perform(self, command: Parsed, stopper: Stopper) -> int:
@@ -91,7 +91,7 @@ class _Shell:
             self.stdout.write(command.text)
             return 0
         from auditor.cli.console import Console  # noqa: PLC0415 - likewise
-        from auditor.cli.perform import perform  # noqa: PLC0415 - help does without
+        from auditor.cli.perform import perform  # noqa: PLC0415 - help does not need it
 
         console = Console(
             environ=self.environ,
@@ -104,25 +104,25 @@ class _Shell:
         return perform(command, console)
 
     def flushed(self, status: int) -> int:
-        """Return the exit status once everything has left this process, or that of why not."""
+        """Flush stdout and return the exit status; that of the error if flushing fails."""
         try:
             self.stdout.flush()
         except BrokenPipeError:
             self._drop_stdout()
         except OSError as exc:
             self._drop_stdout()
-            self.tell(exc)
+            self.report(exc)
             return exit_status_of(exc)
         return status
 
-    def tell(self, error: Exception) -> None:
-        """Write an error: a line and a hint for each thing that is wrong."""
+    def report(self, error: Exception) -> None:
+        """Write an error: a line and a hint for each problem in it."""
         trace = "".join(traceback.format_exception(error)) if self.is_debug else ""
         problems: dict[tuple[str, str, str], None] = {}
         for leaf in leaves(error):
             ours = as_auditor_error(leaf)
-            told = ((ours.error_code, ours.message, ours.hint),)
-            problems |= dict.fromkeys(ours.problems if isinstance(ours, SettingsError) else told)
+            itself = ((ours.error_code, ours.message, ours.hint),)
+            problems |= dict.fromkeys(ours.problems if isinstance(ours, SettingsError) else itself)
         for code, message, hint in problems:
             self.events.error(code, message, hint or _HINTS.get(code, _HINT), trace)
             trace = ""
@@ -131,7 +131,7 @@ class _Shell:
         return Events(self.stderr, log_format, is_quiet=is_quiet, now=_now)
 
     def _drop_stdout(self) -> None:
-        """Let what is left go nowhere, or the interpreter complains of it on its way out."""
+        """Point stdout at /dev/null, or the interpreter's flush at exit would report an error."""
         try:
             descriptor = self.stdout.fileno()
         except (OSError, ValueError):  # not a file

@@ -1,4 +1,4 @@
-"""How the process ends: signals that stop it with care, and the exit status of every ending."""
+"""How the process ends: signals that let it clean up first, and the exit status of each end."""
 
 import asyncio
 import os
@@ -12,12 +12,12 @@ from auditor.errors import as_auditor_error, leaves
 
 T = TypeVar("T")
 
-_PATIENCE_S = 15.0
-"""How long stopping with care may take. The journal is on disk by then, whatever still hangs."""
+_GRACE_PERIOD_S = 15.0
+"""Cleaning up after a signal may take this long. The journal is then on disk, whatever hangs."""
 
 
 class Stopped(BaseException):
-    """A signal asked the process to end. Not an Exception, so that nothing swallows it."""
+    """A signal ends the process. Not an Exception, so that no `except Exception` catches it."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signal.Signals(signum).name)
@@ -25,27 +25,28 @@ class Stopped(BaseException):
 
 
 class Stopper:
-    """Turns the first signal into `Stopped`, or into the cancelling of the work that is waited for.
+    """Raises `Stopped` on the first signal, or cancels the work that `wait` is running.
 
-    A second signal ends the process at once. What the parent ignores (`nohup`) stays ignored.
+    A second signal ends the process at once. Signals that the parent ignores (`nohup`) stay
+    ignored.
     """
 
     def __init__(self) -> None:
         self._signum = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[object] | None = None
-        self._before: dict[int, Any] = {}  # whatever `signal.signal` returned, to be given back
+        self._previous: dict[int, Any] = {}  # handlers as `signal.signal` returns them
         self._timer: threading.Timer | None = None
-        self._is_ending = False
-        self.last_words: Callable[[int], None] = lambda _: None
-        """Is called with the exit status right before the process ends without cleaning up."""
+        self._is_finishing = False
+        self.before_forced_exit: Callable[[int], None] = lambda _: None
+        """Called with the exit status when the process ends at once, without cleaning up."""
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for name in ("SIGINT", "SIGTERM", "SIGHUP"):
                 signum = getattr(signal, name, None)  # Windows has no SIGHUP
                 if signum is not None and signal.getsignal(signum) is not signal.SIG_IGN:
-                    self._before[signum] = signal.signal(signum, self._on_signal)
+                    self._previous[signum] = signal.signal(signum, self._on_signal)
         return self
 
     def __exit__(
@@ -56,11 +57,11 @@ class Stopper:
     ) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        for signum, handler in self._before.items():
+        for signum, handler in self._previous.items():
             signal.signal(signum, handler)
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run work to its end. A signal cancels it: it cleans up, and `Stopped` comes out."""
+        """Return what the work returns; raise `Stopped` after a signal, when it has cleaned up."""
         with asyncio.Runner() as runner:
             self._loop = runner.get_loop()
             task = self._loop.create_task(work)
@@ -74,41 +75,38 @@ class Stopper:
             finally:
                 self._task = None
 
-    def let_end(self) -> None:
-        """Let the process end by itself from now on: a signal no longer stops what is left to do.
-
-        What takes longer than the patience is ended all the same.
-        """
-        self._is_ending = True
+    def let_finish(self) -> None:
+        """Let what is left finish: a signal now ends the process only after the grace period."""
+        self._is_finishing = True
 
     def _on_signal(self, signum: int, _frame: FrameType | None) -> None:
-        if self._is_ending:
-            self._lose_patience_later(signum)
+        if self._is_finishing:
+            self._start_grace_period(signum)
             return
         if self._signum:
             self._end_at_once(signum)
         self._signum = signum
         if self._task is None or self._loop is None:
             raise Stopped(signum)
-        self._lose_patience_later(signum)
+        self._start_grace_period(signum)
         self._loop.call_soon_threadsafe(self._task.cancel)
 
-    def _lose_patience_later(self, signum: int) -> None:
+    def _start_grace_period(self, signum: int) -> None:
         if self._timer is None:
-            self._timer = threading.Timer(_PATIENCE_S, self._end_at_once, [signum])
+            self._timer = threading.Timer(_GRACE_PERIOD_S, self._end_at_once, [signum])
             self._timer.daemon = True
             self._timer.start()
 
     def _end_at_once(self, signum: int) -> None:
         status = _status_of(signum)
         try:
-            self.last_words(status)
+            self.before_forced_exit(status)
         finally:
             os._exit(status)
 
 
 def exit_status_of(error: BaseException) -> int:
-    """Return the exit status that an error ends the process with."""
+    """Return the exit status for an error."""
     match error:
         case Stopped():
             return error.exit_status

@@ -1,4 +1,4 @@
-"""What one word of the command line must be. Raises what argparse turns into a message."""
+"""Read one word of the command line. ArgumentTypeError becomes an error message of argparse."""
 
 import re
 from argparse import ArgumentTypeError
@@ -25,13 +25,13 @@ def text_or_nothing(word: str) -> str:
 
 def path(word: str) -> Path:
     if not word or "\0" in word:
-        raise ArgumentTypeError("a path is needed")
+        raise ArgumentTypeError("a path cannot be empty")
     return Path(word)
 
 
 def customer(word: str) -> str:
     given = text(word)
-    is_id = len(given) == _GUID_LENGTH and given.count("-") == 4  # noqa: PLR2004 - as GUIDs have
+    is_id = len(given) == _GUID_LENGTH and given.count("-") == 4  # noqa: PLR2004 - a GUID has 4
     return given.lower() if is_id else given
 
 
@@ -46,10 +46,10 @@ def snapshot(word: str) -> str:
 
 
 def excel_path(word: str) -> Path:
-    """Accept a file whose name tells Excel what it is, `-`, a device, or a pipe that is there."""
+    """Accept `-`, a device, an existing pipe, or a name that ends in .xlsx, as Excel wants it."""
     given = path(word)
-    is_through = word == "-" or word.startswith("/dev/") or given.is_fifo()
-    if not is_through and given.suffix.lower() != ".xlsx":
+    is_stream = word == "-" or word.startswith("/dev/") or given.is_fifo()
+    if not is_stream and given.suffix.lower() != ".xlsx":
         raise ArgumentTypeError(f"{word[:60]!a} must end in .xlsx")
     return given
 
@@ -64,7 +64,7 @@ def days(word: str) -> int:
 def whole(low: int, high: int) -> Callable[[str], int]:
     def read(word: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", word) or not low <= int(word) <= high:
-            raise ArgumentTypeError(f"{word[:60]!a} is not from {low} to {high}")
+            raise ArgumentTypeError(f"{word[:60]!a} is not a whole number from {low} to {high}")
         return int(word)
 
     return read

@@ -1,4 +1,4 @@
-"""The command line: what is taken, and what is said of what is not."""
+"""The command line: what it accepts, and how it reports what it does not."""
 
 import json
 import re
@@ -87,7 +87,7 @@ def parsed(*words: str) -> Parsed:
         ("report --log-format json", commands.Report(log_format=LogFormat.JSON)),
     ],
 )
-def test_what_is_asked_for(words: str, command: Command) -> None:
+def test_words_become_a_command(words: str, command: Command) -> None:
     assert parsed(*words.split(" ")) == command
 
 
@@ -101,16 +101,16 @@ def test_a_query_may_begin_with_a_comment() -> None:
     [
         ("runn", "no command 'runn'", "`run`"),
         ("nonsense", "no command 'nonsense'", "run"),
-        ("--quiet run", "--quiet before a command", "auditor run --quiet"),
+        ("--quiet run", "--quiet stands before the command", "auditor run --quiet"),
         ("snapshots lst", "no command 'snapshots lst'", "`list`"),
-        ("db", "db what?", "upgrade"),
+        ("db", "a command is missing", "upgrade"),
         ("db upgade", "no command 'db upgade'", "`upgrade`"),
         ("run --custmer x", "no option --custmer", "`--customer`"),
         ("run --custmer=x", "no option --custmer", "`--customer`"),
         ("run --cust x", "no option --cust", ""),
         ("run --explain", "no option --explain", "`auditor run --help`"),
         ("run -x", "no option -x", "--help"),
-        ("run again", "'again' is one word too many", "--help"),
+        ("run again", "unexpected argument 'again'", "--help"),
         ("run --customer", "--customer: expected one argument", "--help"),
         ("run --customer=", "--customer: '' is not a name", ""),
         ("run --fail-on newly-restricted", "did you mean newly_restricted?", ""),
@@ -124,13 +124,15 @@ def test_a_query_may_begin_with_a_comment() -> None:
         ("snapshots show ../../x", "is not the id of a snapshot", ""),
         ("changes --snapshot A --between B C", "not allowed with", ""),
         ("changes --out x.csv", "must end in .xlsx", ""),
-        ("sandbox --port 99999", "'99999' is not from 0 to 65535", ""),
-        ("demo --seed x", "'x' is not from", ""),
+        ("sandbox --port 99999", "'99999' is not a whole number from 0 to 65535", ""),
+        ("demo --seed x", "'x' is not a whole number from", ""),
         ("demo --config x", "no option --config", ""),
         ("sql", "required: QUERY", ""),
     ],
 )
-def test_what_is_not_understood_is_told_with_the_nearest(words: str, says: str, hint: str) -> None:
+def test_what_is_not_understood_is_reported_with_the_nearest(
+    words: str, says: str, hint: str
+) -> None:
     """P33: 64, and never the usage dump of a parser."""
     with pytest.raises(UsageError) as caught:
         parsed(*words.split(" "))
@@ -175,14 +177,14 @@ class TestHelp:
         for example in examples:
             parse(_words_of(example), "1.2.3")
 
-    def test_run_tells_the_exit_statuses(self) -> None:
+    def test_run_lists_the_exit_statuses(self) -> None:
         page = parsed("run", "--help")
         assert isinstance(page, Text)
         assert EXIT_STATUSES in page.text
-        told = {
+        listed = {
             int(number) for number in re.findall(r"\b(\d+) {2,}|\b(?=143)", page.text) if number
         }
-        assert told >= {0, 3, 10, 64, 65, 66, 69, 70, 73, 74, 75, 76, 77, 78, 130}
+        assert listed >= {0, 3, 10, 64, 65, 66, 69, 70, 73, 74, 75, 76, 77, 78, 130}
 
     def test_options_of_a_narrower_word_do_not_hide_help(self) -> None:
         assert isinstance(parsed("run", "--nonsense", "--help"), Text)

@@ -25,10 +25,10 @@ async def work(patience):
         print("clean", flush=True)
 
 with Stopper() as stopper:
-    stopper.last_words = lambda status: print("last words", status, flush=True)
+    stopper.before_forced_exit = lambda status: print("last words", status, flush=True)
     try:
         if sys.argv[1] == "ending":
-            stopper.let_end()
+            stopper.let_finish()
             print("started", flush=True)
             sys.stdin.read()
             print("ended by itself", flush=True)
