@@ -135,7 +135,7 @@ class _Folder:
         if found and not is_ours:
             what = f"other files: {', '.join(found[:3])}"
             if self.config.name in found:
-                what = "the auditor.toml of another demo or installation"
+                what = "an auditor.toml that this demo did not write"
             raise StoreUnwritable(
                 f"{self.out} holds {what}",
                 hint="name a new folder: auditor demo --out DIR",

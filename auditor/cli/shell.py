@@ -90,8 +90,8 @@ class _Shell:
         if isinstance(command, Text):
             self.stdout.write(command.text)
             return 0
-        from auditor.cli.console import Console  # noqa: PLC0415 - likewise
-        from auditor.cli.perform import perform  # noqa: PLC0415 - help does not need it
+        from auditor.cli.console import Console  # noqa: PLC0415 - help does not need it
+        from auditor.cli.perform import perform  # noqa: PLC0415 - likewise
 
         console = Console(
             environ=self.environ,

@@ -25,7 +25,7 @@ def text_or_nothing(word: str) -> str:
 
 def path(word: str) -> Path:
     if not word or "\0" in word:
-        raise ArgumentTypeError("a path cannot be empty")
+        raise ArgumentTypeError("a path is empty or has a null character")
     return Path(word)
 
 
@@ -46,7 +46,7 @@ def snapshot(word: str) -> str:
 
 
 def excel_path(word: str) -> Path:
-    """Accept `-`, a device, an existing pipe, or a name that ends in .xlsx, as Excel wants it."""
+    """Accept `-`, a device, an existing pipe, or a name in .xlsx, by which Excel knows a file."""
     given = path(word)
     is_stream = word == "-" or word.startswith("/dev/") or given.is_fifo()
     if not is_stream and given.suffix.lower() != ".xlsx":

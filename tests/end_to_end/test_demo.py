@@ -149,7 +149,7 @@ def test_the_next_demo_in_its_folder_audits_the_next_night(tmp_path: Path) -> No
     assert again.startswith("Night 3 of a made-up portfolio")
     assert "To audit night 4" in again
     assert (tmp_path / "demo" / "auditor.toml").stat().st_mtime_ns == before
-    with pytest.raises(StoreUnwritable, match=r"another auditor\.toml"):
+    with pytest.raises(StoreUnwritable, match=r"auditor\.toml that this demo did not write"):
         show(tmp_path / "demo", seed=2)
 
 
