@@ -28,7 +28,7 @@ _LARGEST = 1 << 20
 _CHUNK = 1 << 14
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class HttpResponse(msgspec.Struct, frozen=True, kw_only=True):
     """A server's response."""
 
     status: int
@@ -96,7 +96,7 @@ class Https:
         headers: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
         body: bytes | None = None,
-    ) -> Answer:
+    ) -> HttpResponse:
         """Send a form or a body, and return the answer whatever its status.
 
         Raises:
@@ -119,7 +119,7 @@ class Https:
 
     def _exchange(
         self, method: str, url: str, headers: dict[str, str], body: bytes | None
-    ) -> Answer:
+    ) -> HttpResponse:
         ends_at = self._clock() + TOTAL_S
         response = self._pool.request(
             method,
@@ -136,7 +136,7 @@ class Https:
                 received += chunk
                 if len(received) > _LARGEST or self._clock() > ends_at:
                     raise exceptions.ProtocolError("an endless answer")
-            return Answer(
+            return HttpResponse(
                 status=response.status, body=bytes(received), headers=dict(response.headers)
             )
         finally:

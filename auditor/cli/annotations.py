@@ -18,7 +18,7 @@ HEADINGS = (OPTIONS, NARROWER, OUTPUT, EVERY_COMMAND)
 """The groups of options in a help page, in their order."""
 
 
-class Page(msgspec.Struct, frozen=True, kw_only=True):
+class HelpPage(msgspec.Struct, frozen=True, kw_only=True):
     """One page of help."""
 
     name: str

@@ -1,10 +1,10 @@
 """All commands by purpose, their subcommands, and the page that lists them."""
 
 from auditor.cli import commands, manual
-from auditor.cli.annotations import Page
+from auditor.cli.annotations import HelpPage
 from auditor.cli.shared_options import Command
 
-SNAPSHOTS = Page(
+SNAPSHOTS = HelpPage(
     name="snapshots",
     line="list, show, verify and prune what was published",
     usage="snapshots [list | show ID | verify ID | prune --keep 90d] [options]",
@@ -15,7 +15,7 @@ SNAPSHOTS = Page(
     "  prune           list what could be deleted; with --apply, delete it",
     examples=("auditor snapshots", "auditor snapshots prune --keep 90d --help"),
 )
-DB = Page(
+DB = HelpPage(
     name="db",
     line="create or upgrade the schema of a PostgreSQL store",
     usage="db upgrade [options]",
@@ -24,7 +24,7 @@ DB = Page(
     examples=("auditor db upgrade",),
 )
 
-_BY_PURPOSE: dict[str, tuple[type[Command] | Page, ...]] = {
+_BY_PURPOSE: dict[str, tuple[type[Command] | HelpPage, ...]] = {
     "try it, without an account": (commands.Demo, commands.Sandbox),
     "set up": (commands.Init, commands.Doctor),
     "every night": (commands.Plan, commands.Run),
@@ -42,17 +42,17 @@ BELOW: dict[str, tuple[type[Command], ...]] = {
 }
 """Subcommands by their first word. Without a second word, the first of them is meant."""
 
-PAGES: dict[str, Page] = {
+PAGES: dict[str, HelpPage] = {
     page.name: page
     for entries in _BY_PURPOSE.values()
-    for page in (entry if isinstance(entry, Page) else entry.page for entry in entries)
+    for page in (entry if isinstance(entry, HelpPage) else entry.page for entry in entries)
 }
 """The pages that `auditor` alone lists, by name."""
 CLASSES: dict[str, type[Command]] = {
     each.page.name: each
     for entries in (*_BY_PURPOSE.values(), *BELOW.values())
     for each in entries
-    if not isinstance(each, Page)
+    if not isinstance(each, HelpPage)
 }
 """Every command, by its one or two words."""
 
@@ -66,7 +66,7 @@ def overview() -> str:
     """Return the page that `auditor` alone prints."""
     parts = [manual.ABOUT]
     for purpose, entries in _BY_PURPOSE.items():
-        pages = [entry if isinstance(entry, Page) else entry.page for entry in entries]
+        pages = [entry if isinstance(entry, HelpPage) else entry.page for entry in entries]
         lines = [f"    {page.name:<11} {page.line}\n" for page in pages]
         parts.append(f"{purpose}\n{''.join(lines)}")
     return "\n".join([*parts, manual.NOTES])

@@ -6,8 +6,8 @@ from typing import Annotated
 import msgspec
 
 from auditor.cli import manual, words
-from auditor.cli.annotations import Option, Page
-from auditor.cli.shared_options import Command, Configured, Narrowed, Rows
+from auditor.cli.annotations import HelpPage, Option
+from auditor.cli.shared_options import Command, Configured, Narrowed, RowsCommand
 from auditor.model import ChangeKind
 from auditor.settings.values import Narrow
 
@@ -24,7 +24,7 @@ SNAPSHOT_ID = Option(
 class Demo(Command, frozen=True, kw_only=True):
     """`auditor demo`."""
 
-    page = Page(
+    page = HelpPage(
         name="demo",
         line="two nights of a made-up portfolio: audit, compare, report",
         usage="demo [options]",
@@ -47,7 +47,7 @@ class Demo(Command, frozen=True, kw_only=True):
 class Sandbox(Command, frozen=True, kw_only=True):
     """`auditor sandbox`."""
 
-    page = Page(
+    page = HelpPage(
         name="sandbox",
         line="a local Partner Center to try everything on",
         usage="sandbox [options]",
@@ -87,7 +87,7 @@ class Sandbox(Command, frozen=True, kw_only=True):
 class Init(Configured, frozen=True, kw_only=True):
     """`auditor init`."""
 
-    page = Page(
+    page = HelpPage(
         name="init",
         line="write a commented auditor.toml to start from",
         usage="init [options]",
@@ -96,10 +96,10 @@ class Init(Configured, frozen=True, kw_only=True):
     )
 
 
-class Doctor(Rows, frozen=True, kw_only=True):
+class Doctor(RowsCommand, frozen=True, kw_only=True):
     """`auditor doctor`."""
 
-    page = Page(
+    page = HelpPage(
         name="doctor",
         line="try every part of the configuration, and say what to fix",
         usage="doctor [options]",
@@ -113,7 +113,7 @@ class Doctor(Rows, frozen=True, kw_only=True):
 class Plan(Narrowed, frozen=True, kw_only=True):
     """`auditor plan`."""
 
-    page = Page(
+    page = HelpPage(
         name="plan",
         line="what a run would ask, how many calls and how long it takes",
         usage="plan [options]",
@@ -130,7 +130,7 @@ class Plan(Narrowed, frozen=True, kw_only=True):
 class Run(Narrowed, frozen=True, kw_only=True):
     """`auditor run`."""
 
-    page = Page(
+    page = HelpPage(
         name="run",
         line="ask Partner Center, compare with the last known answers, publish",
         usage="run [options]",
@@ -179,10 +179,10 @@ class Run(Narrowed, frozen=True, kw_only=True):
         )
 
 
-class Changes(Rows, frozen=True, kw_only=True):
+class Changes(RowsCommand, frozen=True, kw_only=True):
     """`auditor changes`."""
 
-    page = Page(
+    page = HelpPage(
         name="changes",
         line="what changed, row by row or grouped by cause",
         usage="changes [options]",
@@ -238,7 +238,7 @@ class Changes(Rows, frozen=True, kw_only=True):
 class Report(Configured, frozen=True, kw_only=True):
     """`auditor report`."""
 
-    page = Page(
+    page = HelpPage(
         name="report",
         line="one self-contained HTML file",
         usage="report [options]",
@@ -259,10 +259,10 @@ class Report(Configured, frozen=True, kw_only=True):
     ] = False
 
 
-class SnapshotsList(Rows, frozen=True, kw_only=True):
+class SnapshotsList(RowsCommand, frozen=True, kw_only=True):
     """`auditor snapshots list`."""
 
-    page = Page(
+    page = HelpPage(
         name="snapshots list",
         usage="snapshots list [options]",
         text="Lists every snapshot, oldest first.",
@@ -270,10 +270,10 @@ class SnapshotsList(Rows, frozen=True, kw_only=True):
     )
 
 
-class SnapshotsShow(Rows, frozen=True, kw_only=True):
+class SnapshotsShow(RowsCommand, frozen=True, kw_only=True):
     """`auditor snapshots show`."""
 
-    page = Page(
+    page = HelpPage(
         name="snapshots show",
         usage="snapshots show ID [options]",
         text="Shows everything recorded about one snapshot. With --quarantine, lists the replies\n"
@@ -291,7 +291,7 @@ class SnapshotsShow(Rows, frozen=True, kw_only=True):
 class SnapshotsVerify(Configured, frozen=True, kw_only=True):
     """`auditor snapshots verify`."""
 
-    page = Page(
+    page = HelpPage(
         name="snapshots verify",
         usage="snapshots verify ID [options]",
         text="Compares the files of a snapshot with the checksums that were published with them.",
@@ -302,10 +302,10 @@ class SnapshotsVerify(Configured, frozen=True, kw_only=True):
     snapshot: Annotated[str, SNAPSHOT_ID]
 
 
-class SnapshotsPrune(Rows, frozen=True, kw_only=True):
+class SnapshotsPrune(RowsCommand, frozen=True, kw_only=True):
     """`auditor snapshots prune`."""
 
-    page = Page(
+    page = HelpPage(
         name="snapshots prune",
         usage="snapshots prune --keep 90d [options]",
         text="Deletes the large files of snapshots older than --keep. The changes are kept for\n"
@@ -323,10 +323,10 @@ class SnapshotsPrune(Rows, frozen=True, kw_only=True):
     apply: Annotated[bool, Option(help="delete, and do not only list")] = False
 
 
-class Sql(Rows, frozen=True, kw_only=True):
+class Sql(RowsCommand, frozen=True, kw_only=True):
     """`auditor sql`."""
 
-    page = Page(
+    page = HelpPage(
         name="sql",
         line="read-only SQL over the store",
         usage="sql QUERY [options]",
@@ -347,7 +347,7 @@ class Sql(Rows, frozen=True, kw_only=True):
 class DbUpgrade(Configured, frozen=True, kw_only=True):
     """`auditor db upgrade`."""
 
-    page = Page(
+    page = HelpPage(
         name="db upgrade",
         usage="db upgrade [options]",
         text="Applies the missing parts of the schema, all or none, and recreates the views. It\n"

@@ -18,7 +18,7 @@ from auditor.log import Events
 from auditor.report import html, summary
 from auditor.report.progress_bar import following
 from auditor.report.terminal import overview
-from auditor.report.terminal_page import Page
+from auditor.report.terminal_page import TerminalPage
 from auditor.run.run import Runtime, audit
 from auditor.sandbox import Sandbox, World, WorldSize, config_text
 from auditor.settings import Settings, load
@@ -73,7 +73,7 @@ async def demo(
                 await audit(here, progress=progress, runtime=runtime)
     found = summary.read(open_store(settings.store))
     disk.replace(folder.report, html.page(found).encode())
-    page = Page(stdout, width)
+    page = TerminalPage(stdout, width)
     title = f"Night {nights[0]}" if len(nights) == 1 else f"Nights {nights[0]} and {nights[-1]}"
     page.print(
         Text(f"{title} of a made-up portfolio", "bold").append(
@@ -165,7 +165,7 @@ class _Folder:
         more = ("--config", str(self.config)) if is_configured else ()
         return shlex.join([*self._command, *words, *more])
 
-    def write_next_steps(self, page: Page, night: int) -> None:
+    def write_next_steps(self, page: TerminalPage, night: int) -> None:
         """Write where the files are, and the commands to type next."""
         page.heading("Where it lies")
         places = (

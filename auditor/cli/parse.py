@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from auditor.cli import annotations, catalog, commands
-from auditor.cli.annotations import EVERY_COMMAND, OPTIONS, Field, Page
+from auditor.cli.annotations import EVERY_COMMAND, OPTIONS, Field, HelpPage
 from auditor.cli.commands import Parsed
 from auditor.cli.shared_options import Command
 from auditor.errors import UsageError
@@ -40,7 +40,7 @@ def parse(argv: Sequence[str], version: str) -> Parsed:
     return command(**values)
 
 
-def _command(words: list[str]) -> tuple[Page, type[Command], list[str]]:
+def _command(words: list[str]) -> tuple[HelpPage, type[Command], list[str]]:
     """Return the page, the command and what is left of the words."""
     name = words[0]
     if name.startswith("-"):
@@ -71,7 +71,7 @@ def _nearest(word: str, known: Collection[str]) -> str:
     return f"did you mean `{near}`?" if near else f"commands: {', '.join(known)}"
 
 
-def _unknown(word: str, parser: "_Parser", page: Page) -> UsageError:
+def _unknown(word: str, parser: "_Parser", page: HelpPage) -> UsageError:
     if not word.startswith("-"):
         return UsageError(
             f"auditor {page.name}: unexpected argument {word!r}",
@@ -102,7 +102,7 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
     return argparse.RawDescriptionHelpFormatter(prog, max_help_position=30)
 
 
-def _parser(page: Page, command: type[Command]) -> _Parser:
+def _parser(page: HelpPage, command: type[Command]) -> _Parser:
     parser = _Parser(
         prog=f"auditor {page.name}",
         usage=f"auditor {page.usage}",

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from auditor.cli import words
-from auditor.cli.annotations import EVERY_COMMAND, NARROWER, OUTPUT, Option, Page
+from auditor.cli.annotations import EVERY_COMMAND, NARROWER, OUTPUT, HelpPage, Option
 from auditor.log import LogFormat
 from auditor.settings.values import Narrow
 
@@ -24,7 +24,7 @@ class Format(StrEnum):
 class Command(msgspec.Struct, frozen=True, kw_only=True):
     """The options of every command."""
 
-    page: ClassVar[Page]
+    page: ClassVar[HelpPage]
 
     quiet: Annotated[bool, Option(help="write only errors to stderr", heading=EVERY_COMMAND)] = (
         False
@@ -58,7 +58,7 @@ class Configured(Command, frozen=True, kw_only=True):
     ] = None
 
 
-class Rows(Configured, frozen=True, kw_only=True):
+class RowsCommand(Configured, frozen=True, kw_only=True):
     """A command that writes rows."""
 
     format: Annotated[
@@ -72,7 +72,7 @@ class Rows(Configured, frozen=True, kw_only=True):
     ] = Format.TABLE
 
 
-class Narrowed(Rows, frozen=True, kw_only=True):
+class Narrowed(RowsCommand, frozen=True, kw_only=True):
     """A command that asks Partner Center, and can be narrowed to a part of the portfolio."""
 
     customers: Annotated[

@@ -12,7 +12,7 @@ import msgspec
 import pyarrow as pa
 
 from auditor.model import CheckKind, RememberedListing
-from auditor.normalize.settled import TEXT, Row, asked_segment, table_of
+from auditor.normalize.settled import TEXT, RowValues, asked_segment, table_of
 from auditor.plan.plan import Plan
 from auditor.plan.targets import CUSTOMER, SUBSCRIPTION
 from auditor.scope.found import CatalogFound, CustomerFound, Found, Gone
@@ -69,7 +69,7 @@ def tables(
     `superseded` are the (customer, country) pairs that another run has published since this run
     began. A cached listing of them may be older than what that run published, so it proves nothing.
     """
-    rows: dict[str, list[Row]] = {name: [] for name in COLUMNS}
+    rows: dict[str, list[RowValues]] = {name: [] for name in COLUMNS}
     for customer in found.customers:
         if not (customer.is_cached and (customer.customer.customer_id, "") in superseded):
             _of_customer(customer, found, plan, rows)
@@ -92,7 +92,9 @@ def _where(catalog: CatalogFound) -> tuple[str, str]:
     return catalog.country, catalog.reservation_scope
 
 
-def _of_customer(found: CustomerFound, run: Found, plan: Plan, rows: dict[str, list[Row]]) -> None:
+def _of_customer(
+    found: CustomerFound, run: Found, plan: Plan, rows: dict[str, list[RowValues]]
+) -> None:
     customer_id = found.customer.customer_id
     if found.left:
         return
@@ -130,7 +132,7 @@ def _of_customer(found: CustomerFound, run: Found, plan: Plan, rows: dict[str, l
             )
 
 
-def _listed(found: CustomerFound, run: Found, rows: dict[str, list[Row]]) -> None:
+def _listed(found: CustomerFound, run: Found, rows: dict[str, list[RowValues]]) -> None:
     """Remember when a customer's listings were answered. Partly answered counts as not answered."""
     customer_id = found.customer.customer_id
     if found.is_country_read:
@@ -145,7 +147,7 @@ def _listed(found: CustomerFound, run: Found, rows: dict[str, list[Row]]) -> Non
 def _asked(
     catalog: CatalogFound,
     plan: Plan,
-    rows: dict[str, list[Row]],
+    rows: dict[str, list[RowValues]],
     *,
     unproven: Collection[tuple[str, str]],
 ) -> None:
@@ -168,7 +170,9 @@ def _asked(
             rows["asked_sku"].append((*where, *name, target.region, by_customer, by_subscription))
 
 
-def _of_catalog(catalog: CatalogFound, run: Found, plan: Plan, rows: dict[str, list[Row]]) -> None:
+def _of_catalog(
+    catalog: CatalogFound, run: Found, plan: Plan, rows: dict[str, list[RowValues]]
+) -> None:
     where = _where(catalog)
     for product_id, view in sorted(catalog.views.items()):
         row = _remembered("", "view", run, where=where, name=(product_id, ""), detail=view)
@@ -197,7 +201,7 @@ def _of_catalog(catalog: CatalogFound, run: Found, plan: Plan, rows: dict[str, l
     _returned(listed, where, run, rows)
 
 
-def _gone(gone: Gone, where: tuple[str, str], run: Found, rows: dict[str, list[Row]]) -> None:
+def _gone(gone: Gone, where: tuple[str, str], run: Found, rows: dict[str, list[RowValues]]) -> None:
     """Record that a product or SKU left the catalog, and remember its titles."""
     name = (gone.product_id, gone.sku_id)
     known = run.known.skus.get(where, {})
@@ -226,7 +230,7 @@ def _returned(
     listed: Container[tuple[str, str]],
     where: tuple[str, str],
     run: Found,
-    rows: dict[str, list[Row]],
+    rows: dict[str, list[RowValues]],
 ) -> None:
     """Record which products and SKUs that had left the catalog are listed again.
 
@@ -260,7 +264,7 @@ def _remembered(
     name: tuple[str, str] = ("", ""),
     detail: str = "{}",
     since: datetime | None = None,
-) -> Row:
+) -> RowValues:
     country, scope = where
     at = since or run.started_at
     return (customer_id, country, subscription, "", scope, *name, what, detail, at)

@@ -59,21 +59,21 @@ async def _secrets(
         except AuditorError as error:
             found.append(Finding.fault("secret", error, partner=partner))
         else:
-            said = f"{key} is read from {reference}"
-            found.append(Finding(check="secret", partner=partner, said=said))
+            message = f"{key} is read from {reference}"
+            found.append(Finding(check="secret", partner=partner, message=message))
     return found
 
 
 def _configuration(settings: Settings) -> list[Finding]:
     found = [
-        Finding(check="configuration", state=State.WARNING, said=message, mend=hint)
+        Finding(check="configuration", state=State.WARNING, message=message, hint=hint)
         for _, message, hint in settings.warnings
     ]
     if not settings.partner:
         nobody = SettingsError("the configuration has no [[partner]]", hint="add one")
         return [*found, Finding.fault("configuration", nobody)]
     names = ", ".join(partner.name for partner in settings.partner)
-    return [Finding(check="configuration", said=f"read; asks for {names}"), *found]
+    return [Finding(check="configuration", message=f"read; asks for {names}"), *found]
 
 
 async def _reach(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:

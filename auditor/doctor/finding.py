@@ -11,7 +11,7 @@ from rich.text import Text
 from auditor.errors import AuditorError, Forbidden, PartnerCenterError, Unauthorized
 from auditor.log import clean
 from auditor.login.aadsts import Meaning
-from auditor.report.terminal_page import Page
+from auditor.report.terminal_page import TerminalPage
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,8 +36,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     partner: str = ""
     """'' if it concerns no single partner."""
     state: State = State.OK
-    said: str
-    mend: str = ""
+    message: str
+    hint: str = ""
     exit_status: int = 0
 
     @classmethod
@@ -47,8 +47,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
             check=check,
             partner=partner,
             state=State.FAULT,
-            said=error.message,
-            mend=error.hint,
+            message=error.message,
+            hint=error.hint,
             exit_status=error.exit_status,
         )
 
@@ -59,13 +59,25 @@ def exit_status(findings: Iterable[Finding]) -> int:
     return next((status for status in _WORST_FIRST if status in found), 0)
 
 
+_COLUMNS = ("check", "partner", "state", "said", "mend")
+"""A contract (docs/contract.md), whatever the fields of a finding are called."""
+
+
 def as_rows(findings: Iterable[Finding]) -> "pa.Table":
     """Return one row for each finding."""
     import pyarrow as pa  # noqa: PLC0415 - heavy
 
-    names = ("check", "partner", "state", "said", "mend")
-    schema = pa.schema([(name, pa.string()) for name in names])
-    rows = [{name: str(getattr(finding, name)) for name in names} for finding in findings]
+    rows = [
+        {
+            "check": finding.check,
+            "partner": finding.partner,
+            "state": str(finding.state),
+            "said": finding.message,
+            "mend": finding.hint,
+        }
+        for finding in findings
+    ]
+    schema = pa.schema([(name, pa.string()) for name in _COLUMNS])
     return pa.Table.from_pylist(rows, schema=schema)
 
 
@@ -104,7 +116,7 @@ def meaning_of(error: PartnerCenterError) -> Meaning:
     if not isinstance(error, (Unauthorized, Forbidden)):
         return Meaning(error.message, error.hint)
     if found := MEANINGS.get(error.error_code_sent):
-        return Meaning(f"{error.status} {error.error_code_sent}: {found.says}", found.mend)
+        return Meaning(f"{error.status} {error.error_code_sent}: {found.message}", found.hint)
     if error.status == _UNAUTHORIZED:
         return Meaning("401: the token is not accepted", f"is it this tenant's? If so, {_REGISTER}")
     code = f" {error.error_code_sent}" if error.error_code_sent else ""
@@ -121,17 +133,17 @@ _STYLES = {State.OK: "green", State.WARNING: "yellow", State.FAULT: "bold red"}
 
 def write_findings(findings: Sequence[Finding], stream: TextIO) -> None:
     """Write the findings and the number of faults and warnings."""
-    page = Page(stream)
+    page = TerminalPage(stream)
     lines = Table.grid(padding=(0, 2, 0, 0))
     lines.add_column(no_wrap=True)
     lines.add_column(overflow="fold")
     for finding in findings:
         whose = f"{finding.partner} " if finding.partner else ""
         line = Text(clean(f"{whose}{finding.check}"), style="bold")
-        line.append(f": {clean(finding.said)}", "not bold")
+        line.append(f": {clean(finding.message)}", "not bold")
         lines.add_row(Text(finding.state, style=_STYLES[finding.state]), line)
-        if finding.mend and finding.state is not State.OK:
-            lines.add_row("", Text(f"to fix: {clean(finding.mend)}", style="italic"))
+        if finding.hint and finding.state is not State.OK:
+            lines.add_row("", Text(f"to fix: {clean(finding.hint)}", style="italic"))
     page.print(lines)
     faults = sum(finding.state is State.FAULT for finding in findings)
     warnings = sum(finding.state is State.WARNING for finding in findings)

@@ -51,4 +51,4 @@ def _probe(url: str, purpose: str, network: Network) -> Finding:
         error.hint = f"open {address(url)} in the firewall, or set [network] proxy: it is {purpose}"
         return Finding.fault("reach", error)
     spoken = "over TLS" if url.startswith("https:") else "without TLS, on this machine"
-    return Finding(check="reach", said=f"{address(url)} answers {way}, {spoken}: {purpose}")
+    return Finding(check="reach", message=f"{address(url)} answers {way}, {spoken}: {purpose}")

@@ -37,12 +37,14 @@ def examine(settings: Settings, mounts: str | None = None) -> list[Finding]:
 
 def _store(settings: Settings) -> Finding:
     if "://" not in settings.store and not Path(settings.store).exists():
-        return Finding(check="store", said=f"{settings.store} is not there: the first run makes it")
+        return Finding(
+            check="store", message=f"{settings.store} is not there: the first run makes it"
+        )
     try:
         count = len(open_store(settings.store).published())
     except AuditorError as error:
         return Finding.fault("store", error)
-    return Finding(check="store", said=f"{settings.shown_store()} opens: {count} snapshot(s)")
+    return Finding(check="store", message=f"{settings.shown_store()} opens: {count} snapshot(s)")
 
 
 def _folder(check: str, folder: Path, mounts: str) -> list[Finding]:
@@ -65,8 +67,8 @@ def _room(check: str, there: Path) -> Finding:
     return Finding(
         check=check,
         state=state,
-        said=f"{there} can be written, {free / _GIB:.1f} GiB free",
-        mend="" if state is State.OK else "free disk space: a full disk ends a run",
+        message=f"{there} can be written, {free / _GIB:.1f} GiB free",
+        hint="" if state is State.OK else "free disk space: a full disk ends a run",
         exit_status=74 if state is State.FAULT else 0,
     )
 
@@ -77,13 +79,15 @@ def _lasting(check: str, folder: Path, there: Path, mounts: str) -> Finding:
     if not passing and any(there.is_relative_to(place) for place in _CLEANED):
         passing = "in a folder that the system cleans from time to time"
     if not passing:
-        return Finding(check=check, said=f"{folder} is on a persistent disk ({kind or 'unknown'})")
+        return Finding(
+            check=check, message=f"{folder} is on a persistent disk ({kind or 'unknown'})"
+        )
     lost = "the replies of a stopped run" if check == "state_dir" else "all snapshots"
     return Finding(
         check=check,
         state=State.WARNING,
-        said=f"{folder} is {passing}; {lost} would be lost with it",
-        mend="put it on a persistent disk or volume",
+        message=f"{folder} is {passing}; {lost} would be lost with it",
+        hint="put it on a persistent disk or volume",
     )
 
 

@@ -45,14 +45,14 @@ class PartnerExamination:
         self._settings = settings
 
     def _finding(
-        self, check: str, said: str, mend: str = "", state: State = State.OK, status: int = 0
+        self, check: str, message: str, hint: str = "", state: State = State.OK, status: int = 0
     ) -> Finding:
         return Finding(
             check=check,
             partner=self._partner.name,
             state=state,
-            said=said,
-            mend=mend,
+            message=message,
+            hint=hint,
             exit_status=status,
         )
 
@@ -62,7 +62,7 @@ class PartnerExamination:
     def quota(self) -> Finding:
         """Return how many calls the limits allow in one night."""
         limits = self._partner.limits
-        said = (
+        message = (
             f"in eight hours the limits allow {limits.customers * _A_NIGHT_MINUTES:,} calls about"
             " customers,"
             f" {limits.catalog * _A_NIGHT_MINUTES:,} about the catalog and"
@@ -70,9 +70,9 @@ class PartnerExamination:
             + _SHARED.get(limits.shared, "shared through a database")
         )
         if limits.customers > _DOCUMENTED:
-            mend = f"Microsoft documents {_DOCUMENTED} a minute: lower partner.limits.customers"
-            return self._finding("quota", said, mend, State.WARNING)
-        return self._finding("quota", said)
+            hint = f"Microsoft documents {_DOCUMENTED} a minute: lower partner.limits.customers"
+            return self._finding("quota", message, hint, State.WARNING)
+        return self._finding("quota", message)
 
     async def api(self, login: Login) -> list[Finding]:
         """Sign in, and read one page of each listing; without a token nothing is read."""
@@ -114,8 +114,8 @@ class PartnerExamination:
         except decoding.Malformed as exc:
             return self._refused("customers", UnexpectedReply(f"the list is garbled: {exc}"))
         if not page.items:
-            mend = "does the app belong to the tenant that has the customers?"
-            return self._finding("customers", "the list is empty", mend, State.WARNING)
+            hint = "does the app belong to the tenant that has the customers?"
+            return self._finding("customers", "the list is empty", hint, State.WARNING)
         more = " or more" if page.links.next else ""
         return self._finding("customers", f"{len(page.items)}{more} can be listed")
 
@@ -126,12 +126,12 @@ class PartnerExamination:
         alike: dict[tuple[str, str], list[str]] = {}
         findings: dict[tuple[str, str], Finding] = {}
         for country, (finding, _) in zip(countries, listed, strict=True):
-            key = (finding.said.partition(" (correlation")[0], finding.mend)
+            key = (finding.message.partition(" (correlation")[0], finding.hint)
             alike.setdefault(key, []).append(country)
             findings.setdefault(key, finding)
         return [
             msgspec.structs.replace(
-                finding, said=f"{view} in {', '.join(alike[key])}: {finding.said}"
+                finding, message=f"{view} in {', '.join(alike[key])}: {finding.message}"
             )
             for key, finding in findings.items()
         ] + self._without_type(view, {product for _, products in listed for product in products})
@@ -147,16 +147,16 @@ class PartnerExamination:
         except PartnerCenterError as error:
             return self._refused("products", error), ()
         if not found:
-            mend = "nothing of this view is sold there: remove it, or check scope.segments"
-            return self._finding("products", "the list is empty", mend, State.WARNING), ()
-        said = f"{len(found)} can be listed"
-        return self._finding("products", said), tuple(product.id for product in found)
+            hint = "nothing of this view is sold there: remove it, or check scope.segments"
+            return self._finding("products", "the list is empty", hint, State.WARNING), ()
+        message = f"{len(found)} can be listed"
+        return self._finding("products", message), tuple(product.id for product in found)
 
     def _refused(self, check: str, error: PartnerCenterError) -> Finding:
         meaning = meaning_of(error)
         traced = f" (correlation {error.correlation_id})" if error.correlation_id else ""
-        said = meaning.says if "correlation" in meaning.says else meaning.says + traced
-        return self._finding(check, said, meaning.mend, State.FAULT, exit_status_of(error))
+        message = meaning.message if "correlation" in meaning.message else meaning.message + traced
+        return self._finding(check, message, meaning.hint, State.FAULT, exit_status_of(error))
 
     def _without_type(self, view: str, products: set[str]) -> list[Finding]:
         """Return a warning for products that only one of the two inventory APIs can check."""
@@ -169,12 +169,12 @@ class PartnerExamination:
             or scope.inventory_api is InventoryApi.CHECK_INVENTORY
         ):
             return []
-        said = (
+        message = (
             f"{len(products)} product(s) of {view} have no resource type:"
             " only checkInventory knows them"
         )
-        mend = (
+        hint = (
             f'set scope.resource_types = {{ {view} = "…" }}, or they are skipped'
             " once checkInventory is gone"
         )
-        return [self._finding("resource types", said, mend, State.WARNING)]
+        return [self._finding("resource types", message, hint, State.WARNING)]

@@ -31,7 +31,7 @@ from auditor.plan.targets import CUSTOMER, SUBSCRIPTION
 
 UNSENDABLE = "unsendable"
 
-Report = Callable[..., None]
+ReportEvent = Callable[..., None]
 """Takes an event: its name, and fields by keyword."""
 
 
@@ -52,7 +52,7 @@ class Fetch:
     def __init__(
         self,
         send: Callable[[Request], Awaitable[Reply]],
-        report: Report,
+        report: ReportEvent,
         *,
         lifecycle: bool,
         at_once: int,

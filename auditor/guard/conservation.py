@@ -5,14 +5,13 @@ learned counts when it is planned again, as whatever the new plan makes of it.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from auditor.errors import Bug
 from auditor.model import Check, CheckKind, Outcome, Question, Settled, Unasked
-
-SkusOf = Callable[[Check], Sequence[str]]
+from auditor.normalize.inventory import SkusOf
 
 
 class Ledger:

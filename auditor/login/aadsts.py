@@ -13,8 +13,8 @@ import msgspec
 class Meaning(msgspec.Struct, frozen=True):
     """What is wrong, and how to correct it."""
 
-    says: str
-    mend: str
+    message: str
+    hint: str
 
 
 _SIGN_IN = "sign in once more with MFA, as the Secure Application Model asks, and store the token"
@@ -102,16 +102,16 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
         return self.error in _TRANSIENT_ERRORS or self.code in _TRANSIENT_CODES
 
     @property
-    def mend(self) -> str:
+    def hint(self) -> str:
         """What to do about it."""
-        return MEANINGS.get(self.code, _UNKNOWN).mend
+        return MEANINGS.get(self.code, _UNKNOWN).hint
 
     def __str__(self) -> str:
         code = f"AADSTS{self.code}" if self.code else ""
-        says = MEANINGS.get(self.code, _UNKNOWN).says
+        message = MEANINGS.get(self.code, _UNKNOWN).message
         traced = f"(correlation {self.correlation_id})" if self.correlation_id else ""
         summary = " ".join(part for part in (self.error or "refused", code) if part)
-        meaning = f"{summary}: {says}" if says else summary
+        meaning = f"{summary}: {message}" if message else summary
         return f"{meaning} {traced}" if traced else meaning
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
 from auditor.errors import SettingsError, StoreUnwritable, Unauthorized, Unreachable
-from auditor.https import Answer, Https, address
+from auditor.https import HttpResponse, Https, address
 from auditor.secret import Secret
 from auditor.settings import problems
 from auditor.settings.secret_references import checked
@@ -62,7 +62,7 @@ class Vault:
         if answer.status != _OK:
             raise _unexpected(url, answer)
 
-    def _ask(self, method: str, url: str, body: bytes | None = None) -> Answer:
+    def _ask(self, method: str, url: str, body: bytes | None = None) -> HttpResponse:
         parts = urlsplit(url)
         at = f"https://{parts.netloc}/secrets/{quote(parts.path.strip('/'), safe='')}"
         headers = {
@@ -104,5 +104,5 @@ def _refused(url: str, right: str) -> Unauthorized:
     )
 
 
-def _unexpected(url: str, answer: Answer) -> Unreachable:
+def _unexpected(url: str, answer: HttpResponse) -> Unreachable:
     return Unreachable(f"{address(url)}: the key vault answered {answer.status}")

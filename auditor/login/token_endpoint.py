@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from auditor.errors import SettingsError, Throttled, Unauthorized, Unreachable
-from auditor.https import Answer, Https, address
+from auditor.https import HttpResponse, Https, address
 from auditor.login.aadsts import refusal_of
 from auditor.partner_center.tokens import Grant
 from auditor.secret import Secret
@@ -134,9 +134,9 @@ class TokenEndpoint:
         return Grant(token=Secret(token), lasts_s=lasts_s)
 
 
-def _unusable(where: str, says: str) -> SettingsError:
+def _unusable(where: str, message: str) -> SettingsError:
     return SettingsError(
-        f"{where} {says}",
+        f"{where} {message}",
         hint="a PEM file with an RSA private key without passphrase, and its certificate",
     )
 
@@ -194,7 +194,7 @@ class _HttpClient:
         """Do nothing: no connection is kept."""
 
 
-def _checked(url: str, answer: Answer) -> _Response:
+def _checked(url: str, answer: HttpResponse) -> _Response:
     if error := _failed(url, answer):
         raise error
     if answer.status // 100 == 3 or not answer.json():  # noqa: PLR2004 - a redirect
@@ -204,7 +204,7 @@ def _checked(url: str, answer: Answer) -> _Response:
     )
 
 
-def _failed(url: str, answer: Answer) -> Throttled | Unreachable | None:
+def _failed(url: str, answer: HttpResponse) -> Throttled | Unreachable | None:
     if answer.status == _TOO_MANY:
         return Throttled(f"{address(url)}: the token endpoint answered 429", status=answer.status)
     if answer.status // 100 == 5:  # noqa: PLR2004 - a server error
@@ -229,6 +229,6 @@ def _refused(url: str, reply: Mapping[str, object], whose: str = "") -> Unauthor
         return _senseless(url)
     return Unauthorized(
         f"{host} refused the credential{whose}: {refusal}",
-        hint=refusal.mend,
+        hint=refusal.hint,
         correlation_id=refusal.correlation_id,
     )

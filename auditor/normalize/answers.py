@@ -14,7 +14,7 @@ import pyarrow as pa
 from auditor.model import Check, CheckKind, Settled, Verdict
 from auditor.normalize import inventory as inventory_reply
 from auditor.normalize.availability import _content, _joined, _terms
-from auditor.normalize.rows import Rows
+from auditor.normalize.rows import RowBuffer
 from auditor.partner_center import decoding, wire
 from auditor.tables import AVAILABILITY_KEY, INVENTORY_KEY, SCHEMAS
 
@@ -85,9 +85,9 @@ class Answers:
         self._segments = frozenset(segments)
         self._skus_of = skus_of
         self._region_of = region_of
-        self.inventory = Rows(INVENTORY_ANSWER)
-        self.restriction = Rows(RESTRICTION_ANSWER)
-        self.availability = Rows(AVAILABILITY_ANSWER)
+        self.inventory = RowBuffer(INVENTORY_ANSWER)
+        self.restriction = RowBuffer(RESTRICTION_ANSWER)
+        self.availability = RowBuffer(AVAILABILITY_ANSWER)
         self._availability_checks = 0
 
     @property

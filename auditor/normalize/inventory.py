@@ -27,7 +27,7 @@ _Name = tuple[str, str]
 """Product and SKU in one letter case."""
 
 
-class Key(msgspec.Struct, frozen=True, kw_only=True):
+class RequestedKey(msgspec.Struct, frozen=True, kw_only=True):
     """A requested key, and its item in the reply."""
 
     check: Check
@@ -39,8 +39,8 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """A reply, key by key."""
 
-    answered: tuple[Key, ...]
-    unanswered: Mapping[str, tuple[Key, ...]]
+    answered: tuple[RequestedKey, ...]
+    unanswered: Mapping[str, tuple[RequestedKey, ...]]
     """Keys without an answer, by reason."""
     set_apart: Mapping[str, int]
     """Number of items that give no verdict, by reason."""
@@ -65,7 +65,7 @@ def read(question: Question, body: bytes, skus_of: SkusOf) -> Reading:
         items[_name(item.product_id, item.sku_id)].append(item)
     spoiled = {_name(*one.names) for one in answer.spoiled if one.names}
     requested = {
-        _name(check.product_id, sku_id): Key(check=check, sku_id=sku_id, item=None)
+        _name(check.product_id, sku_id): RequestedKey(check=check, sku_id=sku_id, item=None)
         for check in question.checks
         for sku_id in skus_of(check)
     }
@@ -81,8 +81,8 @@ def read(question: Question, body: bytes, skus_of: SkusOf) -> Reading:
             set_apart[MISMATCHED_ECHO] += max(1, len(items.get(name, ())))
     nameless = any(not one.names for one in answer.spoiled)
     doubt = MISMATCHED_ECHO if set_apart[MISMATCHED_ECHO] else SPOILED_ITEM if nameless else ""
-    answered: list[Key] = []
-    unanswered: dict[str, list[Key]] = defaultdict(list)
+    answered: list[RequestedKey] = []
+    unanswered: dict[str, list[RequestedKey]] = defaultdict(list)
     for name, key in requested.items():
         same = items.get(name, [])
         if name in spoiled:

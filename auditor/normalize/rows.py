@@ -6,7 +6,7 @@ _PACK_ROWS = 50_000
 """Rows held as Python values, which are large, before they are packed into Arrow."""
 
 
-class Rows:
+class RowBuffer:
     """Rows of one schema, gathered column by column."""
 
     def __init__(self, schema: pa.Schema) -> None:

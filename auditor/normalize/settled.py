@@ -8,7 +8,7 @@ from auditor.model import Settled
 from auditor.plan.plan import Plan
 from auditor.tables import TIME
 
-Row = tuple[object, ...]
+RowValues = tuple[object, ...]
 
 TEXT = pa.string()
 
@@ -19,14 +19,14 @@ def asked_segment(plan: Plan) -> pa.Table:
     return table_of({"segment": TEXT}, rows)
 
 
-def table_of(columns: Mapping[str, pa.DataType], rows: Iterable[Row]) -> pa.Table:
+def table_of(columns: Mapping[str, pa.DataType], rows: Iterable[RowValues]) -> pa.Table:
     """Return rows as a table of these columns."""
     values = list(zip(*rows, strict=True)) or [()] * len(columns)
     arrays = [pa.array(v, type=t) for v, t in zip(values, columns.values(), strict=True)]
     return pa.table(arrays, names=list(columns))
 
 
-def settled_rows(settled: Iterable[Settled]) -> Iterator[Row]:
+def settled_rows(settled: Iterable[Settled]) -> Iterator[RowValues]:
     """Yield one row for each check, as `SETTLED_COLUMNS`."""
     for each in settled:
         for check in each.question.checks:

@@ -23,7 +23,7 @@ from auditor.errors import (
 )
 
 ANY = ""
-Key = tuple[str, int, str]
+ErrorKey = tuple[str, int, str]
 NO_SUCH_SKU = "400018"
 NO_CODE = "no code"
 """The code of a reply whose body has none."""
@@ -69,7 +69,7 @@ _STEPS = frozenset(
 """These may still lead to an answer; an end follows."""
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class ErrorMeaning(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of reply."""
 
     endpoints: tuple[str, ...]
@@ -88,11 +88,13 @@ def _row(
     error: type[PartnerCenterError],
     means: str,
     *does: Does,
-) -> Row:
-    return Row(endpoints=endpoints, status=status, code=code, error=error, means=means, does=does)
+) -> ErrorMeaning:
+    return ErrorMeaning(
+        endpoints=endpoints, status=status, code=code, error=error, means=means, does=does
+    )
 
 
-def _credential(status: int, code: str, means: str) -> tuple[Row, Row]:
+def _credential(status: int, code: str, means: str) -> tuple[ErrorMeaning, ErrorMeaning]:
     """Return the rows of a refused credential.
 
     On the path of one customer or product only that one fails; the lists in `PARTNER` decide
@@ -105,7 +107,7 @@ def _credential(status: int, code: str, means: str) -> tuple[Row, Row]:
     )
 
 
-ROWS: tuple[Row, ...] = (
+ROWS: tuple[ErrorMeaning, ...] = (
     # 2xx
     _row(EVERYWHERE, 200, "400072", UnexpectedReply, "this item is not available"),
     _row(EVERYWHERE, 2, ANY, UnexpectedReply, "a success that holds an error, or cannot be read"),
@@ -208,12 +210,12 @@ ROWS: tuple[Row, ...] = (
     _row(EVERYWHERE, 0, "unsendable", Rejected, "the request fits no HTTP message"),
     _row(EVERYWHERE, 0, ANY, Unreachable, "timed out, reset, refused or cut", Does.RETRIED),
 )
-TABLE: dict[Key, Row] = {
+TABLE: dict[ErrorKey, ErrorMeaning] = {
     (endpoint, row.status, row.code): row for row in ROWS for endpoint in row.endpoints
 }
 
 
-def row_of(endpoint: str, status: int, code: str) -> Row:
+def row_of(endpoint: str, status: int, code: str) -> ErrorMeaning:
     """Return the row of a reply: a row of its endpoint comes before a row of its code."""
     for at in (status, status // 100):
         for key in ((endpoint, at, code), (endpoint, at, ANY), (ANY, at, code), (ANY, at, ANY)):

@@ -26,7 +26,7 @@ from auditor.https import is_loopback, trusted
 from auditor.model import Reply, Request
 from auditor.partner_center import retry, transport_errors
 from auditor.partner_center.breaker import Breakers, Patience, Ticket
-from auditor.partner_center.error_table import Row, row_of
+from auditor.partner_center.error_table import ErrorMeaning, row_of
 from auditor.partner_center.pacing.pacer import Pacer
 from auditor.partner_center.token_echo import Echo
 from auditor.partner_center.tokens import TokenSource
@@ -333,7 +333,7 @@ class Transport:
         return None if self._deadline is None else self._deadline - self._clock()
 
 
-def _row(request: Request, got: _Received) -> Row:
+def _row(request: Request, got: _Received) -> ErrorMeaning:
     return row_of(request.endpoint, got.status, "" if got.status else got.cause)
 
 

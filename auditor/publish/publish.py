@@ -18,7 +18,7 @@ from auditor.diff.compare import NONE_AFFECTED, Diff
 from auditor.diff.facts import tables
 from auditor.diff.parts import Part, Parts
 from auditor.model import Cell, Settled, Sku, bucket_of
-from auditor.normalize.settled import Row, settled_table, table_of
+from auditor.normalize.settled import RowValues, settled_table, table_of
 from auditor.normalize.staged import ANSWERS, AT_ONCE, SUSPECTS, Staged
 from auditor.plan.plan import Plan
 from auditor.publish.coverage import Counts, cells
@@ -276,7 +276,7 @@ _THIS = {
 }
 
 
-def _this_row(snapshot: Snapshot) -> Row:
+def _this_row(snapshot: Snapshot) -> RowValues:
     return (
         snapshot.snapshot_id,
         snapshot.partner_tenant_id,

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from auditor.errors import UsageError
 
-Value = Any  # what Arrow gives for one cell: text, a number, a boolean, a time, a list, nothing
+Cell = Any  # what Arrow gives for one cell: text, a number, a boolean, a time, a list, nothing
 
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _UNSAFE = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029{_BIDI}]")
@@ -47,14 +47,14 @@ def write(table: pa.Table, how: str, stream: TextIO) -> None:
             raise UsageError(f"no format {how!r}", hint="table, json, csv or markdown")
 
 
-def _rows(table: pa.Table) -> Iterator[list[Value]]:
+def _rows(table: pa.Table) -> Iterator[list[Cell]]:
     """Yield rows by position: two columns of a query may have the same name."""
     for batch in table.to_batches(max_chunksize=_BATCH):
         columns = [column.to_pylist() for column in batch.columns]
         yield from (list(row) for row in zip(*columns, strict=True))
 
 
-def _plain(value: Value) -> Value:
+def _plain(value: Cell) -> Cell:
     """Return a value that JSON can hold: times in ISO 8601 with Z, null for NaN and infinity."""
     match value:
         case date():  # a datetime is a date too
@@ -78,14 +78,14 @@ def _iso(value: date) -> str:
     return utc.isoformat().replace("+00:00", "Z")
 
 
-def _text(value: Value) -> str:
+def _text(value: Cell) -> str:
     plain = _plain(value)
     if plain is None:
         return ""
     return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
 
 
-def _safe(value: Value) -> str:
+def _safe(value: Cell) -> str:
     return _UNSAFE.sub(" ", _text(value))
 
 
@@ -107,7 +107,7 @@ def _write_csv(table: pa.Table, stream: TextIO) -> None:
     writer.writerows([_csv_cell(value) for value in row] for row in _rows(table))
 
 
-def _csv_cell(value: Value) -> str:
+def _csv_cell(value: Cell) -> str:
     text = _UNSAFE_IN_CSV.sub("", _text(value))
     return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
 
@@ -121,7 +121,7 @@ def _write_markdown(table: pa.Table, stream: TextIO) -> None:
     stream.writelines(line([_markdown(value) for value in row]) for row in _rows(table))
 
 
-def _markdown(value: Value) -> str:
+def _markdown(value: Cell) -> str:
     return _MARKDOWN.sub(r"\\\1", _safe(value))
 
 

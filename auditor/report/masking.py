@@ -8,7 +8,7 @@ import msgspec
 
 from auditor.report.values import Change, Renewal, Unknown
 
-Row = dict[str, Any]  # a row as Arrow gives it
+ReportRow = dict[str, Any]  # a row as Arrow gives it
 
 
 class Naming:
@@ -18,7 +18,7 @@ class Naming:
         self._partners = partners
         self._is_masked = is_masked
 
-    def _customer(self, row: Row) -> Row:
+    def _customer(self, row: ReportRow) -> ReportRow:
         """Return the customer's name and id for a report."""
         customer_id = row["customer_id"]
         if not customer_id:
@@ -27,7 +27,7 @@ class Naming:
             return {"customer": pseudonym(customer_id), "customer_id": ""}
         return {"customer": row["company_name"] or customer_id, "customer_id": customer_id}
 
-    def change(self, row: Row) -> Change:
+    def change(self, row: ReportRow) -> Change:
         texts = {
             name: "" if row[name] is None and not name.endswith("_at") else row[name]
             for name in Change.__struct_fields__
@@ -40,11 +40,11 @@ class Naming:
             texts["azure_subscription_id"] = ""
         return msgspec.convert(texts | counts | self._customer(row), Change)
 
-    def unknown(self, row: Row) -> Unknown:
+    def unknown(self, row: ReportRow) -> Unknown:
         hidden = {"correlation_id": ""} if self._is_masked else {}
         return msgspec.convert(row | self._customer(row) | hidden, Unknown)
 
-    def renewal(self, row: Row) -> Renewal:
+    def renewal(self, row: ReportRow) -> Renewal:
         return msgspec.convert(row | self._customer(row), Renewal)
 
 
@@ -53,7 +53,7 @@ def pseudonym(customer_id: str) -> str:
     return f"customer-{hashlib.sha256(customer_id.encode()).hexdigest()[:10]}"
 
 
-def _difference(row: Row) -> str:
+def _difference(row: ReportRow) -> str:
     """Return what changed besides the verdict, as text."""
     if row["kind"] == "restriction_changed":
         was = f"{row['reason_codes_before']} {row['restriction_values_before']}".split()

@@ -9,7 +9,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from auditor.report.masking import Naming, Row
+from auditor.report.masking import Naming, ReportRow
 from auditor.report.values import (
     Cause,
     Change,
@@ -17,7 +17,7 @@ from auditor.report.values import (
     FamilyCount,
     Figures,
     Health,
-    Held,
+    HeldBack,
     KindCount,
     PlaceCount,
     ReasonCount,
@@ -167,7 +167,7 @@ class _Reader:
             places=current.places,
             families=current.families,
             kinds=self._rows(KindCount, "kind"),
-            held=self._rows(Held, "held")[0],
+            held=self._rows(HeldBack, "held")[0],
             tally={
                 (row["partner"], row["kind"]): row["rows"]
                 for row in self._table("tally").to_pylist()
@@ -235,7 +235,7 @@ class _Reader:
             yield from (f"auditor changes --kind {kind} --snapshot {one}" for one in ids)
 
     def _listed(
-        self, table: pa.Table, convert: Callable[[Row], V], commands: tuple[str, ...]
+        self, table: pa.Table, convert: Callable[[ReportRow], V], commands: tuple[str, ...]
     ) -> Excerpt[V]:
         rows = table.slice(0, self._longest).to_pylist()
         return Excerpt(

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from auditor.log import clean
 from auditor.report import summary
-from auditor.report.terminal_page import Page, number, plain, table, words
+from auditor.report.terminal_page import TerminalPage, number, plain, table, words
 from auditor.report.values import (
     Cause,
     Figures,
@@ -51,11 +51,11 @@ def write_run_summary(
         shlex.join(["auditor", *words, *options])
         for words in (("changes", "--by-cause"), ("report", "--out", "report.html"))
     ]
-    after_run(found, not_published, Page(stream), look)
+    after_run(found, not_published, TerminalPage(stream), look)
 
 
 def after_run(
-    found: Summary, not_published: Mapping[str, str], page: Page, look: Sequence[str]
+    found: Summary, not_published: Mapping[str, str], page: TerminalPage, look: Sequence[str]
 ) -> None:
     """Write a short summary of a run.
 
@@ -89,7 +89,9 @@ def after_run(
     page.commands(look)
 
 
-def overview(found: Summary, page: Page, show_all: str = "auditor changes --by-cause") -> None:
+def overview(
+    found: Summary, page: TerminalPage, show_all: str = "auditor changes --by-cause"
+) -> None:
     """Write the whole summary; `show_all` is the command that shows all changes."""
     page.heading("1  What was asked", "in the newest run")
     page.print(_asked(found.partners))
@@ -149,7 +151,7 @@ def _factor(naive: int, calls: int) -> str:
     return f"{naive / calls:.1f}" if calls else ""
 
 
-def _places(places: Sequence[PlaceCount], page: Page) -> RenderableType:
+def _places(places: Sequence[PlaceCount], page: TerminalPage) -> RenderableType:
     if not places:
         return Text("  Nothing is known of any SKU.")
     shown = table("partner", "in", "region", ">restricted", ">share", ">customers", ">unknown")
@@ -182,7 +184,7 @@ def _places(places: Sequence[PlaceCount], page: Page) -> RenderableType:
     return shown
 
 
-def _held(found: Summary, page: Page) -> None:
+def _held(found: Summary, page: TerminalPage) -> None:
     if found.held.keys:
         page.print(Text(f"{found.held}", "bold red"))
 
@@ -204,7 +206,7 @@ def _changed(found: Summary) -> RenderableType:
     return shown
 
 
-def _causes(causes: Sequence[Cause], page: Page, show_all: str) -> None:
+def _causes(causes: Sequence[Cause], page: TerminalPage, show_all: str) -> None:
     shown = table("what happened", "to what", "cause")
     not_suspect = [cause for cause in causes if not cause.suspect]
     ranked = sorted(not_suspect, key=lambda c: (-c.keys, severity(c.kind)))

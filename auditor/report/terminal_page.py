@@ -13,7 +13,7 @@ from auditor.log import clean
 _WIDEST = 118
 
 
-class Page:
+class TerminalPage:
     """Writes text and tables that fit the terminal; text from the API cannot move the cursor."""
 
     def __init__(self, stream: TextIO, width: int | None = None) -> None:

@@ -239,7 +239,7 @@ class Renewal(Value, frozen=True, kw_only=True):
     verdict: str
 
 
-class Held(Value, frozen=True, kw_only=True):
+class HeldBack(Value, frozen=True, kw_only=True):
     """Changes held back until a later snapshot confirms them: too many keys flipped at once."""
 
     keys: int
@@ -300,7 +300,7 @@ class Summary(Value, frozen=True, kw_only=True):
     places: tuple[PlaceCount, ...]
     families: tuple[FamilyCount, ...]
     kinds: tuple[KindCount, ...]
-    held: Held
+    held: HeldBack
     tally: dict[tuple[str, str], int]
     """Changes by partner and kind, suspect ones left out."""
     causes: tuple[Cause, ...]

@@ -5,7 +5,7 @@ Wave 2 does not wait for the last few customers: one that hangs would delay all 
 
 import difflib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
@@ -14,7 +14,7 @@ import msgspec
 
 from auditor.errors import ScopeError
 from auditor.model import Cell, Question, Reply, Request
-from auditor.partner_center.client import PartnerCenter, Refuse
+from auditor.partner_center.client import PartnerCenter, Refuse, Send
 from auditor.plan.plan import Plan
 from auditor.progress import Progress
 from auditor.run.job import Job
@@ -28,7 +28,6 @@ from auditor.scope.found import CatalogFound, CustomerFound, Found
 from auditor.scope.known import Known, Previous
 from auditor.store.interface import Store
 
-Send = Callable[[Request], Awaitable[Reply]]
 ONE_LATE_IN = 20
 """Wave 2 starts while up to 1 customer in 20 (at least one) is still being listed."""
 _GUID_LENGTH = 36

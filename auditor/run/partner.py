@@ -16,12 +16,13 @@ from auditor.journal.journal import Journal, Recorded
 from auditor.journal.quarantine import Quarantine
 from auditor.model import Settled
 from auditor.normalize.staged import Staged
+from auditor.partner_center.client import Send
 from auditor.plan.plan import Plan
 from auditor.progress import Progress
 from auditor.publish.publish import Publisher
 from auditor.publish.snapshot import Published
 from auditor.run.check import Checking
-from auditor.run.discover import Discovered, Discovery, Send
+from auditor.run.discover import Discovered, Discovery
 from auditor.run.job import CallCounts, Job
 from auditor.scope.found import Found
 from auditor.store.interface import Store

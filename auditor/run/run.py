@@ -31,13 +31,14 @@ from auditor.journal.runs import RunHeader, Runs
 from auditor.login.secrets import Secrets
 from auditor.login.sign_in import Login
 from auditor.partner_center.breaker import Patience
+from auditor.partner_center.client import Send
 from auditor.partner_center.pacing.pacer import Pacer
 from auditor.partner_center.pacing.rates import PaceLimits
 from auditor.partner_center.retry import RetryBudget
 from auditor.partner_center.transport import Transport
 from auditor.progress import Progress, Silent
 from auditor.run.clock import never_back
-from auditor.run.discover import Discovery, Send
+from auditor.run.discover import Discovery
 from auditor.run.forecast import Forecast, forecast
 from auditor.run.job import Job
 from auditor.run.partner import PartnerRun

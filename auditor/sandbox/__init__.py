@@ -6,7 +6,7 @@ is not repeated by the other.
 
 from auditor.sandbox.server.control import config_text, environment_token
 from auditor.sandbox.server.faults import Fault, Faults
-from auditor.sandbox.server.limits import Limits
+from auditor.sandbox.server.limits import ServerLimits
 from auditor.sandbox.server.log import Delivered, Log, Record
 from auditor.sandbox.server.server import Sandbox, create_app
 from auditor.sandbox.world.model import Answer, Availability, Partner, Restriction, WorldSize
@@ -18,12 +18,12 @@ __all__ = [
     "Delivered",
     "Fault",
     "Faults",
-    "Limits",
     "Log",
     "Partner",
     "Record",
     "Restriction",
     "Sandbox",
+    "ServerLimits",
     "World",
     "WorldSize",
     "config_text",

@@ -20,7 +20,7 @@ from auditor.store.interface import Store
 
 Noun = TypeVar("Noun", bound=msgspec.Struct)
 # One row of a relation by column name, as Arrow returns it.
-Row = Mapping[str, Any]
+StoredRow = Mapping[str, Any]
 
 _LISTING = ("customer_id", "country", "reservation_scope", "product_id", "sku_id")
 _NOTHING = RememberedListing()
@@ -38,7 +38,7 @@ def published(store: Store, partner_tenant_id: str) -> dict[Cell, Previous]:
     }
 
 
-def _rows(table: pa.Table) -> Iterator[Row]:
+def _rows(table: pa.Table) -> Iterator[StoredRow]:
     """Yield rows that share equal texts, because most texts repeat often."""
     columns = [_shared(column) for column in table.columns]
     for row in zip(*columns, strict=True):
@@ -78,11 +78,11 @@ def recall(store: Store, partner_tenant_id: str, cells: Mapping[Cell, Previous])
     return _with_listings(_with_remembered(known, remembered), remembered)
 
 
-def _name(row: Row) -> tuple[str, ...]:
+def _name(row: StoredRow) -> tuple[str, ...]:
     return tuple(row[column] for column in _LISTING)
 
 
-def _listing_of(row: Row) -> RememberedListing:
+def _listing_of(row: StoredRow) -> RememberedListing:
     return msgspec.json.decode(row["detail"], type=RememberedListing)
 
 
@@ -100,7 +100,7 @@ class _Rows:
         self._store = store
         self._partner_tenant_id = partner_tenant_id
 
-    def plain(self, relation: str) -> Iterator[Row]:
+    def plain(self, relation: str) -> Iterator[StoredRow]:
         for bucket in range(self._store.buckets):
             yield from _rows(self._store.known(relation, bucket, self._partner_tenant_id))
 
@@ -109,7 +109,7 @@ class _Rows:
             yield noun(**row)
 
 
-def _with_remembered(known: Known, remembered: Iterable[Row]) -> Known:
+def _with_remembered(known: Known, remembered: Iterable[StoredRow]) -> Known:
     """Return what is known, with the facts remembered beside the relations."""
     gone: dict[tuple[str, str, str, str], datetime] = {}
     returned: dict[tuple[str, str, str, str], datetime] = {}
@@ -152,7 +152,7 @@ def _with_remembered(known: Known, remembered: Iterable[Row]) -> Known:
     )
 
 
-def _with_listings(known: Known, remembered: Iterable[Row]) -> Known:
+def _with_listings(known: Known, remembered: Iterable[StoredRow]) -> Known:
     """Return what is known, with the times of its listings."""
     customers: dict[str, datetime] = {}
     countries: dict[str, datetime] = {}

@@ -27,20 +27,20 @@ def find_contradictions(settings: Settings) -> Iterator[Mistake]:
     scope = settings.scope
     if scope.availability is AvailabilityScope.LISTED and not scope.products:
         yield Mistake(
-            says="is 'listed', but scope.products lists nothing",
+            message="is 'listed', but scope.products lists nothing",
             hint="name products, or use held or all",
             at=("scope", "availability"),
         )
     if not scope.target_views and not scope.products:
         yield Mistake(
-            says="is empty, and so is scope.products: there is nothing to ask about",
+            message="is empty, and so is scope.products: there is nothing to ask about",
             at=("scope", "target_views"),
         )
     if scope.inventory_api is InventoryApi.BY_RESOURCE_TYPE:
         for view in scope.target_views:
             if view not in scope.resource_types:
                 yield Mistake(
-                    says=f"has no resource type for the target view {view}",
+                    message=f"has no resource type for the target view {view}",
                     hint=f'resource_types = {{ {view} = "…" }}',
                     at=("scope", "resource_types"),
                 )
@@ -49,7 +49,7 @@ def find_contradictions(settings: Settings) -> Iterator[Mistake]:
         if route.partner and route.partner not in names:
             near = nearest(route.partner, names)
             yield Mistake(
-                says=f"{route.partner!r} is not the name of a [[partner]]",
+                message=f"{route.partner!r} is not the name of a [[partner]]",
                 hint=f"did you mean `{near}`?" if near else "",
                 at=("notify", "route", index, "partner"),
             )
@@ -64,14 +64,14 @@ def find_oddities(settings: Settings) -> Iterator[Mistake]:
             near = close[:3] or [nearest(region, known_places.ARM_REGIONS)]
             yield Mistake(
                 code=problems.REGION,
-                says=f"{region!r} is not an Azure region that this version knows",
+                message=f"{region!r} is not an Azure region that this version knows",
                 hint=_nearest_are(near),
                 at=("scope", "arm_regions", index),
             )
     for index, view in enumerate(scope.target_views):
         if view not in known_places.TARGET_VIEWS:
             yield Mistake(
-                says=f"{view!r} is not a target view that this version knows",
+                message=f"{view!r} is not a target view that this version knows",
                 hint=_nearest_are([nearest(view, known_places.TARGET_VIEWS)]),
                 at=("scope", "target_views", index),
             )
@@ -91,7 +91,7 @@ def _ignored(settings: Settings) -> Iterator[Mistake]:
         if is_given:
             yield Mistake(
                 code=problems.IGNORED,
-                says="is set, but this version does not use it yet",
+                message="is set, but this version does not use it yet",
                 hint="nothing is sent because of it",
                 at=at,
             )
@@ -109,7 +109,7 @@ def find_open_passwords(settings: Settings) -> Iterator[Mistake]:
     for path, url in held.items():
         if has_password(url):
             yield Mistake(
-                says="holds a password",
+                message="holds a password",
                 hint="keep it out of the file: PGPASSWORD, .pgpass, or an AUDITOR_ variable",
                 at=path,
             )
@@ -136,12 +136,12 @@ def _sign_in(partner: Partner, index: int) -> Iterator[Mistake]:
     for key in needs:
         if not getattr(partner, key):
             yield Mistake(
-                says=f"is missing; auth = {partner.auth.value!r} needs it",
+                message=f"is missing; auth = {partner.auth.value!r} needs it",
                 at=("partner", index, key),
             )
     if partner.client_secret and partner.certificate:
         yield Mistake(
-            says="and client_secret are both set; sign in with one of them",
+            message="and client_secret are both set; sign in with one of them",
             at=("partner", index, "certificate"),
         )
 
@@ -152,7 +152,7 @@ def _without_azure(scope: Scope, partner: Partner, index: int) -> Iterator[Mista
         asked.insert(0, "inventory checks")
     if asked:
         yield Mistake(
-            says=f"is {partner.cloud.value!r}, whose partners sell no Azure,"
+            message=f"is {partner.cloud.value!r}, whose partners sell no Azure,"
             f" but scope asks for {', '.join(asked)}",
             hint="partners there can ask for the availability of licences only:"
             ' checks = ["availability"] and target_views = ["OnlineServicesNCE"],'
@@ -168,7 +168,7 @@ def _twice(settings: Settings) -> Iterator[Mistake]:
             value = getattr(partner, key)
             if value in seen and value:
                 yield Mistake(
-                    says=f"{value!r} is already another partner's",
+                    message=f"{value!r} is already another partner's",
                     hint="one [[partner]] for each partner tenant",
                     at=("partner", index, key),
                 )

@@ -19,7 +19,7 @@ _OURS = frozenset(["folder", "warnings"])
 Table = dict[str, Any]
 
 
-class Field(msgspec.Struct, frozen=True):
+class ConfigKey(msgspec.Struct, frozen=True):
     """A key: it has a rule for its value, or a table, or a list of tables."""
 
     rule: Rule | None = None
@@ -31,31 +31,33 @@ class Field(msgspec.Struct, frozen=True):
 
 
 @functools.cache
-def fields_of(table: type[msgspec.Struct]) -> dict[str, Field]:
+def fields_of(table: type[msgspec.Struct]) -> dict[str, ConfigKey]:
     """Return the keys of a table, in the order in which they are shown."""
     hints = typing.get_type_hints(table, include_extras=True)
-    fields: dict[str, Field] = {}
+    fields: dict[str, ConfigKey] = {}
     for field in msgspec.structs.fields(table):
         if table is Settings and field.name in _OURS:
             continue
         hint = hints[field.name]
         if typing.get_origin(hint) is typing.Annotated:
             blank: object = () if typing.get_origin(hint.__origin__) is tuple else ""
-            fields[field.name] = Field(
+            fields[field.name] = ConfigKey(
                 rule=hint.__metadata__[0], is_required=field.required, blank=blank
             )
         elif typing.get_origin(hint) is tuple:
-            fields[field.name] = Field(table=typing.get_args(hint)[0], is_list=True)
+            fields[field.name] = ConfigKey(table=typing.get_args(hint)[0], is_list=True)
         else:
-            fields[field.name] = Field(table=hint)
+            fields[field.name] = ConfigKey(table=hint)
     return fields
 
 
 @functools.cache
-def tables() -> dict[Path, dict[str, Field]]:
+def tables() -> dict[Path, dict[str, ConfigKey]]:
     """Return the keys of every table, by the table's path; () is the top level."""
 
-    def below(path: Path, table: type[msgspec.Struct]) -> Iterator[tuple[Path, dict[str, Field]]]:
+    def below(
+        path: Path, table: type[msgspec.Struct]
+    ) -> Iterator[tuple[Path, dict[str, ConfigKey]]]:
         fields = fields_of(table)
         yield path, fields
         for key, field in fields.items():
@@ -89,7 +91,7 @@ class Decoder:
             here = (*path, key)
             if key not in given:
                 if field.is_required:
-                    self.fail(Mistake(says="is missing", at=here))
+                    self.fail(Mistake(message="is missing", at=here))
                     made[key] = field.blank
             elif field.table is None:
                 self.leaf(given[key], field, here, made)
@@ -99,7 +101,7 @@ class Decoder:
                 made[key] = self.table(given[key], field.table, here)
         return made
 
-    def leaf(self, value: object, field: Field, path: Path, made: Table) -> None:
+    def leaf(self, value: object, field: ConfigKey, path: Path, made: Table) -> None:
         assert field.rule is not None  # noqa: S101 - a key without table has a rule
         try:
             made[str(path[-1])] = field.rule(value)
@@ -114,7 +116,7 @@ class Decoder:
         if not isinstance(value, dict):
             name = problems.dotted(path)
             self.fail(
-                Mistake(says=f"must be a table, got {shown(value)}", hint=f"[{name}]", at=path)
+                Mistake(message=f"must be a table, got {shown(value)}", hint=f"[{name}]", at=path)
             )
             value = {}
         return table(**self.fields(value, table, path))
@@ -124,8 +126,8 @@ class Decoder:
     ) -> Iterator[msgspec.Struct]:
         if not isinstance(value, list):
             name = problems.dotted(path)
-            says = f"must be a list of tables, got {shown(value)}"
-            self.fail(Mistake(says=says, hint=f"[[{name}]], with two brackets", at=path))
+            message = f"must be a list of tables, got {shown(value)}"
+            self.fail(Mistake(message=message, hint=f"[[{name}]], with two brackets", at=path))
             return
         for index, each in enumerate(value):
             yield self.table(each, table, (*path, index))
@@ -135,11 +137,11 @@ class Decoder:
         self.failed.add(mistake.at)
 
 
-def _unknown_key(key: str, path: Path, known: dict[str, Field]) -> Mistake:
+def _unknown_key(key: str, path: Path, known: dict[str, ConfigKey]) -> Mistake:
     near = nearest(key, known)
     if near:
         return Mistake(
-            code=problems.KEY, says="is not a known key", hint=f"did you mean `{near}`?", at=path
+            code=problems.KEY, message="is not a known key", hint=f"did you mean `{near}`?", at=path
         )
     everywhere = {each: table for table, keys in tables().items() for each in keys}
     near = nearest(key, everywhere)
@@ -152,4 +154,4 @@ def _unknown_key(key: str, path: Path, known: dict[str, Field]) -> Mistake:
         )
     else:
         hint = f"known here: {', '.join(known)}"
-    return Mistake(code=problems.KEY, says="is not a known key", hint=hint, at=path)
+    return Mistake(code=problems.KEY, message="is not a known key", hint=hint, at=path)

@@ -26,7 +26,7 @@ _LARGEST = 4 << 20
 _HINT = "every key is explained in the file that `auditor init` writes"
 _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
-Problem = tuple[str, str, str]
+ConfigWarning = tuple[str, str, str]
 
 
 def load(
@@ -58,7 +58,7 @@ def load(
     decoder = Decoder()
     settings = decoder.settings(document)
     if asking is not None and not settings.partner and ("partner",) not in decoder.failed:
-        decoder.fail(Mistake(says="is missing: there is no partner to audit", at=("partner",)))
+        decoder.fail(Mistake(message="is missing: there is no partner to audit", at=("partner",)))
     for mistake in find_contradictions(settings):
         if not any(mistake.at[:end] in decoder.failed for end in range(1, len(mistake.at) + 1)):
             decoder.mistakes.append(mistake)
@@ -141,14 +141,14 @@ class _Source:
         self.lines = key_lines(text)
         return document
 
-    def refused(self, says: str, hint: str = "") -> SettingsError:
+    def refused(self, message: str, hint: str = "") -> SettingsError:
         return SettingsError(
-            f"{_shown(self.path)}:{says}",
+            f"{_shown(self.path)}:{message}",
             code=problems.SYNTAX,
             hint=hint or "the file must be TOML; `auditor init` writes one to start from",
         )
 
-    def problem(self, mistake: Mistake) -> Problem:
+    def problem(self, mistake: Mistake) -> ConfigWarning:
         """Return a mistake with its file and line, variable or flag."""
         origin = self.origin(mistake.at)
         if origin:
@@ -157,7 +157,7 @@ class _Source:
             line = line_of(mistake.at, self.lines)
             where = f"{_shown(self.path)}:{line}:" if line else f"{_shown(self.path)}:"
             where += dotted(mistake.at)
-        return mistake.code, f"{where} {mistake.says}", mistake.hint or _HINT
+        return mistake.code, f"{where} {mistake.message}", mistake.hint or _HINT
 
     def origin(self, path: problems.Path) -> str:
         """Return the variable or flag that set a key; '' if the file did."""
@@ -188,12 +188,12 @@ def _find(path: Path | None, environ: Mapping[str, str]) -> Path:
     return path
 
 
-def _toml_message(says: str, text: str) -> str:
+def _toml_message(message: str, text: str) -> str:
     """Return `line:column message`, which editors can follow."""
-    place = _TOML_PLACE.search(says)
+    place = _TOML_PLACE.search(message)
     if place is None:
-        return f"1:1 {says}"
-    what = says[: place.start()]
+        return f"1:1 {message}"
+    what = message[: place.start()]
     if place[1]:
         return f"{place[1]}:{place[2]} {what}"
     lines = text.split("\n")
@@ -214,7 +214,9 @@ def _in_file(mistakes: Iterator[Mistake], source: _Source) -> list[Mistake]:
     return [mistake for mistake in mistakes if not source.origin(mistake.at)]
 
 
-def _misspelled_variables(environ: Mapping[str, str], settings: Settings) -> Iterator[Problem]:
+def _misspelled_variables(
+    environ: Mapping[str, str], settings: Settings
+) -> Iterator[ConfigWarning]:
     named = {
         reference.removeprefix("env:")
         for partner in settings.partner
@@ -240,7 +242,7 @@ def _named(settings: Settings, narrow: Narrow) -> tuple[Partner, ...]:
 
 def _secret_problems(
     settings: Settings, environ: Mapping[str, str], narrow: Narrow
-) -> Iterator[Problem]:
+) -> Iterator[ConfigWarning]:
     for key, reference in settings.secret_references(narrow.partners):
         try:
             if secret_references.is_elsewhere(reference):

@@ -23,7 +23,7 @@ class Mistake(msgspec.Struct, frozen=True, kw_only=True):
     """One mistake; `at` is its path below the value that was checked."""
 
     code: str = VALUE
-    says: str
+    message: str
     """The message without its first word, which is the key."""
     hint: str = ""
     at: Path = ()
@@ -34,14 +34,14 @@ class Wrong(Exception):
 
     def __init__(
         self,
-        says: str = "",
+        message: str = "",
         *,
         code: str = VALUE,
         hint: str = "",
         mistakes: tuple[Mistake, ...] = (),
     ) -> None:
-        super().__init__(says)
-        self.mistakes = mistakes or (Mistake(code=code, says=says, hint=hint),)
+        super().__init__(message)
+        self.mistakes = mistakes or (Mistake(code=code, message=message, hint=hint),)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

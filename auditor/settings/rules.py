@@ -237,7 +237,7 @@ def list_of(item: Rule, *, at_least: int = 0) -> Rule:
                 mistakes += [
                     Mistake(
                         code=mistake.code,
-                        says=mistake.says,
+                        message=mistake.message,
                         hint=mistake.hint,
                         at=(index, *mistake.at),
                     )
@@ -274,7 +274,7 @@ def words(value: object) -> dict[str, str]:
             required_text(each)
         except Wrong as wrong:
             mistake = wrong.mistakes[0]
-            raise Wrong(mistakes=(Mistake(says=mistake.says, at=(key,)),)) from None
+            raise Wrong(mistakes=(Mistake(message=mistake.message, at=(key,)),)) from None
     return dict(value)
 
 

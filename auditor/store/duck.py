@@ -10,12 +10,12 @@ import duckdb
 
 from auditor.store.sql import statement
 
-Option = str | bool | int | float | list[str]
+DuckSetting = str | bool | int | float | list[str]
 
 
-def connect(**config: Option) -> duckdb.DuckDBPyConnection:
+def connect(**config: DuckSetting) -> duckdb.DuckDBPyConnection:
     """Open DuckDB in UTC. It reads no Python variables, loads no extension and prints nothing."""
-    fixed: dict[str, Option] = {
+    fixed: dict[str, DuckSetting] = {
         "python_enable_replacements": False,
         "allow_persistent_secrets": False,
         "autoinstall_known_extensions": False,

@@ -17,7 +17,7 @@ from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Transport
 from auditor.sandbox import Fault, Faults, Sandbox, World, WorldSize
 from auditor.sandbox.server.log import Record
-from auditor.sandbox.world.state import State
+from auditor.sandbox.world.state import NightState
 from auditor.scope.buyers import Buyers
 from auditor.scope.catalog import CatalogDiscovery, CatalogRules
 from auditor.scope.customers import CustomerDiscovery, CustomerRules, list_customers
@@ -48,11 +48,11 @@ class Discovery:
         """Inject these faults from now on."""
         self.sandbox.faults = Faults(faults)
 
-    def quiet_night(self) -> State:
+    def quiet_night(self) -> NightState:
         """Go to a second night that only the test changes."""
         quiet = self.world.state(1).following()
         second = self.world.state(2)
-        for field in dataclasses.fields(State):
+        for field in dataclasses.fields(NightState):
             setattr(second, field.name, getattr(quiet, field.name))
         self.world.night = 2
         self.sandbox.log.clear()

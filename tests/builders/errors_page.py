@@ -13,7 +13,7 @@ from auditor.partner_center.error_table import (
     ROWS,
     UNANSWERED,
     VIEWS,
-    Row,
+    ErrorMeaning,
     steps,
 )
 
@@ -75,17 +75,17 @@ def _table(rows: Iterable[Iterable[str]]) -> str:
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
-def _status(row: Row) -> str:
+def _status(row: ErrorMeaning) -> str:
     if row.status == 0:
         return "no reply"
     return str(row.status) if row.status > 9 else f"{row.status}xx"
 
 
-def _from(row: Row) -> str:
+def _from(row: ErrorMeaning) -> str:
     return NAMES.get(row.endpoints) or ", ".join(f"`{name}`" for name in row.endpoints)
 
 
-def _does(row: Row) -> str:
+def _does(row: ErrorMeaning) -> str:
     """Return the steps; the last is "as below" if it depends on the endpoint."""
     names = UNANSWERED if ANY in row.endpoints else row.endpoints
     ends = {steps(name, row.status, row.code)[-1] for name in names}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from auditor.sandbox import Limits, config_text, environment_token
+from auditor.sandbox import ServerLimits, config_text, environment_token
 from tests.builders.killing import SMALL, exit_problems
 from tests.builders.pacing import most_in_any
 from tests.builders.run_processes import Launcher, Started
@@ -80,6 +80,6 @@ class Hammered:
 @contextmanager
 def hammered(seed: int) -> Iterator[Hammered]:
     """Open a sandbox with limits of `LIMIT` calls a minute."""
-    limits = Limits(per_partner=dict.fromkeys(CLASSES, LIMIT))
+    limits = ServerLimits(per_partner=dict.fromkeys(CLASSES, LIMIT))
     with Serving(seed, SMALL, limits=limits) as serving, Launcher(serving.environ) as launcher:
         yield Hammered(serving, launcher)

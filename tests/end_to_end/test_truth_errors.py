@@ -13,7 +13,7 @@ import pytest
 
 from auditor.errors import Does
 from auditor.partner_center.error_table import steps
-from auditor.sandbox import Fault, Faults, Limits, WorldSize
+from auditor.sandbox import Fault, Faults, ServerLimits, WorldSize
 from auditor.settings import Settings
 from tests.builders.error_walking import SENDS, TIMEOUT, fault, rows_of
 from tests.builders.nightly import IS_SOAK, Night, nights, seeds
@@ -86,7 +86,7 @@ async def test_paged_customers_every_error_and_both_apis(tmp_path: Path) -> None
     )
     retired = Fault(endpoint="check_inventory", status=410, night=(3, 4))
     faults = Faults([retired, *quick(documented(CHECKS, 10 / CUSTOMERS, (1, 2, 3)))], seed=11)
-    no_limits = Limits(per_partner={}, per_customer={})
+    no_limits = ServerLimits(per_partner={}, per_customer={})
     async with nights(tmp_path, 11, size=size, faults=faults, limits=no_limits) as night:
         settings = unlimited(night.settings)
         oracle = Oracle(night)

@@ -131,10 +131,10 @@ class BucketQuota:
 
 # Any: the rates are of a type of the library, which is an extra.
 Opened = Callable[[Any, str], tuple["AbstractBucket", Callable[[], None]]]
-Faults = tuple[type[Exception], ...]
+StoreErrors = tuple[type[Exception], ...]
 
 
-def _postgres(url: PostgresUrl) -> tuple[Opened, Faults]:
+def _postgres(url: PostgresUrl) -> tuple[Opened, StoreErrors]:
     import psycopg  # noqa: PLC0415 - an extra
     from psycopg_pool import ConnectionPool, PoolTimeout  # noqa: PLC0415 - likewise
     from pyrate_limiter import PostgresBucket  # noqa: PLC0415 - likewise
@@ -156,7 +156,7 @@ def _postgres(url: PostgresUrl) -> tuple[Opened, Faults]:
     return opened, (psycopg.Error, PoolTimeout)
 
 
-def _redis(url: RedisUrl) -> tuple[Opened, Faults]:
+def _redis(url: RedisUrl) -> tuple[Opened, StoreErrors]:
     import redis  # noqa: PLC0415 - an extra
     from pyrate_limiter import RedisBucket  # noqa: PLC0415 - likewise
 

@@ -5,11 +5,11 @@ import msgspec
 from auditor.sandbox.answers import problems, shapes
 from auditor.sandbox.answers.calls import Call
 from auditor.sandbox.answers.customers import buyer_of
-from auditor.sandbox.answers.reply import Reply, collection, whole
+from auditor.sandbox.answers.reply import SandboxReply, collection, whole
 from auditor.sandbox.world.model import AZURE_PLAN, LEGACY, Availability, Customer, Product, Sku
 from auditor.sandbox.world.offers import country_offers, customer_offers
 from auditor.sandbox.world.places import COUNTRIES
-from auditor.sandbox.world.state import State
+from auditor.sandbox.world.state import NightState
 
 VIEWS = frozenset(
     {
@@ -28,9 +28,9 @@ class CatalogAnswers:
     """Answers calls about the catalog; keeps encoded SKU lists for reuse."""
 
     def __init__(self) -> None:
-        self._listings: dict[tuple[object, ...], Reply] = {}
+        self._listings: dict[tuple[object, ...], SandboxReply] = {}
 
-    def list_products(self, state: State, call: Call) -> Reply:
+    def list_products(self, state: NightState, call: Call) -> SandboxReply:
         view = _view(call)
         catalog = _catalog_view(state, call)
         items = [
@@ -42,11 +42,11 @@ class CatalogAnswers:
         uri = f"/products?targetView={view}&market={catalog.country}"
         return collection(items, {"self": shapes.link(uri)})
 
-    def get_product(self, state: State, call: Call) -> Reply:
+    def get_product(self, state: NightState, call: Call) -> SandboxReply:
         catalog = _catalog_view(state, call, is_by_id=True)
         return whole(shapes.product(_product(catalog, call), catalog.country))
 
-    def list_skus(self, state: State, call: Call) -> Reply:
+    def list_skus(self, state: NightState, call: Call) -> SandboxReply:
         catalog = _catalog_view(state, call)
         product = _product(catalog, call)
         known = (state.night, catalog.country, catalog.scopes, catalog.segment, product.product_id)
@@ -59,14 +59,14 @@ class CatalogAnswers:
             self._listings[known] = collection(items, {"self": shapes.link(uri)})
         return self._listings[known]
 
-    def get_sku(self, state: State, call: Call) -> Reply:
+    def get_sku(self, state: NightState, call: Call) -> SandboxReply:
         catalog = _catalog_view(state, call, is_by_id=True)
         sku = _sku(catalog, call)
         if catalog.customer and _is_gone(state, catalog.customer, sku):
             raise problems.sku_not_found(sku.sku_id)
         return whole(shapes.sku(sku, catalog.country))
 
-    def list_availabilities(self, state: State, call: Call) -> Reply:
+    def list_availabilities(self, state: NightState, call: Call) -> SandboxReply:
         catalog = _catalog_view(state, call)
         with_life_cycle = call.query.get("includelifecyclestate", "").lower() == "true"
         items = [
@@ -76,7 +76,7 @@ class CatalogAnswers:
         uri = call.path.removeprefix("/v1")
         return collection(items, {"self": shapes.link(f"{uri}?country={catalog.country}")})
 
-    def get_availability(self, state: State, call: Call) -> Reply:
+    def get_availability(self, state: NightState, call: Call) -> SandboxReply:
         wanted = call.ids["availability"]
         for one in _offers(_catalog_view(state, call), call):
             if one.availability_id == wanted:
@@ -89,7 +89,7 @@ class _CatalogView:
 
     def __init__(
         self,
-        state: State,
+        state: NightState,
         customer: Customer | None,
         country: str,
         scopes: tuple[str, ...],
@@ -118,7 +118,7 @@ class _CatalogView:
         )
 
 
-def _catalog_view(state: State, call: Call, *, is_by_id: bool = False) -> _CatalogView:
+def _catalog_view(state: NightState, call: Call, *, is_by_id: bool = False) -> _CatalogView:
     scope = call.query.get("reservationscope")
     if scope is not None and scope.lower() != AZURE_PLAN.lower():
         raise problems.invalid_property("reservationScope", scope)
@@ -170,7 +170,7 @@ def _sku(catalog: _CatalogView, call: Call) -> Sku:
     raise problems.sku_not_found(call.ids["sku"])
 
 
-def _is_gone(state: State, customer: Customer, sku: Sku) -> bool:
+def _is_gone(state: NightState, customer: Customer, sku: Sku) -> bool:
     return state.licence(customer.customer_id, customer.country, sku.key).is_gone
 
 

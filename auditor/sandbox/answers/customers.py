@@ -7,15 +7,15 @@ import msgspec
 
 from auditor.sandbox.answers import problems, shapes
 from auditor.sandbox.answers.calls import GUID, Call
-from auditor.sandbox.answers.reply import Reply, collection, whole
+from auditor.sandbox.answers.reply import SandboxReply, collection, whole
 from auditor.sandbox.world import seeded
 from auditor.sandbox.world.model import CommerceSubscription, Customer
-from auditor.sandbox.world.state import State
+from auditor.sandbox.world.state import NightState
 
 LARGEST_PAGE = 500
 
 
-def customer_of(state: State, call: Call, customer_id: str) -> Customer:
+def customer_of(state: NightState, call: Call, customer_id: str) -> Customer:
     """Return a customer of the calling partner; refuse any other customer."""
     wanted = customer_id.lower()
     if GUID.fullmatch(wanted) is None:
@@ -27,7 +27,7 @@ def customer_of(state: State, call: Call, customer_id: str) -> Customer:
     return customer
 
 
-def buyer_of(state: State, call: Call, customer_id: str) -> Customer:
+def buyer_of(state: NightState, call: Call, customer_id: str) -> Customer:
     """Return a reseller customer; refuse customers without commerce resources."""
     customer = customer_of(state, call, customer_id)
     if not state.is_sold_to(customer):
@@ -35,7 +35,7 @@ def buyer_of(state: State, call: Call, customer_id: str) -> Customer:
     return customer
 
 
-def list_customers(state: State, call: Call) -> Reply:
+def list_customers(state: NightState, call: Call) -> SandboxReply:
     """Return one page. The next link works only with the header that the link names."""
     size = _page_size(call.query.get("size"))
     after = -1
@@ -86,11 +86,11 @@ def _read_token(token: str) -> int:
     raise problems.invalid_property("MS-ContinuationToken", token)
 
 
-def get_customer(state: State, call: Call) -> Reply:
+def get_customer(state: NightState, call: Call) -> SandboxReply:
     return whole(shapes.customer_detail(state, customer_of(state, call, call.ids["customer"])))
 
 
-def list_subscriptions(state: State, call: Call) -> Reply:
+def list_subscriptions(state: NightState, call: Call) -> SandboxReply:
     customer = buyer_of(state, call, call.ids["customer"])
     items = [
         msgspec.json.encode(shapes.subscription(state, customer, held))
@@ -99,12 +99,12 @@ def list_subscriptions(state: State, call: Call) -> Reply:
     return collection(items, _some_links(state, call))
 
 
-def get_subscription(state: State, call: Call) -> Reply:
+def get_subscription(state: NightState, call: Call) -> SandboxReply:
     customer, held = _held(state, call)
     return whole(shapes.subscription(state, customer, held))
 
 
-def list_entitlements(state: State, call: Call) -> Reply:
+def list_entitlements(state: NightState, call: Call) -> SandboxReply:
     """Return the Azure subscriptions of an Azure plan; the list of other subscriptions is empty."""
     _, held = _held(state, call)
     azure = state.azure(held) if held.kind == "azure_plan" else ()
@@ -112,7 +112,7 @@ def list_entitlements(state: State, call: Call) -> Reply:
     return collection(items, _some_links(state, call))
 
 
-def get_registration(state: State, call: Call) -> Reply:
+def get_registration(state: NightState, call: Call) -> SandboxReply:
     _, held = _held(state, call)
     return whole(
         {
@@ -122,7 +122,7 @@ def get_registration(state: State, call: Call) -> Reply:
     )
 
 
-def _held(state: State, call: Call) -> tuple[Customer, CommerceSubscription]:
+def _held(state: NightState, call: Call) -> tuple[Customer, CommerceSubscription]:
     customer = buyer_of(state, call, call.ids["customer"])
     wanted = call.ids["subscription"].lower()
     for held in state.commerce(customer):
@@ -131,7 +131,7 @@ def _held(state: State, call: Call) -> tuple[Customer, CommerceSubscription]:
     raise problems.subscription_not_found(call.ids["subscription"])
 
 
-def _some_links(state: State, call: Call) -> shapes.Json | None:
+def _some_links(state: NightState, call: Call) -> shapes.Json | None:
     """Return an envelope's links, or none: recorded lists of subscriptions have no links."""
     if seeded.number(state.portfolio.seed, "links", call.path.lower()) % 3 == 0:
         return None

@@ -8,14 +8,14 @@ from auditor.sandbox.answers.catalog import CatalogAnswers
 from auditor.sandbox.answers.documented import documented_reply
 from auditor.sandbox.answers.inventory import InventoryAnswers
 from auditor.sandbox.answers.problems import Problem
-from auditor.sandbox.answers.reply import Reply, problem_reply, whole
+from auditor.sandbox.answers.reply import SandboxReply, problem_reply, whole
 from auditor.sandbox.world.places import COUNTRIES
-from auditor.sandbox.world.state import State
+from auditor.sandbox.world.state import NightState
 
-Answerer = Callable[[State, Call], Reply]
+Answerer = Callable[[NightState, Call], SandboxReply]
 
 
-class Answers:
+class Dispatcher:
     """Answers every call; faults and limits are applied elsewhere."""
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class Answers:
             "country_rules": _country_rules,
         }
 
-    def answer(self, state: State, call: Call) -> Reply:
+    def answer(self, state: NightState, call: Call) -> SandboxReply:
         """Return the reply to a call; a `Problem` becomes an error reply."""
         if call.endpoint is None:
             return problem_reply(problems.not_found(call.path))
@@ -53,7 +53,7 @@ class Answers:
             return problem_reply(problem)
 
 
-def _country_rules(_: State, call: Call) -> Reply:
+def _country_rules(_: NightState, call: Call) -> SandboxReply:
     code = call.ids["country"].upper()
     if code not in COUNTRIES:
         raise problems.not_found(call.path)

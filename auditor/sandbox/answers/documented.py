@@ -5,7 +5,7 @@ from importlib import resources
 import msgspec
 
 from auditor.sandbox.answers.calls import Call
-from auditor.sandbox.answers.reply import Reply
+from auditor.sandbox.answers.reply import SandboxReply
 
 CUSTOMER = "65543400-f8b0-4783-8530-6d35ab8c6801"
 INVENTORY_CUSTOMER = "d6bf25b7-e0a8-4f2d-a31b-97b55cfc774d"
@@ -22,23 +22,23 @@ class _Item(msgspec.Struct):
     skuId: str  # noqa: N815 - likewise
 
 
-def documented_reply(call: Call) -> Reply | None:
+def documented_reply(call: Call) -> SandboxReply | None:
     """Return the documents' sample for this call; `None` if there is none."""
     name = call.endpoint.name if call.endpoint else ""
     key = (call.ids.get("product", ""), call.ids.get("sku", ""))
     country = call.query.get("country", "").upper()
     if name == "sku" and key in _SKUS and country == COUNTRY:
-        return Reply(encoded=_sample(f"sku_{key[0]}_{key[1]}_US"))
+        return SandboxReply(encoded=_sample(f"sku_{key[0]}_{key[1]}_US"))
     if name == "customer_availabilities" and call.customer_id == CUSTOMER:
         if key in _AVAILABILITIES:
-            return Reply(encoded=_sample(f"customer_availabilities_{key[0]}_{key[1]}"))
+            return SandboxReply(encoded=_sample(f"customer_availabilities_{key[0]}_{key[1]}"))
         return None
     if name in {"check_inventory", "by_resource_type"} and country == COUNTRY:
         return _inventory(call)
     return None
 
 
-def _inventory(call: Call) -> Reply | None:
+def _inventory(call: Call) -> SandboxReply | None:
     context = (call.customer_id, call.context.get("azureSubscriptionId", "").lower())
     if context != (INVENTORY_CUSTOMER, INVENTORY_SUBSCRIPTION):
         return None
@@ -47,14 +47,14 @@ def _inventory(call: Call) -> Reply | None:
     items = msgspec.json.decode(sample, type=list[_Item])
     keys = [(item.productId, item.skuId) for item in items]
     if call.targets == ((INVENTORY_PRODUCT, ""),):
-        return Reply(items=[bytes(raw) for raw in raws], keys=keys, encoded=sample)
+        return SandboxReply(items=[bytes(raw) for raw in raws], keys=keys, encoded=sample)
     # Other targets in this context are in no catalog: the reply leaves them out.
     kept = [
         place
         for place, key in enumerate(keys)
         if key in call.targets or (key[0], "") in call.targets
     ]
-    whole = Reply(items=[bytes(raw) for raw in raws], keys=keys)
+    whole = SandboxReply(items=[bytes(raw) for raw in raws], keys=keys)
     return whole.only(kept)
 
 

@@ -6,10 +6,10 @@ from auditor.sandbox.answers import problems, shapes
 from auditor.sandbox.answers.calls import Call
 from auditor.sandbox.answers.catalog import read_country
 from auditor.sandbox.answers.customers import buyer_of
-from auditor.sandbox.answers.reply import Reply
+from auditor.sandbox.answers.reply import SandboxReply
 from auditor.sandbox.world import seeded
 from auditor.sandbox.world.model import AZURE_PLAN, AzureSubscription, Customer, Sku, SkuKey
-from auditor.sandbox.world.state import Restrictions, State
+from auditor.sandbox.world.state import NightState, Restrictions
 
 CONTEXT_KEYS = {
     "CustomerId": "customerId",
@@ -42,7 +42,7 @@ NOTHING = _Listed((), (), (), {}, frozenset())
 class _Context:
     """The context of a check. `azure` is `None` if the request names no Azure subscription."""
 
-    state: State
+    state: NightState
     country: str
     customer: Customer | None
     azure: AzureSubscription | None
@@ -67,7 +67,7 @@ class InventoryAnswers:
     def __init__(self) -> None:
         self._listed: dict[tuple[int, str, str, str], _Listed] = {}
 
-    def check(self, state: State, call: Call) -> Reply:
+    def check(self, state: NightState, call: Call) -> SandboxReply:
         """Return items for the targets that the catalog holds; leave the others out silently."""
         if call.body_problem is not None:
             raise call.body_problem
@@ -93,7 +93,7 @@ class InventoryAnswers:
             if variable in wanted and not call.context.get(key):
                 raise problems.context_missing(variable)
 
-    def _answer(self, context: _Context, targets: tuple[SkuKey, ...]) -> Reply:
+    def _answer(self, context: _Context, targets: tuple[SkuKey, ...]) -> SandboxReply:
         items: list[bytes] = []
         keys: list[SkuKey] = []
         requested = dict.fromkeys(targets)
@@ -119,7 +119,7 @@ class InventoryAnswers:
         if seeded.number(state.portfolio.seed, "order", context.azure_id, state.night) % 2:
             items.reverse()
             keys.reverse()
-        return Reply(items=items, keys=keys)
+        return SandboxReply(items=items, keys=keys)
 
     def _product(self, context: _Context, product_id: str) -> _Listed:
         state = context.state
@@ -142,7 +142,7 @@ class InventoryAnswers:
         return self._listed[known]
 
 
-def _read_context(state: State, call: Call) -> _Context:
+def _read_context(state: NightState, call: Call) -> _Context:
     country = read_country(call)
     customer_id = call.context.get("customerId", "")
     azure_id = call.context.get("azureSubscriptionId", "")
@@ -157,7 +157,7 @@ def _read_context(state: State, call: Call) -> _Context:
     )
 
 
-def _azure_of(state: State, customer: Customer, azure_id: str) -> AzureSubscription:
+def _azure_of(state: NightState, customer: Customer, azure_id: str) -> AzureSubscription:
     azure = state.portfolio.azure_by_id.get(azure_id.lower())
     if (
         azure is None
@@ -197,7 +197,7 @@ def _item(context: _Context, listed: _Listed, place: int) -> bytes | None:
     return shapes.restricted(context.state, context.azure_id, sku.key, why)
 
 
-def _of_type(state: State, call: Call) -> tuple[SkuKey, ...]:
+def _of_type(state: NightState, call: Call) -> tuple[SkuKey, ...]:
     wanted = call.query.get("resourcetype", "").lower()
     if not wanted:
         raise problems.invalid_property("resourceType", wanted)

@@ -17,7 +17,7 @@ Wrap = Callable[[Sequence[bytes], bool], bytes]
 
 
 @dataclass(slots=True)
-class Reply:
+class SandboxReply:
     """Status and body. The body is encoded once, however often it is sent."""
 
     status: int = 200
@@ -41,22 +41,22 @@ class Reply:
             self.zipped = gzip.compress(self.body(), 1, mtime=0)
         return self.zipped
 
-    def only(self, kept: Sequence[int]) -> "Reply":
+    def only(self, kept: Sequence[int]) -> "SandboxReply":
         """Return the list with only the items at these places; nothing shows that some are gone."""
         if self.items is None:
             return self
         wrap = self.wrap or array
         keys = None if self.keys is None else [self.keys[place] for place in kept]
         items = [self.items[place] for place in kept]
-        return Reply(self.status, items, wrap, keys, self.headers, wrap(items, False))  # noqa: FBT003 - see Wrap
+        return SandboxReply(self.status, items, wrap, keys, self.headers, wrap(items, False))  # noqa: FBT003 - see Wrap
 
 
-def whole(value: object, status: int = 200) -> Reply:
-    return Reply(status, encoded=msgspec.json.encode(value))
+def whole(value: object, status: int = 200) -> SandboxReply:
+    return SandboxReply(status, encoded=msgspec.json.encode(value))
 
 
-def problem_reply(problem: Problem, headers: Mapping[str, str] | None = None) -> Reply:
-    return Reply(problem.status, headers=headers or {}, encoded=problem.body())
+def problem_reply(problem: Problem, headers: Mapping[str, str] | None = None) -> SandboxReply:
+    return SandboxReply(problem.status, headers=headers or {}, encoded=problem.body())
 
 
 def array(items: Sequence[bytes], _: bool) -> bytes:  # noqa: FBT001 - see Wrap
@@ -67,7 +67,7 @@ def collection(
     items: Sequence[bytes],
     links: Mapping[str, object] | None = None,
     keys: Sequence[SkuKey] | None = None,
-) -> Reply:
+) -> SandboxReply:
     """Return a list in its envelope. `links` is `None` if the envelope has no links."""
 
     def wrap(kept: Sequence[bytes], is_all: bool) -> bytes:  # noqa: FBT001 - see Wrap
@@ -83,4 +83,4 @@ def collection(
             + b',"attributes":{"objectType":"Collection"}}'
         )
 
-    return Reply(items=items, wrap=wrap, keys=keys)
+    return SandboxReply(items=items, wrap=wrap, keys=keys)

@@ -17,7 +17,7 @@ from auditor.sandbox.world.model import (
     SkuKey,
 )
 from auditor.sandbox.world.places import COUNTRIES
-from auditor.sandbox.world.state import State
+from auditor.sandbox.world.state import NightState
 
 Json = dict[str, object]
 
@@ -28,12 +28,12 @@ def link(uri: str) -> Json:
     return {"uri": uri, "method": "GET", "headers": []}
 
 
-def id_in_reply(state: State, text: str, *about: object) -> str:
+def id_in_reply(state: NightState, text: str, *about: object) -> str:
     """Return an id in lower or upper case; the case varies even within one reply."""
     return seeded.cased(state.portfolio.seed, text, state.night, *about)
 
 
-def customer_item(state: State, customer: Customer) -> Json:
+def customer_item(state: NightState, customer: Customer) -> Json:
     """Return a customer as in a list, which has no addresses."""
     item: Json = {
         "id": id_in_reply(state, customer.customer_id, "id"),
@@ -52,7 +52,7 @@ def customer_item(state: State, customer: Customer) -> Json:
     return item
 
 
-def customer_detail(state: State, customer: Customer) -> Json:
+def customer_detail(state: NightState, customer: Customer) -> Json:
     place = COUNTRIES[customer.country]
     seed = state.portfolio.seed
     street = seeded.number(seed, "street", customer.customer_id) % 200 + 1
@@ -86,7 +86,7 @@ _PRODUCT_TYPES = {
 }
 
 
-def subscription(state: State, customer: Customer, held: CommerceSubscription) -> Json:
+def subscription(state: NightState, customer: Customer, held: CommerceSubscription) -> Json:
     seed, held_id = state.portfolio.seed, held.commerce_subscription_id
     is_usage = held.kind.startswith("azure")
     item: Json = {
@@ -135,7 +135,7 @@ def subscription(state: State, customer: Customer, held: CommerceSubscription) -
     return item
 
 
-def entitlement(state: State, azure: AzureSubscription) -> Json:
+def entitlement(state: NightState, azure: AzureSubscription) -> Json:
     return {
         "id": id_in_reply(state, azure.azure_subscription_id, "id"),
         "friendlyName": azure.friendly_name,
@@ -242,7 +242,9 @@ def unrestricted(key: SkuKey, *, with_empty_list: bool) -> bytes:
     return msgspec.json.encode({**item, "restrictions": []} if with_empty_list else item)
 
 
-def restricted(state: State, azure_id: str, key: SkuKey, why: tuple[Restriction, ...]) -> bytes:
+def restricted(
+    state: NightState, azure_id: str, key: SkuKey, why: tuple[Restriction, ...]
+) -> bytes:
     """Return an encoded inventory item. Order and letter case of values vary without meaning."""
     lot = seeded.number(state.portfolio.seed, "spelling", azure_id, *key, state.night)
     shown = [_restriction(one, lot) for one in why]

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from auditor.sandbox.answers import problems
 from auditor.sandbox.answers.calls import Call
-from auditor.sandbox.answers.reply import SMALL, Reply, problem_reply
+from auditor.sandbox.answers.reply import SMALL, SandboxReply, problem_reply
 from auditor.sandbox.server.faults import Fault
 from auditor.sandbox.world import seeded
 
@@ -27,7 +27,7 @@ class Sent:
     is_whole: bool
 
 
-def apply_fault(reply: Reply, fault: Fault) -> Reply:
+def apply_fault(reply: SandboxReply, fault: Fault) -> SandboxReply:
     """Return the reply as the fault changes it; `send` does resets and cuts."""
     if fault.post_only:
         return problem_reply(problems.method_not_allowed("GET"), {"Allow": "POST"})
@@ -45,7 +45,7 @@ def apply_fault(reply: Reply, fault: Fault) -> Reply:
     return reply.only(places)
 
 
-def _replaced(fault: Fault) -> Reply:
+def _replaced(fault: Fault) -> SandboxReply:
     status = 200 if fault.status is None else fault.status
     if fault.body_bytes is not None:
         body = fault.body_bytes
@@ -59,11 +59,11 @@ def _replaced(fault: Fault) -> Reply:
     else:
         body = problems.error_body(fault.code, fault.description)
     headers = {**problems.REALM, **fault.headers} if status == UNAUTHORIZED else fault.headers
-    return Reply(status, headers=headers, encoded=body)
+    return SandboxReply(status, headers=headers, encoded=body)
 
 
 async def send(
-    request: web.Request, call: Call, reply: Reply, fault: Fault | None, seed: int
+    request: web.Request, call: Call, reply: SandboxReply, fault: Fault | None, seed: int
 ) -> Sent:
     if fault is not None and fault.reset:
         _reset(request)

@@ -11,7 +11,7 @@ def _each(count: int) -> Callable[[], Mapping[str, int]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ServerLimits:
     """Most calls in any window, by API class; a missing class has no limit."""
 
     per_partner: Mapping[str, int] = field(default_factory=_each(60_000))
@@ -22,7 +22,7 @@ class Limits:
 class Limiter:
     """Admits or refuses calls. Refused calls are not counted, so `Retry-After` is exact."""
 
-    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
+    def __init__(self, limits: ServerLimits, clock: Callable[[], float]) -> None:
         self.limits = limits
         self._clock = clock
         self._admitted: dict[tuple[str, str, str], deque[float]] = {}

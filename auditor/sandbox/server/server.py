@@ -9,7 +9,7 @@ from aiohttp import web
 
 from auditor.sandbox.server.control import Control
 from auditor.sandbox.server.faults import Faults
-from auditor.sandbox.server.limits import Limits
+from auditor.sandbox.server.limits import ServerLimits
 from auditor.sandbox.server.log import Log
 from auditor.sandbox.server.service import Clock, Service, Sleep
 from auditor.sandbox.world.world import World
@@ -30,12 +30,12 @@ def create_app(
     world: World,
     *,
     faults: Faults | None = None,
-    limits: Limits | None = None,
+    limits: ServerLimits | None = None,
     clock: Clock = time.monotonic,
     sleep: Sleep = asyncio.sleep,
 ) -> web.Application:
     """Return the sandbox as an application that any aiohttp server can run."""
-    service = Service(world, faults or Faults(), limits or Limits(), clock, sleep)
+    service = Service(world, faults or Faults(), limits or ServerLimits(), clock, sleep)
     app = web.Application(client_max_size=LARGEST_BODY)
     app[SERVICE] = service
     Control(service).add_to(app)
@@ -58,7 +58,7 @@ class Sandbox:
         port: int = 0,
         *,
         faults: Faults | None = None,
-        limits: Limits | None = None,
+        limits: ServerLimits | None = None,
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
@@ -86,11 +86,11 @@ class Sandbox:
         self._service.faults = faults
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> ServerLimits:
         return self._service.limiter.limits
 
     @limits.setter
-    def limits(self, limits: Limits) -> None:
+    def limits(self, limits: ServerLimits) -> None:
         self._service.limiter.limits = limits
 
     async def __aenter__(self) -> Self:

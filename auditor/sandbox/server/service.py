@@ -6,12 +6,12 @@ from aiohttp import web
 
 from auditor.sandbox.answers import problems
 from auditor.sandbox.answers.calls import Call, find_endpoint, read_check
-from auditor.sandbox.answers.dispatch import Answers
+from auditor.sandbox.answers.dispatch import Dispatcher
 from auditor.sandbox.answers.problems import Problem
-from auditor.sandbox.answers.reply import Reply, problem_reply
+from auditor.sandbox.answers.reply import SandboxReply, problem_reply
 from auditor.sandbox.server.faults import Choice, Faults
 from auditor.sandbox.server.http_response import apply_fault, send
-from auditor.sandbox.server.limits import Limiter, Limits
+from auditor.sandbox.server.limits import Limiter, ServerLimits
 from auditor.sandbox.server.log import Log, Record
 from auditor.sandbox.world.model import SkuKey
 from auditor.sandbox.world.world import World
@@ -24,13 +24,13 @@ class Service:
     """One Partner Center: a world, the injected faults, and the log of requests."""
 
     def __init__(
-        self, world: World, faults: Faults, limits: Limits, clock: Clock, sleep: Sleep
+        self, world: World, faults: Faults, limits: ServerLimits, clock: Clock, sleep: Sleep
     ) -> None:
         self.world = world
         self.faults = faults
         self.limiter = Limiter(limits, clock)
         self.log = Log()
-        self._answers = Answers()
+        self._answers = Dispatcher()
         self._clock = clock
         self._sleep = sleep
         self._arrivals = 0
@@ -116,7 +116,7 @@ class Service:
                 call.body_problem = problem
         return call
 
-    def _refusal(self, call: Call) -> Reply | None:
+    def _refusal(self, call: Call) -> SandboxReply | None:
         """Return the error for a call with an unknown token, path or method; else `None`."""
         if call.partner is None:
             return problem_reply(problems.access_denied(), problems.REALM)
@@ -127,13 +127,13 @@ class Service:
             return problem_reply(problems.not_found(call.path))
         return None
 
-    def _throttling(self, call: Call) -> Reply | None:
+    def _throttling(self, call: Call) -> SandboxReply | None:
         api_class = call.endpoint.api_class if call.endpoint else ""
         retry_after = self.limiter.admit(_tenant(call), call.customer_id, api_class)
         if not retry_after:
             return None
         headers = {"Retry-After": str(retry_after)}
-        return Reply(429, headers=headers, encoded=problems.throttled_body(retry_after))
+        return SandboxReply(429, headers=headers, encoded=problems.throttled_body(retry_after))
 
 
 def _tenant(call: Call) -> str:

@@ -44,7 +44,7 @@ def change_licences(builder: NightBuilder) -> None:
     _remove(builder, held)
 
 
-Held = list[tuple[Customer, SkuKey]]
+HeldLicences = list[tuple[Customer, SkuKey]]
 
 
 def _own(builder: NightBuilder, customer: Customer, key: SkuKey) -> LicenceState:
@@ -63,7 +63,7 @@ def _change(
         builder.record(kind, customer_id=customer.customer_id, key=key)
 
 
-def _stop_selling(builder: NightBuilder, held: Held) -> None:
+def _stop_selling(builder: NightBuilder, held: HeldLicences) -> None:
     plain = [pair for pair in held if _effective(builder, *pair) == UNCHANGED]
     for customer, key in builder.sample(plain, 6, at_least=2):
         now = replace(_own(builder, customer, key), is_purchasable=False)
@@ -79,7 +79,7 @@ def _stop_selling(builder: NightBuilder, held: Held) -> None:
         builder.record(Kind.LICENCE_NOT_PURCHASABLE, country=customer.country, key=key)
 
 
-def _sell_again(builder: NightBuilder, held: Held) -> None:
+def _sell_again(builder: NightBuilder, held: HeldLicences) -> None:
     stopped = [pair for pair in held if not _own(builder, *pair).is_purchasable]
     for customer, key in builder.sample(stopped, 40, at_least=2):
         now = replace(_own(builder, customer, key), is_purchasable=True)
@@ -98,7 +98,7 @@ def _sell_again(builder: NightBuilder, held: Held) -> None:
             builder.record(Kind.LICENCE_PURCHASABLE, country=country, key=key)
 
 
-def _change_terms(builder: NightBuilder, held: Held) -> None:
+def _change_terms(builder: NightBuilder, held: HeldLicences) -> None:
     visible = [pair for pair in held if not _effective(builder, *pair).is_gone]
     for customer, key in builder.sample(visible, 4, at_least=2):
         own = _own(builder, customer, key)
@@ -114,7 +114,7 @@ def _visible_terms(sku: Sku, state: LicenceState) -> list[tuple[str, str]]:
     return [term.key for term in sku.terms if term.key not in state.hidden_terms]
 
 
-def _hide_terms(builder: NightBuilder, held: Held) -> None:
+def _hide_terms(builder: NightBuilder, held: HeldLicences) -> None:
     visible = [pair for pair in held if not _effective(builder, *pair).is_gone]
     for customer, key in builder.sample(visible, 3):
         own = _own(builder, customer, key)
@@ -131,7 +131,7 @@ def _hide_terms(builder: NightBuilder, held: Held) -> None:
         _change(builder, Kind.LICENCE_TERM_BACK, customer, key, now)
 
 
-def _remove(builder: NightBuilder, held: Held) -> None:
+def _remove(builder: NightBuilder, held: HeldLicences) -> None:
     there = [pair for pair in held if not _effective(builder, *pair).is_gone]
     gone = [pair for pair in held if _own(builder, *pair).is_gone]
     for customer, key in builder.sample(there, 2):

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from auditor.sandbox.world import seeded
 from auditor.sandbox.world.model import AZURE_PLAN, AzureSubscription, Customer, Sku, SkuKey
-from auditor.sandbox.world.state import State
+from auditor.sandbox.world.state import NightState
 
 Item = TypeVar("Item")
 
@@ -67,7 +67,7 @@ class Event:
 class NightBuilder:
     """Builds the next night from the one before. Each subject changes at most once a night."""
 
-    def __init__(self, before: State) -> None:
+    def __init__(self, before: NightState) -> None:
         self.before = before
         self.state = before.following()
         self.portfolio = before.portfolio

@@ -11,11 +11,11 @@ from auditor.sandbox.world.moving import (
 from auditor.sandbox.world.night_builder import Event, NightBuilder
 from auditor.sandbox.world.portfolio import Portfolio
 from auditor.sandbox.world.restricting import base_restrictions, restrict_and_lift
-from auditor.sandbox.world.state import State
+from auditor.sandbox.world.state import NightState
 
 
-def first_night(portfolio: Portfolio) -> State:
-    return State(
+def first_night(portfolio: Portfolio) -> NightState:
+    return NightState(
         night=1,
         portfolio=portfolio,
         absent=first_absent(portfolio),
@@ -30,7 +30,7 @@ def first_night(portfolio: Portfolio) -> State:
     )
 
 
-def next_night(before: State) -> tuple[State, tuple[Event, ...]]:
+def next_night(before: NightState) -> tuple[NightState, tuple[Event, ...]]:
     """Return the following night and its events."""
     builder = NightBuilder(before)
     move_customers(builder)

@@ -5,13 +5,15 @@ from dataclasses import dataclass, replace
 from auditor.sandbox.world import seeded
 from auditor.sandbox.world.model import Availability, AvailableTerm, Customer, Sku, Term
 from auditor.sandbox.world.places import COUNTRIES
-from auditor.sandbox.world.state import LicenceState, State
+from auditor.sandbox.world.state import LicenceState, NightState
 
 REISSUED_EACH_NIGHT = 0.2
 """The share of ids that change each night although nothing else does."""
 
 
-def customer_offers(state: State, customer: Customer, sku: Sku) -> tuple[Availability, ...] | None:
+def customer_offers(
+    state: NightState, customer: Customer, sku: Sku
+) -> tuple[Availability, ...] | None:
     """Return a customer's availabilities of a SKU; `None` if the API answers 404."""
     how = state.licence(customer.customer_id, customer.country, sku.key)
     if how.is_gone:
@@ -21,7 +23,7 @@ def customer_offers(state: State, customer: Customer, sku: Sku) -> tuple[Availab
 
 
 def country_offers(
-    state: State, country: str, sku: Sku, target_segment: str
+    state: NightState, country: str, sku: Sku, target_segment: str
 ) -> tuple[Availability, ...] | None:
     """Return a country's availabilities of a SKU; nonprofit ones only if that segment is named."""
     how = state.licence("", country, sku.key)
@@ -39,7 +41,7 @@ def country_offers(
 class _Offers:
     """Makes the availabilities of one SKU for a customer or a whole country (`holder`)."""
 
-    state: State
+    state: NightState
     sku: Sku
     how: LicenceState
     holder: str

@@ -55,7 +55,7 @@ Holder = str
 
 
 @dataclass(slots=True)
-class State:
+class NightState:
     """One night. `absent` holds the ids of customers and subscriptions that do not exist on it."""
 
     night: int
@@ -74,9 +74,9 @@ class State:
     outages: dict[int, tuple[tuple[str, SkuKey], ...]]
     """Azure subscription and SKU pairs restricted by an outage, by the night it began."""
 
-    def following(self) -> "State":
+    def following(self) -> "NightState":
         """Return a copy for the next night, to be changed."""
-        return State(
+        return NightState(
             night=self.night + 1,
             portfolio=self.portfolio,
             absent=set(self.absent),

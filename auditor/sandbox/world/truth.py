@@ -12,9 +12,9 @@ from auditor.sandbox.world.model import (
     SkuKey,
 )
 from auditor.sandbox.world.offers import customer_offers
-from auditor.sandbox.world.state import State
+from auditor.sandbox.world.state import NightState
 
-StateOf = Callable[[int], State]
+StateOf = Callable[[int], NightState]
 
 
 class InventoryRow(TypedDict):
@@ -95,7 +95,7 @@ def _inventory_row(
 class _ListedSkus:
     """The VM SKUs of one night that ask for a check, by country."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: NightState) -> None:
         self._state = state
         self._by_country: dict[str, list[Sku]] = {}
 
@@ -159,7 +159,7 @@ def availability_rows(
             yield _gone_row(customer, key, segment, duration, cycle)
 
 
-def _held(state: State) -> set[tuple[str, SkuKey]]:
+def _held(state: NightState) -> set[tuple[str, SkuKey]]:
     return {(customer.customer_id, key) for customer, key in state.held_licences()}
 
 

@@ -23,7 +23,7 @@ from auditor.sandbox.world.night_builder import Event
 from auditor.sandbox.world.nights import first_night, next_night
 from auditor.sandbox.world.offers import country_offers, customer_offers
 from auditor.sandbox.world.portfolio import Portfolio
-from auditor.sandbox.world.state import State
+from auditor.sandbox.world.state import NightState
 from auditor.sandbox.world.truth import (
     AvailabilityRow,
     InventoryRow,
@@ -47,7 +47,7 @@ class World:
         self.size = size or WorldSize()
         self.portfolio = Portfolio(seed, self.size, today)
         self._night = 1
-        self._states: list[State] = [first_night(self.portfolio)]
+        self._states: list[NightState] = [first_night(self.portfolio)]
         self._events: list[tuple[Event, ...]] = [()]
 
     @property
@@ -61,7 +61,7 @@ class World:
             raise ValueError(message)
         self._night = night
 
-    def state(self, night: int | None = None) -> State:
+    def state(self, night: int | None = None) -> NightState:
         """Return how a night differs from the portfolio; for the server and for tests."""
         wanted = self._night if night is None else night
         if wanted < 1:
@@ -233,7 +233,7 @@ class World:
 
 
 def answer_for(
-    state: State, azure: AzureSubscription, country: str, arm_region: str, sku: Sku
+    state: NightState, azure: AzureSubscription, country: str, arm_region: str, sku: Sku
 ) -> Answer | None:
     """Return the inventory answer for a SKU; `None` if it is not in this context's catalog."""
     if not state.is_listed(sku, country, azure.reservation_scope):

@@ -101,7 +101,7 @@ async def test_all_is_well(tmp_path: Path) -> None:
     assert not [each for each in found if each.state is State.FAULT]
     checks = ["configuration", "reach", "secret", "quota", "credential", "customers", "products"]
     assert [each for each in dict.fromkeys(f.check for f in found) if each in checks] == checks
-    assert {each.said.partition(" ")[0] for each in of(found, "reach")} == {
+    assert {each.message.partition(" ")[0] for each in of(found, "reach")} == {
         entra.base_url.removeprefix("https://"),
         api.base_url.removeprefix("http://"),
     }
@@ -116,17 +116,17 @@ async def test_each_refusal_is_told_in_words(tmp_path: Path, code: str) -> None:
         found = await examine(configured(tmp_path, given(api)), ENVIRON)
     ((finding),) = of(found, "products")
     assert finding.state is State.FAULT
-    assert code in finding.said
-    assert MEANINGS[code].says in finding.said
-    assert "correlation" in finding.said
-    assert finding.mend == MEANINGS[code].mend
+    assert code in finding.message
+    assert MEANINGS[code].message in finding.message
+    assert "correlation" in finding.message
+    assert finding.hint == MEANINGS[code].hint
     assert exit_status(found) == (78 if code in {"2030", "400030", "400036"} else 77)
     assert "canary" not in str(found)
 
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize(
-    ("status", "code", "says", "ends"),
+    ("status", "code", "message", "ends"),
     [
         (401, "", "401: the token is not accepted", 77),
         (403, "", "403: forbidden", 77),
@@ -135,13 +135,13 @@ async def test_each_refusal_is_told_in_words(tmp_path: Path, code: str) -> None:
     ],
 )
 async def test_a_customer_list_that_is_refused_is_told(
-    tmp_path: Path, status: int, code: str, says: str, ends: int
+    tmp_path: Path, status: int, code: str, message: str, ends: int
 ) -> None:
     async with serving() as api:
         api.refusals["/v1/customers"] = (status, code)
         found = await examine(configured(tmp_path, given(api)), ENVIRON)
     (finding,) = of(found, "customers")
-    assert says in finding.said
+    assert message in finding.message
     assert exit_status(found) == ends
     assert of(found, "products")[0].state is State.OK
 
@@ -152,8 +152,10 @@ async def test_countries_that_fare_alike_share_a_line(tmp_path: Path) -> None:
         api.refusals["CH AzureReservationsVM"] = (403, "2030")
         found = await examine(configured(tmp_path, given(api, "AT", "CH", "DE")), ENVIRON)
     well, refused = of(found, "products")
-    assert well.said == "AzureReservationsVM in AT, DE: 2 can be listed"
-    assert refused.said.startswith("AzureReservationsVM in CH: 403 2030: the partner does not sell")
+    assert well.message == "AzureReservationsVM in AT, DE: 2 can be listed"
+    assert refused.message.startswith(
+        "AzureReservationsVM in CH: 403 2030: the partner does not sell"
+    )
 
 
 @pytest.mark.asyncio
@@ -171,7 +173,7 @@ async def test_products_without_a_resource_type_are_told_by_view(
         )
         found = await examine(settings, ENVIRON)
     told = of(found, "resource types")
-    assert [each.said for each in told] == [
+    assert [each.message for each in told] == [
         f"2 product(s) of {view} have no resource type: only checkInventory knows them"
         for view in views
     ]
@@ -198,8 +200,8 @@ async def test_a_refused_credential_keeps_nothing_else_from_being_tried(tmp_path
         settings = msgspec.structs.replace(settings, partner=(refused, other))
         found = await examine(settings, ENVIRON | {LOGIN_URL: entra.base_url})
     first, second = of(found, "credential")
-    assert "AADSTS7000222: the client secret has expired" in first.said
-    assert first.mend == "make a new secret for the app registration"
+    assert "AADSTS7000222: the client secret has expired" in first.message
+    assert first.hint == "make a new secret for the app registration"
     assert second.state is State.OK
     assert [each.partner for each in of(found, "customers")] == ["other"]
     assert exit_status(found) == 77
@@ -212,7 +214,7 @@ async def test_a_secret_that_is_missing_is_told_and_not_tried(tmp_path: Path) ->
         found = await examine(settings, {})
         assert api.asked == ["/"]
     (finding,) = of(found, "secret")
-    assert finding.said == "environment variable T is not set"
+    assert finding.message == "environment variable T is not set"
     assert not of(found, "credential")
     assert exit_status(found) == 78
 
@@ -224,7 +226,7 @@ async def test_who_is_told_of_changes_must_be_known(tmp_path: Path) -> None:
         settings = msgspec.structs.replace(configured(tmp_path, given(api)), notify=notify)
         found = await examine(settings, ENVIRON)
     _, well, missing = of(found, "secret")
-    assert well.said == "notify env:S is read from env:S"
+    assert well.message == "notify env:S is read from env:S"
     assert (missing.state, missing.partner) == (State.FAULT, "")
 
 
@@ -232,7 +234,7 @@ async def test_who_is_told_of_changes_must_be_known(tmp_path: Path) -> None:
 async def test_nobody_to_ask_for_is_a_fault(tmp_path: Path) -> None:
     settings = Settings(store=str(tmp_path / "lake"), state_dir=tmp_path / "state")
     found = await examine(settings, {})
-    assert of(found, "configuration")[0].said == "the configuration has no [[partner]]"
+    assert of(found, "configuration")[0].message == "the configuration has no [[partner]]"
     assert exit_status(found) == 78
 
 
@@ -240,8 +242,8 @@ async def test_nobody_to_ask_for_is_a_fault(tmp_path: Path) -> None:
 async def test_a_login_that_is_none_is_a_fault(tmp_path: Path) -> None:
     one = partner(AuthKind.APP, client_secret="env:S")
     found = await examine(configured(tmp_path, one), ENVIRON | {LOGIN_URL: "http://host"})
-    assert LOGIN_URL in of(found, "reach")[0].said
-    assert LOGIN_URL in of(found, "credential")[0].said
+    assert LOGIN_URL in of(found, "reach")[0].message
+    assert LOGIN_URL in of(found, "credential")[0].message
     assert exit_status(found) == 78
 
 
@@ -250,7 +252,7 @@ async def test_a_list_that_is_garbled_is_told(tmp_path: Path) -> None:
     async with serving() as api:
         api.customers = [{"no": "id"}]
         found = await examine(configured(tmp_path, given(api)), ENVIRON)
-    assert "the list is garbled" in of(found, "customers")[0].said
+    assert "the list is garbled" in of(found, "customers")[0].message
 
 
 @pytest.mark.asyncio
@@ -260,8 +262,8 @@ async def test_more_than_is_documented_is_a_warning(tmp_path: Path) -> None:
         found = await examine(configured(tmp_path, one), ENVIRON)
     (quota,) = of(found, "quota")
     assert quota.state is State.WARNING
-    assert "240,480 calls about customers" in quota.said
-    assert "not shared" in quota.said
+    assert "240,480 calls about customers" in quota.message
+    assert "not shared" in quota.message
 
 
 @pytest.mark.asyncio
@@ -280,13 +282,13 @@ async def test_hosts_that_do_not_answer_are_named_with_what_they_are_for(
             base_url=f"http://{at}",
         )
         found = await examine(configured(tmp_path, one), {LOGIN_URL: "https://login.invalid"})
-    told = {each.said: each.mend for each in of(found, "reach")}
+    told = {each.message: each.hint for each in of(found, "reach")}
     assert list(told) == [
         f"{at}: the connection is refused",
         "login.invalid:443: the name cannot be resolved",
         "vault.invalid:443: the name cannot be resolved",
     ]
-    purposes = [mend.rpartition("it is ")[2] for mend in told.values()]
+    purposes = [hint.rpartition("it is ")[2] for hint in told.values()]
     assert purposes == ["Partner Center", "to sign in", "the key vault"]
 
 
@@ -299,7 +301,7 @@ async def test_a_certificate_that_fails_is_told(tmp_path: Path) -> None:
         settings = configured(tmp_path, msgspec.structs.replace(one, base_url=api.base_url))
         found = await examine(settings, ENVIRON | {LOGIN_URL: entra.base_url})
         assert not entra.asked
-    assert "TLS: unable to get local issuer certificate" in of(found, "credential")[0].said
+    assert "TLS: unable to get local issuer certificate" in of(found, "credential")[0].message
     assert exit_status(found) == 69
 
 
@@ -307,8 +309,10 @@ def test_it_is_told_within_the_width(monkeypatch: pytest.MonkeyPatch) -> None:
     """And moves no cursor."""
     monkeypatch.setenv("COLUMNS", "60")
     stream = io.StringIO()
-    said = "a long story of what was tried, and of how it went in the end \x1b[31m"
-    write_findings([Finding(check="store", said=said, state=State.WARNING, mend="mend it")], stream)
+    message = "a long story of what was tried, and of how it went in the end \x1b[31m"
+    write_findings(
+        [Finding(check="store", message=message, state=State.WARNING, hint="mend it")], stream
+    )
     lines = stream.getvalue().splitlines()
     assert max(map(len, lines)) <= 60
     assert lines[0].startswith("warning  store: a long story")

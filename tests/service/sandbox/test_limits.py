@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.sandbox import Limits, Sandbox, World, WorldSize
+from auditor.sandbox import Sandbox, ServerLimits, World, WorldSize
 from auditor.sandbox.server.limits import Limiter
 
 
@@ -19,7 +19,7 @@ class Clock:
 
 def test_the_window_slides() -> None:
     clock = Clock()
-    limiter = Limiter(Limits(per_partner={"catalog": 2}, per_customer={}), clock)
+    limiter = Limiter(ServerLimits(per_partner={"catalog": 2}, per_customer={}), clock)
     assert limiter.admit("p", "", "catalog") == 0
     clock.now += 30
     assert limiter.admit("p", "", "catalog") == 0
@@ -33,7 +33,7 @@ def test_the_window_slides() -> None:
 
 def test_a_window_may_be_shorter_than_a_minute() -> None:
     clock = Clock()
-    limiter = Limiter(Limits(per_partner={"catalog": 1}, per_customer={}, window_s=2), clock)
+    limiter = Limiter(ServerLimits(per_partner={"catalog": 1}, per_customer={}, window_s=2), clock)
     assert limiter.admit("p", "", "catalog") == 0
     assert limiter.admit("p", "", "catalog") == 2
     clock.now += 2
@@ -41,7 +41,9 @@ def test_a_window_may_be_shorter_than_a_minute() -> None:
 
 
 def test_gates_are_kept_apart_by_partner_customer_and_class() -> None:
-    limiter = Limiter(Limits(per_partner={"catalog": 3}, per_customer={"catalog": 1}), Clock())
+    limiter = Limiter(
+        ServerLimits(per_partner={"catalog": 3}, per_customer={"catalog": 1}), Clock()
+    )
     assert limiter.admit("p", "a", "catalog") == 0
     assert limiter.admit("p", "a", "catalog") == 60
     assert limiter.admit("p", "b", "catalog") == 0
@@ -52,7 +54,7 @@ def test_gates_are_kept_apart_by_partner_customer_and_class() -> None:
 
 
 def test_a_limit_of_nothing_admits_nothing() -> None:
-    limiter = Limiter(Limits(per_partner={"catalog": 0}, per_customer={}), Clock())
+    limiter = Limiter(ServerLimits(per_partner={"catalog": 0}, per_customer={}), Clock())
     assert limiter.admit("p", "", "catalog") == 60
 
 
@@ -65,7 +67,7 @@ def test_no_window_holds_more_than_the_limit_and_waiting_as_told_is_enough(
     limit: int, steps: list[float]
 ) -> None:
     clock = Clock()
-    limiter = Limiter(Limits(per_partner={"catalog": limit}, per_customer={}), clock)
+    limiter = Limiter(ServerLimits(per_partner={"catalog": limit}, per_customer={}), clock)
     admitted: list[float] = []
     for step in steps:
         clock.now += step
@@ -82,7 +84,7 @@ async def test_too_many_calls_get_the_documented_429_until_the_window_has_passed
     clock = Clock()
     world = World(1, WorldSize(customers=4, products=1, regions=1, sizes_per_product=1))
     token = world.partners()[0].token
-    limits = Limits(per_partner={"customers": 2}, per_customer={})
+    limits = ServerLimits(per_partner={"customers": 2}, per_customer={})
     async with Sandbox(world, limits=limits, clock=clock) as sandbox:
         headers = {"Authorization": f"Bearer {token}"}
         async with aiohttp.ClientSession(sandbox.base_url, headers=headers) as session:
@@ -105,9 +107,9 @@ async def test_too_many_calls_get_the_documented_429_until_the_window_has_passed
                 assert response.status == 200
             clock.now += 57
             assert await status() == 200
-            sandbox.limits = Limits(per_partner={"customers": 1}, per_customer={})
+            sandbox.limits = ServerLimits(per_partner={"customers": 1}, per_customer={})
             assert await status() == 429
-            sandbox.limits = Limits()
+            sandbox.limits = ServerLimits()
             assert await status() == 200
         throttled = [record for record in sandbox.log.records if record.throttled]
         assert [record.status for record in throttled] == [429, 429]

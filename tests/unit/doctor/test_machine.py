@@ -19,8 +19,8 @@ def settings(folder: Path) -> Settings:
     return Settings(store=str(folder / "lake"), state_dir=folder / "state")
 
 
-def said(findings: list[Finding], check: str) -> list[tuple[State, str]]:
-    return [(each.state, each.said) for each in findings if each.check == check]
+def messages(findings: list[Finding], check: str) -> list[tuple[State, str]]:
+    return [(each.state, each.message) for each in findings if each.check == check]
 
 
 @pytest.fixture
@@ -34,13 +34,13 @@ def test_folders_on_a_disk_are_well_and_nothing_is_left(home: Path) -> None:
     found = examine(settings(home), LASTING)
 
     assert {each.state for each in found} == {State.OK}
-    assert "is not there: the first run makes it" in found[0].said
+    assert "is not there: the first run makes it" in found[0].message
     assert list(home.iterdir()) == []
 
 
 def test_a_store_that_is_there_is_opened(home: Path) -> None:
     open_store(str(home / "lake"), create=True)
-    assert "opens: 0 snapshot(s)" in examine(settings(home), LASTING)[0].said
+    assert "opens: 0 snapshot(s)" in examine(settings(home), LASTING)[0].message
 
 
 def test_a_store_that_cannot_be_opened_is_a_fault(home: Path) -> None:
@@ -52,17 +52,17 @@ def test_a_store_that_cannot_be_opened_is_a_fault(home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mount", "says"),
+    ("mount", "message"),
     [
         ("tmpfs {} tmpfs rw 0 0", "in memory (tmpfs)"),
         ("ramfs {} ramfs rw 0 0", "in memory (ramfs)"),
         ("overlay {} overlay rw 0 0", "in the container's own layer"),
     ],
 )
-def test_a_place_that_does_not_last_is_a_warning(home: Path, mount: str, says: str) -> None:
+def test_a_place_that_does_not_last_is_a_warning(home: Path, mount: str, message: str) -> None:
     found = examine(settings(home), LASTING + mount.format(home) + "\n")
     for check in ("store", "state_dir"):
-        ((state, told),) = [each for each in said(found, check) if says in each[1]]
+        ((state, told),) = [each for each in messages(found, check) if message in each[1]]
         assert state is State.WARNING
         assert "would be lost with it" in told
     assert exit_status(found) == 0
@@ -75,12 +75,12 @@ def test_a_volume_inside_a_container_lasts(home: Path) -> None:
     mounts = f"overlay / overlay rw 0 0\n/dev/sdb {place} xfs rw 0 0\n"
     found = examine(settings(odd), mounts)
     assert {each.state for each in found} == {State.OK}
-    assert "(xfs)" in found[-1].said
+    assert "(xfs)" in found[-1].message
 
 
 def test_a_folder_that_is_cleaned_is_a_warning() -> None:
     found = examine(settings(Path("/tmp/auditor")), LASTING)  # noqa: S108 - that is the question
-    assert "cleans from time to time" in found[-1].said
+    assert "cleans from time to time" in found[-1].message
 
 
 def test_a_folder_that_cannot_be_made_is_a_fault(home: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_disk_that_is_nearly_full_is_told(
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
     found = examine(settings(home), LASTING)
-    assert [each.state for each in found if "GiB free" in each.said] == [state, state]
+    assert [each.state for each in found if "GiB free" in each.message] == [state, state]
     assert exit_status(found) == status
 
 
@@ -107,7 +107,7 @@ def test_the_worst_fault_is_what_no_retry_mends() -> None:
     refused = Finding.fault("credential", Unauthorized("x"))
     wrong = Finding.fault("secret", SettingsError("x"))
     empty = Finding.fault("customers", ScopeError("x"))
-    well = Finding(check="store", said="x")
+    well = Finding(check="store", message="x")
 
     assert exit_status([well]) == 0
     assert exit_status([well, unreachable]) == 69
@@ -117,5 +117,5 @@ def test_the_worst_fault_is_what_no_retry_mends() -> None:
 
 
 def test_rows_have_words_alone() -> None:
-    rows = as_rows([Finding(check="store", said="x")]).to_pylist()
+    rows = as_rows([Finding(check="store", message="x")]).to_pylist()
     assert rows == [{"check": "store", "partner": "", "state": "ok", "said": "x", "mend": ""}]

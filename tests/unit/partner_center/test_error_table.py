@@ -19,7 +19,7 @@ from auditor.partner_center.error_table import (
     ROWS,
     TABLE,
     UNANSWERED,
-    Key,
+    ErrorKey,
     row_of,
     steps,
 )
@@ -54,7 +54,7 @@ def test_no_two_rows_are_about_the_same() -> None:
 
 
 @pytest.mark.parametrize("key", TABLE, ids=str)
-def test_every_row_is_reached(key: Key) -> None:
+def test_every_row_is_reached(key: ErrorKey) -> None:
     endpoint, status, code = key
     names = [endpoint] if endpoint else list(UNANSWERED)
     at = [status] if status > 9 or not status else range(status * 100, status * 100 + 100)

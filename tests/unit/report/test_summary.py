@@ -6,7 +6,7 @@ import pytest
 
 from auditor.errors import InputMissing
 from auditor.report import masking, summary
-from auditor.report.values import Held, Summary
+from auditor.report.values import HeldBack, Summary
 from auditor.store.folder.store import FolderStore
 from tests.builders.report_lake import FIRST, SECOND, night_1, on_demand, two_nights
 from tests.builders.store_lake import ACME, BOND, at, make
@@ -67,7 +67,7 @@ def test_old_verdicts_are_counted_with_the_oldest_of_them(found: Summary) -> Non
 
 
 def test_suspect_changes_are_counted_apart_and_listed_nowhere(found: Summary) -> None:
-    assert found.held == Held(keys=1, customers=1)
+    assert found.held == HeldBack(keys=1, customers=1)
     assert found.count("newly_restricted") == 1
     assert {row.customer for row in found.changes["newly_restricted"].rows} == {"Acme"}
     assert found.tally["contoso-eu", "newly_restricted"] == 1

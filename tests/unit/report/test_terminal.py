@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from auditor.report import summary, terminal
-from auditor.report.terminal_page import Page
-from auditor.report.values import Held
+from auditor.report.terminal_page import TerminalPage
+from auditor.report.values import HeldBack
 from auditor.store.folder.store import FolderStore
 from tests.builders.report_lake import SECOND, night_1, two_nights
 from tests.builders.store_lake import make
@@ -23,7 +23,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> FolderStore:
 
 def overview(store: FolderStore, width: int = 80) -> str:
     stream = io.StringIO()
-    terminal.overview(summary.read(store), Page(stream, width))
+    terminal.overview(summary.read(store), TerminalPage(stream, width))
     return stream.getvalue()
 
 
@@ -92,7 +92,7 @@ def test_what_is_held_back_is_one_alert_and_counted_nowhere(store: FolderStore) 
 
 
 def test_an_alert_counts_keys_and_customers() -> None:
-    assert str(Held(keys=1037, customers=2)).startswith("1,037 keys of 2 customers flipped")
+    assert str(HeldBack(keys=1037, customers=2)).startswith("1,037 keys of 2 customers flipped")
 
 
 def test_a_first_night_has_nothing_to_compare_with(tmp_path: Path) -> None:
@@ -114,5 +114,5 @@ def test_after_a_run_each_partner_has_a_line(store: FolderStore) -> None:
 
 def test_commands_are_never_broken() -> None:
     stream = io.StringIO()
-    Page(stream, 40).commands(["auditor sql " + "x" * 100])
+    TerminalPage(stream, 40).commands(["auditor sql " + "x" * 100])
     assert stream.getvalue() == "  auditor sql " + "x" * 100 + "\n"

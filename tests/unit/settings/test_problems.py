@@ -106,7 +106,7 @@ def test_each_mistake_is_told_with_its_place(
 
 
 @pytest.mark.parametrize(
-    ("line", "code", "says"),
+    ("line", "code", "message"),
     [
         ('countries = ["DE", "UK"]', "E_REGION", "countries[1] 'UK' is not a country code"),
         ("countries = []", "E_CONFIG_VALUE", "countries must name at least one"),
@@ -136,12 +136,14 @@ def test_each_mistake_is_told_with_its_place(
         ('token = "file:nowhere"', "E_SECRET_MISSING", "nowhere cannot be read"),
     ],
 )
-def test_each_mistake_about_a_partner_is_told(file: Path, line: str, code: str, says: str) -> None:
+def test_each_mistake_about_a_partner_is_told(
+    file: Path, line: str, code: str, message: str
+) -> None:
     """S4 and the rows of the table of bad input that a partner can have."""
     key = line.partition(" ")[0]
     kept = [each for each in PARTNER.splitlines() if not each.startswith(f"{key} ")]
     found = problems(file, "\n".join([*kept, line]) + "\n", {**ENVIRON, "EMPTY": ""})
-    assert [each for each in found if each[0] == code and says in each[1]], found
+    assert [each for each in found if each[0] == code and message in each[1]], found
     assert "hunter2pass" not in str(found)
 
 
