@@ -24,7 +24,8 @@ class HelpPage(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     line: str = ""
     """The summary in the list of all commands; '' for a command below another."""
-    usage: str
+    usage: str = ""
+    """The words before `[options]`; '' is the command with what it needs."""
     text: str
     examples: tuple[str, ...]
     more: str = ""
@@ -37,16 +38,16 @@ class HelpPage(msgspec.Struct, frozen=True, kw_only=True):
         return f"{heading}\n{lines}" + (f"\n\n{self.more}" if self.more else "")
 
 
-class Option(msgspec.Struct, frozen=True, kw_only=True):
+class Option(msgspec.Struct, frozen=True):
     """How a field is given on the command line.
 
     The type of the field decides whether the option takes no word, one, two or many.
     """
 
     help: str
+    metavar: str | tuple[str, str] | None = None
     read: Callable[[str], Any] = str
     """Turns a word into the value, or raises argparse's ArgumentTypeError."""
-    metavar: str | tuple[str, str] | None = None
     flag: str = ""
     """'' is the field's name with dashes."""
     heading: str = OPTIONS
@@ -72,6 +73,11 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         return name if self.option.is_positional else f"--{name}"
 
     @property
+    def is_required(self) -> bool:
+        """Whether the command cannot be given without it."""
+        return self.default is msgspec.NODEFAULT
+
+    @property
     def is_repeatable(self) -> bool:
         """Whether the flag may be repeated."""
         return typing.get_args(self.type)[1:] == (...,)
@@ -90,3 +96,13 @@ def fields(command: type[msgspec.Struct]) -> Iterator[Field]:
         kind, option = typing.get_args(hints[field.name])
         found.append(Field(name=field.name, type=kind, default=field.default, option=option))
     yield from sorted(found, key=lambda field: HEADINGS.index(field.option.heading))
+
+
+def usage(page: HelpPage, command: type[msgspec.Struct]) -> str:
+    """Return the first line of a help page: the command and what it cannot be given without."""
+    needed = [
+        f"{'' if field.option.is_positional else f'{field.flag} '}{field.option.metavar}"
+        for field in fields(command)
+        if field.is_required
+    ]
+    return " ".join([page.usage or " ".join([page.name, *needed]), "[options]"])

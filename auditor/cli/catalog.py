@@ -7,7 +7,7 @@ from auditor.cli.shared_options import Command
 SNAPSHOTS = HelpPage(
     name="snapshots",
     line="list, show, verify and prune what was published",
-    usage="snapshots [list | show ID | verify ID | prune --keep 90d] [options]",
+    usage="snapshots [list | show ID | verify ID | prune --keep 90d]",
     text="Lists and maintains the snapshots. `auditor snapshots` alone lists them.\n\n"
     "  list            every snapshot, oldest first\n"
     "  show ID         everything recorded about one\n"
@@ -18,7 +18,7 @@ SNAPSHOTS = HelpPage(
 DB = HelpPage(
     name="db",
     line="create or upgrade the schema of a PostgreSQL store",
-    usage="db upgrade [options]",
+    usage="db upgrade",
     text="Maintains the PostgreSQL database that `store` names.\n\n"
     "  upgrade         apply the missing parts of the schema; run it as the owner",
     examples=("auditor db upgrade",),

@@ -5,8 +5,6 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
-import msgspec
-
 from auditor.cli import annotations, catalog, commands
 from auditor.cli.annotations import EVERY_COMMAND, OPTIONS, Field, HelpPage
 from auditor.cli.commands import Parsed
@@ -105,7 +103,7 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
 def _parser(page: HelpPage, command: type[Command]) -> _Parser:
     parser = _Parser(
         prog=f"auditor {page.name}",
-        usage=f"auditor {page.usage}",
+        usage=f"auditor {annotations.usage(page, command)}",
         description=page.text,
         epilog=page.epilog,
         formatter_class=_formatter,
@@ -143,8 +141,7 @@ def _add(group: Any, field: Field) -> None:  # likewise
     if option.is_positional:
         group.add_argument(field.name, **how)
     else:
-        is_required = field.default is msgspec.NODEFAULT
-        group.add_argument(field.flag, dest=field.name, required=is_required, **how)
+        group.add_argument(field.flag, dest=field.name, required=field.is_required, **how)
 
 
 def _value(field: Field, found: argparse.Namespace) -> Any:  # of the field's type

@@ -26,21 +26,18 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
     page: ClassVar[HelpPage]
 
-    quiet: Annotated[bool, Option(help="write only errors to stderr", heading=EVERY_COMMAND)] = (
-        False
-    )
+    quiet: Annotated[bool, Option("write only errors to stderr", heading=EVERY_COMMAND)] = False
     log_format: Annotated[
         LogFormat,
         Option(
-            read=words.member(LogFormat),
-            metavar="console|json",
-            help="format of the lines on stderr",
+            "format of the lines on stderr",
+            "console|json",
+            words.member(LogFormat),
             heading=EVERY_COMMAND,
         ),
     ] = LogFormat.CONSOLE
     debug: Annotated[
-        bool,
-        Option(help="show the traceback of an error, without secrets", heading=EVERY_COMMAND),
+        bool, Option("show the traceback of an error, without secrets", heading=EVERY_COMMAND)
     ] = False
 
 
@@ -50,9 +47,9 @@ class Configured(Command, frozen=True, kw_only=True):
     config: Annotated[
         Path | None,
         Option(
-            read=words.path,
-            metavar="FILE",
-            help="default: ./auditor.toml, then $AUDITOR_CONFIG",
+            "default: ./auditor.toml, then $AUDITOR_CONFIG",
+            "FILE",
+            words.path,
             heading=EVERY_COMMAND,
         ),
     ] = None
@@ -64,9 +61,9 @@ class RowsCommand(Configured, frozen=True, kw_only=True):
     format: Annotated[
         Format,
         Option(
-            read=words.member(Format),
-            metavar="table|json|csv|markdown",
-            help="format of the rows on stdout (default: table)",
+            "format of the rows on stdout (default: table)",
+            "table|json|csv|markdown",
+            words.member(Format),
             heading=OUTPUT,
         ),
     ] = Format.TABLE
@@ -78,32 +75,20 @@ class Narrowed(RowsCommand, frozen=True, kw_only=True):
     customers: Annotated[
         tuple[str, ...],
         Option(
+            "an id, a domain or an exact company name",
+            "X",
+            words.customer,
             flag="customer",
-            read=words.customer,
-            metavar="X",
-            help="an id, a domain or an exact company name",
             heading=NARROWER,
         ),
     ] = ()
     partners: Annotated[
         tuple[str, ...],
-        Option(
-            flag="partner",
-            read=words.text,
-            metavar="N",
-            help="the name of a [[partner]]",
-            heading=NARROWER,
-        ),
+        Option("the name of a [[partner]]", "N", words.text, flag="partner", heading=NARROWER),
     ] = ()
     countries: Annotated[
         tuple[str, ...],
-        Option(
-            flag="country",
-            read=words.country,
-            metavar="CC",
-            help="two letters",
-            heading=NARROWER,
-        ),
+        Option("two letters", "CC", words.country, flag="country", heading=NARROWER),
     ] = ()
 
     @property
