@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Coroutine
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Self, TypeVar
 
 from auditor.errors import as_auditor_error, leaves
@@ -49,12 +49,7 @@ class Stopper:
                     self._previous[signum] = signal.signal(signum, self._on_signal)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         if self._timer is not None:
             self._timer.cancel()
         for signum, handler in self._previous.items():
