@@ -44,8 +44,6 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """Keys without an answer, by reason."""
     set_apart: Mapping[str, int]
     """Number of items that give no verdict, by reason."""
-    others: int
-    """Number of items for SKUs that the catalog does not list, of products checked as a whole."""
 
 
 def read(question: Question, body: bytes, skus_of: SkusOf) -> Reading:
@@ -71,13 +69,8 @@ def read(question: Question, body: bytes, skus_of: SkusOf) -> Reading:
     }
     whole = {check.product_id.upper() for check in question.checks if not check.sku_id}
     set_apart = Counter({SPOILED_ITEM: len(answer.spoiled)} if answer.spoiled else {})
-    others = 0
     for name in [*items, *(spoiled - items.keys())]:
-        if name in requested:
-            continue
-        if name[0] in whole:
-            others += len(items.get(name, ()))
-        else:
+        if name not in requested and name[0] not in whole:
             set_apart[MISMATCHED_ECHO] += max(1, len(items.get(name, ())))
     nameless = any(not one.names for one in answer.spoiled)
     doubt = MISMATCHED_ECHO if set_apart[MISMATCHED_ECHO] else SPOILED_ITEM if nameless else ""
@@ -100,7 +93,6 @@ def read(question: Question, body: bytes, skus_of: SkusOf) -> Reading:
         answered=tuple(answered),
         unanswered={reason: tuple(keys) for reason, keys in unanswered.items()},
         set_apart={reason: count for reason, count in set_apart.items() if count},
-        others=others,
     )
 
 

@@ -294,11 +294,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         named = msgspec.json.encode(self.identity(narrow), order="deterministic")
         return hashlib.sha256(named).hexdigest()[:16]
 
-    def difference(self, other: "Settings | dict[str, object]") -> tuple[str, ...]:
-        """Return the keys in which the identity of another configuration differs."""
-        theirs = other.identity() if isinstance(other, Settings) else other
-        return identity.difference(self.identity(), theirs)
-
     def describe_scope(self, narrow: Narrow | None = None) -> dict[str, object]:
         """Return what a run asks about, as plain JSON for `snapshot.scope`."""
         scope = identity.described(_plain(self.scope))

@@ -48,9 +48,10 @@ class Store(ABC):
     def publishing(self, timeout_s: float) -> AbstractContextManager[Publication]:
         """Hold the publish lock (Locked after `timeout_s`) and clear up after killed publishers."""
 
-    @abstractmethod
     def recover(self, timeout_s: float = 0.0) -> None:
         """Clear up after killed publishers."""
+        with self.publishing(timeout_s):
+            pass
 
     @abstractmethod
     def known(

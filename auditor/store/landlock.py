@@ -48,17 +48,12 @@ class _Rule(ctypes.Structure):
     _fields_ = (("files", ctypes.c_uint64), ("folder", ctypes.c_int32))
 
 
-def _version() -> int:
+def version() -> int:
     """Return the version of Landlock; 0 if the kernel has none or a container forbids it."""
     if sys.platform != "linux":
         return 0
     libc = ctypes.CDLL(None, use_errno=True)
     return max(0, int(libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _ASK_VERSION)))
-
-
-def is_possible() -> bool:
-    """Return whether this machine can remove the right to write from a thread."""
-    return _version() > 0
 
 
 def run(work: Callable[[], T], writable: str, stop: Callable[[], None]) -> T:
@@ -105,8 +100,8 @@ def run(work: Callable[[], T], writable: str, stop: Callable[[], None]) -> T:
 
 def _give_up_writing(writable: str) -> None:
     """Remove the right to write from this thread."""
-    version = _version()
-    if not version:
+    found_version = version()
+    if not found_version:
         raise NotPossible
     libc = ctypes.CDLL(None, use_errno=True)
 
@@ -117,7 +112,7 @@ def _give_up_writing(writable: str) -> None:
             raise NotPossible(os.strerror(code))
         return found
 
-    files, network = _rights(version)
+    files, network = _rights(found_version)
     rights = _Rights(files=files, network=network)
     ruleset = call(_CREATE_RULESET, ctypes.byref(rights), ctypes.c_size_t(ctypes.sizeof(rights)), 0)
     try:

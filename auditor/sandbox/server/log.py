@@ -118,13 +118,3 @@ class Log:
                     product_id,
                     sku_id,
                 )
-
-    def most_started_within(self, seconds: float, records: Sequence[Record] | None = None) -> int:
-        """Return the most requests that arrived in any window of that length."""
-        times = sorted(record.time for record in (self.records if records is None else records))
-        most, first = 0, 0
-        for place, time in enumerate(times):
-            while times[first] <= time - seconds:
-                first += 1
-            most = max(most, place - first + 1)
-        return most

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -59,30 +59,18 @@ class FolderStore(Store):
         """Return the latest time at which a snapshot was published; None before the first."""
         return max((entry.published_at for entry in self.index().entries), default=None)
 
-    # For publishers ------------------------------------------------------------------------
-
+    @contextmanager
     def publishing(
         self,
         timeout_s: float,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
-    ) -> AbstractContextManager[FolderPublication]:
-        """Hold the publish lock (Locked after `timeout_s`) and clear up after killed publishers."""
-        return self._publishing(timeout_s, clock, pause)
-
-    @contextmanager
-    def _publishing(
-        self, timeout_s: float, clock: Callable[[], float], pause: Callable[[float], None]
     ) -> Iterator[FolderPublication]:
+        """Hold the publish lock (Locked after `timeout_s`) and clear up after killed publishers."""
         with publish_lock(self.root / ".publish.lock", timeout_s, clock, pause):
             publication = FolderPublication(self.root, self.buckets, self.index)
             publication.recover()
             yield publication
-
-    def recover(self, timeout_s: float = 0.0) -> None:
-        """Remove stale staging folders and bring the latest map up to date."""
-        with self.publishing(timeout_s):
-            pass
 
     def known(
         self,
@@ -93,11 +81,7 @@ class FolderStore(Store):
         columns: Sequence[str] = (),
         span: Span = EVERYONE,
     ) -> pa.Table:
-        """Return the known rows of a partner's cells in one bucket, without `snapshot_id`.
-
-        Reading only some `columns` is quicker; they must include those that name the cell. Only
-        customers in `span` are read; rows without a customer belong to the catalog.
-        """
+        """Return the known rows of a partner's cells in one bucket: see `Store.known`."""
         index = self.index()
         cells = index.current_cells(partner_tenant_id, bucket, self.buckets)
         wanted = columns or [name for name in SCHEMAS[relation].names if name != "snapshot_id"]
@@ -108,19 +92,13 @@ class FolderStore(Store):
         return known.cells(self.root, self.index(), self.buckets, partner_tenant_id)
 
     def gaps(self, cells_and_before: pa.Table) -> pa.Table:
-        """Add `gap_snapshots` to the distinct rows: how many snapshots covered the cell since.
-
-        Takes partner_tenant_id, customer_id, country, before_snapshot_id. Opens the coverage of
-        every snapshot since the oldest of these, so pass many rows in one call.
-        """
+        """Add `gap_snapshots` to the distinct rows: see `Store.gaps`."""
         index = self.index()
         before = cells_and_before.column("before_snapshot_id").unique().to_pylist()
         sequences = [index.by_id[one].sequence for one in before if one in index.by_id]
         oldest = min(sequences, default=0) if len(sequences) == len(before) else 0
         entries = [entry for entry in index.entries if entry.sequence > oldest]
         return known.gaps(self.root, index, entries, cells_and_before)
-
-    # For readers ---------------------------------------------------------------------------
 
     @contextmanager
     def connect(
@@ -172,19 +150,15 @@ class FolderStore(Store):
     ) -> pa.Table:
         """Read; if a file is gone, read once more, because a prune may have removed it."""
         try:
-            with self.connect(customer_id=customer_id, query=query) as con:
-                return read(con)
+            return super()._read(read, customer_id, query)
         except reading.FileGone:
             self._seen = None
-            with self.connect(customer_id=customer_id, query=query) as con:
-                return read(con)
+            return super()._read(read, customer_id, query)
 
     def snapshot(self, name: str) -> dict[str, Any]:
         """Return the row of one snapshot."""
         folder = folder_of(self.root, self.snapshot_id(name))
         return manifest.snapshot_row(manifest.read_manifest(folder))
-
-    # Upkeep --------------------------------------------------------------------------------
 
     def verify(self, name: str) -> list[StoreError]:
         """Return the faults of a published snapshot: one StoreCorrupt for each file."""

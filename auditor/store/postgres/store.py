@@ -69,8 +69,6 @@ class PostgresStore(Store):
             found = con.execute(select(func.max(snapshot.c.published_at))).scalar()
         return None if found is None else found.astimezone(UTC)
 
-    # For publishers ------------------------------------------------------------------------
-
     @contextmanager
     def publishing(self, timeout_s: float) -> Iterator[PostgresPublication]:
         """Hold the publish lock (Locked after `timeout_s`) and clear up after killed publishers.
@@ -128,11 +126,6 @@ class PostgresStore(Store):
             hint="try again when it has finished, with --resume",
         )
 
-    def recover(self, timeout_s: float = 0.0) -> None:
-        """Remove rows staged by killed publishers."""
-        with self.publishing(timeout_s):
-            pass
-
     def known(
         self,
         relation: str,
@@ -142,10 +135,7 @@ class PostgresStore(Store):
         columns: Sequence[str] = (),
         span: Span = EVERYONE,
     ) -> pa.Table:
-        """Return the known rows of a partner's cells in one bucket, without `snapshot_id`.
-
-        Only customers in `span` are read; rows without a customer belong to the catalog.
-        """
+        """Return the known rows of a partner's cells in one bucket: see `Store.known`."""
         wanted = columns or [name for name in SCHEMAS[relation].names if name != "snapshot_id"]
         place = relation, bucket, partner_tenant_id
         found = known.read(self._database, *place, wanted, span=span)
@@ -168,10 +158,7 @@ class PostgresStore(Store):
         return self._rows(query.where(latest.c.partner_tenant_id == partner_tenant_id))
 
     def gaps(self, cells_and_before: pa.Table) -> pa.Table:
-        """Add `gap_snapshots` to the distinct rows: how many snapshots covered the cell since.
-
-        Takes partner_tenant_id, customer_id, country, before_snapshot_id.
-        """
+        """Add `gap_snapshots` to the distinct rows: see `Store.gaps`."""
         snapshot, coverage = tables.TABLES["snapshot"], tables.TABLES["coverage"]
         partners = cells_and_before.column("partner_tenant_id").unique().to_pylist()
         published = self._rows(select(snapshot.c.snapshot_id, snapshot.c.sequence))
@@ -185,8 +172,6 @@ class PostgresStore(Store):
             .where(snapshot.c.sequence > oldest, coverage.c.partner_tenant_id.in_(partners))
         )
         return history.gaps(cells_and_before, published, covered)
-
-    # For readers ---------------------------------------------------------------------------
 
     def connect(
         self,
@@ -253,8 +238,6 @@ class PostgresStore(Store):
         found = self.arrow("snapshot", snapshot_id=self.snapshot_id(name)).to_pylist()
         row: dict[str, Any] = found[0]
         return row
-
-    # Upkeep --------------------------------------------------------------------------------
 
     def verify(self, name: str) -> list[StoreError]:
         """Return one StoreCorrupt for each relation that differs from what was published."""

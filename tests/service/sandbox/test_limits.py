@@ -113,4 +113,5 @@ async def test_too_many_calls_get_the_documented_429_until_the_window_has_passed
             assert await status() == 200
         throttled = [record for record in sandbox.log.records if record.throttled]
         assert [record.status for record in throttled] == [429, 429]
-        assert sandbox.log.most_started_within(60, sandbox.log.of("customers")) == 4
+        times = [record.time for record in sandbox.log.of("customers")]
+        assert max(sum(0 <= other - time < 60 for other in times) for time in times) == 4

@@ -20,7 +20,7 @@ from tests.builders.hostile_sql import everything, filled
 
 BY_KERNEL = pytest.param(
     True,
-    marks=pytest.mark.skipif(not landlock.is_possible(), reason="this kernel has no Landlock"),
+    marks=pytest.mark.skipif(not landlock.version(), reason="this kernel has no Landlock"),
     id="kernel",
 )
 BY_COPIES = pytest.param(False, id="copies")
@@ -117,7 +117,7 @@ def test_what_gets_past_the_check_still_writes_nothing(lake: FolderStore, by_ker
     assert refused > len(asked) / 2
 
 
-@pytest.mark.skipif(not landlock.is_possible(), reason="this kernel has no Landlock")
+@pytest.mark.skipif(not landlock.version(), reason="this kernel has no Landlock")
 def test_without_the_kernel_those_statements_would_write(tmp_path: Path) -> None:
     """Proof that the test above tests something: unrestricted, the statements do change files."""
     lake = report_lake.two_nights(tmp_path)
