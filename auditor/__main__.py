@@ -33,11 +33,7 @@ def run() -> None:
             stream.reconfigure(errors="backslashreplace")  # a company's name is no reason to fail
     nowhere = io.StringIO()  # stands for a stream that was closed before the start
     status = main(
-        sys.argv[1:],
-        os.environ,
-        sys.stdin or nowhere,
-        sys.stdout or nowhere,
-        sys.stderr or nowhere,
+        sys.argv[1:], os.environ, sys.stdin or nowhere, sys.stdout or nowhere, sys.stderr or nowhere
     )
     sys.exit(status)
 

@@ -56,8 +56,7 @@ def _explained(error: OSError, path: Path, need: int) -> AuditorError:
         )
     if error.errno in _UNWRITABLE:
         return StoreUnwritable(
-            f"cannot write {path}: {reason}",
-            hint="choose a folder that this user can write to",
+            f"cannot write {path}: {reason}", hint="choose a folder that this user can write to"
         )
     return StoreFailed(
         f"cannot use {path}: {reason}", hint="check the disk, then run again with --resume"

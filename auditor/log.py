@@ -42,12 +42,7 @@ class Events:
     """
 
     def __init__(
-        self,
-        stream: TextIO,
-        log_format: LogFormat,
-        *,
-        is_quiet: bool,
-        now: Callable[[], datetime],
+        self, stream: TextIO, log_format: LogFormat, *, is_quiet: bool, now: Callable[[], datetime]
     ) -> None:
         self.stream = stream
         self.log_format = log_format

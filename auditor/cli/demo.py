@@ -137,8 +137,7 @@ class _Folder:
             if self.config.name in found:
                 what = "an auditor.toml that this demo did not write"
             raise StoreUnwritable(
-                f"{self.out} holds {what}",
-                hint="name a new folder: auditor demo --out DIR",
+                f"{self.out} holds {what}", hint="name a new folder: auditor demo --out DIR"
             )
         if not found:
             disk.write_new(self.config, text)
@@ -194,12 +193,7 @@ class _Folder:
             *("--customers", str(size), "--night", str(night + 1)),
         )
         page.heading(f"To audit night {night + 1}", "leave the first running, then type the second")
-        page.commands(
-            [
-                sandbox,
-                self.typed("run"),
-            ]
-        )
+        page.commands([sandbox, self.typed("run")])
         page.print(Text("  or repeat the demo, which starts its own sandbox:", "dim"))
         page.commands([self.typed("demo", "--out", str(self.out), "--seed", seed)])
 

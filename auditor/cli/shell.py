@@ -30,11 +30,7 @@ _HINT = "--debug shows where this comes from"
 
 
 def main(
-    argv: Sequence[str],
-    environ: Mapping[str, str],
-    stdin: TextIO,
-    stdout: TextIO,
-    stderr: TextIO,
+    argv: Sequence[str], environ: Mapping[str, str], stdin: TextIO, stdout: TextIO, stderr: TextIO
 ) -> int:
     """Perform a command and return the exit status (docs/contract.md). Never raises."""
     shell = _Shell(argv, environ, stdin, stdout, stderr)

@@ -49,13 +49,7 @@ COLUMNS: dict[str, dict[str, pa.DataType]] = {
     "new_sku": _SKU,
     "asked_segment": {"segment": TEXT},
     "catalog_absence": {**_SKU, "gone_at": TIME},
-    "catalog_event": {
-        **_SKU,
-        "kind": TEXT,
-        "detail": TEXT,
-        "before_at": TIME,
-        "after_at": TIME,
-    },
+    "catalog_event": {**_SKU, "kind": TEXT, "detail": TEXT, "before_at": TIME, "after_at": TIME},
     "remember": _REMEMBERED,
     "forget": _REMEMBERED,
 }

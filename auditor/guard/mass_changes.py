@@ -71,12 +71,7 @@ class Doubted(msgspec.Struct, frozen=True, kw_only=True):
 class Guard:
     """Examines the staged answers of a run before the comparison. Blocks: use a thread."""
 
-    def __init__(
-        self,
-        store: Store,
-        staged: Staged,
-        plan: Plan,
-    ) -> None:
+    def __init__(self, store: Store, staged: Staged, plan: Plan) -> None:
         self._store = store
         self._staged = staged
         self._plan = plan

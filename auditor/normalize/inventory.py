@@ -106,9 +106,7 @@ def _content(item: wire.InventoryItem) -> tuple[object, ...]:
     return item.is_restricted, tuple(parts(item))
 
 
-def _parts(
-    restrictions: Iterable[wire.Restriction],
-) -> Iterator[tuple[str, str, str, str, str]]:
+def _parts(restrictions: Iterable[wire.Restriction]) -> Iterator[tuple[str, str, str, str, str]]:
     for restriction in restrictions:
         properties = restriction.properties
         other = {k: v for k, v in properties.items() if k not in _KNOWN_PROPERTIES}

@@ -64,7 +64,7 @@ _STEPS = frozenset(
         Does.MOVED,
         Does.HALVED,
         Does.POSTED,
-    },
+    }
 )
 """These may still lead to an answer; an end follows."""
 

@@ -61,10 +61,7 @@ class RenewedToken:
     """
 
     def __init__(
-        self,
-        fetch: Callable[[], Awaitable[Grant]],
-        *,
-        clock: Callable[[], float] = time.monotonic,
+        self, fetch: Callable[[], Awaitable[Grant]], *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._fetch = fetch
         self._clock = clock

@@ -48,11 +48,7 @@ class Plan:
     """All checks of wave 2 of one partner's run; those it does not ask have a reason."""
 
     def __init__(
-        self,
-        rules: Rules,
-        catalogs: Iterable[CatalogFound],
-        *,
-        customers: Sequence[CustomerFound],
+        self, rules: Rules, catalogs: Iterable[CatalogFound], *, customers: Sequence[CustomerFound]
     ) -> None:
         self.rules = rules
         self.customers = customers

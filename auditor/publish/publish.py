@@ -183,11 +183,7 @@ class Publisher:
                 yield relation, bucket, table.filter(pc.equal(of_row, bucket))
 
     def _diffed(
-        self,
-        diff: Diff,
-        part: Part,
-        covered: pa.Table,
-        snapshot: Snapshot,
+        self, diff: Diff, part: Part, covered: pa.Table, snapshot: Snapshot
     ) -> dict[str, pa.Table]:
         cell = part.among(covered)
         results = diff.bucket(

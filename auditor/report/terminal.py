@@ -238,11 +238,7 @@ def _kinds_of_no(found: Summary) -> RenderableType:
     shown.add_column(overflow="fold")
     rows = (
         (found.not_in_catalog, "not in the catalog", "an answer: this customer is not offered it"),
-        (
-            total(unknown, "checks"),
-            "no answer",
-            _because(unknown) or "every check was answered",
-        ),
+        (total(unknown, "checks"), "no answer", _because(unknown) or "every check was answered"),
         (total(unasked, "checks"), "never asked", _because(unasked) or "no rule left out a check"),
     )
     for count, name, says in rows:

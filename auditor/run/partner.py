@@ -36,12 +36,7 @@ class PartnerRun:
     """Takes one partner through the pipeline."""
 
     def __init__(
-        self,
-        job: Job,
-        store: Store,
-        progress: Progress,
-        *,
-        now: Callable[[], datetime],
+        self, job: Job, store: Store, progress: Progress, *, now: Callable[[], datetime]
     ) -> None:
         self._job = job
         self._store = store

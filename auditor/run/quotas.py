@@ -15,11 +15,7 @@ from auditor.settings import Limits, Partner
 
 def per_minute(limits: Limits) -> dict[str, float]:
     """Return the calls a minute of each API class."""
-    return {
-        "customers": limits.customers,
-        "catalog": limits.catalog,
-        "inventory": limits.inventory,
-    }
+    return {"customers": limits.customers, "catalog": limits.catalog, "inventory": limits.inventory}
 
 
 @asynccontextmanager

@@ -69,11 +69,7 @@ class CatalogDiscovery:
             for product_id, _, sku_id in (name.partition(":") for name in rules.products)
         )
         self._remembered = CatalogAsListed(
-            known,
-            where,
-            rules.due,
-            segments=rules.segments,
-            target_views=rules.target_views,
+            known, where, rules.due, segments=rules.segments, target_views=rules.target_views
         )
         self._sku_lists = SkuLists(
             api,
@@ -238,11 +234,7 @@ class CatalogDiscovery:
             and (read.id, "") not in self._known_gone
         )
         product = ProductFound(
-            product_id=read.id,
-            title=read.title,
-            view=view,
-            is_new=is_new,
-            by_customer=by_customer,
+            product_id=read.id, title=read.title, view=view, is_new=is_new, by_customer=by_customer
         )
         products.setdefault(read.id, product)
 

@@ -2,10 +2,7 @@
 
 import msgspec
 
-from auditor.model import (
-    CommerceSubscription,
-    Sku,
-)
+from auditor.model import CommerceSubscription, Sku
 
 LEGACY_AZURE = "MS-AZR-0145P"
 """The legacy Azure offer: its entitlement is the Azure subscription, its catalog has no scope."""

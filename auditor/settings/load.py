@@ -10,11 +10,7 @@ import msgspec
 
 from auditor.errors import ConfigMissing, ScopeError, SettingsError
 from auditor.settings import environment, known_places, problems, secret_references
-from auditor.settings.contradictions import (
-    find_contradictions,
-    find_oddities,
-    find_open_passwords,
-)
+from auditor.settings.contradictions import find_contradictions, find_oddities, find_open_passwords
 from auditor.settings.decode import Decoder, Table
 from auditor.settings.environment import Given
 from auditor.settings.problems import Mistake, dotted, nearest
@@ -121,8 +117,7 @@ class _Source:
         except (OSError, ValueError) as exc:
             cause = exc.strerror if isinstance(exc, OSError) else "not a path"
             raise ConfigMissing(
-                f"{_shown(self.path)} cannot be read: {cause}",
-                hint="pass --config PATH",
+                f"{_shown(self.path)} cannot be read: {cause}", hint="pass --config PATH"
             ) from None
         if len(content) > _LARGEST:
             raise self.refused("1:1 is larger than 4 MiB, the limit for a configuration")

@@ -63,9 +63,7 @@ def required_text(value: object) -> str:
 def name(value: object) -> str:
     """Accept a short name that is safe in a file name and in a log line."""
     if not _NAME.fullmatch(text(value)):
-        raise Wrong(
-            f"must be 1 to 63 letters, digits, '.', '_' or '-', got {shown(value)}",
-        )
+        raise Wrong(f"must be 1 to 63 letters, digits, '.', '_' or '-', got {shown(value)}")
     return text(value)
 
 
@@ -136,9 +134,7 @@ def muted_customer(value: object) -> str:
 def muted_sku(value: object) -> str:
     """Accept PRODUCT:SKU where `*` may stand for either part, or `*`."""
     if not _MUTED_SKU.fullmatch(text(value)):
-        raise Wrong(
-            f"must be PRODUCT:SKU, PRODUCT:* or *, got {shown(value)}",
-        )
+        raise Wrong(f"must be PRODUCT:SKU, PRODUCT:* or *, got {shown(value)}")
     return text(value)
 
 

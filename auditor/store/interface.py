@@ -91,11 +91,7 @@ class Store(ABC):
 
     @abstractmethod
     def connect(
-        self,
-        *,
-        customer_id: str | None = None,
-        query: str | None = None,
-        is_sparing: bool = False,
+        self, *, customer_id: str | None = None, query: str | None = None, is_sparing: bool = False
     ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """Open DuckDB on the published snapshots, with every relation and view.
 

@@ -58,10 +58,7 @@ VIEWS = (
 BESIDE_DUCKDB = ("latest_map",)
 """The view that only a DuckDB file over a folder needs: `jobs/duckdb_views.py` creates it first."""
 
-BESIDE_POSTGRES = (
-    "held_cell",
-    "held_remembered",
-)
+BESIDE_POSTGRES = ("held_cell", "held_remembered")
 """The views that PostgreSQL has in the schema of its tables; base views read them."""
 
 _WORD = re.compile(r"[a-z_]+")

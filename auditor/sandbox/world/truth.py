@@ -3,14 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import TypedDict
 
-from auditor.sandbox.world.model import (
-    AZURE_PLAN,
-    Availability,
-    Customer,
-    Restriction,
-    Sku,
-    SkuKey,
-)
+from auditor.sandbox.world.model import AZURE_PLAN, Availability, Customer, Restriction, Sku, SkuKey
 from auditor.sandbox.world.offers import customer_offers
 from auditor.sandbox.world.state import NightState
 

@@ -109,10 +109,7 @@ class Index:
         stream = io.BytesIO()
         schema = comments.described("latest_cell", self.latest.schema).with_metadata(meta)
         pq.write_table(
-            self.latest.cast(schema),
-            stream,
-            compression="zstd",
-            write_page_checksum=True,
+            self.latest.cast(schema), stream, compression="zstd", write_page_checksum=True
         )
         return stream.getvalue()
 

@@ -102,11 +102,7 @@ class FolderStore(Store):
 
     @contextmanager
     def connect(
-        self,
-        *,
-        customer_id: str | None = None,
-        query: str | None = None,
-        is_sparing: bool = False,
+        self, *, customer_id: str | None = None, query: str | None = None, is_sparing: bool = False
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open DuckDB on the published snapshots, with every relation and view.
 

@@ -17,13 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from auditor.database_url import PostgresUrl, Unreadable
-from auditor.errors import (
-    AuditorError,
-    SettingsError,
-    StoreFailed,
-    StoreRefused,
-    StoreUnreachable,
-)
+from auditor.errors import AuditorError, SettingsError, StoreFailed, StoreRefused, StoreUnreachable
 from auditor.store.postgres.watchdog import Watch
 
 _CONNECT_TIMEOUT_S = 10

@@ -8,19 +8,9 @@ from functools import reduce
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import (
-    Connection,
-    delete,
-    insert,
-    select,
-)
+from sqlalchemy import Connection, delete, insert, select
 
-from auditor.errors import (
-    AuditorError,
-    Bug,
-    StoreError,
-    StoreUnreachable,
-)
+from auditor.errors import AuditorError, Bug, StoreError, StoreUnreachable
 from auditor.store import conform
 from auditor.store.covered_cells import CoveredCells
 from auditor.store.postgres import tables

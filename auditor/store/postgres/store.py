@@ -174,11 +174,7 @@ class PostgresStore(Store):
         return history.gaps(cells_and_before, published, covered)
 
     def connect(
-        self,
-        *,
-        customer_id: str | None = None,
-        query: str | None = None,
-        is_sparing: bool = False,
+        self, *, customer_id: str | None = None, query: str | None = None, is_sparing: bool = False
     ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """Open DuckDB on copies of the published snapshots, with every relation and view.
 
