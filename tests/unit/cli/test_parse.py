@@ -1,4 +1,4 @@
-"""The command line: what it accepts, and how it reports what it does not."""
+"""The command line: what it accepts, and how it reports what it does not accept."""
 
 import json
 import re
@@ -97,7 +97,7 @@ def test_a_query_may_begin_with_a_comment() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "says", "hint"),
+    ("words", "message", "hint"),
     [
         ("runn", "no command 'runn'", "`run`"),
         ("nonsense", "no command 'nonsense'", "run"),
@@ -130,21 +130,21 @@ def test_a_query_may_begin_with_a_comment() -> None:
         ("sql", "required: QUERY", ""),
     ],
 )
-def test_what_is_not_understood_is_reported_with_the_nearest(
-    words: str, says: str, hint: str
+def test_a_usage_error_names_the_mistake_and_the_nearest_valid_word(
+    words: str, message: str, hint: str
 ) -> None:
-    """P33: 64, and never the usage dump of a parser."""
+    """P33: the status is 64, and the parser never prints its whole usage."""
     with pytest.raises(UsageError) as caught:
         parsed(*words.split(" "))
     assert caught.value.exit_status == 64
     assert caught.value.error_code == "E_USAGE"
-    assert says in caught.value.message
+    assert message in caught.value.message
     assert hint in caught.value.hint
     assert caught.value.hint
 
 
 @given(st.lists(st.text() | st.sampled_from([*PAGES, "--config", "--format", "-", "--", "-h"])))
-def test_no_words_give_anything_but_a_command_or_a_usage_error(words: list[str]) -> None:
+def test_any_words_give_a_command_or_a_usage_error(words: list[str]) -> None:
     try:
         assert parse(words, "1.2.3") is not None
     except UsageError as error:
@@ -152,7 +152,7 @@ def test_no_words_give_anything_but_a_command_or_a_usage_error(words: list[str])
 
 
 class TestHelp:
-    def test_alone_it_names_every_command(self) -> None:
+    def test_without_a_command_it_names_every_command(self) -> None:
         for words in ([], ["--help"], ["-h"], ["help"]):
             help_text = parsed(*words)
             assert isinstance(help_text, Text)
@@ -186,12 +186,12 @@ class TestHelp:
         }
         assert listed >= {0, 3, 10, 64, 65, 66, 69, 70, 73, 74, 75, 76, 77, 78, 130}
 
-    def test_options_of_a_narrower_word_do_not_hide_help(self) -> None:
+    def test_help_is_shown_after_an_unknown_option(self) -> None:
         assert isinstance(parsed("run", "--nonsense", "--help"), Text)
 
 
 def _words_of(example: str) -> list[str]:
-    """Split an example as a shell would, without what the shell keeps for itself."""
+    """Split an example as a shell would, and drop its redirections."""
     words = [json.loads(w) if w[0] == '"' else w for w in re.findall(r'"[^"]*"|\S+', example)]
     for stop in (">", "<"):
         if stop in words:

@@ -1,4 +1,4 @@
-"""How the process ends: signals, and the exit status of every ending."""
+"""How the process ends: what a signal does, and which exit status each error gives."""
 
 import errno
 import signal
@@ -45,7 +45,7 @@ with Stopper() as stopper:
 
 def child(kind: str) -> "subprocess.Popen[str]":
     started = subprocess.Popen(
-        # whoever runs the tests in the background may have told them to ignore signals
+        # tests that run in the background may have inherited ignored signals
         ["env", "--default-signal", sys.executable, "-c", CHILD, kind],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -72,7 +72,7 @@ def test_a_signal_lets_the_work_clean_up(kind: str, signum: signal.Signals, stat
     assert err == ""
 
 
-def test_a_second_signal_ends_it_at_once() -> None:
+def test_a_second_signal_ends_the_process_at_once() -> None:
     """P29."""
     process = child("stubborn")
     process.send_signal(signal.SIGTERM)
@@ -84,8 +84,8 @@ def test_a_second_signal_ends_it_at_once() -> None:
     assert (out, err) == ("last words 130\n", "")
 
 
-def test_what_ends_by_itself_is_not_stopped() -> None:
-    """The report is written by then: half of it helps nobody."""
+def test_a_signal_does_not_stop_a_process_that_is_finishing() -> None:
+    """The process is writing its report then, and half a report is of no use."""
     process = child("ending")
     process.send_signal(signal.SIGTERM)
     process.send_signal(signal.SIGINT)
@@ -93,7 +93,7 @@ def test_what_ends_by_itself_is_not_stopped() -> None:
     assert (process.returncode, out, err) == (0, "ended by itself\n", "")
 
 
-def test_what_the_parent_ignores_stays_ignored() -> None:
+def test_a_signal_that_the_parent_ignores_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with Stopper():
@@ -103,7 +103,7 @@ def test_what_the_parent_ignores_stays_ignored() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
-def test_handlers_are_given_back() -> None:
+def test_the_earlier_signal_handlers_are_restored() -> None:
     before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
     with Stopper() as stopper:
         assert stopper.wait(_seven()) == 7
@@ -129,23 +129,23 @@ async def _seven() -> int:
         (Stopped(signal.SIGTERM), 143),
     ],
 )
-def test_every_ending_has_its_exit_status(error: BaseException, status: int) -> None:
+def test_every_error_has_its_exit_status(error: BaseException, status: int) -> None:
     assert exit_status_of(error) == status
 
 
-def test_the_text_of_an_error_that_is_not_ours_stays_inside() -> None:
+def test_the_text_of_a_foreign_error_is_not_shown() -> None:
     try:
-        raise KeyError("hunter2pass")  # noqa: TRY301 - to have a place
+        raise KeyError("hunter2pass")  # noqa: TRY301 - gives the error a line in this file
     except KeyError as error:
-        told = as_auditor_error(error)
-    assert isinstance(told, Bug)
-    assert "hunter2pass" not in told.message
-    assert "KeyError in test_stopping.py:" in told.message
+        ours = as_auditor_error(error)
+    assert isinstance(ours, Bug)
+    assert "hunter2pass" not in ours.message
+    assert "KeyError in test_stopping.py:" in ours.message
 
 
-def test_a_full_disk_is_told_with_its_place() -> None:
-    told = as_auditor_error(OSError(errno.ENOSPC, "No space left on device", "/lake/x"))
-    assert isinstance(told, StoreFailed)
-    assert told.message == "/lake/x: No space left on device"
-    assert isinstance(told, AuditorError)
-    assert list(leaves(told)) == [told]
+def test_a_full_disk_is_reported_with_its_path() -> None:
+    ours = as_auditor_error(OSError(errno.ENOSPC, "No space left on device", "/lake/x"))
+    assert isinstance(ours, StoreFailed)
+    assert ours.message == "/lake/x: No space left on device"
+    assert isinstance(ours, AuditorError)
+    assert list(leaves(ours)) == [ours]

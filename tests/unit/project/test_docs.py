@@ -1,4 +1,4 @@
-"""The pages that the documentation and the code name are there."""
+"""Every page that the documentation or the code names exists."""
 
 import re
 from pathlib import Path
@@ -21,29 +21,29 @@ NOT_OURS = re.compile(r"\b(design\.md|design section|house.style|layout\.md|anch
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
-def test_each_link_and_path_of_a_page_leads_somewhere(page: Path) -> None:
+def test_every_link_and_path_in_a_page_exists(page: Path) -> None:
     text = page.read_text("utf-8")
-    gone = [link for link in LINK.findall(text) if not (page.parent / link).exists()]
-    gone += [path for path in PATH.findall(text) if not (PROJECT / path).exists()]
-    assert gone == []
+    missing = [link for link in LINK.findall(text) if not (page.parent / link).exists()]
+    missing += [path for path in PATH.findall(text) if not (PROJECT / path).exists()]
+    assert missing == []
 
 
-def test_each_page_that_the_code_names_is_there() -> None:
+def test_every_page_that_the_code_names_exists() -> None:
     named = {
         (str(path.relative_to(PROJECT)), name)
         for path in SOURCES
         for name in NAMED.findall(path.read_text("utf-8"))
     }
     assert named
-    gone = [
+    missing = [
         (path, name)
         for path, name in named
         if not list((PROJECT / "docs").glob(f"{name.removeprefix('docs/')}*"))
     ]
-    assert gone == []
+    assert missing == []
 
 
-def test_no_page_is_named_that_the_repository_does_not_have() -> None:
+def test_no_text_names_a_page_outside_the_repository() -> None:
     here = Path(__file__)
     texts = {path: path.read_text("utf-8") for path in [*PAGES, *SOURCES] if path != here}
     assert [

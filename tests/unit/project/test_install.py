@@ -1,4 +1,4 @@
-"""A lock installs on an old machine, whatever was released since it was made."""
+"""A lock file installs on an old machine, even after newer releases of its packages."""
 
 import ast
 import hashlib
@@ -21,7 +21,7 @@ OLD_PIP = PROJECT / ".venv" / "old-pip"
 
 
 def wheel(index: Path, name: str, version: str, *metadata: str) -> str:
-    """Add a package of one empty module to an index; return its hash."""
+    """Add a package with one empty module to an index; return its hash."""
     module = name.replace("-", "_")
     info = f"{module}-{version}.dist-info"
     about = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", *metadata]
@@ -40,7 +40,7 @@ def wheel(index: Path, name: str, version: str, *metadata: str) -> str:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """Return a folder with our Makefile and a Python whose environments have the old pip."""
+    """Return a folder with our Makefile and a Python that makes environments with the old pip."""
     shutil.copy(PROJECT / "Makefile", tmp_path)
     site = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
     python = tmp_path / "old-python"
@@ -54,7 +54,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def make(checkout: Path, lock: str) -> subprocess.CompletedProcess[str]:
-    """Install a lock by the Makefile's own rule, from the index in the folder alone."""
+    """Install a lock with the Makefile's own rule, only from the index in the folder."""
     (checkout / "requirements-audit.lock").write_text(lock)
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("PIP_", "MAKE"))}
     index = {
@@ -77,31 +77,31 @@ def pinned(name: str, digest: str) -> str:
     return f"{name} \\\n    --hash=sha256:{digest}\n"
 
 
-@pytest.mark.parametrize("extra", ["", "[more]"], ids=["stripped", "with its extra"])
-def test_a_lock_one_release_behind_its_index_installs_with_an_old_pip(
+@pytest.mark.parametrize("extra", ["", "[more]"], ids=["without its extra", "with its extra"])
+def test_a_lock_older_than_a_release_in_the_index_installs_with_an_old_pip(
     checkout: Path, extra: str
 ) -> None:
-    """P41: pip before 23.3 looks up `asked-for[more]` anew, and finds the later release."""
+    """P41: pip before 23.3 looks up `asked-for[more]` again and finds the newer release."""
     offers = "Provides-Extra: more"
     locked = wheel(checkout, "asked-for", "1.0", offers)
     wheel(checkout, "asked-for", "1.1", offers)
-    asking = wheel(checkout, "asking", "1.0", "Requires-Dist: asked-for[more] >=1.0")
-    lock = pinned(f"asked-for{extra}==1.0", locked) + pinned("asking==1.0", asking)
+    needing = wheel(checkout, "asking", "1.0", "Requires-Dist: asked-for[more] >=1.0")
+    lock = pinned(f"asked-for{extra}==1.0", locked) + pinned("asking==1.0", needing)
     ran = make(checkout, lock)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert list((checkout / ".venv-audit").rglob("asked_for-1.0.dist-info"))
 
 
-def test_a_lock_with_a_hole_is_noticed_by_pip_check(checkout: Path) -> None:
-    """P41: nothing is resolved, so what the lock forgot is not installed either."""
-    asking = wheel(checkout, "asking", "1.0", "Requires-Dist: asked-for >=1.0")
-    ran = make(checkout, pinned("asking==1.0", asking))
+def test_pip_check_finds_a_package_that_the_lock_lacks(checkout: Path) -> None:
+    """P41: pip resolves no dependencies, so it does not install what the lock leaves out."""
+    needing = wheel(checkout, "asking", "1.0", "Requires-Dist: asked-for >=1.0")
+    ran = make(checkout, pinned("asking==1.0", needing))
     assert ran.returncode != 0
     assert "asking 1.0 requires asked-for" in ran.stderr
 
 
 def test_every_package_that_the_code_imports_is_declared() -> None:
-    """One that merely comes with another goes when the other drops it."""
+    """A package that only another package requires disappears when that package drops it."""
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
     asked = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     declared = {re.split(r"[\[<>=;~! ]", each)[0].lower() for each in asked}

@@ -1,4 +1,4 @@
-"""`docs/promises.md` lists every promise with the tests that keep it; here it is held to them."""
+"""`docs/promises.md` lists every promise, and the tests it names for each exist."""
 
 import ast
 import re
@@ -27,9 +27,9 @@ def test_every_promise_has_one_row_in_order() -> None:
 
 
 @pytest.mark.parametrize("promise", IDS)
-def test_each_is_kept_by_tests_or_says_what_it_waits_for(promise: str) -> None:
-    said, kept_by, proved_by = ROWS[promise]
-    assert said
+def test_each_promise_names_its_tests_or_what_it_waits_for(promise: str) -> None:
+    promised, kept_by, proved_by = ROWS[promise]
+    assert promised
     if kept_by.startswith("*later: "):
         assert proved_by.strip() == ""
     else:
@@ -38,7 +38,7 @@ def test_each_is_kept_by_tests_or_says_what_it_waits_for(promise: str) -> None:
 
 
 @pytest.mark.parametrize(("promise", "path", "name"), NAMED)
-def test_each_test_that_is_named_is_there_and_carries_the_id(
+def test_each_named_test_exists_and_has_the_id_in_its_docstring(
     promise: str, path: str, name: str
 ) -> None:
     file = PROJECT / path
@@ -50,17 +50,17 @@ def test_each_test_that_is_named_is_there_and_carries_the_id(
         assert len(below) == 1, f"no test {name} in {path}"
         [found] = below
     assert isinstance(found, ast.FunctionDef | ast.AsyncFunctionDef)
-    said = f"{ast.get_docstring(module)} {ast.get_docstring(found)}"
-    assert re.search(rf"\b{promise}\b", said), f"{name} does not carry {promise}"
+    texts = f"{ast.get_docstring(module)} {ast.get_docstring(found)}"
+    assert re.search(rf"\b{promise}\b", texts), f"{name} does not name {promise}"
 
 
-def test_the_command_that_proves_reads_this_page() -> None:
+def test_make_prove_reads_this_page() -> None:
     assert "prove:" in MAKEFILE
     assert "docs/promises.md" in MAKEFILE
 
 
-def test_the_reader_is_told_who_can_read_the_lake() -> None:
-    """S14: Parquet has no security of rows, so whoever reads the folder reads every customer."""
+def test_the_readme_says_who_can_read_the_lake() -> None:
+    """S14: Parquet has no row security, so anyone who can read the folder reads every customer."""
     readme = " ".join((PROJECT / "README.md").read_text("utf-8").split())
     assert "Whoever can read the folder reads every customer in it" in readme
     assert "setfacl -R -m g:bi:rX" in readme

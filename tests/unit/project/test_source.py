@@ -1,4 +1,4 @@
-"""What the source must not hold: each rule is a promise that no run could show to be broken."""
+"""What the source must not contain. No run of the program could show that one is broken."""
 
 import ast
 import importlib
@@ -23,7 +23,7 @@ OURS = {name: tree for name, tree in TREES.items() if not name.startswith("sandb
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
-    """Yield each module that is imported, by its whole name."""
+    """Yield the full name of each imported module."""
     for node in ast.walk(tree):
         match node:
             case ast.Import(names=names):
@@ -35,7 +35,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
 
 
 def named(tree: ast.AST) -> Iterator[str]:
-    """Yield each name and attribute that is used, and `keyword=False` as such."""
+    """Yield each name and attribute in use, and each Boolean argument as `keyword=False`."""
     for node in ast.walk(tree):
         match node:
             case ast.Name(id=name) | ast.Attribute(attr=name):
@@ -59,8 +59,8 @@ SENDERS = {
 
 
 @pytest.mark.parametrize("library", SENDERS)
-def test_two_places_send_and_they_are_the_ones_that_are_tested(library: str) -> None:
-    """S2, S3, S5: whoever sends follows no redirect, trusts nobody more, and keeps its limits."""
+def test_only_the_tested_modules_import_a_library_that_sends(library: str) -> None:
+    """S2, S3, S5: these modules follow no redirect, trust no further authority, keep the limits."""
     found = {
         name
         for name, tree in OURS.items()
@@ -78,13 +78,13 @@ def test_two_places_send_and_they_are_the_ones_that_are_tested(library: str) -> 
         *("allow_redirects=True", "redirect=True", "instance_discovery=True"),
     ],
 )
-def test_nothing_turns_the_checks_of_tls_off(banned: str) -> None:
+def test_no_code_turns_tls_checks_off(banned: str) -> None:
     """S5, S2."""
     assert [name for name, tree in TREES.items() if banned in named(tree)] == []
 
 
-def test_no_key_of_the_configuration_turns_them_off() -> None:
-    """S5: nor could one be added without this test."""
+def test_no_configuration_key_turns_tls_checks_off() -> None:
+    """S5: this test fails when such a key is added."""
     keys = set(re.findall(r"^#? ?\[*([a-z_.]+)(?: =|\])", template(), re.MULTILINE))
     assert {"ca_file", "base_url", "scope", "partner.limits"} <= keys
     assert {key for key in keys if re.search("verif|insecure|tls|ssl|trust", key)} == set()
@@ -96,8 +96,8 @@ UNSAFE_MODULES = {
 }
 
 
-def test_nothing_is_loaded_that_could_run() -> None:
-    """S11: JSON, TOML, MessagePack, Arrow and Parquet hold values, and nothing else."""
+def test_no_module_that_can_load_code_is_imported() -> None:
+    """S11: JSON, TOML, MessagePack, Arrow and Parquet hold only values."""
     roots = {name: {each.partition(".")[0] for each in imported(t)} for name, t in TREES.items()}
     assert {name: found for name, found in roots.items() if found & UNSAFE_MODULES} == {}
 
@@ -105,20 +105,20 @@ def test_nothing_is_loaded_that_could_run() -> None:
 @pytest.mark.parametrize(
     "banned", ["eval", "exec", "__import__", "mktemp", "popen", "system", "shell=True"]
 )
-def test_nothing_is_run_that_was_read(banned: str) -> None:
+def test_no_text_is_run_as_code_or_as_a_command(banned: str) -> None:
     """S11."""
     assert [name for name, tree in TREES.items() if banned in named(tree)] == []
 
 
 def test_no_child_process_is_started() -> None:
-    """S1: it would inherit the environment, and show its words to everybody on the machine."""
+    """S1: a child inherits the environment, and every user of the machine sees its arguments."""
     starting = {"subprocess", "multiprocessing", "pty"}
     found = {name for name, tree in TREES.items() if starting & set(imported(tree))}
     assert found == set()
 
 
-def test_the_linter_bans_what_it_can() -> None:
-    """S6, S11: all rules are on, and those of security are off nowhere but on a line with why."""
+def test_every_rule_of_the_linter_is_on() -> None:
+    """S6, S11: a security rule is turned off only on a single line, with the reason."""
     lint = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]
     assert lint["select"] == ["ALL"]
     assert [rule for rule in lint["ignore"] if re.fullmatch("S[0-9]*", rule)] == []
@@ -130,8 +130,8 @@ def test_the_linter_bans_what_it_can() -> None:
     assert {glob: rules for glob, rules in own.items() if rules} == {"auditor/sandbox/**": ["S311"]}
 
 
-def test_sql_is_put_together_in_two_places_only() -> None:
-    """S6: of names that are ours; what comes from outside is bound."""
+def test_only_two_modules_build_sql_from_text() -> None:
+    """S6: they insert only our own names; values from outside are bound."""
     with_sql = {
         str(path.relative_to(ROOT)): line.partition("noqa: S608")[2]
         for path in FILES
@@ -150,7 +150,7 @@ def modules() -> Iterator[ModuleType]:
 
 
 def patterns() -> Iterator[tuple[str, str | bytes]]:
-    """Yield each regular expression, and where it is."""
+    """Yield each regular expression with its module."""
     for module in modules():
         for value in vars(module).values():
             several = value if isinstance(value, tuple) else (value,)
@@ -168,7 +168,7 @@ def patterns() -> Iterator[tuple[str, str | bytes]]:
 
 
 def nested(parsed: object, *, is_inside: bool = False) -> bool:
-    """Return whether something without an end is repeated without an end."""
+    """Return whether an unbounded repeat contains an unbounded repeat."""
     repeats = {_constants.MAX_REPEAT, _constants.MIN_REPEAT, _constants.POSSESSIVE_REPEAT}
     if isinstance(parsed, tuple) and parsed and parsed[0] in repeats:
         _, (_, most, inner) = parsed
@@ -182,13 +182,13 @@ def nested(parsed: object, *, is_inside: bool = False) -> bool:
 
 
 def test_no_pattern_takes_forever() -> None:
-    """S17: no repeat inside a repeat, so that no text makes a match try exponentially often."""
+    """S17: no repeat is inside a repeat, so no text makes a match try exponentially often."""
     found = set(patterns())
     assert len(found) > 30
     assert {(where, p) for where, p in found if nested(_parser.parse(p))} == set()
 
 
 @pytest.mark.parametrize("bad", ["(a+)+b", "(?:x*y?)*", "((a|b)*c?)+$", "(?:(?:a{2,})b?)*"])
-def test_a_pattern_that_would_is_seen(bad: str) -> None:
-    """S17: or the test above would prove nothing."""
+def test_a_nested_repeat_is_found(bad: str) -> None:
+    """S17: without this, the test above would prove nothing."""
     assert nested(_parser.parse(bad))

@@ -1,4 +1,4 @@
-"""Every file of `sql/` is used, is in its place, and says what one row of it is."""
+"""Every file of `sql/` is used, is in the right folder, and says what one row of it is."""
 
 import ast
 import re
@@ -17,9 +17,9 @@ FILES = {
     for path in sorted(FOLDER.rglob("*.sql"))
 }
 BY_FOLDER = {"schema", "dashboards"}
-"""All files of these are taken: by `schema_steps`, and by people who copy a query."""
+"""Every file of these folders is used: `schema_steps` runs them, or people copy the query."""
 NO_ROWS = {"macros", "schema", "roles"}
-"""Statements of these return no rows; in `schema/` each table has a grain of its own."""
+"""Statements in these folders return no rows; in `schema/` each table has its own grain."""
 MODULES = [
     ast.parse(path.read_text("utf-8"))
     for folder in ("auditor", "jobs")
@@ -28,7 +28,7 @@ MODULES = [
 
 
 def named(tree: ast.AST) -> Iterator[str]:
-    """Yield each name of a statement in a module: whole, or put together from its strings."""
+    """Yield each statement that a module names, by a string or by an f-string of its strings."""
     texts = {
         node.value
         for node in ast.walk(tree)
@@ -56,19 +56,19 @@ def test_every_statement_is_named_by_the_code_that_runs_it() -> None:
     assert unused == set()
 
 
-def test_both_engines_make_every_base_view() -> None:
+def test_both_engines_define_every_base_view() -> None:
     assert set(sql.names("duckdb")) == {*sql.BASE, *sql.BESIDE_DUCKDB}
     assert set(sql.names("postgres")) == {"store_info", *sql.BASE, *sql.BESIDE_POSTGRES}
     assert set(sql.names("views")) == set(sql.VIEWS)
 
 
-def test_the_schema_is_numbered_without_a_gap() -> None:
+def test_the_schema_steps_are_numbered_without_a_gap() -> None:
     numbers = [number for number, _ in sql.schema_steps()]
     assert numbers == list(range(1, len(numbers) + 1))
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_statement_begins_with_what_it_is_and_what_one_row_is(name: str) -> None:
+def test_a_statement_begins_with_its_purpose_and_its_grain(name: str) -> None:
     head = []
     for line in FILES[name].splitlines():
         if not line.startswith("--"):

@@ -1,4 +1,4 @@
-"""The dashboard for Superset: its files fit together, and hold the ready queries word for word."""
+"""The Superset dashboard: its files fit together and contain the ready queries word for word."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> FolderStore:
 
 
 @pytest.mark.parametrize("name", QUERIES)
-def test_a_dataset_is_its_query_golden(name: str) -> None:
+def test_a_dataset_contains_its_query_golden(name: str) -> None:
     path = BUNDLE / "datasets" / f"{name}.yaml"
     block = "".join(f"  {line}".rstrip() + "\n" for line in _lines(name))
     text = path.read_text()
@@ -58,8 +58,8 @@ def test_every_query_is_a_dataset_with_its_columns(lake: FolderStore) -> None:
 
 
 @pytest.mark.parametrize("uuid", CHARTS, ids=lambda uuid: CHARTS[uuid]["slice_name"])
-def test_a_chart_asks_for_columns_of_its_dataset(uuid: str) -> None:
-    """In what it shows, and in the query that is saved beside it for the API."""
+def test_a_chart_uses_only_columns_of_its_dataset(uuid: str) -> None:
+    """Both in the chart's parameters and in the query that is saved with it for the API."""
     chart = CHARTS[uuid]
     there = {c["column_name"] for c in DATASETS[chart["dataset_uuid"]]["columns"]}
     params, (query,) = chart["params"], json.loads(chart["query_context"])["queries"]
@@ -86,8 +86,8 @@ def test_the_dashboard_shows_every_chart() -> None:
     assert target["column"]["name"] in there
 
 
-def test_no_password_is_in_it() -> None:
-    """S1: Superset asks for it where the mask stands, and reads only."""
+def test_the_bundle_contains_no_password() -> None:
+    """S1: Superset asks for the password where the mask is, and it only reads."""
     (database,) = read("databases")
     assert re.search(r"//bi_reader:X{10}@localhost", database["sqlalchemy_uri"])
     assert not database["allow_dml"]

@@ -1,4 +1,4 @@
-"""What is installed is what the locks say, hash by hash, and what is known of it is asked for."""
+"""pip installs only releases whose hash is in a lock, and the audit looks up what is known."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ def requirements(lock: Path) -> list[str]:
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
 def test_every_release_is_pinned_by_hash(lock: Path) -> None:
-    """S16: and no lock says where to get it from."""
+    """S16: no lock names a URL to download from."""
     found = requirements(lock)
     assert found
     for line in found:
@@ -37,7 +37,7 @@ def test_every_release_is_pinned_by_hash(lock: Path) -> None:
 
 
 def test_make_installs_by_hash_and_builds_nothing() -> None:
-    """S16: the project itself, which is here, is the one exception."""
+    """S16: the only exception is the project itself, which is installed from this checkout."""
     installs = [line for line in MAKEFILE.splitlines() if "-m pip" in line and " install" in line]
     checked = [line for line in installs if "--require-hashes" in line]
     assert len(checked) == 1
@@ -48,7 +48,7 @@ def test_make_installs_by_hash_and_builds_nothing() -> None:
 
 
 def wheel(folder: Path) -> Path:
-    """Make the smallest package that can be installed."""
+    """Build the smallest package that can be installed."""
     path = folder / "tiny_canary-1.0-py3-none-any.whl"
     info = "tiny_canary-1.0.dist-info"
     files = {
@@ -64,7 +64,7 @@ def wheel(folder: Path) -> Path:
 
 
 def installed(folder: Path, digest: str) -> tuple[int, str]:
-    """Install the package from a lock with this hash, with the Makefile's own options."""
+    """Install the package from a lock with this hash; return pip's status and output."""
     (folder / "tiny.lock").write_text(f"tiny-canary==1.0 \\\n    --hash=sha256:{digest}\n")
     recipe = re.search(r"^PIP .*?pip (.*)$", MAKEFILE, re.MULTILINE)
     assert recipe
@@ -84,13 +84,13 @@ def installed(folder: Path, digest: str) -> tuple[int, str]:
     return ran.returncode, ran.stdout + ran.stderr
 
 
-def test_one_flipped_hash_ends_the_installation(tmp_path: Path) -> None:
+def test_a_wrong_hash_stops_the_installation(tmp_path: Path) -> None:
     """S16."""
     digest = hashlib.sha256(wheel(tmp_path).read_bytes()).hexdigest()
     flipped = digest[:-1] + ("0" if digest[-1] != "0" else "1")
-    status, said = installed(tmp_path, flipped)
+    status, output = installed(tmp_path, flipped)
     assert status != 0
-    assert "DO NOT MATCH THE HASHES" in said
+    assert "DO NOT MATCH THE HASHES" in output
     assert installed(tmp_path, digest)[0] == 0
 
 
@@ -100,7 +100,7 @@ SKIPPED = {"name": "tiny-canary", "skip_reason": "not found"}
 
 
 @pytest.mark.parametrize(
-    ("dependencies", "status", "says"),
+    ("dependencies", "status", "message"),
     [
         ([CLEAN], 0, "1 releases looked up, 0 with"),
         ([BAD], 1, "PYSEC-2026-1"),
@@ -110,11 +110,11 @@ SKIPPED = {"name": "tiny-canary", "skip_reason": "not found"}
     ],
     ids=["clean", "vulnerable", "skipped", "offline", "strict and offline"],
 )
-@pytest.mark.parametrize("of_pip_audit", [0, 1])
-def test_an_audit_that_could_not_look_fails_and_says_so(
-    tmp_path: Path, dependencies: object, status: int, says: str, of_pip_audit: int
+@pytest.mark.parametrize("pip_audit_status", [0, 1])
+def test_an_audit_that_cannot_look_up_a_release_fails_and_says_so(
+    tmp_path: Path, dependencies: object, status: int, message: str, pip_audit_status: int
 ) -> None:
-    """S16: whatever pip-audit itself ends with, which is 0 when it is offline."""
+    """S16: the status of pip-audit itself does not matter; it is 0 when pip-audit is offline."""
     lock = tmp_path / "tiny.lock"
     lock.write_text(
         "tiny-canary==1.0 \\\n    --hash=sha256:00\n"
@@ -125,7 +125,7 @@ def test_an_audit_that_could_not_look_fails_and_says_so(
     write = "" if dependencies is None else f"cat > \"$out\" <<'END'\n{report}\nEND\n"
     stub.write_text(
         '#!/bin/sh\nfor word; do case "$word" in --output=*) out="${word#--output=}";; esac; done\n'
-        f"{write}exit {of_pip_audit}\n"
+        f"{write}exit {pip_audit_status}\n"
     )
     stub.chmod(stub.stat().st_mode | stat.S_IXUSR)
     ran = subprocess.run(
@@ -135,11 +135,11 @@ def test_an_audit_that_could_not_look_fails_and_says_so(
         check=False,
     )
     assert ran.returncode == status, ran.stderr
-    assert says in ran.stdout + ran.stderr
+    assert message in ran.stdout + ran.stderr
     assert "Traceback" not in ran.stderr
 
 
-def test_without_pip_audit_nothing_is_proved(tmp_path: Path) -> None:
+def test_the_audit_fails_without_pip_audit(tmp_path: Path) -> None:
     """S16."""
     ran = subprocess.run(
         [sys.executable, str(AUDIT), str(tmp_path / "nowhere"), str(LOCKS[0])],

@@ -1,4 +1,4 @@
-"""Which configurations are the same run: what `--resume` may go on with."""
+"""Which two configurations count as the same run, so that `--resume` may continue it."""
 
 import json
 import subprocess
@@ -24,7 +24,7 @@ def loaded(folder: Path, text: str) -> Settings:
     return load(path, {})
 
 
-def test_the_same_words_are_the_same_run(tmp_path: Path) -> None:
+def test_order_and_repeats_in_a_list_do_not_make_another_run(tmp_path: Path) -> None:
     first = loaded(tmp_path, PARTNER)
     again = loaded(tmp_path, PARTNER.replace('"DE", "fr"', '"FR", "DE", "FR"'))
 
@@ -32,7 +32,7 @@ def test_the_same_words_are_the_same_run(tmp_path: Path) -> None:
     assert difference(first.identity(), again.identity()) == ()
 
 
-def test_it_is_the_same_in_another_process(tmp_path: Path) -> None:
+def test_the_configuration_hash_is_the_same_in_another_process(tmp_path: Path) -> None:
     settings = loaded(tmp_path, PARTNER)
     code = (
         "import sys, pathlib; from auditor.settings import load;"
@@ -45,7 +45,7 @@ def test_it_is_the_same_in_another_process(tmp_path: Path) -> None:
     assert ran.stdout.strip() == settings.config_hash()
 
 
-def test_what_decides_the_questions_makes_another_run(tmp_path: Path) -> None:
+def test_a_setting_that_decides_what_is_asked_makes_another_run(tmp_path: Path) -> None:
     first = loaded(tmp_path, PARTNER)
     other = loaded(tmp_path, PARTNER + '[partner.limits]\ncatalog = 5\n[scope]\nproducts = ["A"]\n')
 
@@ -55,7 +55,7 @@ def test_what_decides_the_questions_makes_another_run(tmp_path: Path) -> None:
     assert first.config_hash() != other.config_hash()
 
 
-def test_how_answers_are_kept_or_told_does_not(tmp_path: Path) -> None:
+def test_settings_of_storage_and_reporting_do_not_make_another_run(tmp_path: Path) -> None:
     first = loaded(tmp_path, PARTNER)
     other = loaded(
         tmp_path,
@@ -68,7 +68,7 @@ def test_how_answers_are_kept_or_told_does_not(tmp_path: Path) -> None:
     assert difference(first.identity(), other.identity()) == ()
 
 
-def test_a_narrower_run_is_another(tmp_path: Path) -> None:
+def test_each_way_to_narrow_a_run_makes_another_run(tmp_path: Path) -> None:
     settings = loaded(tmp_path, PARTNER)
     hashes = {
         settings.config_hash(narrow)
@@ -83,7 +83,7 @@ def test_a_narrower_run_is_another(tmp_path: Path) -> None:
     assert settings.config_hash(Narrow(trigger="cron", resume="")) == settings.config_hash(Narrow())
 
 
-def test_the_scope_is_described_in_plain_json(tmp_path: Path) -> None:
+def test_the_described_scope_is_plain_json(tmp_path: Path) -> None:
     settings = loaded(tmp_path, PARTNER)
     described = settings.describe_scope(Narrow(customers=("x",)))
 

@@ -1,4 +1,4 @@
-"""What a good configuration becomes."""
+"""The settings that a valid configuration gives."""
 
 import json
 from datetime import date
@@ -38,7 +38,7 @@ def loaded(folder: Path, text: str, environ: dict[str, str] | None = None) -> Se
     return load(path, environ or {})
 
 
-def test_what_is_not_said_is_as_the_design_has_it(tmp_path: Path) -> None:
+def test_a_key_that_is_not_set_has_its_default(tmp_path: Path) -> None:
     settings = loaded(tmp_path, PARTNER)
 
     assert settings.store == str(tmp_path / "lake")
@@ -52,7 +52,7 @@ def test_what_is_not_said_is_as_the_design_has_it(tmp_path: Path) -> None:
     assert settings.warnings == ()
 
 
-def test_ids_are_text_for_ever(tmp_path: Path) -> None:
+def test_ids_stay_text(tmp_path: Path) -> None:
     """P28: NO is Norway, 0011 and 00E1 are ids; GUIDs are lower case, countries upper case."""
     settings = loaded(
         tmp_path,
@@ -75,7 +75,7 @@ def test_limits_belong_to_the_partner_above_them(tmp_path: Path) -> None:
     assert [partner.limits.catalog for partner in settings.partner] == [600, 7]
 
 
-def test_each_way_to_sign_in_is_a_configuration(tmp_path: Path) -> None:
+def test_each_way_to_sign_in_can_be_configured(tmp_path: Path) -> None:
     app = 'client_id = "bbbbbbbb-0000-4000-8000-000000000001"\n'
     ways = {
         AuthKind.APP: app + 'client_secret = "env:S"',
@@ -104,12 +104,12 @@ def test_lists_of_tables_are_read(tmp_path: Path) -> None:
     assert settings.mute[0].customer == "*"
 
 
-def test_a_mark_at_the_start_of_the_file_is_no_fault(tmp_path: Path) -> None:
+def test_a_byte_order_mark_at_the_start_of_the_file_is_accepted(tmp_path: Path) -> None:
     assert loaded(tmp_path, "\ufeff" + PARTNER).partner[0].name == "contoso-eu"
 
 
 class TestEnvironment:
-    def test_it_wins_over_the_file_and_a_flag_over_both(self, tmp_path: Path) -> None:
+    def test_it_overrides_the_file_and_a_flag_overrides_both(self, tmp_path: Path) -> None:
         path = tmp_path / "auditor.toml"
         path.write_text(PARTNER + '[scope]\navailability = "held"\n', encoding="utf-8")
         environ = {"AUDITOR_SCOPE__AVAILABILITY": "all"}
@@ -146,8 +146,8 @@ class TestEnvironment:
         assert settings.mute[0].sku == "A:*"
         assert settings.cache.catalog == 0
 
-    def test_variables_of_others_are_not_judged(self, tmp_path: Path) -> None:
-        """Kubernetes makes the like of AUDITOR_PORT for a service called auditor."""
+    def test_variables_of_other_programs_are_ignored(self, tmp_path: Path) -> None:
+        """Kubernetes sets variables such as AUDITOR_PORT for a service called auditor."""
         others = {
             "AUDITOR_PORT": "tcp://10.0.0.1:80",
             "AUDITOR_PORT_80_TCP_ADDR": "10.0.0.1",
@@ -158,13 +158,13 @@ class TestEnvironment:
         }
         assert loaded(tmp_path, PARTNER, others) == loaded(tmp_path, PARTNER)
 
-    def test_a_variable_that_holds_a_secret_is_no_setting(self, tmp_path: Path) -> None:
+    def test_a_variable_that_holds_a_secret_is_not_read_as_a_setting(self, tmp_path: Path) -> None:
         text = PARTNER.replace("env:CONTOSO_TOKEN", "env:AUDITOR_STORE_1")
         assert loaded(tmp_path, text, {"AUDITOR_STORE_1": "x"}).partner[0].token
 
 
 class TestFinding:
-    def test_the_folder_comes_before_the_variable(
+    def test_a_file_in_the_folder_comes_before_the_variable(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(tmp_path)
@@ -175,11 +175,11 @@ class TestFinding:
         (tmp_path / "auditor.toml").write_text(PARTNER, encoding="utf-8")
         assert load(None, environ).partner[0].name == "contoso-eu"
 
-    def test_a_library_user_names_the_file_alone(self, tmp_path: Path) -> None:
+    def test_a_library_user_can_name_only_the_file(self, tmp_path: Path) -> None:
         (tmp_path / "a.toml").write_text(PARTNER, encoding="utf-8")
         assert load(str(tmp_path / "a.toml")) == load(tmp_path / "a.toml", {})
 
-    def test_paths_count_from_the_file(self, tmp_path: Path) -> None:
+    def test_paths_are_relative_to_the_file(self, tmp_path: Path) -> None:
         (tmp_path / "conf").mkdir()
         settings = loaded(
             tmp_path / "conf",
@@ -208,13 +208,13 @@ class TestFinding:
         assert loaded(tmp_path, f'store = "{given}"\n{PARTNER}').store == store
 
     @pytest.mark.parametrize("name", ["nowhere.toml", "a\0b", "x" * 5000])
-    def test_no_file_is_said_as_such(self, tmp_path: Path, name: str) -> None:
+    def test_a_missing_file_is_reported_as_not_found(self, tmp_path: Path, name: str) -> None:
         with pytest.raises(ConfigMissing) as caught:
             load(tmp_path / name, {})
         assert caught.value.exit_status == 66
         assert "not found" in caught.value.message
 
-    def test_a_folder_is_no_file(self, tmp_path: Path) -> None:
+    def test_a_folder_in_place_of_the_file_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigMissing, match="cannot be read"):
             load(tmp_path, {})
 
@@ -230,7 +230,7 @@ class TestPasswords:
         shown.append(json.dumps(settings.identity()))
         assert not [each for each in shown if "hunter2pass" in each]
 
-    def test_nor_is_that_of_a_shared_quota(self, tmp_path: Path) -> None:
+    def test_the_password_of_a_shared_quota_is_not_shown(self, tmp_path: Path) -> None:
         shared = f'{PARTNER}[partner.limits]\nshared = "redis://u:hunter2pass@h/0"\n'
         partner = loaded(tmp_path, shared).partner[0]
 
@@ -238,7 +238,7 @@ class TestPasswords:
         assert "hunter2pass" not in repr(partner)
 
     @pytest.mark.parametrize("key", ["store", "partner.limits.shared"])
-    def test_one_that_is_not_percent_encoded_is_refused(self, tmp_path: Path, key: str) -> None:
+    def test_a_password_not_percent_encoded_is_refused(self, tmp_path: Path, key: str) -> None:
         """S1."""
         url = '"postgresql://auditor:hunter2@pass@db/audit"'
         shared = f"{PARTNER}[partner.limits]\nshared = {url}\n"
@@ -250,7 +250,7 @@ class TestPasswords:
         assert "hunter2" not in message + hint
         assert "pass@" not in message + hint
 
-    def test_one_in_the_file_is_odd_and_one_in_the_environment_is_not(self, tmp_path: Path) -> None:
+    def test_only_a_password_in_the_file_gives_a_warning(self, tmp_path: Path) -> None:
         in_file = loaded(tmp_path, f'store = "{self.URL}"\n{PARTNER}')
         in_environment = loaded(tmp_path, PARTNER, {"AUDITOR_STORE": self.URL})
 
@@ -259,13 +259,13 @@ class TestPasswords:
         ]
         assert in_environment.warnings == ()
 
-    def test_a_url_without_one_is_shown_as_it_is(self) -> None:
+    def test_a_url_without_a_password_is_shown_unchanged(self) -> None:
         for url in ("postgresql://auditor@db/audit", "/srv/a:b@c", "redis://h:6379/0"):
             assert masked(url) == url
 
 
 class TestNarrow:
-    def test_partners_are_chosen_by_name(self, tmp_path: Path) -> None:
+    def test_partners_are_selected_by_name(self, tmp_path: Path) -> None:
         second = PARTNER.replace("contoso-eu", "contoso-us").replace("0001", "0002")
         settings = loaded(tmp_path, PARTNER + second)
 
@@ -273,20 +273,20 @@ class TestNarrow:
         chosen = partners_for(settings, Narrow(partners=("contoso-us",), countries=("FR",)))
         assert [partner.name for partner in chosen] == ["contoso-us"]
 
-    def test_an_unknown_partner_is_named_with_the_nearest(self, tmp_path: Path) -> None:
+    def test_an_unknown_partner_is_reported_with_the_nearest_name(self, tmp_path: Path) -> None:
         with pytest.raises(ScopeError) as caught:
             partners_for(loaded(tmp_path, PARTNER), Narrow(partners=("contoso-ue",)))
         assert caught.value.exit_status == 65
         assert "contoso-eu" in caught.value.hint
 
-    def test_a_country_must_be_one_of_theirs(self, tmp_path: Path) -> None:
+    def test_a_country_must_be_one_of_the_partners(self, tmp_path: Path) -> None:
         settings = loaded(tmp_path, PARTNER.replace("fr", "gb"))
         with pytest.raises(SettingsError) as caught:
             partners_for(settings, Narrow(countries=("UK",)))
         assert caught.value.error_code == "E_REGION"
         assert "GB" in caught.value.hint
 
-    def test_only_the_secrets_of_the_partners_asked_for_are_needed(self, tmp_path: Path) -> None:
+    def test_only_the_secrets_of_the_selected_partners_are_needed(self, tmp_path: Path) -> None:
         second = PARTNER.replace("contoso-eu", "contoso-us").replace("0001", "0002")
         path = tmp_path / "auditor.toml"
         path.write_text(PARTNER.replace("CONTOSO_TOKEN", "OTHER") + second, encoding="utf-8")
@@ -297,16 +297,16 @@ class TestNarrow:
             load(path, environ, asking=Narrow())
         assert [code for code, _, _ in caught.value.problems] == ["E_SECRET_MISSING"]
 
-    def test_reading_needs_no_secret_and_no_partner(self, tmp_path: Path) -> None:
+    def test_a_command_that_only_reads_needs_no_secret_and_no_partner(self, tmp_path: Path) -> None:
         assert loaded(tmp_path, "").partner == ()
 
 
 def test_settings_cannot_be_changed(tmp_path: Path) -> None:
     settings = loaded(tmp_path, PARTNER)
     with pytest.raises(AttributeError):
-        settings.store = "x"  # type: ignore[misc] # that is the point
+        settings.store = "x"  # type: ignore[misc] # the test is about this
     assert msgspec.structs.replace(settings, store="x").store == "x"
 
 
-def test_the_kinds_that_are_told_are_kinds_of_change(tmp_path: Path) -> None:
+def test_the_default_kinds_to_notify_are_kinds_of_change(tmp_path: Path) -> None:
     assert all(isinstance(kind, ChangeKind) for kind in loaded(tmp_path, PARTNER).notify.on)

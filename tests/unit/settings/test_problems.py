@@ -1,4 +1,4 @@
-"""All that is wrong with a configuration is found at once, each at its line, without a crash."""
+"""One load reports every mistake in a configuration, each with its line, and never crashes."""
 
 import sys
 from pathlib import Path
@@ -94,15 +94,15 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("[network]\nproxy = 'socks5://x'", "E_CONFIG_VALUE", "network.proxy", ""),
     ],
 )  # fmt: skip
-def test_each_mistake_is_told_with_its_place(
+def test_each_mistake_is_reported_with_its_line_and_key(
     file: Path, lines: str, code: str, where: str, hint: str
 ) -> None:
     found = problems(file, PARTNER + lines + "\n", {**ENVIRON, "A": "https://hook.example/x"})
-    told = [each for each in found if each[0] == code and where in each[1]]
-    assert len(told) == 1, found
+    matching = [each for each in found if each[0] == code and where in each[1]]
+    assert len(matching) == 1, found
     assert len(found) == 1, found
-    assert hint in told[0][2]
-    assert told[0][2]
+    assert hint in matching[0][2]
+    assert matching[0][2]
 
 
 @pytest.mark.parametrize(
@@ -136,10 +136,10 @@ def test_each_mistake_is_told_with_its_place(
         ('token = "file:nowhere"', "E_SECRET_MISSING", "nowhere cannot be read"),
     ],
 )
-def test_each_mistake_about_a_partner_is_told(
+def test_each_mistake_in_a_partner_is_reported(
     file: Path, line: str, code: str, message: str
 ) -> None:
-    """S4 and the rows of the table of bad input that a partner can have."""
+    """S4, and the mistakes in the table of bad input that concern a partner."""
     key = line.partition(" ")[0]
     kept = [each for each in PARTNER.splitlines() if not each.startswith(f"{key} ")]
     found = problems(file, "\n".join([*kept, line]) + "\n", {**ENVIRON, "EMPTY": ""})
@@ -147,7 +147,7 @@ def test_each_mistake_about_a_partner_is_told(
     assert "hunter2pass" not in str(found)
 
 
-def test_where_no_azure_is_sold_licences_can_be_asked(file: Path) -> None:
+def test_a_cloud_without_azure_can_be_asked_for_licences(file: Path) -> None:
     scope = '[scope]\nchecks = ["availability"]\ntarget_views = ["OnlineServicesNCE"]\n'
     file.write_text(PARTNER + 'cloud = "china"\n' + scope)
     assert load(file, ENVIRON, asking=Narrow()).partner[0].cloud == "china"
@@ -167,13 +167,13 @@ def test_a_secret_in_a_vault_is_not_read_before_it_is_needed(
     assert "needs the `azure` extra" in message
 
 
-def test_http_is_for_this_machine(file: Path) -> None:
+def test_http_is_allowed_only_to_this_machine(file: Path) -> None:
     for host in ("127.0.0.1", "127.8.9.1:80", "[::1]:8080", "localhost:1"):
         file.write_text(PARTNER + f'base_url = "http://{host}"\n', encoding="utf-8")
         assert load(file, {}).partner[0].base_url == f"http://{host}"
 
 
-def test_a_partner_is_needed_and_only_once(file: Path) -> None:
+def test_a_partner_is_required_and_may_not_be_repeated(file: Path) -> None:
     assert "partner is missing" in problems(file, 'store = "x"\n')[0][1]
     assert "partner is missing" in problems(file, "partner = []\n")[0][1]
     assert len(problems(file, "partner = 3\n")) == 1
@@ -189,7 +189,7 @@ def test_a_partner_is_needed_and_only_once(file: Path) -> None:
     ["", "mysql://db/x", "postgres://db/x", "postgresql://", "file://host/x", "s3://bucket",
      "postgresql://u:hunter2pass@db:port/x"],
 )  # fmt: skip
-def test_a_store_that_is_none_is_told_without_its_password(file: Path, store: str) -> None:
+def test_a_bad_store_is_reported_without_its_password(file: Path, store: str) -> None:
     found = problems(file, f'store = "{store}"\n{PARTNER}')
     assert found[0][0] == "E_CONFIG_VALUE"
     assert "auditor.toml:1:store" in found[0][1]
@@ -210,7 +210,7 @@ def test_a_store_that_is_none_is_told_without_its_password(file: Path, store: st
         (b"a = 1\r", ":1:"),
     ],
 )  # fmt: skip
-def test_what_is_not_toml_is_told_with_line_and_column(
+def test_text_that_is_not_toml_is_reported_with_line_and_column(
     file: Path, content: bytes, place: str
 ) -> None:
     found = problems(file, content)
@@ -218,7 +218,7 @@ def test_what_is_not_toml_is_told_with_line_and_column(
     assert f"auditor.toml{place}" in found[0][1]
 
 
-def test_everything_that_is_wrong_is_told_at_once(file: Path) -> None:
+def test_all_mistakes_are_reported_at_once(file: Path) -> None:
     found = problems(
         file,
         "stor = 1\n"
@@ -241,7 +241,7 @@ def test_everything_that_is_wrong_is_told_at_once(file: Path) -> None:
 
 class TestEnvironment:
     @pytest.mark.parametrize(
-        ("name", "near"),
+        ("name", "nearest"),
         [
             ("AUDITOR_STOR", "`AUDITOR_STORE`"),
             ("AUDITOR_SCOPE_AVAILABILITY", "`AUDITOR_SCOPE__AVAILABILITY`"),
@@ -250,31 +250,31 @@ class TestEnvironment:
             ("AUDITOR_PARTNER__NAME", ""),
         ],
     )
-    def test_a_misspelt_setting_is_told_with_the_nearest(
-        self, file: Path, name: str, near: str
+    def test_a_misspelt_setting_is_reported_with_the_nearest_name(
+        self, file: Path, name: str, nearest: str
     ) -> None:
         found = problems(file, PARTNER, {**ENVIRON, name: "hunter2pass"})
         assert found[0][0] == "E_CONFIG_KEY"
         assert name in found[0][1]
-        assert near in found[0][2]
+        assert nearest in found[0][2]
         assert "hunter2pass" not in str(found)
 
-    def test_a_bad_value_is_told_with_the_variable(self, file: Path) -> None:
+    def test_a_bad_value_is_reported_with_the_variable(self, file: Path) -> None:
         environ = {**ENVIRON, "AUDITOR_SCOPE__CUSTOMERS": '["x"]', "AUDITOR_RUN__BATCH_SIZE": "-1"}
         found = {message.split(" ")[0] for _, message, _ in problems(file, PARTNER, environ)}
         assert found == {"AUDITOR_SCOPE__CUSTOMERS[0]", "AUDITOR_RUN__BATCH_SIZE"}
 
 
-class TestOddities:
-    def test_an_unknown_region_is_odd_with_the_nearest_ones(self, file: Path) -> None:
-        """E_REGION: `Europe` stands in Microsoft's own example."""
+class TestWarnings:
+    def test_an_unknown_region_gives_a_warning_with_the_nearest_ones(self, file: Path) -> None:
+        """E_REGION: Microsoft's own example uses `Europe`, so this is not an error."""
         file.write_text(PARTNER + '[scope]\narm_regions = ["Europe"]\n', encoding="utf-8")
         (code, message, hint), = load(file, {}).warnings  # fmt: skip
         assert code == "E_REGION"
         assert "auditor.toml:8:scope.arm_regions[0] 'europe'" in message
         assert "`northeurope`, `westeurope`" in hint
 
-    def test_an_unknown_view_is_odd(self, file: Path) -> None:
+    def test_an_unknown_target_view_gives_a_warning(self, file: Path) -> None:
         file.write_text(PARTNER + '[scope]\ntarget_views = ["AzureReservationVM"]\n')
         (_, message, hint), = load(file, {}).warnings  # fmt: skip
         assert "AzureReservationVM" in message
@@ -300,7 +300,7 @@ TOML_PIECES = st.lists(
 
 @given(content=st.binary() | TOML_PIECES.map(str.encode) | st.text().map(lambda s: s.encode()))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_no_bytes_give_anything_but_settings_or_problems(file: Path, content: bytes) -> None:
+def test_any_bytes_give_settings_or_problems(file: Path, content: bytes) -> None:
     file.write_bytes(content)
     for asking in (None, Narrow()):
         try:
@@ -322,25 +322,23 @@ def test_no_bytes_give_anything_but_settings_or_problems(file: Path, content: by
     )
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_no_environment_gives_anything_but_settings_or_problems(
-    file: Path, environ: dict[str, str]
-) -> None:
+def test_any_environment_gives_settings_or_problems(file: Path, environ: dict[str, str]) -> None:
     file.write_text(PARTNER, encoding="utf-8")
     try:
         assert isinstance(load(file, environ), Settings)
     except SettingsError as error:
-        assert error.problems  # noqa: PT017 - likewise
+        assert error.problems  # noqa: PT017 - either way is fine, a crash is not
 
 
-def test_what_this_version_does_not_act_on_is_told(tmp_path: Path) -> None:
-    """A webhook that is configured and never called would be a silent alarm."""
+def test_a_setting_that_this_version_ignores_gives_a_warning(tmp_path: Path) -> None:
+    """Without the warning, a user would rely on a webhook that is never called."""
     path = tmp_path / "auditor.toml"
     path.write_text('[notify]\nurls = ["env:TEAMS_WEBHOOK"]\n[metrics]\ntextfile = "x.prom"\n')
-    told = [
+    warned = [
         (code, message.split(" ")[0].rpartition(":")[2])
         for code, message, _ in load(path, {}).warnings
     ]
-    assert told == [
+    assert warned == [
         ("E_CONFIG_UNHEEDED", "metrics.textfile"),
         ("E_CONFIG_UNHEEDED", "notify.urls"),
     ]

@@ -1,4 +1,4 @@
-"""Secrets are read from where the configuration says, and only where nobody else can read them."""
+"""A secret is read from where the configuration says, unless other users can read it there."""
 
 import os
 import sys
@@ -22,18 +22,18 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
-def test_one_line_end_is_not_part_of_it(file: Path, end: str) -> None:
+def test_one_line_end_is_not_part_of_the_secret(file: Path, end: str) -> None:
     file.write_bytes((SECRET + end).encode())
     assert read_secret("file:secret", {}, file.parent).reveal() == SECRET
     assert read_secret(f"file:{file}", {}, Path("/")).reveal() == SECRET
 
 
-def test_what_else_is_in_it_stays(file: Path) -> None:
+def test_other_white_space_is_part_of_the_secret(file: Path) -> None:
     file.write_bytes(b" a\n\n")
     assert read_secret("file:secret", {}, file.parent).reveal() == " a\n"
 
 
-def test_it_comes_from_the_environment() -> None:
+def test_a_secret_is_read_from_a_variable_and_never_shown() -> None:
     secret = read_secret("env:S", {"S": SECRET}, Path())
     assert secret.reveal() == SECRET
     assert SECRET not in f"{secret} {secret!r}"
@@ -68,17 +68,17 @@ def status(mode: int, uid: int) -> os.stat_result:
     ],
 )
 def test_a_mounted_secret_is_accepted(mode: int, uid: int, is_link: bool, is_open: bool) -> None:
-    """Kubernetes: a link to a file of root that the pod's group may read."""
+    """Kubernetes mounts a secret as a link to a file of root that the pod's group may read."""
     assert _is_open_to_others(status(mode, uid), is_link=is_link) is is_open
 
 
-def test_a_link_to_a_closed_file_is_followed(file: Path) -> None:
+def test_a_link_to_a_private_file_is_followed(file: Path) -> None:
     (file.parent / "link").symlink_to(file)
     assert read_secret("file:link", {}, file.parent).reveal() == SECRET
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"  \n"])
-def test_an_empty_file_is_no_secret(file: Path, content: bytes) -> None:
+def test_an_empty_file_is_refused(file: Path, content: bytes) -> None:
     file.write_bytes(content)
     with pytest.raises(SettingsError) as caught:
         read_secret("file:secret", {}, file.parent)
@@ -86,14 +86,14 @@ def test_an_empty_file_is_no_secret(file: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"x" * ((1 << 20) + 1)])
-def test_what_is_no_text_is_no_secret(file: Path, content: bytes) -> None:
+def test_a_file_that_is_not_text_or_too_large_is_refused(file: Path, content: bytes) -> None:
     file.write_bytes(content)
     with pytest.raises(SettingsError) as caught:
         read_secret("file:secret", {}, file.parent)
     assert caught.value.error_code == "E_CONFIG_VALUE"
 
 
-def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_or_a_folder_is_refused_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe", 0o600)
     with pytest.raises(SettingsError, match="is not a file"):
         read_secret("file:pipe", {}, tmp_path)
@@ -103,7 +103,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
 
 def test_a_vault_needs_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     reference = "keyvault:https://vault.example/name"
-    check_extra(reference)  # the tests have it
+    check_extra(reference)  # the test environment has the extra
 
     for name in ("azure", "azure.identity"):
         monkeypatch.setitem(sys.modules, name, None)
@@ -113,7 +113,7 @@ def test_a_vault_needs_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.hint == "pip install 'csp-sku-auditor[azure]'"
 
 
-def test_a_federated_token_is_where_the_platform_says(file: Path) -> None:
+def test_a_federated_token_is_read_from_the_file_the_platform_names(file: Path) -> None:
     file.chmod(0o644)
     name = "AZURE_FEDERATED_TOKEN_FILE"
     assert read_federated({name: str(file)}).reveal() == SECRET
@@ -123,7 +123,7 @@ def test_a_federated_token_is_where_the_platform_says(file: Path) -> None:
         assert caught.value.error_code == "E_SECRET_MISSING"
 
 
-def test_a_place_of_no_kind_is_refused_without_being_shown() -> None:
+def test_a_reference_of_unknown_kind_is_refused_without_being_shown() -> None:
     with pytest.raises(SettingsError) as caught:
         read_secret(SECRET, {}, Path())
     assert SECRET not in caught.value.message

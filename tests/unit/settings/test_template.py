@@ -1,4 +1,4 @@
-"""The file that `auditor init` writes explains every key, and nothing that is not one."""
+"""The file that `auditor init` writes explains every key and contains no unknown one."""
 
 import re
 import tomllib
@@ -19,11 +19,11 @@ FILLED = (
 
 
 def uncommented(text: str) -> str:
-    """Return the template with the keys in comments made real."""
+    """Return the template with its commented-out keys turned into keys."""
     return re.sub(r"^# (?=\[|[a-z_]+ = )", "", text, flags=re.MULTILINE)
 
 
-def test_it_loads_once_it_is_filled_in_and_says_the_defaults(tmp_path: Path) -> None:
+def test_it_loads_once_it_is_filled_in_and_holds_the_defaults(tmp_path: Path) -> None:
     path = tmp_path / "auditor.toml"
     path.write_text(FILLED, encoding="utf-8")
     settings = load(path, {})
@@ -36,14 +36,14 @@ def test_it_loads_once_it_is_filled_in_and_says_the_defaults(tmp_path: Path) -> 
     assert settings.partner[0].limits == type(settings.partner[0].limits)()
 
 
-def test_it_does_not_pass_for_a_configuration_before(tmp_path: Path) -> None:
+def test_it_is_refused_as_long_as_it_is_not_filled_in(tmp_path: Path) -> None:
     write_template(tmp_path / "auditor.toml")
     with pytest.raises(SettingsError) as caught:
         load(tmp_path / "auditor.toml", {})
     assert {code for code, _, _ in caught.value.problems} == {"E_GUID"}
 
 
-def test_every_key_is_in_it_and_every_key_in_it_is_known() -> None:
+def test_it_contains_every_known_key_and_no_other() -> None:
     shown = tomllib.loads(uncommented(template()))
 
     def keys(table: dict[str, object], path: tuple[str, ...]) -> set[tuple[str, ...]]:
@@ -68,7 +68,7 @@ def test_every_key_has_a_comment() -> None:
             assert re.search(r"\s# \S", line[2:]), line
 
 
-def test_what_is_there_is_left_alone(tmp_path: Path) -> None:
+def test_an_existing_file_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "auditor.toml"
     path.write_text("mine", encoding="utf-8")
     with pytest.raises(StoreUnwritable) as caught:
@@ -85,6 +85,6 @@ def test_a_planted_link_is_not_followed(tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(StoreUnwritable, match="cannot be created"):
         write_template(tmp_path / "no" / "auditor.toml")

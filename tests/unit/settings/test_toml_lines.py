@@ -1,4 +1,4 @@
-"""The line of every key of a TOML document."""
+"""`key_lines` finds the line of every key of a TOML document."""
 
 import tomllib
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ def test_every_kind_of_key_is_found() -> None:
     tomllib.loads(DOCUMENT)
 
 
-def test_a_key_that_is_not_there_has_the_line_of_its_table() -> None:
+def test_a_missing_key_has_the_line_of_its_table() -> None:
     lines = key_lines(DOCUMENT)
     assert line_of(("partner", 0, "tenant_id"), lines) == 6
     assert line_of(("partner", 1, "limits", "inventory"), lines) == 16
@@ -120,7 +120,7 @@ def test_each_key_of_each_document_has_its_line(
     try:
         parsed = tomllib.loads(document)
     except tomllib.TOMLDecodeError:
-        return  # the same table twice, and the like
+        return  # not valid TOML, for example the same table twice
     lines = key_lines(document)
     text = document.split("\n")
     for path in keys_of(parsed, ()):
@@ -132,5 +132,5 @@ def test_each_key_of_each_document_has_its_line(
         assert 1 <= line <= len(text)
 
 
-def test_what_is_nested_too_deep_has_no_lines() -> None:
+def test_a_document_nested_too_deep_gives_no_lines() -> None:
     assert key_lines("a = " + "[" * 10_000 + "]" * 10_000) == {}
