@@ -1,4 +1,4 @@
-"""Rows come out as text that neither a terminal nor a spreadsheet runs."""
+"""Rows are written as text that neither a terminal nor a spreadsheet executes."""
 
 import csv
 import io
@@ -38,7 +38,7 @@ def written(table: pa.Table, how: str) -> str:
     return stream.getvalue()
 
 
-def test_json_is_a_list_of_objects_with_times_in_z() -> None:
+def test_json_is_a_list_of_objects_with_times_in_utc() -> None:
     found = json.loads(written(TABLE, "json"))
     assert found[0] == {
         "sku_id": "0011",
@@ -70,7 +70,7 @@ def test_no_text_is_a_formula_in_csv(text: str) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_json_gives_text_back_as_it_was(text: str) -> None:
+def test_json_keeps_every_text_unchanged(text: str) -> None:
     assert json.loads(written(pa.table({"a": [text]}), "json")) == [{"a": text}]
 
 
@@ -84,7 +84,7 @@ def test_no_text_moves_the_cursor(how: str, stream: type[io.StringIO]) -> None:
     assert not set(shown) & {"\x1b", "\x9b", "\u202e", "\x07"}
 
 
-def test_a_table_in_a_file_lines_up_and_is_not_cut() -> None:
+def test_a_table_in_a_file_is_aligned_and_not_cut() -> None:
     long = "x" * 300
     out = written(pa.table({"a": ["1", long], "b": ["2", "3"]}), "table").splitlines()
     assert out[0].split() == ["a", "b"]
@@ -102,24 +102,24 @@ def test_markdown_is_escaped() -> None:
     assert out == "| a\\_b |\n| --- |\n| x\\|y z \\<b\\>\\*w\\*\\</b\\> |\n"
 
 
-def test_columns_of_the_same_name_are_all_there() -> None:
+def test_columns_of_the_same_name_are_all_written() -> None:
     table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
     assert written(table, "csv") == "a,a\n1,2\n"
 
 
-def test_lists_and_structures_are_json() -> None:
+def test_lists_and_structures_are_written_as_json() -> None:
     table = pa.table({"a": [[1, 2]], "b": [{"t": TIME}], "c": [b"x"]})
     assert json.loads(written(table, "json"))[0]["b"] == {"t": "2026-11-01T02:03:04Z"}
     assert written(table, "csv").splitlines()[1].startswith('"[1, 2]"')
 
 
-def test_another_format_is_refused() -> None:
+def test_an_unknown_format_is_refused() -> None:
     with pytest.raises(UsageError, match="yaml"):
         written(TABLE, "yaml")
 
 
 def test_a_workbook_holds_text_as_text() -> None:
-    """S8: nothing is a formula; ids keep their zeros; times are dates."""
+    """S8: no cell is a formula; ids keep their zeros; times become dates."""
     with ZipFile(io.BytesIO(formats.workbook(TABLE))) as book:
         sheet = book.read("xl/worksheets/sheet1.xml").decode()
     assert "<f>" not in sheet

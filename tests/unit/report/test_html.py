@@ -1,4 +1,4 @@
-"""The report holds what it says, runs nothing, and tells nobody's name that is to be hidden."""
+"""The HTML report shows the findings, runs no code, and names no customer that is masked."""
 
 import re
 from html.parser import HTMLParser
@@ -29,7 +29,7 @@ PAYLOADS = (
 
 
 class Shape(HTMLParser):
-    """Collects elements with their attributes, and the text outside of styles."""
+    """Collects a page's elements, their attributes, and the text."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -68,14 +68,14 @@ def test_no_text_becomes_markup(payload: str, page: str, tmp_path: Path) -> None
     )
 
 
-def test_what_looks_like_markup_is_read_as_it_was_written(tmp_path: Path) -> None:
+def test_text_that_looks_like_markup_is_shown_unchanged(tmp_path: Path) -> None:
     text = Shape(html.report(two_nights(tmp_path, "<b>&amp;"))).text
     assert "Acme<b>&amp;" in text
     assert "D0011 one year<b>&amp;" in text
     assert "timeout<b>&amp;" in text
 
 
-def test_the_page_stands_alone_and_runs_nothing(page: str) -> None:
+def test_the_page_loads_nothing_and_runs_nothing(page: str) -> None:
     shape = Shape(page)
     policy = next(value for tag, _, value in shape.attributes if value.startswith("default-src"))
     assert policy == "default-src 'none'; style-src 'unsafe-inline'"
@@ -91,7 +91,7 @@ def test_the_page_stands_alone_and_runs_nothing(page: str) -> None:
     assert {link[1:] for link in links} <= set(ids)
 
 
-def test_it_says_who_what_where_since_when_and_why(page: str) -> None:
+def test_it_shows_customer_sku_place_time_and_reason_of_each_finding(page: str) -> None:
     text = " ".join(Shape(page).text.split())
     for words in (
         "Acme",
@@ -113,7 +113,7 @@ def test_it_says_who_what_where_since_when_and_why(page: str) -> None:
         assert words in text, words
 
 
-def test_an_incomplete_night_says_so_first(page: str) -> None:
+def test_the_report_of_an_incomplete_night_begins_with_that(page: str) -> None:
     text = " ".join(Shape(page).text.split())
     assert (
         "contoso-eu is incomplete. 40.0% of its checks have no answer (1 failed, 1 skipped)" in text
@@ -122,7 +122,7 @@ def test_an_incomplete_night_says_so_first(page: str) -> None:
     assert text.index("is incomplete") < text.index("newly restricted")
 
 
-def test_a_masked_report_tells_nobody(store: FolderStore) -> None:
+def test_a_masked_report_names_no_customer(store: FolderStore) -> None:
     masked = html.report(store, mask=True)
     for secret in ("Acme", "Bond", "Coho", ACME, BOND, COHO, ".example", "sub-1", "sub-2"):
         assert secret not in masked, secret
@@ -131,21 +131,21 @@ def test_a_masked_report_tells_nobody(store: FolderStore) -> None:
     assert masked == html.report(store, mask=True)
 
 
-def test_an_empty_store_says_what_to_do(tmp_path: Path) -> None:
+def test_the_report_of_an_empty_store_says_what_to_do(tmp_path: Path) -> None:
     text = Shape(html.report(make(tmp_path))).text
     assert "Nothing has been published yet" in text
     assert "auditor run" in text
     assert "Newly restricted" not in text
 
 
-def test_the_first_night_is_a_baseline_and_not_a_calm_one(tmp_path: Path) -> None:
+def test_the_first_night_is_a_baseline_and_not_a_night_without_changes(tmp_path: Path) -> None:
     text = Shape(html.report(night_1(tmp_path))).text
     assert "This is the baseline." in text
     assert "Nothing changed" not in text
     assert "Every check was answered." in text
 
 
-def test_a_night_without_changes_says_so(tmp_path: Path) -> None:
+def test_the_report_of_a_night_without_changes_says_so(tmp_path: Path) -> None:
     lake = night_1(tmp_path)
     publish(lake, "20261102T020000Z-00000b", at(2), {"coverage": [cover(ACME, "DE")]})
     text = Shape(html.report(lake)).text
@@ -153,7 +153,7 @@ def test_a_night_without_changes_says_so(tmp_path: Path) -> None:
     assert "baseline." not in text
 
 
-def test_a_night_without_an_answer_is_not_a_calm_one(tmp_path: Path) -> None:
+def test_a_night_without_answers_is_not_a_night_without_changes(tmp_path: Path) -> None:
     lake = make(tmp_path)
     row = {
         "check_id": "x",
@@ -172,7 +172,7 @@ def test_a_night_without_an_answer_is_not_a_calm_one(tmp_path: Path) -> None:
     assert "1 failed" in text
 
 
-def test_the_report_of_an_old_snapshot_is_its_own(store: FolderStore) -> None:
+def test_the_report_of_an_old_snapshot_shows_only_that_snapshot(store: FolderStore) -> None:
     text = Shape(html.report(store, FIRST)).text
     assert f"snapshot {FIRST}" in text
     assert "This is the baseline." in text

@@ -1,4 +1,4 @@
-"""`--out` replaces files and nothing else."""
+"""`--out` replaces a file; it writes into a device, a pipe or stdout and leaves it in place."""
 
 import io
 import os
@@ -20,7 +20,7 @@ PAGE, BOOK = b"<!DOCTYPE html>", b"PK\x03\x04"
 
 
 def save(path: Path, data: bytes = DATA) -> bytes:
-    """Save, and return what went to stdout."""
+    """Save the data; return what was written to stdout."""
     written = io.BytesIO()
     stdout = io.TextIOWrapper(written, encoding="utf-8")
     output.save(data, path, stdout)
@@ -28,13 +28,13 @@ def save(path: Path, data: bytes = DATA) -> bytes:
     return written.getvalue()
 
 
-def test_a_minus_is_stdout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_minus_means_stdout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert save(Path("-")) == DATA
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_is_made_or_replaced_and_keeps_its_mode_and_owner(tmp_path: Path) -> None:
+def test_a_file_is_created_or_replaced_and_keeps_mode_and_owner(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     save(path, b"old")
     path.chmod(0o644)
@@ -49,8 +49,8 @@ def test_a_file_is_made_or_replaced_and_keeps_its_mode_and_owner(tmp_path: Path)
     assert [found.name for found in tmp_path.iterdir()] == ["report.html"]
 
 
-@pytest.mark.parametrize("is_there", [True, False], ids=["a file", "nothing yet"])
-def test_a_link_is_followed_and_stays(tmp_path: Path, is_there: bool) -> None:
+@pytest.mark.parametrize("is_there", [True, False], ids=["to a file", "to a missing file"])
+def test_a_link_is_followed_and_stays_a_link(tmp_path: Path, is_there: bool) -> None:
     (tmp_path / "far").mkdir()
     target = tmp_path / "far" / "report.html"
     if is_there:
@@ -64,7 +64,7 @@ def test_a_link_is_followed_and_stays(tmp_path: Path, is_there: bool) -> None:
     assert second.is_symlink()
 
 
-def test_a_device_is_written_to_and_stays_one(tmp_path: Path) -> None:
+def test_a_device_is_written_to_and_stays_a_device(tmp_path: Path) -> None:
     device = tmp_path / "null"
     try:
         os.mknod(device, stat.S_IFCHR | 0o666, os.makedev(1, 3))
@@ -79,7 +79,7 @@ def test_a_device_is_written_to_and_stays_one(tmp_path: Path) -> None:
 
 
 def reading(pipe: Path) -> tuple[Thread, list[bytes]]:
-    """Read a pipe to its end in a thread."""
+    """Start a thread that reads a pipe to its end."""
     found: list[bytes] = []
     thread = Thread(target=lambda: found.append(pipe.read_bytes()))
     thread.start()
@@ -97,7 +97,7 @@ def test_a_pipe_is_written_to(tmp_path: Path) -> None:
     assert pipe.is_fifo()
 
 
-def test_a_pipe_nobody_reads_on_is_told_as_such(tmp_path: Path) -> None:
+def test_a_pipe_whose_reader_leaves_is_a_broken_pipe(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     thread = Thread(target=read_a_byte, args=(pipe,))
@@ -108,7 +108,7 @@ def test_a_pipe_nobody_reads_on_is_told_as_such(tmp_path: Path) -> None:
 
 
 def read_a_byte(pipe: Path) -> None:
-    """Leave while the other end still writes."""
+    """Read one byte and close the pipe while the other end still writes."""
     with pipe.open("rb", buffering=0) as stream:
         stream.read(1)
 
@@ -130,31 +130,31 @@ def nowhere(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [folder, loop, below_a_file, nowhere])
-def test_what_takes_no_output_is_named(tmp_path: Path, make: Callable[[Path], None]) -> None:
+def test_an_unwritable_path_is_named(tmp_path: Path, make: Callable[[Path], None]) -> None:
     path = tmp_path / "report.html"
     if make in {below_a_file, nowhere}:
         path = tmp_path / "away" / "report.html"
     make(path)
-    with pytest.raises(StoreUnwritable, match=r"report\.html") as told:
+    with pytest.raises(StoreUnwritable, match=r"report\.html") as caught:
         save(path)
-    assert told.value.exit_status == 73
-    assert "--out" in told.value.hint
+    assert caught.value.exit_status == 73
+    assert "--out" in caught.value.hint
 
 
-def test_a_full_device_is_told(tmp_path: Path) -> None:
+def test_a_full_device_is_reported(tmp_path: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
     link = tmp_path / "report.html"
     link.symlink_to("/dev/full")
-    with pytest.raises(StoreFailed, match=r"report\.html") as told:
+    with pytest.raises(StoreFailed, match=r"report\.html") as caught:
         save(link)
-    assert told.value.exit_status == 74
-    assert "--resume" not in told.value.hint
+    assert caught.value.exit_status == 74
+    assert "--resume" not in caught.value.hint
 
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a configuration and a store that has something to tell."""
+    """Return a folder with a configuration and a store of two nights."""
     made = tmp_path_factory.mktemp("out")
     store = two_nights(made)
     (made / "auditor.toml").write_text(
@@ -166,7 +166,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def shell(lake: Path, folder: Path, line: str) -> "subprocess.CompletedProcess[bytes]":
-    """Run a line of shell in which `auditor` is the command."""
+    """Run a line of shell in which `auditor` runs this package."""
     command = f'auditor() {{ "{sys.executable}" -m auditor "$@"; }}; {line}'
     return subprocess.run(
         ["bash", "-c", command],
@@ -193,7 +193,7 @@ def shell(lake: Path, folder: Path, line: str) -> "subprocess.CompletedProcess[b
         ("mkfifo a.xlsx; cat a.xlsx & auditor changes --out a.xlsx; wait", BOOK),
     ],
 )
-def test_what_a_shell_redirects_is_not_replaced(
+def test_output_that_a_shell_redirects_is_written_and_not_replaced(
     lake: Path, tmp_path: Path, line: str, starts: bytes
 ) -> None:
     ran = shell(lake, tmp_path, f"set -eo pipefail; {line}")

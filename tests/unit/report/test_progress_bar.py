@@ -1,4 +1,4 @@
-"""How far a run is written to be: lines now and then, or a bar on a terminal."""
+"""The progress of a run: lines every ten seconds, or a bar on a terminal."""
 
 import io
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ def written(stream: io.StringIO) -> list[str]:
     return [line.removeprefix("12:03:04 ") for line in stream.getvalue().splitlines()]
 
 
-def test_lines_tell_phases_and_how_far_they_are_every_ten_seconds() -> None:
+def test_lines_report_each_phase_and_its_progress_every_ten_seconds() -> None:
     stream, clock = io.StringIO(), Clock()
     lines = Lines(events(stream), clock)
     lines.step("contoso")
@@ -55,7 +55,7 @@ def test_lines_tell_phases_and_how_far_they_are_every_ten_seconds() -> None:
     ]
 
 
-def test_partners_are_counted_apart() -> None:
+def test_each_partner_is_counted_separately() -> None:
     stream, clock = io.StringIO(), Clock()
     lines = Lines(events(stream), clock)
     lines.phase("a", "checking", 2)
@@ -69,7 +69,7 @@ def test_partners_are_counted_apart() -> None:
     ]
 
 
-def test_a_storm_of_failures_is_a_few_lines_and_a_count() -> None:
+def test_many_failures_are_written_as_a_few_lines_and_a_count() -> None:
     stream = io.StringIO()
     lines = Lines(events(stream), Clock())
     for number in range(SHOWN_FAILURES + 5):
@@ -102,7 +102,7 @@ def test_quiet_means_errors_only(stream: io.StringIO) -> None:
         (Terminal(), "console", {"TERM": "dumb"}),
     ],
 )
-def test_lines_are_for_files_and_for_json(
+def test_a_file_json_or_a_dumb_terminal_gets_lines(
     stream: io.StringIO, log_format: str, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", environ["TERM"])
@@ -138,7 +138,7 @@ def drawn(bar: Bar, console: Console) -> list[str]:
     return capture.get().splitlines()
 
 
-def test_the_bar_says_done_total_failed_rate_and_time_left(
+def test_the_bar_shows_done_total_failed_rate_and_time_left(
     bar: tuple[Bar, Clock, Console],
 ) -> None:
     shown, clock, console = bar
@@ -165,7 +165,7 @@ def test_a_phase_of_unknown_length_has_no_numbers(bar: tuple[Bar, Clock, Console
     assert "0/20 0 failed" in second
 
 
-def test_a_partner_s_name_moves_no_cursor(bar: tuple[Bar, Clock, Console]) -> None:
+def test_control_characters_in_a_partners_name_are_escaped(bar: tuple[Bar, Clock, Console]) -> None:
     shown, _, console = bar
     shown.phase("con\x1b[2Jtoso[red]", "checking")
     assert r"con\x1b[2Jtoso[red]" in drawn(shown, console)[0]

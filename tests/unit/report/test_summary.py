@@ -1,4 +1,4 @@
-"""A report's figures, worked out by hand for a small lake."""
+"""The figures of a report equal those calculated by hand for a small lake."""
 
 from pathlib import Path
 
@@ -30,15 +30,15 @@ def test_figures_are_those_of_the_newest_full_snapshot(found: Summary) -> None:
     assert one.unknown_share == pytest.approx(2 / 5)
 
 
-def test_a_naive_fan_out_asks_each_product_and_context_by_itself(found: Summary) -> None:
-    """Four checks were asked in three calls: two shared the reply r1, and one got none."""
+def test_a_naive_fan_out_makes_one_call_per_product_and_context(found: Summary) -> None:
+    """Three calls asked four checks: two checks shared the reply r1, and one got no reply."""
     (one,) = found.partners
     listings = one.calls - 3
     assert one.naive_calls == listings + 4
 
 
-def test_what_is_not_answered_is_unknown_and_not_restricted(found: Summary) -> None:
-    """BOND's 0011 was restricted the night before; NEW is a check that no known key stands for."""
+def test_a_check_without_an_answer_is_unknown_and_not_restricted(found: Summary) -> None:
+    """BOND's 0011 was restricted the night before; no known key belongs to the check NEW."""
     assert sum(place.restricted for place in found.places) == 1
     assert sum(place.not_in_catalog for place in found.places) == 1
     assert sum(place.unknown for place in found.places) == 2
@@ -48,7 +48,7 @@ def test_what_is_not_answered_is_unknown_and_not_restricted(found: Summary) -> N
     ]
 
 
-def test_three_kinds_of_no_are_kept_apart(found: Summary) -> None:
+def test_not_in_catalog_without_answer_and_not_asked_are_kept_apart(found: Summary) -> None:
     assert found.not_in_catalog == 1
     assert [(r.outcome, r.reason, r.checks) for r in found.reasons] == [
         ("failed", "timeout", 1),
@@ -61,29 +61,29 @@ def test_three_kinds_of_no_are_kept_apart(found: Summary) -> None:
     }
 
 
-def test_old_verdicts_are_counted_with_the_oldest_of_them(found: Summary) -> None:
+def test_old_verdicts_are_counted_and_the_oldest_is_dated(found: Summary) -> None:
     (stale,) = found.stale
     assert (stale.kind, stale.keys, stale.customers, stale.oldest) == ("inventory", 1, 1, at(1, 2))
 
 
-def test_suspect_changes_are_counted_apart_and_listed_nowhere(found: Summary) -> None:
+def test_suspect_changes_are_counted_separately_and_not_listed(found: Summary) -> None:
     assert found.held == HeldBack(keys=1, customers=1)
     assert found.count("newly_restricted") == 1
     assert {row.customer for row in found.changes["newly_restricted"].rows} == {"Acme"}
     assert found.tally["contoso-eu", "newly_restricted"] == 1
 
 
-def test_what_else_differs_is_said_in_words(found: Summary) -> None:
+def test_a_change_of_terms_is_described_in_words(found: Summary) -> None:
     (row,) = found.changes["terms_changed"].rows
     assert row.difference == "is renewable: no, was yes; renew to: nothing, was A:1"
 
 
-def test_renewals_at_risk_name_what_they_would_buy(found: Summary) -> None:
+def test_renewals_at_risk_name_the_sku_and_quantity_to_renew(found: Summary) -> None:
     (one,) = found.renewals.rows
     assert (one.customer, one.sku_title, one.quantity) == ("Acme", "Office", 12)
 
 
-def test_one_snapshot_is_told_as_it_was(store: FolderStore) -> None:
+def test_the_summary_of_an_old_snapshot_shows_only_that_snapshot(store: FolderStore) -> None:
     first = summary.read(store, [FIRST])
     assert first.is_baseline
     assert first.kinds == ()
@@ -95,14 +95,14 @@ def test_one_snapshot_is_told_as_it_was(store: FolderStore) -> None:
         summary.read(store, ["20301101T020000Z-00000a"])
 
 
-def test_a_brief_one_leaves_out_how_things_stand(store: FolderStore) -> None:
+def test_a_brief_summary_has_changes_but_no_current_state(store: FolderStore) -> None:
     brief = summary.read(store, [SECOND], brief=True)
     assert brief.places == ()
     assert not brief.is_pruned
     assert brief.count("left_catalog") == 2
 
 
-def test_runs_after_the_newest_full_one_are_told_too(tmp_path: Path) -> None:
+def test_runs_after_the_newest_full_one_are_included(tmp_path: Path) -> None:
     lake = two_nights(tmp_path)
     on_demand(lake)
     found = summary.read(lake, longest=0)
@@ -116,7 +116,7 @@ def test_runs_after_the_newest_full_one_are_told_too(tmp_path: Path) -> None:
     )
 
 
-def test_lists_are_cut_and_say_what_shows_the_rest(store: FolderStore) -> None:
+def test_a_cut_list_names_the_command_that_shows_the_rest(store: FolderStore) -> None:
     cut = summary.read(store, longest=1).changes["left_catalog"]
     assert (len(cut.rows), cut.total, cut.more) == (1, 2, 1)
     assert cut.commands == ("auditor changes --kind left_catalog",)
@@ -129,15 +129,15 @@ def test_the_first_snapshot_is_the_baseline(tmp_path: Path) -> None:
     assert found.changes == {}
 
 
-def test_an_empty_store_has_nothing_to_tell(tmp_path: Path) -> None:
+def test_the_summary_of_an_empty_store_is_empty(tmp_path: Path) -> None:
     found = summary.read(make(tmp_path))
     assert (found.partners, found.places, found.health) == ((), (), ())
 
 
-def test_a_hidden_customer_has_the_same_pseudonym_everywhere(store: FolderStore) -> None:
+def test_a_masked_customer_has_the_same_pseudonym_everywhere(store: FolderStore) -> None:
     found = summary.read(store, mask=True)
-    told = {row.customer for listed in found.changes.values() for row in listed.rows}
-    told |= {row.customer for row in found.unknown.rows}
-    told |= {row.customer for row in found.renewals.rows}
-    assert told == {"", masking.pseudonym(ACME), masking.pseudonym(BOND)}
+    named = {row.customer for listed in found.changes.values() for row in listed.rows}
+    named |= {row.customer for row in found.unknown.rows}
+    named |= {row.customer for row in found.renewals.rows}
+    assert named == {"", masking.pseudonym(ACME), masking.pseudonym(BOND)}
     assert masking.pseudonym(ACME) != masking.pseudonym(BOND)

@@ -1,4 +1,4 @@
-"""Times that tell an order."""
+"""A clock whose times never go back, so that they give an order."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,8 +8,8 @@ NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
 
 
-def test_it_goes_with_the_clock_and_never_back() -> None:
-    """P32: not before what is published, nor where the clock is set while it runs."""
+def test_it_follows_the_clock_and_never_goes_back() -> None:
+    """P32: not before the last published time, nor when the clock is set back during the run."""
     hours = iter([0, 1, 1, -47, -46, 2])
     read = never_back(lambda: NOON + timedelta(hours=next(hours)), NOON + timedelta(minutes=30))
 
@@ -24,5 +24,5 @@ def test_it_goes_with_the_clock_and_never_back() -> None:
     ]
 
 
-def test_without_anything_published_it_is_the_clock() -> None:
+def test_before_the_first_snapshot_it_is_the_clock() -> None:
     assert never_back(lambda: NOON, None)() == NOON

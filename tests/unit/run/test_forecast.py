@@ -1,4 +1,4 @@
-"""What a run would ask, and how long it takes at the quota."""
+"""The forecast: how many calls a run would make, and how long they take at the quota."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ PARTNER = Partner(
 )
 
 
-def foreseen(
+def forecast_of(
     *customers: CustomerFound,
     catalogs: tuple[CatalogFound, ...] | None = None,
     calls: dict[str, int] | None = None,
@@ -50,34 +50,34 @@ def line(of: Forecast, api: str) -> Line:
     return one
 
 
-def test_whole_products_are_one_call_and_a_row_for_each_of_their_skus() -> None:
+def test_whole_products_share_one_call_and_give_one_row_per_sku() -> None:
     skus = [sku(s, p) for p in ("P1", "P2", "P3") for s in ("0001", "0002")]
-    of = foreseen(found(azure("a1"), azure("a2")), catalogs=(catalog(*skus),))
+    of = forecast_of(found(azure("a1"), azure("a2")), catalogs=(catalog(*skus),))
     one = line(of, "inventory")
     assert (one.calls, one.naive_calls, one.rows) == (2, 6, 12)
     assert (one.partner, one.wave, one.country) == ("eu", 2, "DE")
 
 
-def test_skus_asked_one_by_one_are_a_row_each() -> None:
+def test_skus_asked_one_by_one_give_one_row_each() -> None:
     skus = [sku("0001", variables=BOTH), sku("0002", variables="CustomerId")]
-    one = line(foreseen(found(azure()), catalogs=(catalog(*skus),)), "inventory")
+    one = line(forecast_of(found(azure()), catalogs=(catalog(*skus),)), "inventory")
     assert (one.calls, one.rows) == (2, 2)
 
 
-def test_availabilities_are_a_call_and_a_row_each() -> None:
-    of = foreseen(found(holds=[plan(), licence("l1"), licence("l2", "CFQ8")]))
+def test_each_availability_check_is_one_call_and_one_row() -> None:
+    of = forecast_of(found(holds=[plan(), licence("l1"), licence("l2", "CFQ8")]))
     one = line(of, "availability")
     assert (one.calls, one.naive_calls, one.rows, one.country) == (2, 2, 2, "")
 
 
-def test_what_is_not_asked_is_not_counted() -> None:
-    of = foreseen(found(azure(status="suspended")), found(failed="listing_failed", holds=()))
+def test_a_check_that_is_not_asked_is_not_counted() -> None:
+    of = forecast_of(found(azure(status="suspended")), found(failed="listing_failed", holds=()))
     assert of.lines == ()
 
 
-def test_each_call_takes_its_share_of_the_quota_of_its_own_class() -> None:
-    """Customers and the catalog have quotas of their own, in the first wave too."""
-    of = foreseen(
+def test_each_call_counts_against_the_quota_of_its_own_class() -> None:
+    """Customers and the catalog have their own quotas, also in the first wave."""
+    of = forecast_of(
         found(*(azure(f"a{n}") for n in range(100))),
         calls={"list_customers": 1, "list_subscriptions": 300, "list_skus": 300, "get_sku": 100},
     )
@@ -90,7 +90,7 @@ def test_each_call_takes_its_share_of_the_quota_of_its_own_class() -> None:
     }
 
 
-def test_it_says_for_each_group_why_it_is_asked_that_way() -> None:
+def test_the_explanation_says_why_each_group_is_asked_that_way() -> None:
     skus = [
         sku("0001", "P1"),
         sku("0002", "P1"),
@@ -98,7 +98,7 @@ def test_it_says_for_each_group_why_it_is_asked_that_way() -> None:
         sku("0002", "P2", variables="CustomerId"),
         sku("0001", "P3", variables="ArmRegionName", region=""),
     ]
-    of = foreseen(found(azure()), catalogs=(catalog(*skus),))
+    of = forecast_of(found(azure()), catalogs=(catalog(*skus),))
     assert of.explanation == (
         (
             "eu DE AzurePlan: 1 SKUs as 1 target items, sending AzureSubscriptionId, CustomerId;"
@@ -119,16 +119,16 @@ def test_it_says_for_each_group_why_it_is_asked_that_way() -> None:
     )
 
 
-def test_it_says_which_views_cannot_be_asked_by_resource_type() -> None:
-    of = foreseen(found(azure()), inventory_api="by_resource_type")
+def test_the_explanation_names_views_without_a_resource_type() -> None:
+    of = forecast_of(found(azure()), inventory_api="by_resource_type")
     assert of.explanation[-1] == (
         "eu DE: scope.resource_types has no resource type for the target view"
         " AzureReservationsVM; skipped"
     )
 
 
-def test_forecasts_of_several_partners_make_one_table() -> None:
-    one = foreseen(found(azure()))
+def test_forecasts_of_several_partners_are_joined_into_one_table() -> None:
+    one = forecast_of(found(azure()))
     both = Forecast.of([one, one])
     assert both.lines == one.lines * 2
     assert both.explanation == one.explanation * 2

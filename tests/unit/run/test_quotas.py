@@ -1,4 +1,4 @@
-"""Where the processes of one user find each other's quota."""
+"""Where the processes of one user keep the quota that they share."""
 
 import asyncio
 import sys
@@ -20,7 +20,7 @@ def partner(shared: str, name: str = "contoso", tenant_id: str = TENANT) -> Part
 
 
 def files_of(folder: Path, *partners: Partner, **environ: str) -> set[str]:
-    """Return the files that taking one call of each class leaves."""
+    """Take one call of each class for each partner; return the files that this leaves."""
 
     async def take(each: Partner) -> None:
         async with quotas_of(each, environ) as quotas:
@@ -32,7 +32,7 @@ def files_of(folder: Path, *partners: Partner, **environ: str) -> set[str]:
     return {path.name for path in folder.rglob("*.next")}
 
 
-def test_the_same_tenant_shares_whatever_its_configuration_calls_it(tmp_path: Path) -> None:
+def test_partners_of_the_same_tenant_share_under_any_name(tmp_path: Path) -> None:
     home = str(tmp_path)
     first = files_of(tmp_path, partner("local"), HOME=home)
 
@@ -42,7 +42,7 @@ def test_the_same_tenant_shares_whatever_its_configuration_calls_it(tmp_path: Pa
     assert len(files_of(tmp_path, another, HOME=home)) == 6
 
 
-def test_the_state_folder_of_the_environment_comes_first(tmp_path: Path) -> None:
+def test_the_state_folder_named_in_the_environment_comes_first(tmp_path: Path) -> None:
     state = tmp_path / "state"
 
     environ = {"XDG_STATE_HOME": str(state), "HOME": str(tmp_path / "home")}
@@ -50,7 +50,7 @@ def test_the_state_folder_of_the_environment_comes_first(tmp_path: Path) -> None
     assert not (tmp_path / "home").exists()
 
 
-def test_without_a_home_a_folder_for_passing_things_will_do(
+def test_without_a_home_the_temporary_folder_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -59,7 +59,7 @@ def test_without_a_home_a_folder_for_passing_things_will_do(
     assert len(files_of(tmp_path, partner("local"), HOME=str(tmp_path / "file"))) == 3
 
 
-def test_no_place_at_all_is_said_with_what_to_do(
+def test_without_any_usable_folder_the_error_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "file"
@@ -71,12 +71,12 @@ def test_no_place_at_all_is_said_with_what_to_do(
     assert 'shared = "none"' in caught.value.hint
 
 
-def test_none_shares_nothing(tmp_path: Path) -> None:
+def test_the_setting_none_shares_nothing(tmp_path: Path) -> None:
     assert files_of(tmp_path, partner("none"), HOME=str(tmp_path)) == set()
 
 
 @pytest.mark.parametrize("url", ["postgresql://a:hunter2@127.0.0.1:9/x", "redis://127.0.0.1:9"])
-def test_a_database_that_is_not_there_is_said_without_its_password(
+def test_an_unreachable_database_is_named_without_its_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     monkeypatch.setattr(shared_quota, "GIVE_UP_S", 0.2)
@@ -96,7 +96,7 @@ def test_a_database_that_is_not_there_is_said_without_its_password(
         ("redis://127.0.0.1", "redis", "shared-redis"),
     ],
 )
-def test_a_driver_that_is_missing_is_named_with_the_extra_that_has_it(
+def test_a_missing_driver_is_named_with_the_extra_that_installs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, module: str, extra: str
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
