@@ -1,4 +1,4 @@
-"""What a run had answered survives, whatever cuts it short."""
+"""The journal keeps every reply of a run, however the run is interrupted."""
 
 import asyncio
 import os
@@ -44,7 +44,7 @@ async def filled(path: Path, *replies: Reply) -> list[int]:
 
 
 async def held(path: Path) -> dict[int, Reply]:
-    """Open a journal, return what it holds, and close it."""
+    """Open a journal, return its replies, and close it."""
     journal = Journal(path)
     replies = {n: journal.read(key(n)) for n in range(200) if key(n) in journal}
     assert len(journal) == len(replies)
@@ -53,7 +53,7 @@ async def held(path: Path) -> dict[int, Reply]:
 
 
 @pytest.mark.asyncio
-async def test_every_reply_is_read_back_as_it_was(tmp_path: Path) -> None:
+async def test_every_reply_is_read_back_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "p.journal"
     await filled(path, OK, LARGE, FAILED, SILENT)
     assert await held(path) == {0: OK, 1: LARGE, 2: FAILED, 3: SILENT}
@@ -73,7 +73,7 @@ async def test_a_torn_tail_is_cut_at_every_byte_of_the_last_record(tmp_path: Pat
 
 
 @pytest.mark.asyncio
-async def test_after_a_torn_tail_was_cut_it_goes_on(tmp_path: Path) -> None:
+async def test_a_journal_whose_torn_tail_was_cut_takes_new_records(tmp_path: Path) -> None:
     path = tmp_path / "p.journal"
     ends = await filled(path, OK, FAILED)
     path.write_bytes(path.read_bytes()[: ends[1] - 1])
@@ -85,15 +85,15 @@ async def test_after_a_torn_tail_was_cut_it_goes_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_flipped_bit_loses_nothing_that_came_before_it(tmp_path: Path) -> None:
+async def test_a_flipped_bit_loses_no_earlier_record(tmp_path: Path) -> None:
     path = tmp_path / "p.journal"
     ends = await filled(path, OK, FAILED)
     whole = path.read_bytes()
     for place in range(ends[0], ends[1]):
         for bit in range(8):
-            spoilt = bytearray(whole)
-            spoilt[place] ^= 1 << bit
-            path.write_bytes(spoilt)
+            damaged = bytearray(whole)
+            damaged[place] ^= 1 << bit
+            path.write_bytes(damaged)
             assert await held(path) == {0: OK}
 
 
@@ -108,8 +108,8 @@ async def test_a_flipped_bit_loses_nothing_that_came_before_it(tmp_path: Path) -
         struct.pack("<II", 4, 0x48839247) + b"????",
     ],
 )
-async def test_what_a_power_loss_leaves_at_the_end_is_cut(tmp_path: Path, tail: bytes) -> None:
-    """A file system may give blocks of zeros, or somebody else's, where data never arrived."""
+async def test_garbage_left_at_the_end_by_a_power_loss_is_cut(tmp_path: Path, tail: bytes) -> None:
+    """Where data was never written, a file system may give zeros or blocks of other files."""
     path = tmp_path / "p.journal"
     ends = await filled(path, OK, FAILED)
     with path.open("ab") as file:
@@ -119,7 +119,7 @@ async def test_what_a_power_loss_leaves_at_the_end_is_cut(tmp_path: Path, tail: 
 
 
 @pytest.mark.asyncio
-async def test_a_whole_record_of_another_making_is_where_a_journal_ends(tmp_path: Path) -> None:
+async def test_a_journal_ends_at_a_complete_record_of_another_kind(tmp_path: Path) -> None:
     path = tmp_path / "p.journal"
     await filled(path, OK)
     payload = msgspec.msgpack.encode({"not": "a record"})
@@ -142,7 +142,7 @@ replies = st.builds(
 
 @given(st.lists(st.tuples(st.integers(0, 20), replies), max_size=30), st.integers(0, 30))
 @settings(deadline=None, max_examples=50)
-def test_opened_again_it_holds_the_first_reply_to_each_question(
+def test_a_reopened_journal_holds_the_first_reply_to_each_question(
     tmp_path_factory: pytest.TempPathFactory, appended: list[tuple[int, Reply]], reopened: int
 ) -> None:
     path = tmp_path_factory.mktemp("journal") / "p.journal"
@@ -164,21 +164,21 @@ def test_opened_again_it_holds_the_first_reply_to_each_question(
 
 
 @pytest.mark.asyncio
-async def test_it_is_synced_after_so_many_records_at_most(tmp_path: Path) -> None:
-    """P11: a power loss takes 64 answers or one second, no more."""
+async def test_it_is_synced_after_at_most_64_records(tmp_path: Path) -> None:
+    """P11: a power loss loses at most 64 answers or one second."""
     assert SYNC_RECORDS <= 64
     journal = Journal(tmp_path / "p.journal")
     unsynced = []
     for number in range(3 * SYNC_RECORDS):
         await journal.append(key(number), OK)
-        unsynced.append(journal._unsynced)  # noqa: SLF001 - nothing else shows a sync
+        unsynced.append(journal._unsynced)  # noqa: SLF001 - a sync shows only here
     await journal.close()
     assert max(unsynced) < SYNC_RECORDS
     assert unsynced.count(0) == 3
 
 
 @pytest.mark.asyncio
-async def test_many_at_once_are_all_kept(tmp_path: Path) -> None:
+async def test_records_appended_at_once_are_all_kept(tmp_path: Path) -> None:
     path = tmp_path / "p.journal"
     journal = Journal(path)
     await asyncio.gather(*(journal.append(key(n), OK) for n in range(150)))
@@ -187,28 +187,28 @@ async def test_many_at_once_are_all_kept(tmp_path: Path) -> None:
     await journal.close()
 
 
-# What is kept of it ----------------------------------------------------------------------
+# Replies kept after a run ---------------------------------------------------------------
 
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize(
-    ("which", "kept"), [("none", set()), ("failed", {1, 2, 3}), ("all", {0, 1, 2, 3})]
+    ("setting", "kept"), [("none", set()), ("failed", {1, 2, 3}), ("all", {0, 1, 2, 3})]
 )
-async def test_of_a_finished_run_only_the_raw_replies_asked_for_are_kept(
-    tmp_path: Path, which: str, kept: set[int]
+async def test_a_finished_run_keeps_only_the_raw_replies_that_are_set(
+    tmp_path: Path, setting: str, kept: set[int]
 ) -> None:
-    """A success that was no use, like the second one here, counts as failed."""
+    """A successful reply that could not be used, like the second one here, counts as failed."""
     path = tmp_path / "p.journal"
     await filled(path, OK, LARGE, FAILED, SILENT)
     journal = Journal(path)
-    journal.keep(which, {key(1)})
+    journal.keep(setting, {key(1)})
     await journal.close()
     assert (await held(path)).keys() == kept
     assert sorted(os.listdir(tmp_path)) == ["p.journal"]  # noqa: PTH208
 
 
 @pytest.mark.asyncio
-async def test_a_run_without_a_snapshot_forgets_its_failures_and_asks_them_again(
+async def test_a_run_without_a_snapshot_drops_its_failed_replies(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "p.journal"
@@ -220,7 +220,7 @@ async def test_a_run_without_a_snapshot_forgets_its_failures_and_asks_them_again
 
 
 @pytest.mark.asyncio
-async def test_nobody_else_can_read_it(tmp_path: Path) -> None:
+async def test_no_other_user_can_read_a_journal(tmp_path: Path) -> None:
     """S18, S12: replies hold customers' data."""
     path = tmp_path / "p.journal"
     await filled(path, OK)
@@ -250,7 +250,7 @@ async def test_a_planted_link_is_not_followed(tmp_path: Path) -> None:
 # Faults of the disk ---------------------------------------------------------------------
 
 
-def test_where_it_cannot_be_made_it_says_so(tmp_path: Path) -> None:
+def test_a_journal_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreUnwritable, match="cannot open the journal"):
         Journal(tmp_path / "file" / "p.journal")

@@ -1,4 +1,4 @@
-"""What is kept of replies that could not be used."""
+"""The quarantine: the records of replies that could not be used."""
 
 import hashlib
 import json
@@ -42,7 +42,7 @@ def settled(**other: object) -> Settled:
 
 
 async def journaled(folder: Path, *bodies: bytes) -> None:
-    """Keep bodies under the keys kkk…, lll… and so on."""
+    """Write replies with these bodies into a journal, under the keys kkk…, lll… and so on."""
     journal = Journal(folder / f"{TENANT}.journal")
     for number, body in enumerate(bodies):
         reply = Reply(status=200, body=body, sent_at=AT)
@@ -58,7 +58,9 @@ def rows(folder: Path, *, with_bodies: bool = True) -> list[dict[str, object]]:
 
 
 @pytest.mark.asyncio
-async def test_a_record_says_what_it_was_and_shows_the_body_without_secrets(tmp_path: Path) -> None:
+async def test_a_record_describes_the_reply_and_hides_secrets_in_its_body(
+    tmp_path: Path,
+) -> None:
     """P24, S18."""
     await journaled(tmp_path, HTML)
     records = Quarantine()
@@ -85,7 +87,7 @@ async def test_a_record_says_what_it_was_and_shows_the_body_without_secrets(tmp_
     assert stat.S_IMODE(path_of(tmp_path, TENANT).stat().st_mode) == 0o600
 
 
-def test_only_what_came_and_was_not_used_is_recorded() -> None:
+def test_only_replies_that_arrived_and_were_not_used_are_recorded() -> None:
     records = Quarantine()
     records.settle(
         [
@@ -101,7 +103,7 @@ def test_only_what_came_and_was_not_used_is_recorded() -> None:
     assert records.keys == {b"3", b"4"}
 
 
-def test_a_reply_that_settled_as_several_is_one_record(tmp_path: Path) -> None:
+def test_a_reply_with_several_outcomes_is_one_record(tmp_path: Path) -> None:
     apart = settled(set_apart="2 spoiled_item, 1 mismatched_echo")
     failed = msgspec.structs.replace(apart, outcome=Outcome.FAILED, reason="mismatched_echo")
     for parts, reason in (([failed, apart], "mismatched_echo"), ([apart], "spoiled_item")):
@@ -113,7 +115,7 @@ def test_a_reply_that_settled_as_several_is_one_record(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
-async def test_no_more_than_the_beginning_of_a_body_is_shown(tmp_path: Path) -> None:
+async def test_only_the_beginning_of_a_large_body_is_shown(tmp_path: Path) -> None:
     """P24, S18."""
     large = b"x" * (MOST_SHOWN + 1)
     await journaled(tmp_path, large)
@@ -128,7 +130,7 @@ async def test_no_more_than_the_beginning_of_a_body_is_shown(tmp_path: Path) -> 
 
 
 @pytest.mark.asyncio
-async def test_records_come_in_the_order_of_time_and_stay_when_their_bodies_are_gone(
+async def test_records_are_sorted_by_time_and_remain_without_their_bodies(
     tmp_path: Path,
 ) -> None:
     await journaled(tmp_path, b"<a>")
@@ -145,26 +147,26 @@ async def test_records_come_in_the_order_of_time_and_stay_when_their_bodies_are_
     assert [row["body"] for row in rows(tmp_path)] == ["", ""]
 
 
-def test_a_run_of_another_machine_says_so(tmp_path: Path) -> None:
-    with pytest.raises(InputMissing, match="another machine") as told:
+def test_a_run_without_records_here_is_said_to_be_of_another_machine(tmp_path: Path) -> None:
+    with pytest.raises(InputMissing, match="another machine") as caught:
         rows(tmp_path)
-    assert told.value.exit_status == 66
+    assert caught.value.exit_status == 66
 
 
-def test_records_that_are_damaged_are_told(tmp_path: Path) -> None:
+def test_damaged_records_are_reported(tmp_path: Path) -> None:
     path_of(tmp_path, TENANT).write_bytes(b'{"at": 1}\n')
     with pytest.raises(InputMissing, match="is damaged"):
         rows(tmp_path)
 
 
-def test_records_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+def test_unreadable_records_are_reported(tmp_path: Path) -> None:
     """P30."""
     path_of(tmp_path, TENANT).mkdir()
     with pytest.raises(InputMissing, match="cannot be read"):
         rows(tmp_path)
 
 
-def test_a_folder_that_takes_no_records_is_told(tmp_path: Path) -> None:
+def test_records_that_cannot_be_written_are_reported(tmp_path: Path) -> None:
     """P30."""
     path_of(tmp_path, TENANT).mkdir()
     with pytest.raises(StoreFailed, match="cannot write"):
@@ -181,7 +183,7 @@ def test_a_folder_that_takes_no_records_is_told(tmp_path: Path) -> None:
         (Reply(status=200, cause="too_large", sent_at=AT), ""),
     ],
 )
-async def test_what_discovery_cannot_read_is_recorded_too(
+async def test_a_reply_that_discovery_cannot_read_is_recorded_too(
     reply: Reply, items: str, tmp_path: Path
 ) -> None:
     """P24."""
@@ -201,7 +203,7 @@ async def test_what_discovery_cannot_read_is_recorded_too(
     assert row["reason"] == (reply.cause or "unreadable_reply")
 
 
-def test_one_line_is_one_record_whatever_it_says(tmp_path: Path) -> None:
+def test_each_record_is_one_line_whatever_its_text(tmp_path: Path) -> None:
     """S20."""
     request = Request(
         endpoint="customers", method="GET", path="/v1/customers", api_class=ApiClass.CATALOG

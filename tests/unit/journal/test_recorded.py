@@ -1,4 +1,4 @@
-"""What is asked is recorded, once; a disk that fails meanwhile stops the run."""
+"""Each question is asked and recorded once; a disk failure stops the run."""
 
 import asyncio
 import errno
@@ -34,7 +34,7 @@ class Sender:
 
 
 @pytest.mark.asyncio
-async def test_a_resumed_run_sees_the_replies_of_the_first_and_asks_only_the_rest(
+async def test_a_resumed_run_reads_recorded_replies_and_asks_only_the_rest(
     tmp_path: Path,
 ) -> None:
     """P11."""
@@ -53,7 +53,7 @@ async def test_a_resumed_run_sees_the_replies_of_the_first_and_asks_only_the_res
 
 
 @pytest.mark.asyncio
-async def test_a_question_put_again_on_purpose_is_another_question(tmp_path: Path) -> None:
+async def test_a_question_of_a_second_round_is_another_question(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "p.journal")
     sender = Sender(OK, FAILED)
     recorded = Recorded(journal, sender)
@@ -77,7 +77,7 @@ async def test_each_question_is_counted_once_with_its_attempts(tmp_path: Path) -
 
 @contextmanager
 def no_file_larger_than(size: int) -> Iterator[None]:
-    """Make writing beyond a size fail, as a full disk does."""
+    """Make a write beyond this size fail, as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
@@ -101,7 +101,7 @@ async def test_a_failing_disk_stops_the_run(tmp_path: Path) -> None:
 
 
 class BrokenDisk:
-    """Stands for `os.fdatasync` on a disk that loses what it is given."""
+    """Replaces `os.fdatasync`; its first calls fail, as on a disk that loses writes."""
 
     def __init__(self, failing: int = 1) -> None:
         self.calls = 0
@@ -114,31 +114,31 @@ class BrokenDisk:
 
 
 @pytest.mark.asyncio
-async def test_a_sync_that_fails_behind_the_run_s_back_stops_it(
+async def test_a_background_sync_that_fails_stops_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """P30, P33: the kernel tells a lost write once, so no later sync makes it good."""
+    """P30, P33: the kernel reports a lost write only once, so a later success proves nothing."""
     monkeypatch.setattr("auditor.journal.journal.SYNC_SECONDS", 0.0)
     disk = BrokenDisk()
     monkeypatch.setattr(os, "fdatasync", disk)
     journal = Journal(tmp_path / "p.journal")
     await journal.append(key(0), OK)
-    while journal._late_syncs or not disk.calls:  # noqa: SLF001, ASYNC110 - nothing else shows it
+    while journal._late_syncs or not disk.calls:  # noqa: SLF001, ASYNC110 - shown only here
         await asyncio.sleep(0)
     for again in (journal.append(key(1), OK), journal.sync(), journal.close()):
         with pytest.raises(StoreFailed, match=r"cannot sync the journal .*: Input/output"):
             await again
     gc.collect()
-    assert caplog.records == []  # asyncio tells of errors that nobody asked for
+    assert caplog.records == []  # asyncio logs an error that no code retrieved
     with pytest.raises(OSError, match="Bad file descriptor"):
-        os.fstat(journal._file)  # noqa: SLF001 - that it was closed
+        os.fstat(journal._file)  # noqa: SLF001 - shows that it was closed
 
 
 @pytest.mark.asyncio
 async def test_the_name_of_a_new_journal_is_synced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """P11, fault 5: or a power loss takes the file itself, however often its content was synced."""
+    """P11, fault 5: without this, a power loss may lose the file although its data are synced."""
     synced: list[Path] = []
     monkeypatch.setattr(
         os, "fsync", lambda handle: synced.append(Path(f"/proc/self/fd/{handle}").readlink())
@@ -152,7 +152,7 @@ async def test_the_name_of_a_new_journal_is_synced(
 @pytest.mark.parametrize(
     ("number", "status"), [(errno.ENOSPC, 74), (errno.EMFILE, 74), (errno.EACCES, 73)]
 )
-def test_why_it_cannot_be_opened_decides_the_exit_status(
+def test_the_reason_why_it_cannot_be_opened_decides_the_exit_status(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, status: int
 ) -> None:
     """P30."""
@@ -167,7 +167,7 @@ def test_why_it_cannot_be_opened_decides_the_exit_status(
 
 
 @pytest.mark.asyncio
-async def test_where_it_cannot_be_thinned_out_it_stays_as_it_is(tmp_path: Path) -> None:
+async def test_a_journal_that_cannot_be_rewritten_stays_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "p.journal"
     await filled(path, FAILED, FAILED)
     journal = Journal(path)

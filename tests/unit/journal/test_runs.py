@@ -1,4 +1,4 @@
-"""Which run `--resume` goes on with, and who holds the lock of full runs."""
+"""Which run `--resume` continues, and the locks of runs."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ def runs(tmp_path: Path) -> Runs:
     return Runs(tmp_path / "state")
 
 
-def begun(
+def begin_run(
     runs: Runs,
     hours_ago: float = 0,
     *,
@@ -47,15 +47,15 @@ def resumed(runs: Runs, narrow: Narrow = RESUME, settings: Settings = SETTINGS) 
     return header.run_id if header else None
 
 
-def differently(**run: object) -> Settings:
+def settings_with(**run: object) -> Settings:
     return msgspec.structs.replace(SETTINGS, run=msgspec.structs.replace(SETTINGS.run, **run))
 
 
 # Ids ----------------------------------------------------------------------------------------
 
 
-def test_run_and_snapshots_are_named_for_when_it_began(runs: Runs) -> None:
-    header = begun(runs)
+def test_the_ids_of_a_run_and_its_snapshots_begin_with_its_start_time(runs: Runs) -> None:
+    header = begin_run(runs)
     assert header.run_id == "20261121T020000Z-0a0b0c"
     assert header.snapshots == {
         TENANTS[0]: "20261121T020000Z-0a0b0d",
@@ -64,8 +64,8 @@ def test_run_and_snapshots_are_named_for_when_it_began(runs: Runs) -> None:
 
 
 @pytest.mark.parametrize("entropy", ["ffffff", "fffffe", "0", "123456789abcdef"])
-def test_ids_fit_their_grammar_and_differ_whatever_the_entropy(runs: Runs, entropy: str) -> None:
-    header = begun(runs, entropy=entropy)
+def test_ids_are_valid_and_differ_whatever_the_entropy(runs: Runs, entropy: str) -> None:
+    header = begin_run(runs, entropy=entropy)
     names = [header.run_id, *header.snapshots.values()]
     assert len(set(names)) == 3
     for name in names:
@@ -79,67 +79,67 @@ def test_ids_fit_their_grammar_and_differ_whatever_the_entropy(runs: Runs, entro
 
 
 def test_without_the_flag_a_new_run_starts(runs: Runs) -> None:
-    begun(runs)
+    begin_run(runs)
     assert resumed(runs, Narrow()) is None
 
 
-def test_with_nothing_to_go_on_with_a_new_run_starts(runs: Runs) -> None:
+def test_without_an_earlier_run_a_new_run_starts(runs: Runs) -> None:
     assert resumed(runs) is None
 
 
-def test_the_newest_unfinished_run_goes_on(runs: Runs) -> None:
-    begun(runs, 3)
-    newest = begun(runs, 1)
-    begun(runs, 2)
+def test_the_newest_unfinished_run_is_resumed(runs: Runs) -> None:
+    begin_run(runs, 3)
+    newest = begin_run(runs, 1)
+    begin_run(runs, 2)
     assert resumed(runs) == newest.run_id
 
 
-def test_a_finished_run_does_not_go_on_but_an_older_unfinished_one_does(runs: Runs) -> None:
-    older = begun(runs, 2)
-    runs.finish(begun(runs, 1))
+def test_an_unfinished_run_is_resumed_after_a_newer_finished_one(runs: Runs) -> None:
+    older = begin_run(runs, 2)
+    runs.finish(begin_run(runs, 1))
     assert resumed(runs) == older.run_id
 
 
-def test_a_run_older_than_the_maximum_does_not_go_on(runs: Runs) -> None:
-    begun(runs, 12.01)
+def test_a_run_older_than_the_maximum_is_not_resumed(runs: Runs) -> None:
+    begin_run(runs, 12.01)
     assert resumed(runs) is None
-    at_the_limit = begun(runs, 12)
+    at_the_limit = begin_run(runs, 12)
     assert resumed(runs) == at_the_limit.run_id
-    assert resumed(runs, settings=differently(resume_max_age_hours=1)) is None
+    assert resumed(runs, settings=settings_with(resume_max_age_hours=1)) is None
 
 
 @pytest.mark.parametrize(
     ("other", "narrow"),
     [
-        (differently(batch_size=7), Narrow()),
+        (settings_with(batch_size=7), Narrow()),
         (SETTINGS, Narrow(customers=("11111111-0000-0000-0000-000000000001",))),
         (SETTINGS, Narrow(countries=("DE",))),
         (SETTINGS, Narrow(partners=("eu",))),
     ],
 )
-def test_a_run_of_another_configuration_or_other_flags_does_not_go_on(
+def test_a_run_of_another_configuration_or_other_flags_is_not_resumed(
     runs: Runs, other: Settings, narrow: Narrow
 ) -> None:
-    begun(runs, settings=other, narrow=narrow)
+    begin_run(runs, settings=other, narrow=narrow)
     assert resumed(runs) is None
 
 
-def test_what_does_not_change_the_questions_does_not_change_the_run(runs: Runs) -> None:
-    header = begun(runs, settings=differently(keep_raw="all"))
+def test_a_setting_that_changes_no_question_does_not_prevent_a_resume(runs: Runs) -> None:
+    header = begin_run(runs, settings=settings_with(keep_raw="all"))
     assert resumed(runs) == header.run_id
 
 
-def test_a_folder_that_is_no_run_is_passed_over(runs: Runs) -> None:
-    header = begun(runs, 1)
-    broken = runs.folder(begun(runs).run_id) / "run.json"
+def test_a_folder_that_holds_no_run_is_ignored(runs: Runs) -> None:
+    header = begin_run(runs, 1)
+    broken = runs.folder(begin_run(runs).run_id) / "run.json"
     broken.write_text('{"run_id": ')
     (broken.parent.parent / "20261121T020000Z-ffffff").mkdir()
     assert resumed(runs) == header.run_id
 
 
-def test_what_a_killed_writer_left_goes_whoever_s_run_it_was(runs: Runs) -> None:
-    header = begun(runs)
-    other = runs.folder(begun(runs, 1, entropy="1").run_id)
+def test_temporary_files_of_killed_writers_are_removed_in_every_run(runs: Runs) -> None:
+    header = begin_run(runs)
+    other = runs.folder(begin_run(runs, 1, entropy="1").run_id)
     for folder in (runs.folder(header.run_id), other):
         (folder / ".run.json.4711.new").write_text('{"run_id": ')
     assert resumed(runs) == header.run_id
@@ -147,9 +147,9 @@ def test_what_a_killed_writer_left_goes_whoever_s_run_it_was(runs: Runs) -> None
     assert [path.name for path in other.parent.rglob("*") if path.is_file()] == ["run.json"] * 2
 
 
-def test_what_never_became_a_run_goes_after_a_fortnight(runs: Runs) -> None:
-    """It was killed after it had taken its lock, and before it was written down."""
-    kept = begun(runs, 24 * 15)
+def test_a_folder_without_a_run_file_is_removed_after_14_days(runs: Runs) -> None:
+    """Its process was killed after it took the lock and before it wrote `run.json`."""
+    kept = begin_run(runs, 24 * 15)
     ages = {15: False, 13: True}
     folders = {}
     for days in ages:
@@ -165,12 +165,12 @@ def test_what_never_became_a_run_goes_after_a_fortnight(runs: Runs) -> None:
     assert runs.folder(kept.run_id).exists()
 
 
-def test_what_finished_runs_left_goes_after_a_fortnight(runs: Runs) -> None:
-    """S18: the replies hold what customers have."""
-    ages = {13.9: True, 14.1: True, 14.2: False}  # days, and whether it is finished
+def test_a_finished_run_is_removed_after_14_days(runs: Runs) -> None:
+    """S18: the replies contain customers' data."""
+    ages = {13.9: True, 14.1: True, 14.2: False}  # age in days: whether the run is finished
     headers = {}
     for days, is_finished in ages.items():
-        headers[days] = begun(runs, 24 * days)
+        headers[days] = begin_run(runs, 24 * days)
         if is_finished:
             runs.finish(headers[days])
 
@@ -184,33 +184,33 @@ def test_what_finished_runs_left_goes_after_a_fortnight(runs: Runs) -> None:
 # A named run --------------------------------------------------------------------------------
 
 
-def test_a_named_run_goes_on_however_old_it_is(runs: Runs) -> None:
-    header = begun(runs, 500)
-    begun(runs, 1)
+def test_a_named_run_is_resumed_at_any_age(runs: Runs) -> None:
+    header = begin_run(runs, 500)
+    begin_run(runs, 1)
     assert resumed(runs, Narrow(resume=header.run_id)) == header.run_id
 
 
-def test_a_named_run_that_is_unknown_says_so(runs: Runs) -> None:
-    begun(runs)
+def test_an_unknown_named_run_is_reported(runs: Runs) -> None:
+    begin_run(runs)
     with pytest.raises(InputMissing, match="no run 20200101T000000Z-000000") as refusal:
         resumed(runs, Narrow(resume="20200101T000000Z-000000"))
     assert (refusal.value.exit_status, refusal.value.error_code) == (66, "E_RUN_UNKNOWN")
 
 
 @pytest.mark.parametrize("name", ["..", "../../etc", "a/b", "%2e%2e", "x" * 300, "\0"])
-def test_a_name_is_never_a_path(runs: Runs, name: str) -> None:
+def test_a_run_name_is_never_used_as_a_path(runs: Runs, name: str) -> None:
     """S9."""
-    begun(runs)
+    begin_run(runs)
     with pytest.raises(InputMissing):
         resumed(runs, Narrow(resume=name))
 
 
-def test_a_named_run_of_another_configuration_says_what_differs(runs: Runs) -> None:
+def test_a_named_run_of_another_configuration_is_refused_with_the_difference(runs: Runs) -> None:
     other = msgspec.structs.replace(
-        differently(batch_size=7),
+        settings_with(batch_size=7),
         partner=(msgspec.structs.replace(SETTINGS.partner[0], limits=Limits(catalog=1)),),
     )
-    header = begun(runs, settings=other, narrow=Narrow(countries=("DE",)))
+    header = begin_run(runs, settings=other, narrow=Narrow(countries=("DE",)))
     with pytest.raises(ScopeError) as refusal:
         resumed(runs, Narrow(resume=header.run_id))
     assert (refusal.value.exit_status, refusal.value.error_code) == (65, "E_RUN_CONFIG")
@@ -218,8 +218,8 @@ def test_a_named_run_of_another_configuration_says_what_differs(runs: Runs) -> N
         assert key in refusal.value.message
 
 
-def test_a_named_run_that_is_finished_is_found_finished(runs: Runs) -> None:
-    header = begun(runs)
+def test_a_named_run_that_is_finished_is_returned_as_finished(runs: Runs) -> None:
+    header = begin_run(runs)
     runs.finish(header)
     found = runs.to_resume(SETTINGS, Narrow(resume=header.run_id), NOW)
     assert found is not None
@@ -241,16 +241,16 @@ def test_an_hour_that_comes_twice_makes_two_runs(runs: Runs) -> None:
 # Writing ------------------------------------------------------------------------------------
 
 
-def test_where_state_cannot_be_written_it_says_so(tmp_path: Path) -> None:
+def test_a_state_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "state").touch()
     with pytest.raises(StoreUnwritable, match="state_dir"):
-        begun(Runs(tmp_path / "state"))
+        begin_run(Runs(tmp_path / "state"))
 
 
-def test_what_a_run_is_survives_a_power_loss(
+def test_the_run_file_survives_a_power_loss(
     runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """P11, fault 5: the names of its folder and file are synced, not only what is in the file."""
+    """P11, fault 5: the folders that hold the names are synced, not only the file."""
     synced: list[Path] = []
     real_fsync = os.fsync
 
@@ -259,18 +259,18 @@ def test_what_a_run_is_survives_a_power_loss(
         real_fsync(handle)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    folder = runs.folder(begun(runs).run_id)
+    folder = runs.folder(begin_run(runs).run_id)
     temporary_name = atomic_file.temporary_name(folder / "run.json").name
     assert synced == [folder / temporary_name, folder, tmp_path / "state/runs"]
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o000])
-def test_nobody_else_can_look_into_it(tmp_path: Path, umask: int) -> None:
-    """S12: whatever the caller's umask, for the library sets none."""
+def test_no_other_user_can_read_the_state_folder(tmp_path: Path, umask: int) -> None:
+    """S12: with any umask of the caller, because the library sets none."""
     before = os.umask(umask)
     try:
         runs = Runs(tmp_path / "far" / "state")
-        header = begun(runs)
+        header = begin_run(runs)
         with runs.locked(TENANTS, header):
             runs.finish(header)
     finally:
@@ -282,7 +282,7 @@ def test_nobody_else_can_look_into_it(tmp_path: Path, umask: int) -> None:
 
 @pytest.mark.parametrize("place", ["locks", f"locks/{TENANTS[0]}.lock", "runs"])
 def test_no_planted_link_is_followed(tmp_path: Path, place: str) -> None:
-    """S12: neither to a file, which would be cut, nor to a folder, which others could read."""
+    """S12: a link to a file would empty that file; in a linked folder others could read."""
     runs = Runs(tmp_path / "state")
     header = runs.begin(SETTINGS, Narrow(), TENANTS, NOW, "0a0b0c")
     link = tmp_path / "state" / place.format(header.run_id)
@@ -298,19 +298,19 @@ def test_no_planted_link_is_followed(tmp_path: Path, place: str) -> None:
     assert list(victim.iterdir()) == [] if victim.is_dir() else victim.read_text() == "precious"
 
 
-def test_a_run_that_calls_itself_something_else_is_none(runs: Runs, tmp_path: Path) -> None:
-    """S9: what a file says of itself is no path."""
-    header = begun(runs)
+def test_a_run_file_with_a_forged_id_is_ignored(runs: Runs, tmp_path: Path) -> None:
+    """S9: the id in a file is never used as a path."""
+    header = begin_run(runs)
     path = runs.folder(header.run_id) / "run.json"
-    lying = msgspec.structs.replace(header, run_id="../../precious")
-    path.write_bytes(msgspec.json.encode(lying))
+    forged = msgspec.structs.replace(header, run_id="../../precious")
+    path.write_bytes(msgspec.json.encode(forged))
     assert resumed(runs) is None
     with pytest.raises(InputMissing):
         resumed(runs, Narrow(resume="../../precious"))
     assert not (tmp_path / "precious").exists()
 
 
-# The lock -----------------------------------------------------------------------------------
+# The locks ----------------------------------------------------------------------------------
 
 HOLD = """
 import sys
@@ -330,7 +330,7 @@ with Runs(Path(sys.argv[1])).locked([sys.argv[2]], header):
 
 @contextmanager
 def held_by_another(state: Path, tenant: str) -> Iterator[subprocess.Popen[str]]:
-    """Hold a partner's lock in another process, for as long as the block runs."""
+    """Hold a partner's lock in another process while the block runs."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, str(state), tenant],
         stdin=subprocess.PIPE,
@@ -347,12 +347,12 @@ def held_by_another(state: Path, tenant: str) -> Iterator[subprocess.Popen[str]]
             process.wait()
 
 
-def test_a_second_full_run_is_told_who_holds_the_lock(runs: Runs, tmp_path: Path) -> None:
+def test_a_second_full_run_is_refused_and_the_lock_holder_named(runs: Runs, tmp_path: Path) -> None:
     """P14."""
-    header = begun(runs, entropy="1")
+    header = begin_run(runs, entropy="1")
     with held_by_another(tmp_path / "state", TENANTS[1]) as holder:
         with pytest.raises(Locked) as refusal, runs.locked(TENANTS, header):
-            pytest.fail("two hold one lock")
+            pytest.fail("two processes hold one lock")
         assert refusal.value.exit_status == 75
         for part in (
             "run 20261121T020000Z-0a0b0c",
@@ -362,29 +362,29 @@ def test_a_second_full_run_is_told_who_holds_the_lock(runs: Runs, tmp_path: Path
         ):
             assert part in refusal.value.message
         with runs.locked(TENANTS[:1], header):
-            pass  # another partner is free, and the refusal above let go of it
+            pass  # another partner's lock is free, and the refused attempt released it
 
 
-def test_nobody_resumes_a_run_that_is_at_work(runs: Runs, tmp_path: Path) -> None:
-    """P11: two processes that write one journal spoil it, so one for a customer has a lock too."""
-    header = begun(runs)
+def test_a_run_that_is_still_running_cannot_be_resumed(runs: Runs, tmp_path: Path) -> None:
+    """P11: two processes would damage one journal, so a run for one customer has a lock too."""
+    header = begin_run(runs)
     with held_by_another(tmp_path / "state", TENANTS[1]) as holder:
         with pytest.raises(Locked, match=f"at work.*pid {holder.pid}"), runs.locked((), header):
-            pytest.fail("two are at work on one run")
-        with runs.locked((), begun(runs, entropy="1")):
-            pass  # another run for a customer waits for nobody
+            pytest.fail("two processes work on one run")
+        with runs.locked((), begin_run(runs, entropy="1")):
+            pass  # another run for one customer needs no lock of these
 
 
-def test_a_killed_holder_holds_nothing(runs: Runs, tmp_path: Path) -> None:
+def test_a_killed_process_holds_no_lock(runs: Runs, tmp_path: Path) -> None:
     with held_by_another(tmp_path / "state", TENANTS[0]) as holder:
         holder.kill()
         holder.wait()
-        with runs.locked(TENANTS, begun(runs)):
+        with runs.locked(TENANTS, begin_run(runs)):
             pass
 
 
 def test_a_lock_is_free_again_after_use(runs: Runs) -> None:
-    header = begun(runs)
+    header = begin_run(runs)
     for _ in range(2):
         with runs.locked(TENANTS, header):
             pass
