@@ -1,4 +1,4 @@
-"""The files of a folder store hold the meaning of each column, for other tools."""
+"""The files and views of a folder store explain each column, for other tools."""
 
 import tomllib
 
@@ -17,40 +17,40 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> FolderStore:
     return two_nights(tmp_path_factory.mktemp("lake"))
 
 
-def test_every_column_of_every_file_says_what_it_means(lake: FolderStore) -> None:
+def test_every_column_of_every_file_has_its_comment(lake: FolderStore) -> None:
     walked = set()
     for path in lake.root.glob("**/*.parquet"):
         relation = path.stem if path.parent.name == "_schema" else path.parent.name
         if path.name == "latest.parquet":
             relation = "latest_cell"
         for field in pq.read_schema(path):
-            said = (field.metadata or {}).get(comments.FIELD, b"").decode()
-            assert said == comments.comment(relation, field.name), (path, field.name)
+            stored = (field.metadata or {}).get(comments.FIELD, b"").decode()
+            assert stored == comments.comment(relation, field.name), (path, field.name)
             walked.add((relation, field.name))
 
     assert walked > {(name, column) for name in KEYS for column in SCHEMAS[name].names}
 
 
-def test_every_column_of_every_view_says_what_it_means(lake: FolderStore) -> None:
+def test_every_column_of_every_view_has_its_comment(lake: FolderStore) -> None:
     asked = "SELECT table_name, column_name, comment FROM duckdb_columns() WHERE NOT internal"
     found = lake.sql(asked).to_pylist()
 
     walked = set()
     for row in found:
         if row["table_name"] in (*sql.BASE, *sql.VIEWS):
-            said = comments.comment(row["table_name"], row["column_name"])
-            assert row["comment"] == said, row
+            expected = comments.comment(row["table_name"], row["column_name"])
+            assert row["comment"] == expected, row
             walked.add(row["table_name"])
     assert walked == {*sql.BASE, *sql.VIEWS}
 
 
-def test_a_column_that_nobody_explained_is_told() -> None:
+def test_a_column_without_an_explanation_is_reported() -> None:
     with pytest.raises(Bug, match=r"columns\.toml does not say what change\.nonsense is"):
         comments.comment("change", "nonsense")
 
 
-def test_nothing_is_explained_that_is_not_there(lake: FolderStore) -> None:
-    """A renamed column leaves no comment behind; only a database has `store_info`."""
+def test_every_explained_column_exists(lake: FolderStore) -> None:
+    """No comment remains for a renamed column. Only a database has `store_info`."""
     there = {name: set(lake.arrow(name).column_names) for name in (*sql.BASE, *sql.VIEWS)}
     there |= {name: set(schema.names) for name, schema in SCHEMAS.items()}
     there["store_info"] = {"buckets", "schema_step"}
@@ -58,12 +58,12 @@ def test_nothing_is_explained_that_is_not_there(lake: FolderStore) -> None:
 
     for section, columns in tomllib.loads(sql.columns()).items():
         assert set(columns) <= there[section], section
-        for column, said in columns.items():
-            assert 0 < len(said) <= 100, column
-            assert not said.endswith("."), column
+        for column, text in columns.items():
+            assert 0 < len(text) <= 100, column
+            assert not text.endswith("."), column
 
 
-def test_a_view_of_a_relation_says_what_the_relation_says() -> None:
+def test_a_view_of_a_relation_has_the_comments_of_the_relation() -> None:
     for view in ("current_customer", "latest_customer"):
         assert comments.comment(view, "country") == comments.comment("customer", "country")
     assert comments.comment("latest_cell", "country") != comments.comment("customer", "country")

@@ -1,4 +1,4 @@
-"""The settings that DuckDB is opened with everywhere."""
+"""DuckDB is opened in one place, with safe settings."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[3]
 ASKED = "SELECT current_setting($1)::VARCHAR"
 
 
-def test_it_prints_nothing_and_loads_nothing() -> None:
+def test_a_connection_prints_nothing_and_loads_no_extension() -> None:
     """The progress bar of a slow statement would be mixed with the rows on stdout."""
     with connect() as con:
         settings = (
@@ -24,7 +24,7 @@ def test_it_prints_nothing_and_loads_nothing() -> None:
         assert con.execute(ASKED, ["TimeZone"]).fetchone() == ("UTC",)
 
 
-def test_it_is_opened_nowhere_else() -> None:
+def test_no_other_module_opens_duckdb() -> None:
     opened = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "auditor").rglob("*.py")

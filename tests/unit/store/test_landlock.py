@@ -1,4 +1,4 @@
-"""A thread that cannot write, in a process that can."""
+"""Landlock: one thread of the process loses the right to write; the others keep it."""
 
 import os
 import signal
@@ -18,11 +18,11 @@ from tests.builders import report_lake
 pytestmark = pytest.mark.skipif(not landlock.version(), reason="this kernel has no Landlock")
 
 
-def nothing() -> None:
-    """Stop nothing."""
+def do_nothing() -> None:
+    """Do nothing when the caller is interrupted."""
 
 
-def test_it_can_read_everything_and_write_in_one_folder(tmp_path: Path) -> None:
+def test_the_thread_can_read_everything_and_write_in_one_folder(tmp_path: Path) -> None:
     spill, kept = tmp_path / "spill", tmp_path / "kept"
     spill.mkdir()
     kept.mkdir()
@@ -49,17 +49,17 @@ def test_it_can_read_everything_and_write_in_one_folder(tmp_path: Path) -> None:
                 change()
         return (kept / "file").read_text()
 
-    assert landlock.run(work, str(spill), nothing) == "as it was"
+    assert landlock.run(work, str(spill), do_nothing) == "as it was"
     assert [path.name for path in kept.iterdir()] == ["file"]
     (kept / "file").write_text("the process itself can")
 
 
-def test_without_a_folder_it_can_write_nowhere(tmp_path: Path) -> None:
+def test_without_a_folder_the_thread_can_write_nowhere(tmp_path: Path) -> None:
     with pytest.raises(PermissionError):
-        landlock.run((tmp_path / "new").touch, "", nothing)
+        landlock.run((tmp_path / "new").touch, "", do_nothing)
 
 
-def test_so_can_no_thread_that_it_starts(tmp_path: Path) -> None:
+def test_a_thread_that_the_restricted_thread_starts_cannot_write(tmp_path: Path) -> None:
     failures: list[OSError] = []
 
     def write() -> None:
@@ -73,28 +73,28 @@ def test_so_can_no_thread_that_it_starts(tmp_path: Path) -> None:
         thread.start()
         thread.join()
 
-    landlock.run(work, "", nothing)
+    landlock.run(work, "", do_nothing)
     assert len(failures) == 1
 
 
-def bound_threads() -> set[str]:
+def restricted_threads() -> set[str]:
     """Return the threads of this process that have lost rights."""
     status = Path("/proc/self/task").glob("*/status")
     found = set()
     for path in status:
-        with suppress(OSError):  # it ended meanwhile
+        with suppress(OSError):  # the thread has ended since
             if "NoNewPrivs:\t1" in path.read_text():
                 found.add(path.parent.name)
     return found
 
 
-def test_sql_leaves_no_bound_thread_behind(tmp_path: Path) -> None:
-    """Arrow keeps its threads: one started by the restricted thread could never write again."""
+def test_sql_leaves_no_restricted_thread(tmp_path: Path) -> None:
+    """Arrow keeps its threads. One that the restricted thread had started could never write."""
     lake = report_lake.two_nights(tmp_path)
-    before = bound_threads()
+    before = restricted_threads()
     lake.sql("SELECT * FROM latest_inventory ORDER BY ALL")
-    tries = 10_000  # a thread that was waited for may take a moment to leave the list
-    assert any(bound_threads() <= before for _ in range(tries))
+    tries = 10_000  # a joined thread may still be in the list for a moment
+    assert any(restricted_threads() <= before for _ in range(tries))
     table = pa.table({"n": range(1_000_000)})
     pc.sort_indices(table, [("n", "descending")])
     pq.write_to_dataset(table, tmp_path / "written")
@@ -104,19 +104,19 @@ def test_sql_leaves_no_bound_thread_behind(tmp_path: Path) -> None:
 def test_an_interrupted_caller_stops_the_work() -> None:
     """The exception of the signal handler is raised after the work has ended."""
     ended: list[bool] = []
-    told = threading.Event()
+    interrupted = threading.Event()
 
     def handle(*_: object) -> None:
         raise Interrupted
 
     def work() -> None:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
-        ended.append(told.wait(60))
+        ended.append(interrupted.wait(60))
 
     before = signal.signal(signal.SIGUSR1, handle)
     try:
         with pytest.raises(Interrupted):
-            landlock.run(work, "", told.set)
+            landlock.run(work, "", interrupted.set)
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert ended == [True]

@@ -1,4 +1,4 @@
-"""`sql` only reads, and only this store (S6): whatever the statement, wherever the store is."""
+"""`sql` only reads, and only this store (S6), for any statement and any place of the store."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -32,7 +32,7 @@ ALL_NAMES = " ".join((*sql.BASE, *sql.VIEWS))
 def lake(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Iterator[FolderStore]:
-    """Give a store with a secret beside it; fail if anything changes in it or around it."""
+    """Give a store with a secret file beside it; fail if any file in or around it changes."""
     store = report_lake.two_nights(tmp_path)
     (tmp_path / "secret.txt").write_text("hunter2")
     (store.root / "link.txt").symlink_to(tmp_path / "secret.txt")
@@ -54,19 +54,19 @@ def lake(
     assert capfd.readouterr().out == ""
 
 
-def test_there_are_many_of_them() -> None:
+def test_the_lists_of_statements_are_long() -> None:
     assert len(hostile_sql.writing()) > 500
     assert len(hostile_sql.OUTSIDE) > 30
     assert len(hostile_sql.HARMLESS) > 50
 
 
-def test_whatever_writes_is_refused_by_its_tree(lake: FolderStore) -> None:
+def test_every_writing_statement_is_refused_by_its_syntax_tree(lake: FolderStore) -> None:
     with connect() as con:
         for statement in hostile_sql.writing():
             asked = filled(statement, lake.root)
             with pytest.raises(UsageError) as caught:
                 read_only.check(con, asked)
-            refused_well(caught.value, asked)
+            check_refusal(caught.value, asked)
 
 
 @pytest.mark.parametrize(
@@ -80,16 +80,16 @@ def test_whatever_writes_is_refused_by_its_tree(lake: FolderStore) -> None:
         *hostile_sql.OUTSIDE,
     ],
 )
-def test_a_statement_of_a_reader_is_64_with_a_hint(lake: FolderStore, statement: str) -> None:
+def test_a_refused_statement_gives_64_and_a_hint(lake: FolderStore, statement: str) -> None:
     local_frame = pd.DataFrame({"a": [1]})
     with pytest.raises(UsageError) as caught:
         lake.sql(filled(statement, lake.root))
-    refused_well(caught.value, statement)
+    check_refusal(caught.value, statement)
     assert "hunter2" not in caught.value.message
     assert len(local_frame) == 1
 
 
-def refused_well(error: AuditorError, asked: str) -> None:
+def check_refusal(error: AuditorError, asked: str) -> None:
     assert error.exit_status == 64, asked
     assert error.message.strip(), asked
     assert "\n" not in error.message, asked
@@ -97,8 +97,8 @@ def refused_well(error: AuditorError, asked: str) -> None:
 
 
 @BOTH_WAYS
-def test_what_gets_past_the_check_still_writes_nothing(lake: FolderStore, by_kernel: bool) -> None:
-    """Each statement runs unchecked; the store's fixture fails if anything changed."""
+def test_an_unchecked_statement_writes_nothing_either(lake: FolderStore, by_kernel: bool) -> None:
+    """Each statement runs without the check; the fixture of the store fails if a file changes."""
     asked = [filled(statement, lake.root) for statement in hostile_sql.writing()]
 
     def work(con: duckdb.DuckDBPyConnection) -> int:
@@ -106,7 +106,7 @@ def test_what_gets_past_the_check_still_writes_nothing(lake: FolderStore, by_ker
         for statement in asked:
             try:
                 con.execute(statement)
-            except Exception:  # noqa: BLE001 - of any kind: DuckDB does not foresee some of them
+            except Exception:  # noqa: BLE001 - any kind: DuckDB raises some foreign ones
                 refused += 1
             with suppress(duckdb.Error):
                 con.execute("ROLLBACK")
@@ -118,8 +118,8 @@ def test_what_gets_past_the_check_still_writes_nothing(lake: FolderStore, by_ker
 
 
 @pytest.mark.skipif(not landlock.version(), reason="this kernel has no Landlock")
-def test_without_the_kernel_those_statements_would_write(tmp_path: Path) -> None:
-    """Proof that the test above tests something: unrestricted, the statements do change files."""
+def test_without_landlock_such_a_statement_writes(tmp_path: Path) -> None:
+    """This proves that the test above can fail: an unrestricted statement changes files."""
     lake = report_lake.two_nights(tmp_path)
     write = filled("COPY (SELECT 1) TO '{lake}/{published}' (FORMAT parquet)", lake.root)
     before = everything(lake.root)
@@ -129,7 +129,7 @@ def test_without_the_kernel_those_statements_would_write(tmp_path: Path) -> None
 
 
 @BOTH_WAYS
-def test_what_only_reads_is_answered(lake: FolderStore, by_kernel: bool) -> None:
+def test_a_statement_that_only_reads_is_answered(lake: FolderStore, by_kernel: bool) -> None:
     views = [f"SELECT * FROM {name}" for name in (*sql.BASE, *sql.VIEWS)]
 
     def work(con: duckdb.DuckDBPyConnection, asked: str) -> pa.Table:
@@ -148,8 +148,8 @@ def test_what_only_reads_is_answered(lake: FolderStore, by_kernel: bool) -> None
         assert table.num_rows == lake.arrow(name).num_rows, name
 
 
-def test_upper_case_and_comments_are_read_through(lake: FolderStore) -> None:
-    """If the kernel cannot restrict DuckDB, the statement's relations are found in its text."""
+def test_relations_are_found_in_upper_case_and_beside_comment_marks(lake: FolderStore) -> None:
+    """If the kernel cannot restrict DuckDB, the relations are found in the statement's text."""
     place = lake.root, lake.index(), lake.buckets
     asked = "SELECT '--', COUNT(*) AS n FROM LATEST_INVENTORY"
     found = untrusted_sql.harmless(
@@ -159,8 +159,8 @@ def test_upper_case_and_comments_are_read_through(lake: FolderStore) -> None:
 
 
 @BOTH_WAYS
-def test_what_memory_does_not_hold_can_be_spilled(lake: FolderStore, by_kernel: bool) -> None:
-    """Outside the store, in a folder that is removed afterwards; the fixture checks both."""
+def test_data_beyond_memory_can_be_spilled_to_disk(lake: FolderStore, by_kernel: bool) -> None:
+    """The folder is outside the store and is removed afterwards; the fixture checks both."""
 
     def work(con: duckdb.DuckDBPyConnection) -> tuple[Path, bool]:
         [[folder]] = con.execute("SELECT current_setting('temp_directory')").fetchall()
@@ -173,7 +173,7 @@ def test_what_memory_does_not_hold_can_be_spilled(lake: FolderStore, by_kernel: 
     assert not folder.is_relative_to(lake.root)
 
 
-def test_where_temporary_files_would_lie_in_the_store_none_is_made(
+def test_no_temporary_files_are_made_inside_the_store(
     lake: FolderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(lake.root))
@@ -181,7 +181,7 @@ def test_where_temporary_files_would_lie_in_the_store_none_is_made(
     assert place == [{"place": ""}]
 
 
-def test_a_file_of_the_store_that_is_missing_is_the_stores_fault(tmp_path: Path) -> None:
+def test_a_missing_file_of_the_store_is_an_error_of_the_store(tmp_path: Path) -> None:
     lake = report_lake.two_nights(tmp_path)
     with pytest.raises(UsageError):
         lake.sql(f"FROM read_parquet('{lake.root}/nothing.parquet')")

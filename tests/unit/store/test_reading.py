@@ -87,7 +87,7 @@ def answers(store: FolderStore, query: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("customer", [ACME, ACME.upper(), "acme.example", "Acme"])
-def test_a_customer_is_an_id_a_domain_or_an_exact_name(store: FolderStore, customer: str) -> None:
+def test_a_customer_is_found_by_id_domain_or_exact_name(store: FolderStore, customer: str) -> None:
     frame = store.table("latest_inventory", customer=customer)
     assert frame["customer_id"].tolist() == [ACME]
     assert frame["verdict"].tolist() == ["unrestricted"]
@@ -109,7 +109,7 @@ def test_keywords_narrow_the_rows(store: FolderStore) -> None:
     assert count(country=None) == 4
 
 
-def test_what_does_not_exist_is_told_with_what_does(store: FolderStore) -> None:
+def test_an_unknown_name_is_reported_with_the_valid_ones(store: FolderStore) -> None:
     with pytest.raises(UsageError, match="latest_inventry") as view:
         store.table("latest_inventry")
     assert "latest_inventory" in view.value.hint
@@ -124,19 +124,19 @@ def test_what_does_not_exist_is_told_with_what_does(store: FolderStore) -> None:
     assert store.table("latest_inventory", customer=ACME.replace("1", "9")).empty
 
 
-def test_values_are_bound_never_spliced(store: FolderStore) -> None:
+def test_values_are_bound_and_never_inserted_into_the_sql(store: FolderStore) -> None:
     """S6."""
     assert store.table("latest_inventory", country="DE' OR 'a'='a").empty
 
 
-def test_a_name_of_two_customers_is_refused(fresh: FolderStore) -> None:
+def test_a_name_that_two_customers_share_is_refused(fresh: FolderStore) -> None:
     rows = {"coverage": [cover(BOND, "")], "customer": [client(BOND, "Acme", domain="b.example")]}
     publish(fresh, "20261103T020000Z-00000d", at(3), rows)
     with pytest.raises(UsageError, match="2 customers"):
         fresh.table("latest_inventory", customer="Acme")
 
 
-def test_a_customers_rows_are_read_from_its_own_bucket_alone(store: FolderStore) -> None:
+def test_a_customers_rows_are_read_only_from_its_own_bucket(store: FolderStore) -> None:
     with store.connect(customer_id=ACME) as con:
         paths = con.sql("SELECT getvariable('inventory_files')").fetchall()[0][0]
     with store.connect() as con:
@@ -153,8 +153,8 @@ def test_every_relation_and_view_can_be_read(store: FolderStore) -> None:
         assert store.arrow(name).column_names == SCHEMAS[name].names
 
 
-def test_views_are_written_for_both_engines() -> None:
-    """Views used by a view of the contract must be in SQL that Postgres takes too."""
+def test_views_use_only_sql_that_both_engines_accept() -> None:
+    """Postgres must accept every view that a view of the contract uses."""
     for name in sql.VIEWS:
         text = sql.statement(f"views/{name}").upper()
         assert text.lstrip().startswith("--"), name
@@ -172,7 +172,7 @@ def test_an_empty_store_has_every_column(tmp_path: Path) -> None:
         lake.snapshot("latest")
 
 
-def test_a_snapshot_is_named_by_an_unambiguous_beginning(store: FolderStore) -> None:
+def test_a_snapshot_is_found_by_an_unambiguous_beginning_of_its_id(store: FolderStore) -> None:
     assert store.snapshot_id("20261102") == "20261102T020000Z-00000c"
     assert store.snapshot_id("latest") == "20261102T020000Z-00000c"
     with pytest.raises(UsageError, match="2 ids begin with it"):
@@ -252,7 +252,7 @@ def test_a_statement_reads_relations_and_views(store: FolderStore) -> None:
     ],
 )
 def test_a_statement_can_only_read_and_only_this_store(store: FolderStore, query: str) -> None:
-    """S6; and a Python variable is not a table."""
+    """S6. A Python variable is not a table either."""
     local_frame = pd.DataFrame({"a": [1]})
     (store.root.parent / "outside.txt").write_text("secret")
     planted = store.root / "planted.txt"
@@ -268,7 +268,7 @@ def test_a_statement_can_only_read_and_only_this_store(store: FolderStore, query
 
 
 @pytest.mark.parametrize("name", ["a [b] *c?", "it's", "ünï", "{x}", "a%20b", "p=1"])
-def test_any_folder_name_will_do(tmp_path: Path, name: str) -> None:
+def test_a_store_works_under_any_folder_name(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name
     folder.mkdir()
     lake = make(folder)
@@ -289,15 +289,15 @@ def test_a_relative_folder_is_found_after_a_change_of_directory(
     assert open_store(f"file://{tmp_path}/lake").table("snapshot").empty
 
 
-def test_another_kind_of_store_is_a_settings_error() -> None:
+def test_an_unknown_kind_of_store_is_a_settings_error() -> None:
     with pytest.raises(SettingsError, match="no store for s3") as caught:
         open_store("s3://key:hunter2@bucket/lake")
     assert "hunter2" not in caught.value.message
     assert caught.value.exit_status == 78
 
 
-def test_a_reader_keeps_what_it_opened(fresh: FolderStore) -> None:
-    """P10: a snapshot published meanwhile is not half visible."""
+def test_a_reader_keeps_seeing_the_snapshots_it_opened(fresh: FolderStore) -> None:
+    """P10: it sees no part of a snapshot that is published meanwhile."""
     with fresh.connect() as con:
         rows = {"coverage": [cover(ACME, "DE")]}
         publish(fresh, "20261103T020000Z-00000d", at(3), rows)
@@ -349,17 +349,17 @@ def test_files_are_sorted_dictionary_coded_and_checksummed(store: FolderStore) -
 
 
 @pytest.mark.parametrize(
-    "said",
+    "message",
     [
         'IO Error: No files found that match the pattern "snapshot=s1/inventory/00.parquet"',
         'IO Error: Cannot open file "snapshot=s1/inventory/00.parquet": No such file or directory',
     ],
 )
-@pytest.mark.parametrize("asked", [True, False])
-def test_a_file_that_a_prune_took_is_no_fault_of_the_query(said: str, *, asked: bool) -> None:
-    """P10: removed before the statement listed files, or between listing and opening."""
+@pytest.mark.parametrize("is_users_sql", [True, False])
+def test_a_file_removed_by_a_prune_is_no_query_error(message: str, *, is_users_sql: bool) -> None:
+    """P10: removed before the statement lists the files, or between listing and opening."""
     assert isinstance(
-        reading.translated(duckdb.IOException(said), is_users_sql=asked), reading.FileGone
+        reading.translated(duckdb.IOException(message), is_users_sql=is_users_sql), reading.FileGone
     )
     other = duckdb.IOException("IO Error: Could not read from file: Input/output error")
-    assert not isinstance(reading.translated(other, is_users_sql=asked), reading.FileGone)
+    assert not isinstance(reading.translated(other, is_users_sql=is_users_sql), reading.FileGone)

@@ -1,4 +1,4 @@
-"""How long restrictions last: which intervals count, and which ends are unknown."""
+"""The query `restriction_length`: which intervals count, and which ends are unknown."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,8 +17,8 @@ def day(number: int) -> datetime:
     return BEGAN + timedelta(days=number)
 
 
-def told(*intervals: tuple[str, int, int | None], is_stale: bool = False) -> dict[str, Any]:
-    """Return the row, on day 10, of one key whose verdicts held for the given days."""
+def lengths(*intervals: tuple[str, int, int | None], is_stale: bool = False) -> dict[str, Any]:
+    """Return the query's row on day 10 for one key that had these verdicts on these days."""
     timeline = [
         {
             "partner_tenant_id": PARTNER,
@@ -56,7 +56,7 @@ def told(*intervals: tuple[str, int, int | None], is_stale: bool = False) -> dic
     return {name: row[name] for name in row if name not in ("partner_name", "region", "family")}
 
 
-NOTHING = {
+NO_RESTRICTION = {
     "ended": 0,
     "mean_days_ended": None,
     "longest_days_ended": None,
@@ -68,14 +68,14 @@ NOTHING = {
 }
 
 
-def test_one_that_ended_lasted_from_its_beginning_to_its_end() -> None:
-    assert told(
+def test_an_ended_restriction_lasted_from_its_beginning_to_its_end() -> None:
+    assert lengths(
         ("unrestricted", 0, 2), ("restricted", 2, 5), ("unrestricted", 5, None)
-    ) == NOTHING | {"ended": 1, "mean_days_ended": 3.0, "longest_days_ended": 3.0}
+    ) == NO_RESTRICTION | {"ended": 1, "mean_days_ended": 3.0, "longest_days_ended": 3.0}
 
 
-def test_one_that_lasts_is_counted_apart_up_to_the_newest_publishing() -> None:
-    assert told(("unrestricted", 0, 6), ("restricted", 6, None)) == NOTHING | {
+def test_a_lasting_one_is_counted_separately_up_to_the_newest_snapshot() -> None:
+    assert lengths(("unrestricted", 0, 6), ("restricted", 6, None)) == NO_RESTRICTION | {
         "lasting": 1,
         "mean_days_so_far": 4.0,
         "longest_days_so_far": 4.0,
@@ -83,14 +83,14 @@ def test_one_that_lasts_is_counted_apart_up_to_the_newest_publishing() -> None:
 
 
 @pytest.mark.parametrize("end", [9, None])
-def test_other_reasons_do_not_make_it_another_one(end: int | None) -> None:
-    found = told(("unrestricted", 0, 1), ("restricted", 1, 4), ("restricted", 4, end))
+def test_a_change_of_reasons_does_not_begin_another_restriction(end: int | None) -> None:
+    found = lengths(("unrestricted", 0, 1), ("restricted", 1, 4), ("restricted", 4, end))
     assert (found["ended"], found["lasting"]) == ((1, 0) if end else (0, 1))
     assert found["longest_days_ended" if end else "longest_days_so_far"] == (8.0 if end else 9.0)
 
 
-def test_one_that_comes_back_is_another_one() -> None:
-    found = told(
+def test_a_restriction_that_returns_is_another_restriction() -> None:
+    found = lengths(
         ("unrestricted", 0, 1),
         ("restricted", 1, 2),
         ("unrestricted", 2, 4),
@@ -100,15 +100,15 @@ def test_one_that_comes_back_is_another_one() -> None:
     assert (found["ended"], found["mean_days_ended"], found["longest_days_ended"]) == (2, 2.0, 3.0)
 
 
-def test_one_whose_key_was_not_known_in_between_is_another_one() -> None:
-    found = told(("unrestricted", 0, 1), ("restricted", 1, 2), ("restricted", 5, None))
+def test_a_restriction_after_a_time_without_its_key_is_another_one() -> None:
+    found = lengths(("unrestricted", 0, 1), ("restricted", 1, 2), ("restricted", 5, None))
     assert (found["ended"], found["lasting"]) == (1, 1)
 
 
-def test_one_that_was_there_from_the_first_answer_may_have_lasted_longer() -> None:
-    found = told(("restricted", 0, None))
+def test_a_restriction_in_the_first_answer_has_an_unknown_beginning() -> None:
+    found = lengths(("restricted", 0, None))
     assert (found["lasting"], found["began_unseen"]) == (1, 1)
 
 
-def test_one_that_was_not_confirmed_lately_is_not_known_to_last() -> None:
-    assert told(("restricted", 0, None), is_stale=True)["unknown"] == 1
+def test_a_stale_restriction_is_counted_as_unknown() -> None:
+    assert lengths(("restricted", 0, None), is_stale=True)["unknown"] == 1

@@ -1,4 +1,4 @@
-"""Rows are read from a store's files exactly as they were written, whatever they hold."""
+"""Rows of any content are read from a store's files exactly as they were written."""
 
 from datetime import UTC
 from typing import Any
@@ -37,7 +37,7 @@ def a_row(relation: str) -> st.SearchStrategy[dict[str, Any]]:
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), relation=st.sampled_from(["inventory", "restriction", "availability"]))
-def test_rows_come_back_as_they_were_written(
+def test_rows_are_read_back_unchanged(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, relation: str
 ) -> None:
     key = [name for name in KEYS[relation] if name != "snapshot_id"]

@@ -1,4 +1,4 @@
-"""Ranges of the customers of a bucket."""
+"""A span is a range of the customers of a bucket."""
 
 from itertools import pairwise
 
@@ -23,13 +23,13 @@ def test_each_customer_is_in_one_span_and_the_catalog_in_the_last(
 
 
 @given(span=st.tuples(names, names), rows=st.lists(names, min_size=1))
-def test_a_table_with_one_of_them_is_met(span: tuple[str, str], rows: list[str]) -> None:
+def test_a_table_with_a_customer_of_a_span_is_read(span: tuple[str, str], rows: list[str]) -> None:
     some = Span(*span)
     if any(map(some.holds, rows)):
         assert some.meets(min(rows), max(rows))
 
 
-def test_a_table_with_none_of_them_is_left_out() -> None:
+def test_a_table_without_a_customer_of_the_span_is_left_out() -> None:
     assert not Span("b", "d").meets("", "a")
     assert not Span("b", "d").meets("d", "e")
     assert not Span("b").meets("a", "ab")

@@ -1,4 +1,4 @@
-"""The views over time, against rows worked out by hand."""
+"""The views over time give the rows that were worked out by hand."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -91,7 +91,7 @@ def test_newly_restricted_begins_after_the_previous_full_snapshot(store: FolderS
     ]
 
 
-def test_newly_restricted_leaves_suspects_and_other_kinds_out(store: FolderStore) -> None:
+def test_newly_restricted_omits_suspect_changes_and_other_kinds(store: FolderStore) -> None:
     events = [
         change("e1", "newly_restricted", "1", at(1)),
         change("e2", "newly_restricted", "2", at(1), suspect=True),
@@ -101,7 +101,7 @@ def test_newly_restricted_leaves_suspects_and_other_kinds_out(store: FolderStore
     assert rows(store, "newly_restricted", "event_id") == [("e1",)]
 
 
-def test_each_partner_has_a_previous_full_snapshot_of_its_own(store: FolderStore) -> None:
+def test_each_partner_has_its_own_previous_full_snapshot(store: FolderStore) -> None:
     of_p = {"change": [change("e1", "newly_restricted", "1", at(1))]}
     publish(store, "s1", at(1), base(**of_p))
     for number in (2, 3):
@@ -117,7 +117,7 @@ def test_a_key_that_never_changed_is_one_open_interval(store: FolderStore) -> No
     assert rows(store, "restriction_timeline", *INTERVALS) == [("restricted", CODE, at(1), None)]
 
 
-def test_changes_cut_the_time_into_intervals(store: FolderStore) -> None:
+def test_each_change_ends_one_interval_and_begins_the_next(store: FolderStore) -> None:
     events = [
         change("e1", "newly_restricted", "1", at(3), detail=since(at(1))),
         change("e2", "restriction_changed", "1", at(5), detail=since(at(3))),
@@ -138,8 +138,8 @@ def test_changes_cut_the_time_into_intervals(store: FolderStore) -> None:
     assert row["sku_title"] == "D1 one year"
 
 
-def test_a_catalog_change_cuts_the_time_of_its_keys(store: FolderStore) -> None:
-    """It has one row for all customers; later changes show the return by the start in `detail`."""
+def test_a_catalog_change_ends_the_intervals_of_its_keys(store: FolderStore) -> None:
+    """It is one row for all customers; `verdict_since_at` of later changes shows the return."""
     gone = change("c1", "left_catalog", "1", at(4), subject="catalog", customer_id="")
     gone["azure_subscription_id"] = ""
     events = [
@@ -164,7 +164,7 @@ def test_a_catalog_change_cuts_the_time_of_its_keys(store: FolderStore) -> None:
     assert len(rows(store, "restriction_timeline", *INTERVALS, sku="2")) == 2
 
 
-def test_a_key_that_was_dropped_has_no_open_interval(store: FolderStore) -> None:
+def test_a_dropped_key_has_no_open_interval(store: FolderStore) -> None:
     event = change("e1", "newly_restricted", "1", at(2), detail=since(at(1)))
     key = stock(ACME, "1", "restricted", at(2))
     publish(store, "s1", at(2), base(change=[event], inventory=[key]))
@@ -175,7 +175,7 @@ def test_a_key_that_was_dropped_has_no_open_interval(store: FolderStore) -> None
     ]
 
 
-def test_a_key_whose_subscription_left_ends_with_it(store: FolderStore) -> None:
+def test_the_interval_of_a_key_ends_when_its_subscription_leaves(store: FolderStore) -> None:
     event = change("e1", "newly_restricted", "1", at(2), detail=since(at(1)))
     publish(store, "s1", at(2), base(change=[event]))
     left = {
@@ -188,7 +188,7 @@ def test_a_key_whose_subscription_left_ends_with_it(store: FolderStore) -> None:
     assert ("restricted", CODE, at(2), at(2, 5)) in rows(store, "restriction_timeline", *INTERVALS)
 
 
-def test_snapshot_health_says_how_much_is_unknown(store: FolderStore) -> None:
+def test_snapshot_health_shows_the_unknown_share_and_the_cells(store: FolderStore) -> None:
     counts: dict[str, Any] = {"checks_answered": 6, "checks_failed": 1, "checks_skipped": 1}
     cells = [cover(ACME, "DE", status="partly"), cover(BOND, "DE", status="left"), cover("", "DE")]
     suspect = change("e1", "newly_restricted", "1", at(1), suspect=True)
@@ -207,7 +207,7 @@ def test_snapshot_health_says_how_much_is_unknown(store: FolderStore) -> None:
     ]
 
 
-def test_dim_date_has_no_holes(store: FolderStore) -> None:
+def test_dim_date_has_every_day(store: FolderStore) -> None:
     assert store.arrow("dim_date").num_rows == 0
     publish(store, "s1", at(1), base())
     publish(store, "s4", at(4), base())
@@ -220,7 +220,7 @@ def test_dim_date_has_no_holes(store: FolderStore) -> None:
 
 
 def test_fact_restriction_day_counts_each_key_once(store: FolderStore) -> None:
-    """Of day 1 the second snapshot counts; day 2 has no complete one; day 3 is carried in part."""
+    """Day 1 counts its second snapshot; day 2 has no complete one; day 3 carries some answers."""
     outcome = {
         "kind": "inventory",
         "customer_id": ACME,
@@ -264,7 +264,7 @@ def test_fact_restriction_day_counts_each_key_once(store: FolderStore) -> None:
     ]
 
 
-def test_changes_are_those_of_each_partners_newest_snapshot(store: FolderStore) -> None:
+def test_changes_come_from_each_partners_newest_snapshot(store: FolderStore) -> None:
     events = [
         change("e2", "newly_restricted", "2", at(2)),
         change("e3", "restriction_lifted", "1", at(2)),
@@ -288,7 +288,7 @@ def test_changes_are_those_of_each_partners_newest_snapshot(store: FolderStore) 
     assert row["region"] == "japanwest"
 
 
-def test_causes_gather_changes_that_belong_together(store: FolderStore) -> None:
+def test_causes_group_changes_with_the_same_cause(store: FolderStore) -> None:
     events = [
         change(f"{sku}{who}", "newly_restricted", sku, at(1), customer_id=who)
         for sku in ("1", "2")

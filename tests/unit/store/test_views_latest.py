@@ -1,4 +1,4 @@
-"""The views over a small world of two partners, against rows worked out by hand."""
+"""The views over a small lake of two partners give the rows that were worked out by hand."""
 
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ OFFICE = "CFQ7TTC0LH18"
 
 
 def offer(customer_id: str, sku_id: str, verdict: str, **more: object) -> dict[str, Any]:
-    """Return a by-customer availability of a licence for one year."""
+    """Return a customer's availability of a licence for one year."""
     return {
         "customer_id": customer_id,
         "product_id": OFFICE,
@@ -87,9 +87,9 @@ def fresh(tmp_path: Path) -> FolderStore:
 
 
 def two_nights(folder: Path) -> FolderStore:
-    """Return night 1 of both partners, night 2 of the first, then an on-demand run for ACME alone.
+    """Return night 1 of both partners, night 2 of the first, then an on-demand run for ACME.
 
-    In night 2 BOND was not answered, and SKU 0012 had left the catalog. COHO is of partner Q.
+    In night 2 BOND's checks had no answer, and SKU 0012 had left the catalog. COHO is of partner Q.
     """
     lake = make(folder)
     everywhere = [
@@ -211,7 +211,7 @@ def test_a_sku_that_left_the_catalog_keeps_its_names(store: FolderStore) -> None
 
 
 def test_latest_restriction_follows_the_newest_snapshot_of_its_cell(store: FolderStore) -> None:
-    """The on-demand run answered ACME again, and wrote no restriction here."""
+    """The on-demand run answered ACME again and wrote no restriction."""
     assert rows(store, "restriction", "snapshot_id", "value") == [("p2", "japanwest")]
     assert rows(store, "latest_restriction", "value") == []
 
@@ -240,7 +240,7 @@ def test_latest_restriction_has_names_and_keys(fresh: FolderStore) -> None:
     assert found == [(1, "japaneast", "Acme", key), (2, "japanwest", "Acme", key)]
 
 
-def test_latest_availability_falls_back_to_the_name_of_what_is_held(store: FolderStore) -> None:
+def test_latest_availability_uses_the_offer_name_of_a_held_licence(store: FolderStore) -> None:
     columns = ("customer_id", "country", "sku_id", "sku_title", "sku_key", "inventory_key")
     assert rows(store, "latest_availability", *columns) == [
         ("", "DE", "0001", "Office 0001", f"{P}|DE||{OFFICE}:0001", f"{P}||DE||||{OFFICE}:0001"),
@@ -249,7 +249,7 @@ def test_latest_availability_falls_back_to_the_name_of_what_is_held(store: Folde
     ]
 
 
-def test_latest_sku_and_customer_are_those_known_now(store: FolderStore) -> None:
+def test_latest_sku_and_customer_hold_only_those_known_now(store: FolderStore) -> None:
     assert rows(store, "latest_sku", "sku_id", "sku_key") == [
         ("0011", f"{P}|DE|AzurePlan|{PRODUCT}:0011")
     ]
@@ -260,14 +260,14 @@ def test_latest_sku_and_customer_are_those_known_now(store: FolderStore) -> None
     ]
 
 
-def test_a_customer_that_left_is_in_no_view(fresh: FolderStore) -> None:
+def test_a_customer_that_left_is_in_no_latest_view(fresh: FolderStore) -> None:
     left = [cover(ACME, country, status="left") for country in ("", "DE")]
     publish(fresh, "p4", at(3), {"coverage": left}, kind="partial")
     for name in ("latest_inventory", "latest_customer", "latest_availability", "renewal_at_risk"):
         assert ACME not in fresh.arrow(name).column("customer_id").to_pylist(), name
 
 
-def test_unanswered_says_what_and_since_when(store: FolderStore) -> None:
+def test_unanswered_shows_each_check_and_since_when(store: FolderStore) -> None:
     columns = ("check_id", "company_name", "product_id", "outcome", "reason", "since")
     assert rows(store, "unanswered", *columns) == [
         ("c2", "Bond", PRODUCT, "failed", "timeout", at(1, 2)),
@@ -282,8 +282,8 @@ def test_a_later_answer_takes_a_check_out_of_unanswered(fresh: FolderStore) -> N
     assert rows(fresh, "unanswered", "check_id") == []
 
 
-def test_renewal_at_risk_is_what_the_next_term_cannot_buy(store: FolderStore) -> None:
-    """h2 can be bought, h4 ends too late, h5 ends, h6 has no end, nobody asked for h7."""
+def test_renewal_at_risk_lists_licences_the_next_term_cannot_buy(store: FolderStore) -> None:
+    """h2 can be bought; h4 ends too late; h5 does not renew; h6 has no end; h7 was not asked."""
     columns = ("commerce_subscription_id", "bought_sku_id", "verdict", "company_name")
     assert rows(store, "renewal_at_risk", *columns) == [
         ("h1", "0001", "not_purchasable", "Acme"),
@@ -291,7 +291,7 @@ def test_renewal_at_risk_is_what_the_next_term_cannot_buy(store: FolderStore) ->
     ]
 
 
-def test_another_term_that_can_be_bought_does_not_save_a_renewal(fresh: FolderStore) -> None:
+def test_a_renewal_is_at_risk_even_if_another_term_can_be_bought(fresh: FolderStore) -> None:
     again = {
         "coverage": [cover(ACME)],
         "availability": [

@@ -1,4 +1,4 @@
-"""A store is made once; renames replace nothing, and no link is followed."""
+"""A store is created once; a rename replaces nothing, and no link is followed."""
 
 import ctypes
 import errno
@@ -25,13 +25,13 @@ def test_rename_never_replaces(tmp_path: Path) -> None:
 
 
 class OldLibrary:
-    """A C library that has no such call."""
+    """A C library without `renameat2`."""
 
     def __init__(self, *_: object, **__: object) -> None: ...
 
 
 class OldFileSystem(OldLibrary):
-    """A file system that cannot do it."""
+    """A file system that does not support `renameat2`."""
 
     def renameat2(self, *_: object) -> int:
         ctypes.set_errno(errno.EINVAL)
@@ -46,7 +46,7 @@ class OldFileSystem(OldLibrary):
         (ctypes, "CDLL", OldFileSystem),
     ],
 )
-def test_without_a_rename_that_refuses_a_folder_is_made_first(
+def test_without_renameat2_a_snapshot_is_published_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: object, name: str, value: object
 ) -> None:
     store = make(tmp_path)
@@ -59,14 +59,14 @@ def test_without_a_rename_that_refuses_a_folder_is_made_first(
         disk.rename_new(tmp_path / "a", tmp_path / "b")
 
 
-def test_of_two_makers_the_first_stays(tmp_path: Path) -> None:
+def test_the_first_of_two_store_files_stays(tmp_path: Path) -> None:
     disk.put_if_absent(tmp_path / "store.json", b"first")
     disk.put_if_absent(tmp_path / "store.json", b"second")
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"first"]
 
 
 @pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP])
-def test_where_there_are_no_links_a_store_is_made_by_a_rename(
+def test_without_hard_links_the_store_file_is_put_by_a_rename(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     def link(*_: object, **__: object) -> None:
@@ -77,7 +77,7 @@ def test_where_there_are_no_links_a_store_is_made_by_a_rename(
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"first"]
 
 
-def test_a_link_that_fails_otherwise_makes_no_store(
+def test_another_failure_of_the_hard_link_leaves_no_store_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def link(*_: object, **__: object) -> None:
@@ -89,19 +89,19 @@ def test_a_link_that_fails_otherwise_makes_no_store(
     assert not (tmp_path / "store.json").exists()
 
 
-def test_whether_a_folder_can_be_written_is_tried_where_that_leaves_no_trace(
+def test_trying_to_write_in_a_folder_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk.try_to_write(tmp_path)
     assert [*tmp_path.iterdir()] == []
-    disk.try_to_write(Path("/proc"))  # knows no files without a name
+    disk.try_to_write(Path("/proc"))  # does not support files without a name
     with pytest.raises(StoreUnwritable):
         disk.try_to_write(tmp_path / "nothing")
     monkeypatch.delattr(os, "O_TMPFILE")
     disk.try_to_write(tmp_path / "nothing")
 
 
-def test_a_full_disk_that_tells_nothing_of_itself_has_no_room(
+def test_a_full_disk_of_unknown_free_space_is_reported_with_0(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def disk_usage(_: object) -> None:
@@ -122,7 +122,7 @@ def test_a_planted_link_is_not_followed(tmp_path: Path) -> None:
 
 
 def test_a_planted_staging_folder_is_not_emptied(tmp_path: Path) -> None:
-    """S12: the contents of the staging folder are removed, but not the target of a link."""
+    """S12: publishing empties the staging folder, but not a folder that a link points to."""
     store = make(tmp_path)
     victim = tmp_path / "victim"
     (victim / "precious").mkdir(parents=True)

@@ -25,7 +25,7 @@ def asked(file: Path, query: str) -> list[object]:
         return sorted(con.sql(query).to_arrow_table().to_pylist(), key=repr)
 
 
-def test_it_reads_what_the_store_reads(tmp_path: Path) -> None:
+def test_its_views_give_the_rows_of_the_store(tmp_path: Path) -> None:
     folder = tmp_path / "O'Hara's [old] lake"
     folder.mkdir()
     lake = two_nights(folder)
@@ -37,11 +37,11 @@ def test_it_reads_what_the_store_reads(tmp_path: Path) -> None:
     for name in sql.names("dashboards"):
         query = sql.statement(f"dashboards/{name}")
         assert asked(file, query) == sorted(lake.sql(query).to_pylist(), key=repr), name
-    said = asked(file, "SELECT comment FROM duckdb_columns() WHERE table_name = 'dim_date'")
-    assert {"comment": comments.comment("dim_date", "iso_week")} in said
+    comment_rows = asked(file, "SELECT comment FROM duckdb_columns() WHERE table_name = 'dim_date'")
+    assert {"comment": comments.comment("dim_date", "iso_week")} in comment_rows
 
 
-def test_it_reads_what_was_published_since(tmp_path: Path) -> None:
+def test_its_views_include_snapshots_published_later(tmp_path: Path) -> None:
     lake = two_nights(tmp_path)
     file = written(lake, tmp_path / "views.duckdb")
     before = lake.arrow("snapshot").num_rows
@@ -53,10 +53,10 @@ def test_it_reads_what_was_published_since(tmp_path: Path) -> None:
     assert names == [{"company_name": "Renamed"}]
 
 
-def test_it_can_be_written_anew(tmp_path: Path) -> None:
+def test_it_can_be_written_again(tmp_path: Path) -> None:
     lake = two_nights(tmp_path)
     for name in (".views.duckdb.4711.new", ".views.duckdb.4711.new.wal"):
-        (tmp_path / name).write_bytes(b"left by one that was killed")
+        (tmp_path / name).write_bytes(b"left by a killed writer")
     for _ in range(2):
         file = written(lake, tmp_path / "views.duckdb")
     assert asked(file, "SELECT * FROM latest_sku")

@@ -19,26 +19,26 @@ ROWS = [
 ]
 
 
-class Meanwhile:
-    """A latest map that another thread also reads when it is half read."""
+class ReadTwice:
+    """A latest map that a second thread reads while the first is reading it."""
 
     def __init__(self) -> None:
         self.index = Index((), self.table, is_stale=False)
-        self.heard: list[set[Cell]] = []
+        self.seen: list[set[Cell]] = []
 
     @property
     def table(self) -> pa.Table:
-        return self  # stands for a table: no more than this is asked of it
+        return self  # replaces a table: the index calls only these methods
 
-    def select(self, columns: list[str]) -> "Meanwhile":
+    def select(self, columns: list[str]) -> "ReadTwice":
         assert columns == list(ROWS[0])
         return self
 
     def to_pylist(self) -> Iterator[dict[str, str]]:
         for place, row in enumerate(ROWS):
-            if place == 1 and not self.heard:
-                self.heard.append(set())
-                self.heard.append(known(self.index))
+            if place == 1 and not self.seen:
+                self.seen.append(set())
+                self.seen.append(known(self.index))
             yield dict(row)
 
 
@@ -47,9 +47,9 @@ def known(index: Index) -> set[Cell]:
     return {cell for of_bucket in found for cells in of_bucket.values() for cell in cells}
 
 
-def test_nobody_sees_half_of_what_is_known() -> None:
-    """P3, P14: two partners' threads build the map at once; neither may see it half built."""
-    meanwhile = Meanwhile()
-    everything = known(meanwhile.index)
+def test_no_thread_sees_a_half_built_map() -> None:
+    """P3, P14: the threads of two partners build the map at the same time."""
+    read_twice = ReadTwice()
+    everything = known(read_twice.index)
     assert len(everything) == len(ROWS)
-    assert meanwhile.heard[1] == everything
+    assert read_twice.seen[1] == everything

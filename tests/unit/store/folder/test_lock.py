@@ -47,10 +47,10 @@ def test_a_second_publisher_waits_a_bounded_time_and_a_killed_one_frees_the_lock
         assert publication.sequence == 1
 
 
-def test_a_lock_file_that_is_taken_away_while_it_is_locked_is_made_anew(
+def test_a_lock_file_that_is_removed_while_it_is_locked_is_created_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two publishers would each hold one file. A new lock file may have replaced it already."""
+    """Otherwise two publishers hold one file each. Another process may have replaced the file."""
     path = tmp_path / "lock"
     real = fcntl.flock
 
@@ -73,7 +73,7 @@ def test_a_lock_file_that_is_taken_away_while_it_is_locked_is_made_anew(
             real(beside, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def test_a_disk_without_locks_is_told_and_leaves_nothing_open(
+def test_a_disk_without_locks_is_reported_and_no_file_stays_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handles: list[int] = []
@@ -90,7 +90,7 @@ def test_a_disk_without_locks_is_told_and_leaves_nothing_open(
         os.fstat(handle)
 
 
-def test_a_taken_away_lock_file_locks_nothing(tmp_path: Path) -> None:
+def test_a_removed_lock_file_locks_nothing(tmp_path: Path) -> None:
     store = make(tmp_path)
     with store.publishing(0.0):
         (store.root / ".publish.lock").unlink()

@@ -88,7 +88,7 @@ def test_known_gives_the_current_rows_of_one_bucket(tmp_path: Path) -> None:
     assert store.known("inventory", 0, "another-partner").num_rows == 0
 
 
-def test_latest_cells_tell_snapshot_sequence_status_and_scope(tmp_path: Path) -> None:
+def test_latest_cells_give_snapshot_sequence_status_and_scope(tmp_path: Path) -> None:
     store = make(tmp_path)
     publish(store, "s1", at(1), FIRST)
     publish(store, "s2", at(2), {"coverage": [cover(ACME, "DE", status="left", scope='{"a":1}')]})
@@ -101,7 +101,7 @@ def test_latest_cells_tell_snapshot_sequence_status_and_scope(tmp_path: Path) ->
     assert verdicts(store) == [(BOND, "restricted")]
 
 
-def test_gaps_count_the_snapshots_that_covered_a_cell_since(tmp_path: Path) -> None:
+def test_gaps_count_the_later_snapshots_that_covered_the_cell(tmp_path: Path) -> None:
     store = make(tmp_path)
     publish(store, "s1", at(1), FIRST)
     publish(store, "s2", at(2), SECOND)
@@ -136,7 +136,7 @@ def test_the_same_id_with_another_configuration_is_refused(tmp_path: Path) -> No
         publish(store, "s1", at(1), FIRST, config_hash="other")
 
 
-def test_a_publisher_killed_before_the_rename_leaves_nothing_to_see(tmp_path: Path) -> None:
+def test_a_publisher_killed_before_the_rename_leaves_nothing_visible(tmp_path: Path) -> None:
     """P10, P16."""
     store = make(tmp_path)
     publish(store, "s1", at(1), FIRST)
@@ -150,7 +150,7 @@ def test_a_publisher_killed_before_the_rename_leaves_nothing_to_see(tmp_path: Pa
     assert publish(store, "s2", at(2), SECOND)
 
 
-def test_what_a_killed_publisher_was_writing_beside_the_latest_map_goes(tmp_path: Path) -> None:
+def test_temporary_files_of_a_killed_publisher_are_removed(tmp_path: Path) -> None:
     """P15."""
     store = make(tmp_path)
     publish(store, "s1", at(1), FIRST)
@@ -163,8 +163,8 @@ def test_what_a_killed_publisher_was_writing_beside_the_latest_map_goes(tmp_path
 
 
 @pytest.mark.parametrize("damage", ["older", "missing", "damaged", "cut"])
-def test_the_rename_alone_publishes(tmp_path: Path, damage: str) -> None:
-    """P10: killed between the rename and the rewrite of latest.parquet, or without it."""
+def test_the_rename_alone_publishes_a_snapshot(tmp_path: Path, damage: str) -> None:
+    """P10: the publisher was killed before it rewrote latest.parquet, or that file is damaged."""
     store = make(tmp_path)
     publish(store, "s1", at(1), FIRST)
     latest = store.root / "latest.parquet"
@@ -186,14 +186,14 @@ def test_the_rename_alone_publishes(tmp_path: Path, damage: str) -> None:
 
 
 def test_a_folder_without_a_manifest_is_not_a_snapshot(tmp_path: Path) -> None:
-    """The leftover of the fallback for kernels without renameat2, killed between its two steps."""
+    """The fallback for kernels without renameat2 leaves one if it is killed between its steps."""
     store = make(tmp_path)
     (store.root / "snapshot=s1").mkdir()
     assert store.arrow("snapshot").num_rows == 0
     assert publish(store, "s1", at(1), FIRST)
 
 
-def test_a_snapshot_taken_away_by_hand_is_not_the_latest(tmp_path: Path) -> None:
+def test_a_snapshot_removed_by_hand_is_not_the_latest(tmp_path: Path) -> None:
     store = make(tmp_path)
     publish(store, "s1", at(1), FIRST)
     publish(store, "s2", at(2), SECOND)
@@ -201,7 +201,7 @@ def test_a_snapshot_taken_away_by_hand_is_not_the_latest(tmp_path: Path) -> None
     assert verdicts(open_store(str(store.root))) == [(ACME, "restricted"), (BOND, "restricted")]
 
 
-def test_files_hold_values_and_nothing_for_a_library_to_run(tmp_path: Path) -> None:
+def test_files_hold_only_values_and_nothing_that_a_library_runs(tmp_path: Path) -> None:
     """S11: no pandas metadata for rebuilding objects, and no opaque bytes."""
     store = make(tmp_path)
     publish(store, "s1", at(1), FIRST)
@@ -213,8 +213,8 @@ def test_files_hold_values_and_nothing_for_a_library_to_run(tmp_path: Path) -> N
         assert not [field for field in schema if pa.types.is_binary(field.type)]
 
 
-def test_no_manifest_of_an_old_snapshot_is_opened_to_read(tmp_path: Path) -> None:
-    """Opening 400 snapshots reads one file."""
+def test_reading_opens_no_manifest_of_a_snapshot(tmp_path: Path) -> None:
+    """So opening a store of 400 snapshots reads one file."""
     store = make(tmp_path)
     publish(store, "s1", at(1), FIRST)
     publish(store, "s2", at(2), SECOND)
@@ -233,7 +233,7 @@ def test_old_snapshots_keep_every_byte(tmp_path: Path) -> None:
     assert files_below(store.root / "snapshot=s1") == before
 
 
-def test_strings_and_any_order_of_rows_and_columns_give_the_same_bytes(tmp_path: Path) -> None:
+def test_plain_strings_and_any_order_of_rows_give_the_same_bytes(tmp_path: Path) -> None:
     """P8."""
     rows = [stock(ACME, f"{n:04d}", "restricted", at(1)) for n in range(50)]
     table = rows_table("inventory", rows, "s1")
@@ -257,8 +257,8 @@ def test_strings_and_any_order_of_rows_and_columns_give_the_same_bytes(tmp_path:
     assert written[0] == written[1]
 
 
-def test_a_bucket_is_written_and_read_some_customers_at_a_time(tmp_path: Path) -> None:
-    """P25: row groups of other customers are not decoded."""
+def test_a_bucket_is_written_and_read_a_few_customers_at_a_time(tmp_path: Path) -> None:
+    """P25: reading some customers does not decode the row groups of others."""
     store = FolderStore.open(str(tmp_path / "lake"), create=True, buckets=1)
     customers = [f"c{n}" for n in range(4)]
     with store.publishing(0.0) as publication:
@@ -283,10 +283,10 @@ def test_a_bucket_is_written_and_read_some_customers_at_a_time(tmp_path: Path) -
     }.items():
         known = store.known("inventory", 0, P, span=span)
         assert known.column("customer_id").unique().to_pylist() == named
-    spoilt = bytearray(path.read_bytes())
+    damaged = bytearray(path.read_bytes())
     part = pq.read_metadata(path).row_group(1).column(SCHEMAS["inventory"].names.index("sku_id"))
-    spoilt[part.dictionary_page_offset + part.total_compressed_size - 1] ^= 1
-    path.write_bytes(spoilt)
+    damaged[part.dictionary_page_offset + part.total_compressed_size - 1] ^= 1
+    path.write_bytes(damaged)
     assert store.known("inventory", 0, P, span=Span("", "c2")).num_rows == 6
     with pytest.raises(StoreCorrupt):
         store.known("inventory", 0, P)
@@ -317,7 +317,7 @@ def test_every_byte_is_synced_before_the_rename(
 
 
 @pytest.mark.parametrize(
-    ("number", "status", "said"),
+    ("number", "status", "message"),
     [
         (errno.ENOSPC, 74, "need 7 bytes, have"),
         (errno.EDQUOT, 74, "have"),
@@ -326,14 +326,14 @@ def test_every_byte_is_synced_before_the_rename(
         (errno.EROFS, 73, "cannot write"),
     ],
 )
-def test_what_a_disk_says_names_the_path(
-    tmp_path: Path, number: int, status: int, said: str
+def test_a_disk_error_names_the_path(
+    tmp_path: Path, number: int, status: int, message: str
 ) -> None:
     """P30."""
     with pytest.raises(StoreError) as caught, disk.guarded(tmp_path / "x", need=7):
         raise OSError(number, os.strerror(number))
     assert caught.value.exit_status == status
-    assert said in caught.value.message
+    assert message in caught.value.message
     assert str(tmp_path / "x") in caught.value.message
 
 
@@ -343,23 +343,23 @@ def test_a_timeout_is_not_a_disk_fault(tmp_path: Path) -> None:
         raise TimeoutError
 
 
-def test_a_store_in_the_place_of_a_file_cannot_be_made(tmp_path: Path) -> None:
+def test_a_store_cannot_be_created_in_the_place_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "lake").write_text("")
     with pytest.raises(StoreUnwritable):
         open_store(str(tmp_path / "lake"), create=True)
 
 
-def test_a_store_is_made_once(tmp_path: Path) -> None:
+def test_a_store_is_created_only_once(tmp_path: Path) -> None:
     make(tmp_path, buckets=4)
     assert make(tmp_path, buckets=8).buckets == 4
 
 
-def test_no_store_is_input_missing(tmp_path: Path) -> None:
+def test_a_missing_store_is_missing_input(tmp_path: Path) -> None:
     with pytest.raises(InputMissing):
         open_store(str(tmp_path / "nothing"))
 
 
-def test_a_newer_store_is_refused(tmp_path: Path) -> None:
+def test_a_newer_or_damaged_store_file_is_refused(tmp_path: Path) -> None:
     store = make(tmp_path)
     path = store.root / "store.json"
     path.write_text(json.dumps({"schema_version": 2, "buckets": 4, "new": True}))

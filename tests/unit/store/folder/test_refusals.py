@@ -1,4 +1,4 @@
-"""Rows that make no valid snapshot are refused before publishing."""
+"""Rows that would make an invalid snapshot are refused before publishing."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from tests.unit.store.folder.test_publication import FIRST
 
 
 @pytest.mark.parametrize(
-    ("relation", "rows", "said"),
+    ("relation", "rows", "message"),
     [
         ("inventory", [stock(ACME, "1", "restricted", at(1))] * 2, "repeated key"),
         ("inventory", [stock(ACME, "1", "restricted", at(1), country=None)], "null"),
@@ -33,11 +33,11 @@ from tests.unit.store.folder.test_publication import FIRST
         ),
     ],
 )
-def test_rows_that_break_the_relation_are_a_bug(
-    tmp_path: Path, relation: str, rows: list[dict[str, object]], said: str
+def test_rows_that_break_the_rules_of_a_relation_are_a_bug(
+    tmp_path: Path, relation: str, rows: list[dict[str, object]], message: str
 ) -> None:
     store = make(tmp_path)
-    with pytest.raises(Bug, match=said):
+    with pytest.raises(Bug, match=message):
         publish(store, "s1", at(1), {"coverage": [cover(ACME, "DE")], relation: rows})
 
 
@@ -62,7 +62,7 @@ def test_rows_in_the_wrong_bucket_or_with_other_columns_are_a_bug(tmp_path: Path
             publication.write("inventory", 0, table.drop_columns("verdict"))
 
 
-def test_a_bucket_that_another_followed_is_written_no_more(tmp_path: Path) -> None:
+def test_a_bucket_cannot_be_written_again_after_another_bucket(tmp_path: Path) -> None:
     store = make(tmp_path)
     of = {f"c{n}": bucket_of(f"c{n}", store.buckets) for n in range(40)}
     first, again = [name for name in of if of[name] == of["c0"]][:2]
@@ -89,7 +89,7 @@ def test_a_snapshot_row_without_a_column_is_a_bug(tmp_path: Path) -> None:
             publication.commit(row, "c")
 
 
-def test_what_is_written_or_published_is_staged_first_and_once(tmp_path: Path) -> None:
+def test_writing_or_committing_before_staging_is_a_bug(tmp_path: Path) -> None:
     store = make(tmp_path)
     table = rows_table("coverage", FIRST["coverage"][:1], "s1")
     bucket = bucket_of(ACME, store.buckets)
@@ -104,7 +104,7 @@ def test_what_is_written_or_published_is_staged_first_and_once(tmp_path: Path) -
             publication.write("coverage", bucket, table)
 
 
-def test_a_file_in_the_staging_folder_goes_too(tmp_path: Path) -> None:
+def test_every_entry_of_the_staging_folder_is_removed(tmp_path: Path) -> None:
     store = make(tmp_path)
     staging = store.root / ".staging"
     (staging / "file").write_text("x")
@@ -116,7 +116,7 @@ def test_a_file_in_the_staging_folder_goes_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "../x", "a\0b", "x" * 300, ".hidden"])
-def test_a_snapshot_id_is_no_path(tmp_path: Path, name: str) -> None:
+def test_a_snapshot_id_is_never_used_as_a_path(tmp_path: Path, name: str) -> None:
     """S9."""
     store = make(tmp_path)
     with store.publishing(0.0) as publication, pytest.raises(UsageError):

@@ -1,4 +1,4 @@
-"""P15: a snapshot can be verified against its manifest. Pruning drops bulk and keeps history."""
+"""P15: a snapshot is verified against its manifest. Pruning drops bulk and keeps history."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -26,7 +26,7 @@ from tests.builders.store_lake import (
 
 @pytest.fixture
 def store(tmp_path: Path) -> FolderStore:
-    """Three nights; the second is the latest of BOND, the third of ACME and the catalog."""
+    """Three nights. The second is the latest of BOND, the third of ACME and the catalog."""
     lake = make(tmp_path)
     for night, customers in ((1, (ACME, BOND)), (2, (BOND,)), (3, (ACME,))):
         rows = {
@@ -88,7 +88,7 @@ def test_a_damaged_manifest_is_found(store: FolderStore) -> None:
     assert len(store.verify("s1")) == 1
 
 
-def test_pruning_says_first_what_it_would_drop(store: FolderStore) -> None:
+def test_pruning_without_apply_only_lists_what_it_would_drop(store: FolderStore) -> None:
     before = sorted(store.root.rglob("*"))
     rows = store.prune(timedelta(days=1), at(4), apply=False).to_pylist()
     assert [row["snapshot_id"] for row in rows] == ["s1"]
@@ -98,7 +98,7 @@ def test_pruning_says_first_what_it_would_drop(store: FolderStore) -> None:
     assert store.prune(timedelta(days=9), at(4), apply=False).num_rows == 0
 
 
-def test_pruning_keeps_history_and_what_is_latest(store: FolderStore) -> None:
+def test_pruning_keeps_history_and_the_latest_rows(store: FolderStore) -> None:
     reader = open_store(str(store.root))
     assert reader.arrow("inventory").num_rows == 4
     store.prune(timedelta(days=1), at(4), apply=True)
@@ -125,7 +125,7 @@ def test_a_rebuilt_index_knows_what_was_pruned(store: FolderStore) -> None:
 
 
 def test_a_killed_prune_is_finished_by_the_next(store: FolderStore) -> None:
-    """Killed after it was marked as pruned and before its files were removed."""
+    """It was killed after it marked the snapshot as pruned and before it removed the files."""
     store.prune(timedelta(days=1), at(4), apply=True)
     left = store.root / "snapshot=s1" / "inventory"
     left.mkdir()
@@ -146,15 +146,15 @@ class Late(FolderStore):
         return seen or super().index()
 
 
-def test_a_reader_that_meets_a_prune_reads_again(store: FolderStore) -> None:
-    """Fault 33: its file list is older than the prune."""
+def test_a_reader_reads_again_after_a_prune_removed_its_files(store: FolderStore) -> None:
+    """Fault 33: the reader's list of files is older than the prune."""
     reader = Late(store.root, store.buckets)
     reader.seen = store.index()
     store.prune(timedelta(days=1), at(4), apply=True)
     assert reader.arrow("inventory").num_rows == 2
 
 
-def test_known_of_another_partner_is_empty(store: FolderStore) -> None:
+def test_staged_empty_rows_do_not_change_the_known_rows(store: FolderStore) -> None:
     with store.publishing(0.0) as publication:
         publication.stage("s9")
         publication.write("inventory", 0, rows_table("inventory", [], "s9"))

@@ -1,4 +1,4 @@
-"""P15: the digest of rows when they are published and when they are read again."""
+"""P15: the digest of rows, made when they are published and again when they are read."""
 
 from datetime import UTC, datetime
 
@@ -41,28 +41,28 @@ def of(rows: list[tuple[object, ...]]) -> int:
 
 
 @given(ROWS, st.randoms(use_true_random=False))
-def test_order_and_parts_do_not_count(rows: list[tuple[object, ...]], draw: st.DrawFn) -> None:
+def test_neither_order_nor_parts_matter(rows: list[tuple[object, ...]], draw: st.DrawFn) -> None:
     mixed = sorted(rows, key=lambda _: draw.random())  # type: ignore[attr-defined] # a Random
     assert of(mixed) == of(rows)
     assert added(of(rows[:2]), of(rows[2:])) == of(rows)
 
 
 @given(ROWS, ROWS)
-def test_other_rows_come_to_another_number(
+def test_different_rows_have_different_digests(
     one: list[tuple[object, ...]], other: list[tuple[object, ...]]
 ) -> None:
     same = sorted(map(repr, one)) == sorted(map(repr, other))
     assert (of(one) == of(other)) is same
 
 
-def test_a_value_counts_where_it_stands_and_nothing_is_not_empty() -> None:
+def test_the_column_of_a_value_counts_and_null_differs_from_empty() -> None:
     rest = (None, None, None, None, None)
     assert len({of([("a", "b", *rest)]), of([("b", "a", *rest)]), of([("a", None, *rest)])}) == 3
     assert of([("", None, *rest)]) != of([("", "", *rest)])
     assert of([("a", "b", *rest)] * 2) != of([("a", "b", *rest)])
 
 
-def test_what_holds_a_text_does_not_count() -> None:
+def test_the_storage_type_of_a_text_does_not_change_the_digest() -> None:
     plain = pa.table({"t": pa.array(["a", None, "a", "b"])})
     parts = pa.chunked_array([["a", None], ["a", "b"]]).dictionary_encode()
     assert digest(plain) == digest(pa.table({"t": parts}))

@@ -1,4 +1,4 @@
-"""The changes in a bucket: rows that ended and began, and the time of each check."""
+"""The changes in a bucket: rows that end and rows that begin, and the time of each check."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -46,11 +46,11 @@ def staged(before: Keys, after: Keys) -> dict[str, list[pa.Table]]:
 
 @settings(deadline=None)
 @given(NIGHTS, NIGHTS)
-def test_what_ended_and_began_is_what_brute_force_finds(before: Keys, after: Keys) -> None:
-    """In cells that still have a row: others are ended as a whole."""
+def test_ended_and_begun_rows_equal_a_brute_force_comparison(before: Keys, after: Keys) -> None:
+    """This concerns cells that still have a row; the other cells end as a whole."""
     columns = of_interval("inventory")
     over, begun = staged(before, after)["inventory"]
-    said = tuples(table(after), columns)
+    now = tuples(table(after), columns)
     cells = set(tuples(table(after), CELL))
     known = tuples(
         pa.Table.from_pylist(
@@ -60,16 +60,16 @@ def test_what_ended_and_began_is_what_brute_force_finds(before: Keys, after: Key
         columns,
     )
 
-    assert tuples(over, columns) == known - said
-    assert tuples(begun, columns) == said - known
+    assert tuples(over, columns) == known - now
+    assert tuples(begun, columns) == now - known
     assert set(over["is_over"].to_pylist()) <= {True}
     assert set(begun["is_over"].to_pylist()) <= {False}
 
 
 @settings(deadline=None)
 @given(NIGHTS)
-def test_a_check_is_said_once_and_keys_asked_at_another_time_apart(after: Keys) -> None:
-    """No time is lost, and a check's time is that of most of its keys."""
+def test_a_check_is_stored_once_and_keys_with_another_time_separately(after: Keys) -> None:
+    """No time is lost. The time of a check is the time of most of its keys."""
     found = staged({}, after)
     (checked,), (apart,) = found["inventory_checked"], found["inventory_checked_apart"]
     of_check = {tuple(r[n] for n in CHECKS["inventory"]): r for r in checked.to_pylist()}
@@ -82,15 +82,15 @@ def test_a_check_is_said_once_and_keys_asked_at_another_time_apart(after: Keys) 
         check = tuple(row[name] for name in CHECKS["inventory"])
         when = tuple(row[name] for name in CHECKED)
         times.setdefault(check, Counter())[when] += 1
-        said = of_key.get(tuple(row[name] for name in key("inventory")), of_check[check])
-        assert when == tuple(said[name] for name in CHECKED)
+        stored = of_key.get(tuple(row[name] for name in key("inventory")), of_check[check])
+        assert when == tuple(stored[name] for name in CHECKED)
     for check, counted in times.items():
         usual = tuple(of_check[check][name] for name in CHECKED)
         assert counted[usual] == max(counted.values())
     assert apart.num_rows == sum(c.total() - max(c.values()) for c in times.values())
 
 
-def test_of_times_as_frequent_the_latest_is_that_of_the_check() -> None:
+def test_the_latest_of_equally_frequent_times_is_that_of_the_check() -> None:
     keys: Keys = {
         (ACME, "DE", "a"): ("restricted", None, "z"),
         (ACME, "DE", "b"): ("restricted", at(2), "x"),

@@ -10,8 +10,8 @@ ROWS = 100_000
 SCHEMA = pa.schema({"n": pa.int64()})
 
 
-def test_a_relation_is_copied_without_being_held_whole() -> None:
-    """No more than two of ten batches are in memory at once."""
+def test_a_relation_is_copied_without_being_in_memory_as_a_whole() -> None:
+    """At most two of ten batches are in memory at once."""
     before = pa.total_allocated_bytes()
     most = 0
 
@@ -30,7 +30,7 @@ def test_a_relation_is_copied_without_being_held_whole() -> None:
     assert most < 3 * 8 * ROWS
 
 
-def test_a_relation_without_a_row_has_its_columns() -> None:
+def test_a_relation_without_rows_has_its_columns() -> None:
     reader = pa.RecordBatchReader.from_batches(SCHEMA, [])
     with filled([("latest_cell", reader)], frozenset({"latest_cell"})) as con:
         assert con.table("latest_cell").columns == ["n"]
