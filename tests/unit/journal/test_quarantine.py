@@ -58,7 +58,7 @@ def rows(folder: Path, *, with_bodies: bool = True) -> list[dict[str, object]]:
 
 
 @pytest.mark.asyncio
-async def test_a_record_describes_the_reply_and_hides_secrets_in_its_body(
+async def test_a_record_describes_the_reply_and_hides_secrets_in_the_body(
     tmp_path: Path,
 ) -> None:
     """P24, S18."""

@@ -1,4 +1,4 @@
-"""The cells that a snapshot covers, how completely, and which are baselines."""
+"""The cells that a snapshot covers, how completely, and which of them are baselines."""
 
 import json
 from datetime import UTC, datetime
@@ -70,7 +70,7 @@ def statuses(rows: dict[Cell, Row]) -> dict[Cell, str]:
 # Status -------------------------------------------------------------------------------------
 
 
-def test_a_customer_covers_one_cell_for_each_country_and_one_for_none() -> None:
+def test_a_customer_covers_a_cell_per_country_and_one_without_country() -> None:
     rows = covered(bench.found(countries=("DE", "FR")))
     assert rows.keys() == {cell(), BY_COUNTRY, cell(country="FR")}
 
@@ -87,19 +87,19 @@ def test_a_customer_covers_one_cell_for_each_country_and_one_for_none() -> None:
         (Counts(skipped=1, not_eligible=1), "failed"),
     ],
 )
-def test_a_cell_is_as_well_covered_as_its_checks_were_answered(counts: Counts, status: str) -> None:
+def test_the_outcomes_of_the_checks_decide_a_cells_status(counts: Counts, status: str) -> None:
     rows = covered(bench.found(), counts={BY_COUNTRY: counts})
     assert rows[BY_COUNTRY]["status"] == status
     for outcome in ("answered", "failed", "skipped", "not_eligible"):
         assert rows[BY_COUNTRY][f"checks_{outcome}"] == getattr(counts, outcome)
 
 
-def test_a_customer_whose_listing_failed_is_failed_everywhere() -> None:
+def test_every_cell_of_a_customer_whose_listing_failed_is_failed() -> None:
     rows = covered(bench.found(failed=Reason.LISTING_FAILED), counts={cell(): Counts(answered=1)})
     assert statuses(rows) == {cell(): "failed", BY_COUNTRY: "failed"}
 
 
-def test_a_customer_that_left_leaves_every_cell_it_had_and_no_other() -> None:
+def test_a_customer_that_left_leaves_all_its_cells_and_no_others() -> None:
     """P5."""
     previous = {cell(): before(), cell(country="FR"): before(), cell("other"): before()}
     rows = covered(bench.found(left=True, countries=()), previous=previous)
@@ -112,20 +112,20 @@ def test_a_customer_that_moved_leaves_its_former_country() -> None:
     assert statuses(rows) == {cell(): "covered", BY_COUNTRY: "covered", cell(country="FR"): "left"}
 
 
-def test_in_a_run_over_one_country_the_other_cells_are_left_alone() -> None:
-    """P5: a --country run says nothing about other countries."""
+def test_a_run_over_one_country_does_not_cover_other_countries() -> None:
+    """P5: a run with --country does not change the cells of other countries."""
     previous = {cell(): before(), cell(country="FR"): before()}
     rows = covered(bench.found(), previous=previous, covers_all_countries=False)
     assert cell(country="FR") not in rows
 
 
-def test_a_failed_customer_leaves_nothing() -> None:
+def test_a_failed_customer_leaves_no_cell() -> None:
     previous = {cell(): before(), cell(country="FR"): before()}
     rows = covered(bench.found(failed=Reason.COUNTRY_UNREADABLE), previous=previous)
     assert "left" not in statuses(rows).values()
 
 
-def test_a_relationship_that_ended_covers_what_was_held_so_that_it_is_dropped() -> None:
+def test_an_ended_relationship_covers_its_cells_so_that_rows_are_dropped() -> None:
     previous = {cell(): before(), BY_COUNTRY: before()}
     ended = bench.found(ineligible=Reason.RELATIONSHIP_NOT_RESELLER, countries=())
     assert statuses(covered(ended, previous=previous)) == {cell(): "covered", BY_COUNTRY: "covered"}
@@ -141,21 +141,21 @@ def test_a_relationship_that_ended_covers_what_was_held_so_that_it_is_dropped() 
         (bench.catalog(bench.sku()), Counts(failed=1), "failed"),
     ],
 )
-def test_the_catalog_is_a_cell_of_its_own(
+def test_the_catalog_of_a_country_is_its_own_cell(
     catalog: CatalogFound, counts: Counts, status: str
 ) -> None:
     assert statuses(covered(catalogs=(catalog,), counts={CATALOG: counts})) == {CATALOG: status}
 
 
-def test_of_two_reservation_scopes_the_catalogs_cell_is_as_good_as_the_worse() -> None:
+def test_the_worse_of_two_reservation_scopes_decides_the_catalogs_cell() -> None:
     good = bench.catalog(bench.sku())
     bad = bench.catalog(bench.sku(), scope="", failed=frozenset({"P"}))
     for catalogs in ((good, bad), (bad, good)):
         assert statuses(covered(catalogs=catalogs)) == {CATALOG: "partly"}
 
 
-def test_what_is_forbidden_in_a_country_is_said_once_in_its_catalogs_cell() -> None:
-    """It does not widen or narrow the scope: the next snapshot reports what is new."""
+def test_a_forbidden_listing_is_stored_once_in_the_catalogs_cell() -> None:
+    """It does not widen or narrow the scope, so the next snapshot is compared as usual."""
     refused = ForbiddenListing(
         country="DE",
         reservation_scope="AzurePlan",
@@ -171,8 +171,8 @@ def test_what_is_forbidden_in_a_country_is_said_once_in_its_catalogs_cell() -> N
     )
     rows = covered(bench.found(), catalogs=catalogs)
     scopes = {where: json.loads(row["scope"]) for where, row in rows.items()}
-    [told] = scopes[CATALOG].pop("forbidden")
-    assert told == {
+    [forbidden] = scopes[CATALOG].pop("forbidden")
+    assert forbidden == {
         "reservation_scope": "AzurePlan",
         "view": "MarketplaceSaaS",
         "segment": "commercial",
@@ -203,7 +203,7 @@ def is_baseline(previous: Previous | None, **now: object) -> bool:
     return bool(rows[BY_COUNTRY]["is_baseline"])
 
 
-def test_the_first_snapshot_and_a_return_are_baselines() -> None:
+def test_the_first_snapshot_and_a_returning_cell_are_baselines() -> None:
     assert is_baseline(None)
     assert is_baseline(before(status="left"))
     assert not is_baseline(before())
@@ -249,21 +249,21 @@ def test_each_cell_names_the_snapshot_it_had_before() -> None:
 # Listed -------------------------------------------------------------------------------------
 
 
-def test_what_was_listed_counts_unless_somebody_published_the_cell_meanwhile() -> None:
-    """P9: an on-demand run listed it later."""
+def test_a_cell_published_by_another_run_meanwhile_is_not_listed() -> None:
+    """P9: the on-demand run listed the cell later than this run."""
     previous = {cell(): before("s2"), BY_COUNTRY: before("s1")}
     rows = covered(bench.found(), previous=previous, at_start={cell(): "s1", BY_COUNTRY: "s1"})
     assert not rows[cell()]["is_listed"]
     assert rows[BY_COUNTRY]["is_listed"]
 
 
-def test_a_cell_that_somebody_published_first_is_theirs() -> None:
+def test_a_new_cell_that_another_run_published_is_not_listed() -> None:
     rows = covered(bench.found(), previous={cell(): before("s2")}, at_start={})
     assert not rows[cell()]["is_listed"]
     assert rows[BY_COUNTRY]["is_listed"]
 
 
-def test_of_a_customer_that_could_not_be_read_nothing_was_listed() -> None:
+def test_no_cell_of_an_unreadable_customer_is_listed() -> None:
     rows = covered(bench.found(failed=Reason.LISTING_FAILED))
     assert not any(row["is_listed"] for row in rows.values())
 
@@ -288,7 +288,7 @@ def test_counts_add_up() -> None:
         (Counts(skipped=1), 1.0),
     ],
 )
-def test_the_failed_share_is_of_what_should_have_been_answered(
+def test_the_failed_share_counts_only_checks_that_needed_an_answer(
     counts: Counts, share: float
 ) -> None:
     assert counts.failed_share == pytest.approx(share)

@@ -1,4 +1,4 @@
-"""Check outcomes are yielded in the order of their ids, however many there are."""
+"""Any number of check outcomes is yielded in the order of their ids."""
 
 import hashlib
 from pathlib import Path
@@ -10,8 +10,8 @@ from auditor.publish.outcomes_on_disk import Outcomes
 
 
 @pytest.mark.parametrize("count", [0, 1, 100, 101, 5000])
-def test_all_come_out_in_the_order_of_their_ids(tmp_path: Path, count: int) -> None:
-    """P25: a limited number at a time, and the file is removed."""
+def test_all_outcomes_are_yielded_in_the_order_of_their_ids(tmp_path: Path, count: int) -> None:
+    """P25: only a limited number is in memory at once, and the file is removed."""
     ids = [hashlib.sha256(str(n).encode()).hexdigest() for n in range(count)]
     path = tmp_path / "spill" / "outcomes"
     with Outcomes(path, at_once=100) as outcomes:
@@ -20,10 +20,10 @@ def test_all_come_out_in_the_order_of_their_ids(tmp_path: Path, count: int) -> N
             reasons = pa.array([name[:3] for name in some]).dictionary_encode()
             outcomes.add(pa.table({"check_id": some, "reason": reasons}))
         assert path.exists() is (count > 100)
-        told = [table.to_pylist() for table in outcomes.tables()]
+        yielded = [table.to_pylist() for table in outcomes.tables()]
 
-    assert [row for rows in told for row in sorted(rows, key=str)] == [
+    assert [row for rows in yielded for row in sorted(rows, key=str)] == [
         {"check_id": name, "reason": name[:3]} for name in sorted(ids)
     ]
-    assert all(len(rows) < 2 * 100 + 100 for rows in told)
+    assert all(len(rows) < 2 * 100 + 100 for rows in yielded)
     assert not path.exists()
