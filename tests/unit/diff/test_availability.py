@@ -1,4 +1,4 @@
-"""What an answered list of availabilities says of the terms that were known."""
+"""How an answered list of availabilities changes the terms that were known."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -74,7 +74,7 @@ def test_a_404_makes_every_known_term_not_in_catalog() -> None:
     assert set(results["availability"].column("checked_at").to_pylist()) == {at(2, 1)}
 
 
-def test_a_404_where_nothing_was_known_leaves_one_row_with_nothing_in_it() -> None:
+def test_a_404_without_known_terms_makes_one_row_with_empty_terms() -> None:
     results = bench.compare(BY_CUSTOMER, checks=[check(not_found=True)])
     assert found(results) == [("", "", "", 0, "not_in_catalog")]
     assert results["change"].num_rows == 0
@@ -89,7 +89,7 @@ def test_a_404_where_nothing_was_known_leaves_one_row_with_nothing_in_it() -> No
     assert again["availability"].column("verdict_since_at").to_pylist() == [at(2, 1)]
 
 
-def test_the_empty_row_goes_when_terms_are_answered_and_is_no_news() -> None:
+def test_the_empty_row_is_dropped_without_an_event_when_terms_are_answered() -> None:
     first = bench.compare(BY_CUSTOMER, checks=[check(not_found=True)])
     results = bench.compare(
         cell(country="", previous=2),
@@ -105,7 +105,7 @@ def test_the_empty_row_goes_when_terms_are_answered_and_is_no_news() -> None:
 @pytest.mark.parametrize(
     "other", [{"customer_id": "c-other"}, {"product_id": "CFQ8"}, {"sku_id": "0002"}]
 )
-def test_the_empty_row_stays_where_only_others_are_answered(other: Row) -> None:
+def test_the_empty_row_stays_if_only_other_skus_are_answered(other: Row) -> None:
     """P2."""
     first = bench.compare(BY_CUSTOMER, checks=[check(not_found=True)])
     asked = bench.settled({**SKU, **other, "segment": ""}, night=3)
@@ -118,7 +118,7 @@ def test_the_empty_row_stays_where_only_others_are_answered(other: Row) -> None:
     assert found(results) == found(first)
 
 
-def test_a_term_that_an_answered_list_no_longer_names_is_not_in_catalog() -> None:
+def test_a_term_missing_from_an_answered_list_is_not_in_catalog() -> None:
     results = bench.compare(
         BY_CUSTOMER,
         known=known({**term("monthly"), **offered()}, {**term("annual"), **offered()}),
@@ -145,7 +145,7 @@ def _filled(row: Row) -> Row:
     return {**kept, "partner_tenant_id": bench.P}
 
 
-def test_an_older_answer_loses_against_what_was_published_meanwhile() -> None:
+def test_an_older_answer_does_not_replace_a_newer_published_one() -> None:
     """P9."""
     meanwhile = {**term(), **offered("not_purchasable"), **known_since(2, 5)}
     results = bench.compare(
@@ -158,7 +158,7 @@ def test_an_older_answer_loses_against_what_was_published_meanwhile() -> None:
     assert results["change"].num_rows == 0
 
 
-def test_of_two_answers_of_one_moment_this_runs_stands() -> None:
+def test_of_two_answers_of_the_same_time_that_of_this_run_counts() -> None:
     meanwhile = {**term(), **offered("not_purchasable"), **known_since(2, 1)}
     results = bench.compare(
         BY_CUSTOMER,
@@ -170,7 +170,7 @@ def test_of_two_answers_of_one_moment_this_runs_stands() -> None:
     assert found(results) == [("commercial", "P1Y", "monthly", 0, "purchasable")]
 
 
-def test_letter_case_makes_no_new_term_and_the_known_spelling_stays() -> None:
+def test_another_letter_case_is_the_same_term_and_the_known_one_stays() -> None:
     results = bench.compare(
         BY_CUSTOMER,
         known=known({**term("annual", segment="Commercial", duration="P1Y"), **offered()}),
@@ -181,7 +181,7 @@ def test_letter_case_makes_no_new_term_and_the_known_spelling_stays() -> None:
     assert results["change"].num_rows == 0
 
 
-def test_reissued_ids_and_a_lifecycle_are_no_change_and_are_kept() -> None:
+def test_reissued_ids_and_a_lifecycle_are_stored_without_a_change() -> None:
     reissued = {"availability_id": "B", "catalog_item_id": "CFQ7:0001:B", "term_id": "t2"}
     reissued |= {"lifecycle": "beta"}
     results = bench.compare(
@@ -204,7 +204,7 @@ def test_reissued_ids_and_a_lifecycle_are_no_change_and_are_kept() -> None:
         {"currency": "USD"},
     ],
 )
-def test_other_terms_under_the_same_verdict_are_terms_changed(changed: Row) -> None:
+def test_other_conditions_under_the_same_verdict_are_terms_changed(changed: Row) -> None:
     results = bench.compare(
         BY_CUSTOMER,
         known=known({**term(), **offered()}),
@@ -221,7 +221,7 @@ def test_other_terms_under_the_same_verdict_are_terms_changed(changed: Row) -> N
     assert detail["after"][name] == changed[name]
 
 
-def test_a_changed_verdict_is_told_once_though_the_terms_changed_too() -> None:
+def test_a_new_verdict_with_new_conditions_is_one_change() -> None:
     results = bench.compare(
         BY_CUSTOMER,
         known=known({**term(), **offered()}),
@@ -242,8 +242,8 @@ def test_a_licence_that_is_no_longer_held_is_dropped_without_an_event() -> None:
 
 
 @pytest.mark.parametrize("outcome", ["failed", "skipped"])
-def test_a_licence_no_longer_held_and_asked_all_the_same_is_carried(outcome: str) -> None:
-    """Asked because `availability` says so: without an answer it keeps its verdict."""
+def test_a_licence_no_longer_held_but_asked_is_carried(outcome: str) -> None:
+    """The setting `availability` makes the run ask it; without an answer it keeps its verdict."""
     results = bench.compare(
         BY_CUSTOMER,
         known=known({**term(), **offered()}),
@@ -253,7 +253,7 @@ def test_a_licence_no_longer_held_and_asked_all_the_same_is_carried(outcome: str
     assert found(results) == [("commercial", "P1Y", "monthly", 0, "purchasable")]
 
 
-def test_a_relationship_that_ended_drops_the_terms_without_an_event() -> None:
+def test_an_ended_relationship_drops_the_terms_without_an_event() -> None:
     ended = {"customer_id": ACME, "country": "*", "azure_subscription_id": "*"}
     results = bench.compare(
         BY_CUSTOMER, known=known({**term(), **offered()}), proved={"ended": [ended]}
@@ -281,7 +281,7 @@ def country_check(
     return row | {"segment": asked}
 
 
-def test_a_list_without_nonprofit_says_nothing_of_nonprofit_terms() -> None:
+def test_a_list_for_other_segments_does_not_change_nonprofit_terms() -> None:
     results = bench.compare(
         CATALOG,
         known=known({**priced(), **offered()}, {**priced("nonprofit"), **offered()}),
@@ -293,7 +293,7 @@ def test_a_list_without_nonprofit_says_nothing_of_nonprofit_terms() -> None:
     ]
 
 
-def test_segments_that_are_not_configured_any_more_are_carried() -> None:
+def test_terms_of_segments_no_longer_configured_are_carried() -> None:
     results = bench.compare(
         CATALOG,
         known=known({**priced("education"), **offered()}),
@@ -304,8 +304,8 @@ def test_segments_that_are_not_configured_any_more_are_carried() -> None:
     assert results["availability"].column("verdict").to_pylist() == ["purchasable"]
 
 
-def test_a_sku_that_left_takes_its_prices_along_and_brings_them_back_in_silence() -> None:
-    """Departure and return are one `catalog` change each, in the bucket of the catalog."""
+def test_prices_leave_and_return_with_their_sku_without_own_changes() -> None:
+    """The departure and the return are one `catalog` change each, in the catalog's bucket."""
     gone_at = at(2, 3)
     name = {"country": "DE", **OF_SKU}
     gone = bench.compare(
@@ -335,7 +335,7 @@ def test_a_sku_that_left_takes_its_prices_along_and_brings_them_back_in_silence(
     "other",
     [{"country": "FR"}, {"reservation_scope": "other"}, {"product_id": "P9"}, {"sku_id": "9"}],
 )
-def test_a_departure_takes_along_the_prices_of_that_sku_there_alone(other: Row) -> None:
+def test_a_departure_changes_only_the_prices_of_that_sku_in_that_catalog(other: Row) -> None:
     results = bench.compare(
         CATALOG,
         known=known({**priced("commercial"), **offered()}),
@@ -347,7 +347,7 @@ def test_a_departure_takes_along_the_prices_of_that_sku_there_alone(other: Row) 
     assert results["availability"].column("verdict").to_pylist() == ["purchasable"]
 
 
-def test_prices_that_come_back_not_purchasable_are_told() -> None:
+def test_prices_that_return_not_purchasable_are_a_change() -> None:
     gone_at = at(1, 1)
     results = bench.compare(
         CATALOG,
@@ -364,7 +364,7 @@ def test_prices_that_come_back_not_purchasable_are_told() -> None:
     ]
 
 
-def test_the_empty_row_of_a_404_for_nonprofit_goes_when_nonprofit_is_answered() -> None:
+def test_the_empty_row_of_a_nonprofit_404_is_dropped_on_an_answer() -> None:
     only = [{"segment": ""}, {"segment": "nonprofit"}]
     first = bench.compare(
         CATALOG,

@@ -1,4 +1,4 @@
-"""The SQL comparison of terms, against a brute-force one written from the contract."""
+"""The SQL comparison of terms equals a brute-force comparison written from the contract."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from tests.unit.diff.test_availability import BY_CUSTOMER, answered, check, know
 # Brute force --------------------------------------------------------------------------------
 
 Term = tuple[str, str, int]
-"""Segment, billing cycle and ordinal, in the letter case of the one who says it."""
+"""Segment, billing cycle and ordinal, in the letter case of their source."""
 
 
 class Asked(NamedTuple):
@@ -21,9 +21,9 @@ class Asked(NamedTuple):
 
     known: dict[Term, str]
     is_newer: bool
-    """What is known was published after this run asked."""
+    """True if the known terms were published after this run asked."""
     outcome: str
-    """`answered`, `404`, `failed` or nothing at all."""
+    """`answered`, `404`, `failed`, or empty if the SKU was not asked."""
     listed: dict[Term, str]
 
 
@@ -32,7 +32,7 @@ def folded(name: Term) -> Term:
 
 
 def oracle(asked: Asked) -> tuple[dict[Term, str], dict[Term, str]]:
-    """Return the rows and the changes, by term as it was known or, if new, as it is said."""
+    """Return the rows and the changes by term, in the known spelling or, if new, the answer's."""
     before = {folded(name): (name, verdict) for name, verdict in asked.known.items()}
     if asked.outcome == "404" and not before:
         return {("", "", 0): "not_in_catalog"}, {}
@@ -69,13 +69,13 @@ def by_folded_term(
 @st.composite
 def asked_skus(draw: st.DrawFn) -> Asked:
     outcome = draw(st.sampled_from(["answered", "404", "failed", ""]))
-    said = st.sampled_from(["purchasable", "not_purchasable"])
-    known_said = st.sampled_from(["purchasable", "not_purchasable", "not_in_catalog"])
+    new_verdict = st.sampled_from(["purchasable", "not_purchasable"])
+    known_verdict = st.sampled_from(["purchasable", "not_purchasable", "not_in_catalog"])
     return Asked(
-        known=draw(by_folded_term(known_said)),
+        known=draw(by_folded_term(known_verdict)),
         is_newer=draw(st.booleans()),
         outcome=outcome,
-        listed=draw(by_folded_term(said)) if outcome == "answered" else {},
+        listed=draw(by_folded_term(new_verdict)) if outcome == "answered" else {},
     )
 
 
@@ -85,7 +85,7 @@ def test_rows_and_changes_equal_those_of_a_brute_force_comparison(skus: list[Ask
     def key(place: int, name: Term) -> Row:
         return term(name[1], segment=name[0], ordinal=name[2], sku_id=f"{place:04}")
 
-    def told(table: pa.Table, column: str) -> dict[tuple[str, Term], str]:
+    def by_term(table: pa.Table, column: str) -> dict[tuple[str, Term], str]:
         return {
             (r["sku_id"], (r["segment"], r["billing_cycle"], r["ordinal"])): r[column]
             for r in table.to_pylist()
@@ -118,12 +118,12 @@ def test_rows_and_changes_equal_those_of_a_brute_force_comparison(skus: list[Ask
         ],
     )
     expected = [oracle(sku) for sku in skus]
-    assert told(results["availability"], "verdict") == {
+    assert by_term(results["availability"], "verdict") == {
         (f"{place:04}", name): verdict
         for place, (rows, _) in enumerate(expected)
         for name, verdict in rows.items()
     }
-    assert told(results["change"], "kind") == {
+    assert by_term(results["change"], "kind") == {
         (f"{place:04}", name): kind
         for place, (_, changes) in enumerate(expected)
         for name, kind in changes.items()

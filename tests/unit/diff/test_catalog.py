@@ -1,4 +1,4 @@
-"""A SKU that leaves the catalog is one change, however many customers it concerns."""
+"""A SKU that leaves the catalog is one change for all its customers together."""
 
 from collections.abc import Mapping
 
@@ -27,12 +27,12 @@ BACK = {**NAME, "kind": "entered_catalog", "before_at": GONE_AT, "after_at": at(
 ALL = (cell("", "DE"), cell(ACME), cell(BOND))
 
 
-def of_both(said: Row, night: int = 1) -> list[Row]:
-    return [{**key(customer_id=c), **said, **known_since(night)} for c in (ACME, BOND)]
+def of_both(verdict: Row, night: int = 1) -> list[Row]:
+    return [{**key(customer_id=c), **verdict, **known_since(night)} for c in (ACME, BOND)]
 
 
 def leave(known: list[Row]) -> dict[str, pa.Table]:
-    """Return the night on which the SKU is found to have left."""
+    """Return the results of the night on which the catalog no longer lists the SKU."""
     return bench.compare(
         *ALL,
         known={"inventory": known},
@@ -43,21 +43,21 @@ def leave(known: list[Row]) -> dict[str, pa.Table]:
 
 def come_back(
     before: Mapping[str, pa.Table],
-    said: Mapping[str, Row],
+    answers: Mapping[str, Row],
     *,
     night: int = 3,
     event: bool = True,
     gone_at: object = GONE_AT,
 ) -> dict[str, pa.Table]:
-    """Return the night of the return, or a later one on which the answers come."""
-    answers = [
-        {**key(customer_id=c), **what, "checked_at": at(night, 1)} for c, what in said.items()
+    """Return the results of the night of the return, or of a later night with answers."""
+    rows = [
+        {**key(customer_id=c), **what, "checked_at": at(night, 1)} for c, what in answers.items()
     ]
     return bench.compare(
         *(cell(c["customer_id"], c["country"], previous=night - 1) for c in ALL),
         night=night,
         known=bench.carried(before),
-        answers={"inventory": answers},
+        answers={"inventory": rows},
         proved={
             "catalog_event": [BACK] if event else [],
             "catalog_absence": [{**NAME, "gone_at": gone_at}],
@@ -78,7 +78,7 @@ def test_a_departure_is_one_change_that_counts_the_customers() -> None:
     assert row["detail"] == LEFT["detail"]
 
 
-def test_its_keys_are_not_in_the_catalog_from_that_moment() -> None:
+def test_the_keys_of_a_departed_sku_are_not_in_catalog_from_then_on() -> None:
     results = leave(of_both(SHUT))
     for row in results["inventory"].to_pylist():
         assert row["verdict"] == "not_in_catalog"
@@ -88,7 +88,7 @@ def test_its_keys_are_not_in_the_catalog_from_that_moment() -> None:
         assert row["checked_snapshot_id"] == row["verdict_since_snapshot_id"] == bench.snapshot(2)
 
 
-def test_whoever_could_not_buy_it_before_is_not_counted() -> None:
+def test_a_customer_that_was_not_offered_the_sku_is_not_counted() -> None:
     known = [
         {**key(customer_id=ACME), **ABSENT, **known_since(1)},
         {**key(customer_id=BOND), **SHUT, **known_since(1)},
@@ -101,7 +101,7 @@ def test_whoever_could_not_buy_it_before_is_not_counted() -> None:
     "other",
     [{"country": "FR"}, {"reservation_scope": "x"}, {"product_id": "DZH2"}, {"sku_id": "0002"}],
 )
-def test_whoever_could_buy_another_is_not_counted(other: Row) -> None:
+def test_a_customer_that_was_offered_only_another_sku_is_not_counted(other: Row) -> None:
     of_acme, of_bond = of_both(OPEN)
     results = bench.compare(
         *ALL,
@@ -136,13 +136,13 @@ def test_a_departed_product_counts_the_customers_of_all_its_skus() -> None:
     assert verdicts == [("DZH1", "not_in_catalog")] * 3 + [("DZH2", "restricted")]
 
 
-def test_an_answer_that_another_run_got_later_outlives_the_departure() -> None:
+def test_a_later_answer_of_another_run_is_kept_after_the_departure() -> None:
     """P9."""
     results = leave([{**key(), **OPEN, **known_since(2, 9)}])
     assert results["inventory"].column("verdict").to_pylist() == ["unrestricted"]
 
 
-def test_a_return_is_one_change_and_open_keys_have_none_of_their_own() -> None:
+def test_a_return_is_one_change_and_its_unrestricted_keys_have_none() -> None:
     results = come_back(leave(of_both(OPEN)), {ACME: OPEN, BOND: OPEN})
     assert bench.kinds(results, "sku_id", "affected_customers") == [
         ("catalog", "entered_catalog", "0001", 2)
@@ -150,7 +150,7 @@ def test_a_return_is_one_change_and_open_keys_have_none_of_their_own() -> None:
     assert set(results["inventory"].column("verdict").to_pylist()) == {"unrestricted"}
 
 
-def test_a_key_that_comes_back_restricted_is_told_of_its_own() -> None:
+def test_a_key_that_returns_restricted_has_its_own_change() -> None:
     results = come_back(leave(of_both(OPEN)), {ACME: SHUT, BOND: OPEN})
     assert bench.kinds(results, "customer_id", "verdict_after") == [
         ("catalog", "entered_catalog", "", ""),
@@ -158,7 +158,7 @@ def test_a_key_that_comes_back_restricted_is_told_of_its_own() -> None:
     ]
 
 
-def test_answers_that_come_a_night_after_the_return_are_treated_alike() -> None:
+def test_answers_one_night_after_the_return_are_treated_the_same() -> None:
     first = come_back(leave(of_both(OPEN)), {ACME: OPEN})
     results = come_back(first, {BOND: OPEN, ACME: OPEN}, night=4, event=False)
     assert results["change"].num_rows == 0
@@ -166,8 +166,8 @@ def test_answers_that_come_a_night_after_the_return_are_treated_alike() -> None:
     assert bench.kinds(results, "customer_id") == [("inventory", "entered_catalog", BOND)]
 
 
-def test_a_customer_that_was_left_out_before_the_departure_is_told_when_it_can_buy() -> None:
-    """The catalog did not take it away, so it is news that the catalog's return brings it."""
+def test_a_key_not_in_catalog_before_the_departure_has_its_own_return() -> None:
+    """The departure did not remove this key, so its first offer is a change of its own."""
     known = [{**key(customer_id=ACME), **ABSENT, **known_since(1)}]
     results = come_back(leave(known), {ACME: OPEN})
     assert bench.kinds(results, "customer_id") == [
@@ -186,10 +186,10 @@ def test_a_customer_that_was_left_out_before_the_departure_is_told_when_it_can_b
         ({"sku_id": "0002"}, at(1, 1)),
     ],
 )
-def test_an_absence_from_a_catalog_is_of_that_sku_there_alone(
+def test_an_absence_concerns_only_that_sku_in_that_catalog(
     elsewhere: Row, checked_at: object
 ) -> None:
-    """Though it began at the very moment at which this key was left out of an answer."""
+    """Even if it began at the same moment at which an answer left this key out."""
     results = bench.compare(
         *ALL,
         known={"inventory": [{**key(), **ABSENT, **known_since(1)}]},
@@ -203,7 +203,7 @@ def test_an_absence_from_a_catalog_is_of_that_sku_there_alone(
     assert results["inventory"].column("checked_at").to_pylist() == [checked_at]
 
 
-def test_a_key_unanswered_between_two_departures_is_still_the_catalogs_own() -> None:
+def test_a_key_unanswered_between_two_departures_has_no_own_change() -> None:
     first = come_back(leave(of_both(OPEN)), {})
     again = bench.compare(
         *(cell(c["customer_id"], c["country"], previous=3) for c in ALL),
@@ -223,8 +223,8 @@ def test_a_key_unanswered_between_two_departures_is_still_the_catalogs_own() -> 
 
 
 @pytest.mark.parametrize("checked", ["answered", "failed"])
-def test_a_left_out_item_is_the_customers_own_change(checked: str) -> None:
-    """Listed by the catalog and left out of one reply: `left_catalog` for that key (P1)."""
+def test_an_item_left_out_of_a_reply_is_a_change_of_that_customer(checked: str) -> None:
+    """The catalog lists the SKU and one reply leaves it out: `left_catalog` for that key (P1)."""
     answers = [{**key(), **ABSENT, "checked_at": at(2, 1)}] if checked == "answered" else []
     results = bench.compare(
         *ALL,
@@ -237,14 +237,14 @@ def test_a_left_out_item_is_the_customers_own_change(checked: str) -> None:
     assert bench.kinds(results, "customer_id") == expected
 
 
-def test_a_sku_that_no_longer_asks_for_a_check_is_dropped_without_an_event() -> None:
+def test_a_sku_that_no_longer_needs_a_check_is_dropped_without_an_event() -> None:
     results = bench.compare(
         *ALL, known={"inventory": of_both(SHUT)}, proved={"settled_sku": [NAME]}
     )
     assert results["inventory"].num_rows == results["change"].num_rows == 0
 
 
-def test_a_sku_that_asks_for_another_context_starts_anew_there() -> None:
+def test_a_sku_that_needs_another_context_begins_with_a_new_key() -> None:
     region = {"arm_region": "westeurope", "by_customer": True, "by_subscription": True}
     results = bench.compare(
         cell(ACME),

@@ -1,4 +1,4 @@
-"""Event ids, gaps, and what became of checks."""
+"""Event ids, gaps, and the outcomes of checks."""
 
 from collections.abc import Mapping
 
@@ -26,7 +26,7 @@ KNOWN = {"inventory": [{**key(), **OPEN, **known_since(1)}]}
 
 
 def flip(night: int = 2, minute: float = 1, *keys: Row) -> dict[str, pa.Table]:
-    """Return a night on which the keys turn from unrestricted to restricted."""
+    """Return a night on which the keys change from unrestricted to restricted."""
     rows = keys or (key(),)
     return bench.compare(
         cell(),
@@ -66,7 +66,7 @@ def test_another_key_is_another_event(other: Row) -> None:
     assert len(set(ids(results))) == 2
 
 
-def test_nothing_in_an_event_id_can_be_read_as_the_border_between_two_parts() -> None:
+def test_a_separator_inside_an_id_does_not_make_two_event_ids_equal() -> None:
     one, other = key("b|", product_id="a"), key("", product_id="a|b")
     assert len(set(ids(flip(2, 1, one, other)))) == 2
 
@@ -76,9 +76,7 @@ texts = st.text(st.sampled_from("ab|;"), max_size=3)
 
 @given(st.lists(st.tuples(texts, texts, texts), min_size=2, max_size=6, unique=True))
 @settings(max_examples=25, deadline=None)
-def test_no_two_keys_share_an_event_id_however_they_are_spelt(
-    names: list[tuple[str, str, str]],
-) -> None:
+def test_no_two_keys_share_an_event_id(names: list[tuple[str, str, str]]) -> None:
     """P7."""
     rows = [key(s, product_id=p, region=r) for p, s, r in names]
     assert len(set(ids(flip(2, 1, *rows)))) == len(rows)
@@ -87,12 +85,12 @@ def test_no_two_keys_share_an_event_id_however_they_are_spelt(
 # Gaps ---------------------------------------------------------------------------------------
 
 
-def test_against_the_cells_previous_snapshot_there_is_no_gap_to_count() -> None:
+def test_a_change_since_the_previous_snapshot_has_no_gap() -> None:
     assert flip()["change"].column("gap_snapshots").to_pylist() == [0]
 
 
-def test_against_an_older_answer_the_snapshots_between_are_counted() -> None:
-    """P3: the last known answer, however long ago."""
+def test_a_change_since_an_older_answer_counts_the_snapshots_between() -> None:
+    """P3: the last known answer counts, at any age."""
     asked: list[Row] = []
 
     def gaps(candidates: pa.Table) -> pa.Table:
@@ -118,7 +116,7 @@ def test_against_an_older_answer_the_snapshots_between_are_counted() -> None:
     )
 
 
-def test_the_detail_says_since_when_the_old_verdict_stood() -> None:
+def test_the_detail_holds_the_time_since_when_the_old_verdict_held() -> None:
     known = {**key(), **OPEN, **known_since(1), "verdict_since_at": at(1, 0)}
     results = bench.compare(
         cell(),
@@ -129,7 +127,7 @@ def test_the_detail_says_since_when_the_old_verdict_stood() -> None:
     assert bench.json_of(row["detail"]) == {"verdict_since_at": "2026-11-01T02:00:00.000000Z"}
 
 
-# What became of checks ----------------------------------------------------------------------
+# The outcomes of checks ---------------------------------------------------------------------
 
 
 def test_a_check_is_recorded_with_its_ids() -> None:
@@ -154,7 +152,7 @@ def test_a_check_is_recorded_with_its_ids() -> None:
         (("answered", "answered"), "answered"),
     ],
 )
-def test_a_check_that_went_out_as_two_calls_is_as_good_as_the_worst(
+def test_a_check_made_by_two_calls_has_the_worse_outcome(
     outcomes: tuple[str, str], worst: str
 ) -> None:
     checks = [

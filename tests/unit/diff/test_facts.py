@@ -1,4 +1,4 @@
-"""What a run proved beside its answers."""
+"""The facts that a run proves in addition to its answers."""
 
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
@@ -71,7 +71,7 @@ def remembered(
     return (customer_id, country, subscription, "", scope, *name, what, detail, since)
 
 
-def test_a_quiet_run_proves_nothing() -> None:
+def test_a_run_without_differences_proves_nothing() -> None:
     of = proved(found(azure()))
     assert {name for name, rows in of.items() if rows} == {"asked_segment"}
     assert of["asked_segment"] == [("",), ("commercial",)]
@@ -94,7 +94,7 @@ def test_a_quiet_run_proves_nothing() -> None:
         ),
     ],
 )
-def test_what_is_nothing_to_ask_any_more_ended(
+def test_a_context_that_can_no_longer_be_asked_has_ended(
     customer: CustomerFound, ended: tuple[str, str, str]
 ) -> None:
     assert proved(customer)["ended"] == [ended]
@@ -115,11 +115,11 @@ def test_what_is_nothing_to_ask_any_more_ended(
     ],
 )
 def test_a_fault_ends_nothing(customer: CustomerFound) -> None:
-    """P2; who left has a cell that says so."""
+    """P2. For a customer that left, the cell records it."""
     assert proved(customer)["ended"] == []
 
 
-def test_new_subscriptions_and_licences_no_longer_held_are_named() -> None:
+def test_new_subscriptions_and_licences_no_longer_held_are_facts() -> None:
     of = proved(found(azure(), new=frozenset({"a1"}), unheld=frozenset({("CFQ7", "0001")})))
     assert of["new_subscription"] == [(ACME, "a1")]
     assert of["unheld"] == [(ACME, "CFQ7", "0001")]
@@ -135,7 +135,7 @@ def test_a_subscription_that_left_is_remembered_until_it_is_seen_again() -> None
     assert back["remember"] == []
 
 
-def test_a_listing_that_was_never_answered_is_remembered_until_it_is() -> None:
+def test_a_listing_never_answered_is_remembered_until_it_is_answered() -> None:
     row = remembered(ACME, subscription="plan", what="unlisted")
     still = proved(found(unlisted=frozenset({"plan"})))
     assert still["remember"] == [row]
@@ -151,7 +151,7 @@ def test_a_relationship_that_ended_is_remembered_as_never_listed() -> None:
     assert proved(ended)["remember"] == [remembered(ACME, what="unlisted")]
 
 
-def test_a_customer_whose_listings_were_all_answered_is_remembered_as_listed() -> None:
+def test_a_customer_with_all_listings_answered_is_remembered_as_listed() -> None:
     types = {"s1": "Software"}
     of = proved(found(listed=RememberedListing(product_types=types), is_country_read=True))
     assert of["remember"] == [
@@ -170,16 +170,16 @@ def test_a_customer_whose_listings_were_all_answered_is_remembered_as_listed() -
         (found(listed=RememberedListing()), False),
     ],
 )
-def test_what_was_answered_in_part_is_no_listing_any_more(
+def test_a_listing_answered_only_in_part_is_forgotten(
     customer: CustomerFound, is_forgotten: bool
 ) -> None:
-    """A failed one changes nothing that is known, and stays as old as it is."""
+    """A failed listing changes no known row and does not renew the time of the listing."""
     of = proved(customer, customers_listed={ACME: BEFORE})
     assert of["forget"] == ([remembered(ACME, what="listed")] if is_forgotten else [])
 
 
-def test_a_cached_customer_ends_nothing_that_another_run_may_know_better() -> None:
-    """P9: its listing is older than this run."""
+def test_a_cached_listing_ends_nothing_in_a_cell_published_since() -> None:
+    """P9: the cached listing is older than this run."""
     suspended = azure(status="suspended")
     cached, asked = found(suspended, is_cached=True), found(suspended, listed=RememberedListing())
     ended = [(ACME, "*", "a1")]
@@ -191,7 +191,7 @@ def test_a_cached_customer_ends_nothing_that_another_run_may_know_better() -> No
 # Settled ------------------------------------------------------------------------------------
 
 
-def test_a_settled_question_is_one_row_for_each_check() -> None:
+def test_a_settled_question_gives_one_row_per_check() -> None:
     checks = tuple(
         Check(
             kind=CheckKind.INVENTORY,
@@ -220,12 +220,12 @@ def test_a_settled_question_is_one_row_for_each_check() -> None:
     assert settled_table([]).num_rows == 0
 
 
-def test_a_table_of_no_rows_has_its_columns() -> None:
+def test_a_table_without_rows_has_its_columns() -> None:
     for columns in facts.COLUMNS.values():
         assert table_of(columns, []).column_names == list(columns)
 
 
-def test_a_cell_that_holds_something_is_known() -> None:
+def test_a_cell_with_rows_is_known() -> None:
     where = Cell(partner_tenant_id=P, customer_id=ACME, country="DE")
     known = Known(partner_tenant_id=P, cells=frozenset({where}))
     assert known.holds(ACME, "DE")

@@ -1,4 +1,4 @@
-"""What a run proves of the catalog: what is asked, gone, back and new."""
+"""The facts about the catalog: SKUs that are asked, gone, returned and new."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -10,7 +10,7 @@ from tests.builders.scope import BOTH, catalog, sku
 from tests.unit.diff.test_facts import AT, BEFORE, DE, Tuples, proved, remembered
 
 
-def test_cached_skus_are_named_and_settle_nothing_that_another_run_may_know_better() -> None:
+def test_cached_skus_settle_nothing_in_a_catalog_published_since() -> None:
     cached = frozenset({("DZH1", "0001")})
     catalogs = [catalog(sku("0001"), sku("0002"), cached=cached)]
     of = proved(catalogs=catalogs)
@@ -22,8 +22,8 @@ def test_cached_skus_are_named_and_settle_nothing_that_another_run_may_know_bett
 
 
 def test_catalog_listings_are_remembered_by_runs_over_all_customers() -> None:
-    said = RememberedListing(segments=("commercial",), arm_region_names={"0001": "EastUS"})
-    listed = {("DZH1", ""): said, (f"view:{bench.VIEW}", ""): RememberedListing()}
+    listing = RememberedListing(segments=("commercial",), arm_region_names={"0001": "EastUS"})
+    listed = {("DZH1", ""): listing, (f"view:{bench.VIEW}", ""): RememberedListing()}
     of = proved(catalogs=[catalog(views={}, listed=listed)])
     detail = '{"arm_region_names":{"0001":"EastUS"},"segments":["commercial"]}'
     assert of["remember"] == [
@@ -34,7 +34,7 @@ def test_catalog_listings_are_remembered_by_runs_over_all_customers() -> None:
     assert narrow["remember"] == []
 
 
-def test_it_is_settled_which_skus_are_asked_and_how() -> None:
+def test_listed_skus_are_settled_with_the_context_they_need() -> None:
     skus = [
         sku("0001"),
         sku("0002", variables=f"ArmRegionName;{BOTH}", region="EastUS"),
@@ -54,7 +54,7 @@ def test_it_is_settled_which_skus_are_asked_and_how() -> None:
 
 
 def test_a_sku_outside_the_configured_regions_is_not_settled() -> None:
-    """A narrower run carries it."""
+    """The narrower run carries its rows."""
     skus = [sku("0001", region="eastus"), sku("0002", region="japanwest")]
     of = proved(catalogs=[catalog(*skus)], rules={"arm_regions": ("eastus",)})
     assert [row[3] for row in of["settled_sku"]] == ["0001"]
@@ -81,7 +81,7 @@ def test_a_gone_sku_is_one_event_and_is_remembered_with_its_titles() -> None:
     assert of["remember"] == [remembered(where=DE, name=name, what="gone", detail=titles)]
 
 
-def test_a_gone_product_is_one_event_whatever_the_number_of_its_skus() -> None:
+def test_a_gone_product_is_one_event_for_all_its_skus() -> None:
     def gone(sku_id: str) -> Gone:
         return Gone(
             country="DE",
@@ -102,7 +102,7 @@ def test_a_gone_product_is_one_event_whatever_the_number_of_its_skus() -> None:
     assert remembered(where=DE, name=("DZH1", ""), what="listed") in of["forget"]
 
 
-def test_a_run_over_some_customers_says_nothing_of_the_catalog() -> None:
+def test_a_run_over_some_customers_proves_nothing_about_the_catalog() -> None:
     of = proved(catalogs=[catalog(gone=(GONE,))], covers_catalog=False)
     assert of["gone"] == of["catalog_event"] == of["remember"] == []
 
@@ -127,14 +127,14 @@ def test_a_product_that_is_listed_again_is_one_event_with_its_skus() -> None:
     assert [row[2:5] for row in of["catalog_event"]] == [("DZH1", "", "entered_catalog")]
 
 
-def test_skus_that_are_listed_a_night_after_their_product_came_back_are_no_events() -> None:
-    """The SKU list failed on the night of the return; they left with the product."""
+def test_skus_listed_a_night_after_their_product_returned_are_no_events() -> None:
+    """The SKUs left with the product, and their list failed on the night of the return."""
     absent = {(*DE, "DZH1", s): BEFORE for s in ("0001", "0002")}
     of = returning("0001", "0002", gone=absent, returned={(*DE, "DZH1", ""): BEFORE})
     assert of["catalog_event"] == []
 
 
-def test_a_sku_that_left_by_itself_comes_back_by_itself_after_its_product_did() -> None:
+def test_a_sku_that_left_alone_returns_alone_after_its_product() -> None:
     earlier = BEFORE - timedelta(days=9)
     of = returning(
         "0001",
@@ -144,19 +144,19 @@ def test_a_sku_that_left_by_itself_comes_back_by_itself_after_its_product_did() 
     assert [row[2:5] for row in of["catalog_event"]] == [("DZH1", "0001", "entered_catalog")]
 
 
-def test_what_is_still_gone_or_gone_elsewhere_is_no_return() -> None:
+def test_a_sku_still_gone_or_gone_in_another_catalog_is_no_return() -> None:
     of = returning("0002", gone={(*DE, "DZH1", "0001"): BEFORE, ("FR", "", "DZH1", "0002"): BEFORE})
     assert of["catalog_event"] == []
 
 
-def test_a_sku_that_goes_once_more_is_not_taken_for_a_return_any_more() -> None:
+def test_a_sku_that_leaves_again_is_no_longer_a_returned_one() -> None:
     of = proved(catalogs=[catalog(gone=(GONE,))], returned={(*DE, "DZH1", "0001"): BEFORE})
     name = ("DZH1", "0001")
     assert remembered(where=DE, name=name, what="returned") in of["forget"]
     assert of["catalog_absence"] == [(*DE, *name, BEFORE)]
 
 
-def test_views_are_remembered_and_first_listings_of_the_catalog() -> None:
+def test_views_and_listings_never_answered_are_remembered() -> None:
     of = proved(
         catalogs=[catalog(sku(), unlisted=frozenset({"view:Other", "DZH9"}))],
         unlisted=frozenset({("", *DE, "DZH1"), ("", *DE, "view:Other"), ("", "FR", "", "DZH1")}),
@@ -172,6 +172,6 @@ def test_views_are_remembered_and_first_listings_of_the_catalog() -> None:
     assert of["forget"] == [remembered(where=DE, name=("DZH1", ""), what="unlisted")]
 
 
-def test_new_skus_are_news_for_everybody_in_their_country() -> None:
+def test_a_new_sku_is_a_fact_for_all_customers_of_its_country() -> None:
     of = proved(catalogs=[catalog(sku(), new=frozenset({("DZH1", "0001")}))], covers_catalog=False)
     assert of["new_sku"] == [(*DE, "DZH1", "0001")]

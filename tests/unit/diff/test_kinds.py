@@ -1,4 +1,4 @@
-"""Promise P4's table, cell by cell: what kind of change an answer makes of what was known."""
+"""The table of promise P4: which kind of change follows from the known and the new answer."""
 
 import pytest
 
@@ -13,11 +13,11 @@ TABLE = {
     ("not_in_catalog", "restricted"): "entered_catalog",
     ("not_in_catalog", "unrestricted"): "entered_catalog",
 }
-SAID = {"restricted": SHUT, "unrestricted": OPEN, "not_in_catalog": ABSENT}
+ANSWERS = {"restricted": SHUT, "unrestricted": OPEN, "not_in_catalog": ABSENT}
 
 
 def kinds(before: Row, after: Row | None) -> list[str]:
-    """Return the kinds of change, with an answer or (None) without one."""
+    """Return the kinds of change after an answer, or without one if `after` is None."""
     answers = [] if after is None else [{**key(), **after, "checked_at": at(2, 1)}]
     results = bench.compare(
         cell(),
@@ -28,17 +28,17 @@ def kinds(before: Row, after: Row | None) -> list[str]:
     return [kind for _, kind in bench.kinds(results)]
 
 
-@pytest.mark.parametrize("after", SAID)
-@pytest.mark.parametrize("before", SAID)
-def test_an_answer_makes_the_kind_of_the_table(before: str, after: str) -> None:
+@pytest.mark.parametrize("after", ANSWERS)
+@pytest.mark.parametrize("before", ANSWERS)
+def test_an_answer_gives_the_kind_in_the_table(before: str, after: str) -> None:
     kind = TABLE.get((before, after))
-    assert kinds(SAID[before], SAID[after]) == ([kind] if kind else [])
+    assert kinds(ANSWERS[before], ANSWERS[after]) == ([kind] if kind else [])
 
 
-@pytest.mark.parametrize("before", SAID)
+@pytest.mark.parametrize("before", ANSWERS)
 def test_without_an_answer_there_is_no_change(before: str) -> None:
     """P2."""
-    assert kinds(SAID[before], None) == []
+    assert kinds(ANSWERS[before], None) == []
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_without_an_answer_there_is_no_change(before: str) -> None:
         (("", ""), ("", ""), False),
     ],
 )
-def test_another_set_of_codes_or_values_is_a_change_and_another_letter_case_is_not(
+def test_other_codes_or_values_are_a_change_and_another_letter_case_is_not(
     before: tuple[str, str], after: tuple[str, str], *, is_changed: bool
 ) -> None:
     found = kinds(said("restricted", *before), said("restricted", *after))
@@ -66,26 +66,26 @@ def test_another_set_of_codes_or_values_is_a_change_and_another_letter_case_is_n
 
 
 @pytest.mark.parametrize("is_cached", [True, False])
-@pytest.mark.parametrize("before", SAID)
-def test_what_an_answer_leaves_out_stays_known_while_its_list_is_not_asked(
+@pytest.mark.parametrize("before", ANSWERS)
+def test_a_key_left_out_of_a_reply_is_carried_while_its_list_is_cached(
     before: str, *, is_cached: bool
 ) -> None:
-    """It may have left the catalog, which is one change and not one for each customer."""
+    """The SKU may have left the catalog, which is one change and not one per customer."""
     where = ("country", "reservation_scope", "product_id", "sku_id")
     results = bench.compare(
         cell(),
-        known={"inventory": [{**key(), **SAID[before], **known_since(1)}]},
+        known={"inventory": [{**key(), **ANSWERS[before], **known_since(1)}]},
         answers={"inventory": [{**key(), **ABSENT, "checked_at": at(2, 1)}]},
         checks=[settled(key())],
         proved={"cached_sku": [{name: key()[name] for name in where}] if is_cached else []},
     )
     held_back = is_cached and before != "not_in_catalog"
-    seen = (before, at(1, 1)) if held_back else ("not_in_catalog", at(2, 1))
-    assert bench.rows_of(results["inventory"], "verdict", "checked_at") == [seen]
+    expected = (before, at(1, 1)) if held_back else ("not_in_catalog", at(2, 1))
+    assert bench.rows_of(results["inventory"], "verdict", "checked_at") == [expected]
     assert bool(bench.kinds(results)) == (not is_cached and before != "not_in_catalog")
 
 
-def test_of_a_list_that_was_not_asked_any_other_answer_stands() -> None:
+def test_any_other_answer_counts_while_the_list_is_cached() -> None:
     where = ("country", "reservation_scope", "product_id", "sku_id")
     cached = {"cached_sku": [{name: key()[name] for name in where}]}
     for before in (None, OPEN, ABSENT):

@@ -1,4 +1,4 @@
-"""The SQL comparison of inventory answers, against a brute-force one written from the contract."""
+"""The SQL comparison of inventory answers equals a brute-force one written from the contract."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from tests.builders import diff as bench
 from tests.builders.diff import P, Row, at, snapshot
 
 CUSTOMERS = ("c1", "c2", "c3", "c4", "c5", "c6", "c7")
-"""A comparison takes as long for many as for one: there is more in each, and there are fewer."""
+"""Seven, because a comparison of many customers takes no longer: few large examples are fast."""
 SUBSCRIPTIONS = ("a1", "a2")
 SKUS = ("0001", "0002", "000S")
 NEW_SUBSCRIPTION, NEW_SKU = "a2", "000S"
@@ -33,7 +33,7 @@ State = tuple[str, str, str]
 
 
 class Known(NamedTuple):
-    """What was known of a key: the answer, when it came, with which snapshot."""
+    """The known answer of a key, its time and its snapshot."""
 
     state: State
     at: datetime
@@ -43,7 +43,7 @@ class Known(NamedTuple):
 
 
 class Tonight(NamedTuple):
-    """One night as it may happen."""
+    """The input of one night."""
 
     known: dict[Key, Known]
     answers: dict[Key, tuple[State, datetime]]
@@ -56,7 +56,7 @@ class Tonight(NamedTuple):
 
 
 def transition(before: State, after: State) -> str | None:
-    """Promise P4's table, for two known states."""
+    """Return the kind of change between two known states, by the table of promise P4."""
     was, now = before[0], after[0]
     if was == now == "restricted":
         same = [x.lower() for x in before] == [x.lower() for x in after]
@@ -72,7 +72,7 @@ def transition(before: State, after: State) -> str | None:
 
 
 def oracle(night: Tonight) -> tuple[dict[Key, Known], dict[Key, tuple[str, Known | None]]]:
-    """Return what is known afterwards, and the changes: the rules of docs/contract.md, by hand."""
+    """Return the known answers afterwards and the changes, by the rules of docs/contract.md."""
     after: dict[Key, Known] = {}
     changes: dict[Key, tuple[str, Known | None]] = {}
     for key in night.known.keys() | night.answers.keys():
@@ -93,7 +93,7 @@ def oracle(night: Tonight) -> tuple[dict[Key, Known], dict[Key, tuple[str, Known
                 changes[key] = (kind, before)
             continue
         assert before is not None
-        is_untouched = before.at < at(2)  # nobody published it since this run began
+        is_untouched = before.at < at(2)  # no other run published it since this run began
         gone = night.gone.get(sku)
         if is_untouched and (customer, subscription) in night.ended:
             continue
@@ -107,14 +107,14 @@ def oracle(night: Tonight) -> tuple[dict[Key, Known], dict[Key, tuple[str, Known
 def some(
     keys: Iterable[Key], value: st.SearchStrategy[Value]
 ) -> st.SearchStrategy[dict[Key, Value]]:
-    """Draw a value for about half of the keys, so that known and answered ones meet often."""
+    """Draw a value for about half of the keys, so that many keys are both known and answered."""
     drawn = st.fixed_dictionaries({key: st.none() | value for key in keys})
     return drawn.map(lambda values: {k: v for k, v in values.items() if v is not None})
 
 
 @st.composite
 def nights(draw: st.DrawFn) -> Tonight:
-    """Draw a night: what is not asked (ended, gone, not asking) is not answered."""
+    """Draw a night; keys that are not asked (ended, gone, not asking) have no answer."""
     states = st.sampled_from(VERDICTS)
     keys = [(c, a, s) for c in CUSTOMERS for a in SUBSCRIPTIONS for s in SKUS]
     gone = draw(
@@ -128,16 +128,16 @@ def nights(draw: st.DrawFn) -> Tonight:
         for key in keys
         if key[0] not in uncovered and key[:2] not in ended and key[2] not in {*gone, *not_asking}
     ]
-    told = st.sampled_from(
+    times = st.sampled_from(
         [(at(1, 1), snapshot(1)), (at(1, 1), snapshot(0)), (at(2, 2), "now"), (at(2, 4), "now")]
     )
     since = st.sampled_from([(at(1), snapshot(0)), (at(1, 1), snapshot(1))])
     known = {
         key: Known(state, *when, *from_then)
         for key, (state, when, from_then) in draw(
-            some(keys, st.tuples(states, told, since))
+            some(keys, st.tuples(states, times, since))
         ).items()
-        # what is new cannot have been known when the run began
+        # a new SKU or subscription cannot have been known when the run began
         if when[1] == "now" or (key[1] != NEW_SUBSCRIPTION and key[2] != NEW_SKU)
     }
     return Tonight(
@@ -169,7 +169,7 @@ def count_gaps(candidates: pa.Table) -> pa.Table:
 
 
 def run(night: Tonight, order: Sequence[float] = ()) -> dict[str, pa.Table]:
-    """Compare by SQL; `order` shuffles every table that goes in."""
+    """Compare by SQL; `order` shuffles every input table."""
 
     def shuffled(rows: Iterable[Row]) -> list[Row]:
         listed = list(rows)
@@ -292,7 +292,7 @@ def test_rows_and_changes_equal_those_of_a_brute_force_comparison(night: Tonight
 
 @given(nights(), st.lists(st.floats(0, 1), min_size=2, max_size=20))
 @settings(max_examples=18, deadline=None)
-def test_the_order_of_what_comes_in_changes_nothing(night: Tonight, order: list[float]) -> None:
+def test_the_order_of_the_input_rows_changes_nothing(night: Tonight, order: list[float]) -> None:
     """P8: the same answers in any order give byte-equal sorted output, event ids included (P7)."""
     one, other = run(night), run(night, order)
     for relation, table in one.items():
@@ -301,8 +301,8 @@ def test_the_order_of_what_comes_in_changes_nothing(night: Tonight, order: list[
 
 @given(nights())
 @settings(max_examples=18, deadline=None)
-def test_the_same_answers_again_change_nothing(night: Tonight) -> None:
-    """diff(a, a) is empty: what was answered is answered so once more, later."""
+def test_the_same_answers_again_make_no_change(night: Tonight) -> None:
+    """diff(a, a) is empty: every answer is given again, later."""
     rows, _ = oracle(night)
     again = {key: (had.state, at(3, 1)) for key, had in rows.items()}
     results = run(night._replace(known=rows, answers=again, ended=frozenset(), gone={}))
@@ -312,7 +312,7 @@ def test_the_same_answers_again_change_nothing(night: Tonight) -> None:
     }
 
 
-MIRRORED = {
+OPPOSITE = {
     "newly_restricted": "restriction_lifted",
     "restriction_lifted": "newly_restricted",
     "restriction_changed": "restriction_changed",
@@ -329,7 +329,7 @@ MIRRORED = {
     )
 )
 @settings(max_examples=18, deadline=None)
-def test_turned_round_a_comparison_gives_the_mirrored_kinds(
+def test_a_reversed_comparison_gives_the_opposite_kinds(
     pairs: dict[Key, tuple[State, State]],
 ) -> None:
     def changes(first: int, second: int) -> dict[Key, str]:
@@ -348,4 +348,4 @@ def test_turned_round_a_comparison_gives_the_mirrored_kinds(
         )
         return {key: row["kind"] for key, row in found_changes(run(night)).items()}
 
-    assert changes(1, 0) == {key: MIRRORED[kind] for key, kind in changes(0, 1).items()}
+    assert changes(1, 0) == {key: OPPOSITE[kind] for key, kind in changes(0, 1).items()}

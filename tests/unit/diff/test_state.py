@@ -1,4 +1,4 @@
-"""What a snapshot carries of the cells it covers: everything known about them."""
+"""A snapshot contains every known row of the cells that it covers."""
 
 import pyarrow as pa
 import pytest
@@ -36,7 +36,7 @@ def test_the_restrictions_of_an_answer_replace_the_known_ones() -> None:
     assert restrictions(results) == [("0001", "QuotaId", "westeurope")]
 
 
-def test_the_restrictions_of_an_unanswered_key_stay() -> None:
+def test_the_restrictions_of_an_unanswered_key_are_carried() -> None:
     results = bench.compare(
         cell(),
         known={
@@ -48,7 +48,7 @@ def test_the_restrictions_of_an_unanswered_key_stay() -> None:
     assert restrictions(results) == [("0001", "NotAvailableForSubscription", "westeurope")]
 
 
-def test_the_restrictions_of_a_losing_answer_are_not_taken() -> None:
+def test_the_restrictions_of_an_older_answer_are_not_used() -> None:
     """P9."""
     results = bench.compare(
         cell(),
@@ -64,14 +64,14 @@ def test_the_restrictions_of_a_losing_answer_are_not_taken() -> None:
     assert restrictions(results) == [("0001", "NotAvailableForSubscription", "westeurope")]
 
 
-@pytest.mark.parametrize("fate", ["lifted", "gone", "dropped"])
-def test_what_is_restricted_no_more_has_no_restrictions(fate: str) -> None:
+@pytest.mark.parametrize("reason", ["lifted", "gone", "dropped"])
+def test_a_key_that_is_no_longer_restricted_has_no_restrictions(reason: str) -> None:
     name = {n: key()[n] for n in ("country", "reservation_scope", "product_id", "sku_id")}
     proved: dict[str, list[Row]] = {
         "lifted": {},
         "gone": {"gone": [{**name, "gone_at": at(2)}]},
         "dropped": {"settled_sku": [name]},
-    }[fate]
+    }[reason]
     lifted = {**key(), **OPEN, "checked_at": at(2, 1)}
     results = bench.compare(
         cell(),
@@ -79,20 +79,20 @@ def test_what_is_restricted_no_more_has_no_restrictions(fate: str) -> None:
             "inventory": [{**key(), **SHUT, **known_since(1)}],
             "restriction": [{**key(), **REASON}],
         },
-        answers={"inventory": [lifted] if fate == "lifted" else []},
+        answers={"inventory": [lifted] if reason == "lifted" else []},
         proved=proved,
     )
     assert restrictions(results) == []
 
 
 def test_cells_that_are_not_covered_are_not_in_the_snapshot() -> None:
-    """P5: a run of scope S changes only keys in S."""
+    """P5: a run changes only keys in its scope."""
     known = [{**key(customer_id=c), **SHUT, **known_since(1)} for c in (ACME, BOND)]
     results = bench.compare(cell(ACME), known={"inventory": known})
     assert bench.rows_of(results["inventory"], "customer_id") == [(ACME,)]
 
 
-def test_a_cell_that_left_keeps_nothing_and_says_nothing() -> None:
+def test_a_cell_that_left_has_no_rows_and_no_changes() -> None:
     """P5: a removed customer is a `coverage` row, not `left_catalog`."""
     results = bench.compare(
         cell(status="left"),
@@ -116,9 +116,7 @@ def test_a_cell_that_left_keeps_nothing_and_says_nothing() -> None:
         {"country": "*", "azure_subscription_id": bench.AZURE},
     ],
 )
-def test_what_ended_is_dropped_without_an_event_unless_somebody_knew_better_since(
-    ended: Row,
-) -> None:
+def test_ended_keys_are_dropped_unless_another_run_published_them_since(ended: Row) -> None:
     known = [
         {**key("0001"), **SHUT, **known_since(1)},
         {**key("0002"), **SHUT, **known_since(2, 5)},
@@ -141,7 +139,7 @@ def test_what_ended_is_dropped_without_an_event_unless_somebody_knew_better_sinc
 
 @pytest.mark.parametrize("is_listed", [True, False])
 @pytest.mark.parametrize("relation", ["customer", "azure_subscription", "commerce_subscription"])
-def test_describing_rows_are_those_listed_now_else_those_known(
+def test_describing_rows_are_the_listed_ones_or_else_the_known_ones(
     relation: str, *, is_listed: bool
 ) -> None:
     column = {"customer": "company_name", "azure_subscription": "friendly_name"}.get(
@@ -156,7 +154,7 @@ def test_describing_rows_are_those_listed_now_else_those_known(
     assert rows == [(ACME, "now" if is_listed else "before", bench.snapshot(2))]
 
 
-def test_a_customer_that_is_not_listed_any_more_has_no_describing_rows() -> None:
+def test_a_customer_listed_without_licences_has_no_licence_rows() -> None:
     results = bench.compare(
         cell(country=""),
         known={"commerce_subscription": [{"customer_id": ACME, "offer_name": "before"}]},
@@ -165,7 +163,7 @@ def test_a_customer_that_is_not_listed_any_more_has_no_describing_rows() -> None
 
 
 @pytest.mark.parametrize("is_listed", [True, False])
-def test_the_catalog_is_as_listed_now_else_as_it_was_without_what_is_gone(
+def test_the_catalog_is_the_listed_one_or_else_the_known_one_without_gone_skus(
     *, is_listed: bool
 ) -> None:
     def sku(sku_id: str, title: str) -> Row:
@@ -187,7 +185,7 @@ def test_the_catalog_is_as_listed_now_else_as_it_was_without_what_is_gone(
 # Remembered ---------------------------------------------------------------------------------
 
 
-def test_what_is_remembered_stays_until_it_is_forgotten() -> None:
+def test_a_remembered_row_stays_until_it_is_forgotten() -> None:
     def remembered(name: str, minute: float = 0) -> Row:
         return {
             "customer_id": ACME,
@@ -223,7 +221,7 @@ def test_what_is_remembered_stays_until_it_is_forgotten() -> None:
         {"what": "returned"},
     ],
 )
-def test_what_is_forgotten_is_that_alone(other: Row) -> None:
+def test_only_the_named_remembered_row_is_forgotten(other: Row) -> None:
     remembered = {
         "customer_id": ACME,
         "azure_subscription_id": "a1",
@@ -249,8 +247,8 @@ def test_what_is_forgotten_is_that_alone(other: Row) -> None:
 
 @pytest.mark.parametrize("is_listed", [True, False])
 @pytest.mark.parametrize("what", ["listed", "country_read"])
-def test_when_it_was_listed_goes_with_what_was_listed(is_listed: bool, what: str) -> None:
-    """P9: of two runs that cross, the rows of one stay, and when that one read them."""
+def test_the_time_of_a_listing_stays_with_its_rows(is_listed: bool, what: str) -> None:
+    """P9: if two runs overlap, the rows of one stay together with the time it read them."""
     before = {"customer_id": ACME, "what": what, "detail": "before", "since_at": at(1)}
     now = {"customer_id": ACME, "what": what, "detail": "now", "since_at": at(2)}
     results = bench.compare(
@@ -277,7 +275,7 @@ def test_when_it_was_listed_goes_with_what_was_listed(is_listed: bool, what: str
 def test_a_refused_check_makes_its_customers_listing_due(
     outcome: str, status: int, is_kept: bool
 ) -> None:
-    """It asked about what may be no more."""
+    """The check asked about a subscription or licence that may no longer exist."""
     listed = {"customer_id": ACME, "what": "listed", "detail": "{}", "since_at": at(1)}
     others = [
         {**listed, "customer_id": BOND},
@@ -296,7 +294,7 @@ def test_a_refused_check_makes_its_customers_listing_due(
     assert results["remembered"].num_rows == len(others) + is_kept
 
 
-def test_nothing_is_remembered_of_a_cell_that_is_not_covered() -> None:
+def test_no_row_is_remembered_for_a_cell_that_is_not_covered() -> None:
     unlisted = {"customer_id": BOND, "what": "unlisted", "since_at": at(1)}
     results = bench.compare(
         cell(country=""), known={"remembered": [unlisted]}, proved={"remember": [unlisted]}

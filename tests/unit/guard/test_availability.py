@@ -1,4 +1,4 @@
-"""The mass-change guard and availabilities: terms by customer and by country (P6)."""
+"""The mass-change guard for the terms of availabilities, by customer and by country (P6)."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.asyncio
 @pytest.mark.parametrize(
     ("state", "kind"), [(WITHHELD, "no_longer_purchasable"), (GONE, "left_catalog")]
 )
-async def test_terms_are_held_and_confirmed_likewise(
+async def test_a_mass_change_of_terms_is_held_back_and_then_confirmed(
     tmp_path: Path, state: State, kind: str
 ) -> None:
     partner = await known(tmp_path, terms(A, 30))
@@ -58,7 +58,7 @@ async def test_terms_are_held_and_confirmed_likewise(
     assert pending_of(partner) == {""}
 
 
-async def test_terms_as_they_were_drop_what_waited(tmp_path: Path) -> None:
+async def test_terms_with_the_old_answer_drop_the_pending_change(tmp_path: Path) -> None:
     partner = await known(tmp_path, terms(A, 30))
     turned(partner, GONE)
     await night(partner, 2)
@@ -67,7 +67,7 @@ async def test_terms_as_they_were_drop_what_waited(tmp_path: Path) -> None:
     assert pending_of(partner) == {""}
 
 
-async def test_a_404_that_is_told_twice_is_suspect(tmp_path: Path) -> None:
+async def test_a_404_that_is_answered_twice_is_suspect(tmp_path: Path) -> None:
     partner = await known(tmp_path, terms(A, 30))
     gone = Reply(status=404, body=b'{"code":400013,"description":"no"}', sent_at=partner.now)
     partner.faulty = lambda request: None if "inventory" in request.endpoint else gone
@@ -77,7 +77,7 @@ async def test_a_404_that_is_told_twice_is_suspect(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("state", [GONE, WITHHELD])
 async def test_a_second_question_that_fails_confirms_no_term(tmp_path: Path, state: State) -> None:
-    """That a term is not named is an answer only where there is one."""
+    """A missing term is an answer only if the second question was answered."""
     partner = await known(tmp_path, terms(A, 30))
     turned(partner, state)
     failed = Reply(status=503, sent_at=partner.now)
@@ -88,8 +88,8 @@ async def test_a_second_question_that_fails_confirms_no_term(tmp_path: Path, sta
     assert published(run).checks.failed == 6
 
 
-async def test_one_term_told_differently_fails_its_whole_check(tmp_path: Path) -> None:
-    """A check has one outcome, and a term is no check: the other terms of it are carried too."""
+async def test_one_term_answered_differently_fails_its_whole_check(tmp_path: Path) -> None:
+    """A check has one outcome for all its terms, so its other terms are carried too."""
     partner = await known(tmp_path, terms(A, 30))
     turned(partner, GONE)
 
@@ -106,8 +106,8 @@ async def test_one_term_told_differently_fails_its_whole_check(tmp_path: Path) -
     assert tuple(check.values()) == ("0000", "unstable")
 
 
-async def test_each_part_of_a_terms_key_tells_it_from_others(tmp_path: Path) -> None:
-    """Of two customers 27 terms of 32 turn; of one of them, a check is told differently."""
+async def test_terms_that_differ_in_one_part_of_the_key_are_kept_apart(tmp_path: Path) -> None:
+    """27 of 32 terms of two customers flip; one check of one of them is answered differently."""
     names = itertools.product(("CFQ7", "CFQ8"), ("0001", "0002", "0003", "0004"))
     cycles = ("P1Y/monthly", "P1Y/annual", "P3Y/monthly", "P3Y/annual")
     truth = {
@@ -144,7 +144,7 @@ SHOWN = {"availability": "all", "segments": ("commercial", "nonprofit")}
 
 
 def shown(count: int, state: State = OFFERED) -> dict[Key, State]:
-    """Return a term of each of so many SKUs, for whoever is in the country."""
+    """Return one term by country for each of `count` SKUs."""
     return {Key("", "DZH1", f"{n:04}", "monthly"): state for n in range(count)}
 
 
@@ -158,7 +158,7 @@ async def by_country(folder: Path) -> Partner:
     return partner
 
 
-async def test_a_country_is_a_cell_of_its_own(tmp_path: Path) -> None:
+async def test_the_terms_of_a_country_are_counted_as_their_own_cell(tmp_path: Path) -> None:
     partner = await by_country(tmp_path)
     run = await night(partner, 2, rules=SHOWN)
     assert kinds(run) == {("no_longer_purchasable", True): 30}
@@ -168,7 +168,7 @@ async def test_a_country_is_a_cell_of_its_own(tmp_path: Path) -> None:
     assert kinds(run) == {("no_longer_purchasable", False): 30}
 
 
-async def test_what_turns_in_one_country_turns_in_no_other(tmp_path: Path) -> None:
+async def test_flips_in_one_country_are_not_counted_in_another(tmp_path: Path) -> None:
     partner = Partner(tmp_path, shown(30) | many(A, 30))
     partner.countries = ("DE", "FR")
     await night(partner, 1, rules=SHOWN)
@@ -185,7 +185,7 @@ async def test_what_turns_in_one_country_turns_in_no_other(tmp_path: Path) -> No
 
 
 class EitherWay(Guard):
-    """Believes the same in whichever order the second answers come."""
+    """A guard that checks that the order of the second answers changes nothing."""
 
     def believed(self, settled: Sequence[Settled], second: Sequence[Settled]) -> Iterator[Settled]:
         found = [*super().believed(settled, second)]
@@ -194,10 +194,10 @@ class EitherWay(Guard):
 
 
 @pytest.mark.parametrize("segments", [("commercial", "nonprofit"), ("nonprofit", "commercial")])
-async def test_of_two_segments_of_a_check_one_that_fails_fails_it(
+async def test_one_failed_segment_of_two_fails_the_check(
     tmp_path: Path, segments: tuple[str, ...]
 ) -> None:
-    """Whichever comes first; the one without terms has nothing to say of them."""
+    """In either order of the segments; the other segment's answer has no terms."""
     partner = await by_country(tmp_path)
 
     def faulty(request: Request) -> Reply | None:
@@ -216,7 +216,7 @@ async def test_of_two_segments_of_a_check_one_that_fails_fails_it(
     assert [tuple(row.values()) for row in outcomes] == [("0007", "failed", "http_503")]
 
 
-async def test_a_segment_that_failed_at_once_is_not_asked_again(tmp_path: Path) -> None:
+async def test_a_segment_that_failed_in_the_first_round_is_not_asked_again(tmp_path: Path) -> None:
     partner = await by_country(tmp_path)
 
     def faulty(request: Request) -> Reply | None:

@@ -1,4 +1,4 @@
-"""The conservation law: what keeps it, and that each way to break it is told."""
+"""The conservation law: which replies keep it, and that each way to break it is reported."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +32,7 @@ PLAN = Plan(
 AVAILABLE = reply(body={"items": [{"id": "A", "isPurchasable": True, "segment": "commercial"}]})
 
 
-async def went(answer: Callable[[Request], Reply], plan: Plan = PLAN) -> CheckRun:
+async def checked(answer: Callable[[Request], Reply], plan: Plan = PLAN) -> CheckRun:
     async def send(request: Request) -> Reply:
         return answer(request) if request.body else AVAILABLE
 
@@ -40,7 +40,7 @@ async def went(answer: Callable[[Request], Reply], plan: Plan = PLAN) -> CheckRu
 
 
 def partly(request: Request) -> Reply:
-    """Answer P1 in part, P2 badly, and P3 with a refusal that halves the batch."""
+    """Answer P1 in part, P2 with a malformed item, P3 with an error that halves the batch."""
     asked = [product for product, _ in items_of(request)]
     if "P3" in asked:
         return error(400, "400030")
@@ -60,20 +60,20 @@ def partly(request: Request) -> Reply:
         lambda _: reply(body=[item("P7", "0001", restricted=True)]),
         lambda _: reply(body=[item("P1", "0001"), item("P1", "0001", restricted=True)]),
     ],
-    ids=["empty", "partly", "not found", "failing", "unreadable", "swapped", "disagreeing"],
+    ids=["empty", "partly", "not found", "failing", "unreadable", "other SKU", "disagreeing"],
 )
-async def test_whatever_is_answered_adds_up(answer: Callable[[Request], Reply]) -> None:
+async def test_every_kind_of_answer_adds_up(answer: Callable[[Request], Reply]) -> None:
     """P24."""
-    went_so = await went(answer)
-    went_so.close()
-    assert went_so.settled
+    run = await checked(answer)
+    run.close()
+    assert run.settled
 
 
 @pytest.mark.asyncio
-async def test_what_is_asked_in_two_contexts_adds_up() -> None:
-    """What was answered before a region was learned is still read as it was asked.
+async def test_questions_before_and_after_a_learned_region_add_up() -> None:
+    """Answers from before the region was learned are read with the context they were asked in.
 
-    The rows of those answers were lost: the plan that knew the region named no SKUs for them.
+    Otherwise their rows are lost: the plan with the region names no SKUs for them.
     """
 
     def wants_a_region_of_globex(request: Request) -> Reply:
@@ -86,10 +86,10 @@ async def test_what_is_asked_in_two_contexts_adds_up() -> None:
     customers = [found(azure()), found(azure("a2", customer_id=GLOBEX), customer_id=GLOBEX)]
     two = Plan(bench.rules(checks={"inventory"}), [catalog(*skus)], customers=customers)
 
-    went_so = await went(wants_a_region_of_globex, two)
+    run = await checked(wants_a_region_of_globex, two)
 
-    went_so.close()
-    rows = went_so.answers.inventory.table().select(["customer_id", "sku_id"]).to_pylist()
+    run.close()
+    rows = run.answers.inventory.table().select(["customer_id", "sku_id"]).to_pylist()
     assert sorted(tuple(row.values()) for row in rows) == [
         (ACME, "0001"),
         (ACME, "0002"),
@@ -99,8 +99,8 @@ async def test_what_is_asked_in_two_contexts_adds_up() -> None:
 
 
 @pytest.mark.asyncio
-async def test_what_an_api_answered_before_it_was_gone_adds_up() -> None:
-    """It is gone once a region was learned; what was answered without one is read all the same."""
+async def test_answers_of_an_api_from_before_it_was_gone_add_up() -> None:
+    """The API is gone once a region is learned; earlier answers without a region are still read."""
 
     def goes(request: Request) -> Reply:
         if request.endpoint != "check_inventory":
@@ -116,11 +116,11 @@ async def test_what_an_api_answered_before_it_was_gone_adds_up() -> None:
     customers = [found(azure()), found(azure("a2", customer_id=GLOBEX), customer_id=GLOBEX)]
     rules = bench.rules(checks={"inventory"}, resource_types={bench.VIEW: "VMs"})
 
-    went_so = await went(goes, Plan(rules, [catalog(*skus)], customers=customers))
+    run = await checked(goes, Plan(rules, [catalog(*skus)], customers=customers))
 
-    assert went_so.plan.rules.by_resource_type
-    went_so.close()
-    assert len(went_so.answers.inventory) == 4
+    assert run.plan.rules.by_resource_type
+    run.close()
+    assert len(run.answers.inventory) == 4
 
 
 @pytest.mark.asyncio
@@ -128,89 +128,87 @@ async def test_a_sku_listed_in_two_letter_cases_is_one_key() -> None:
     listed = catalog(sku("000s", "P1"), sku("000S", "P1"))
     twice = Plan(bench.rules(), [listed], customers=[found(azure())])
 
-    went_so = await went(lambda _: reply(), twice)
+    run = await checked(lambda _: reply(), twice)
 
-    went_so.close()
-    assert len(went_so.answers.inventory) == 1
+    run.close()
+    assert len(run.answers.inventory) == 1
 
 
 @pytest.mark.asyncio
-async def test_a_row_that_is_dropped_is_told_with_its_check() -> None:
-    """P24: whatever loses it, nothing is published."""
-    went_so = await went(lambda _: reply())
-    key = next(s.key for s in went_so.settled if len(s.question.checks) == 2)
-    went_so.rows[key] -= 1
+async def test_a_dropped_row_is_reported_with_its_check() -> None:
+    """P24: whatever drops it, no snapshot is published."""
+    run = await checked(lambda _: reply())
+    key = next(s.key for s in run.settled if len(s.question.checks) == 2)
+    run.rows[key] -= 1
 
-    with pytest.raises(Bug) as told:
-        went_so.close()
+    with pytest.raises(Bug) as caught:
+        run.close()
 
-    assert told.value.exit_status == 70
-    assert "contoso: inventory checks do not add up: 12 keys asked, 11 settled" in str(told.value)
-    assert f"customer_id {ACME}" in str(told.value)
-    assert "product_id P1" in str(told.value)
+    assert caught.value.exit_status == 70
+    assert "contoso: inventory checks do not add up: 12 keys asked, 11 settled" in str(caught.value)
+    assert f"customer_id {ACME}" in str(caught.value)
+    assert "product_id P1" in str(caught.value)
 
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("outcome", [Outcome.ANSWERED, Outcome.FAILED, Outcome.SKIPPED])
-async def test_a_settled_check_that_is_lost_is_told(outcome: Outcome) -> None:
+async def test_a_lost_settled_check_is_reported(outcome: Outcome) -> None:
     """P24."""
-    went_so = await went(partly)
-    lost = next(s for s in went_so.settled if s.outcome is outcome)
-    went_so.settled.remove(lost)
+    run = await checked(partly)
+    lost = next(s for s in run.settled if s.outcome is outcome)
+    run.settled.remove(lost)
 
     with pytest.raises(Bug, match="do not add up"):
-        went_so.close()
+        run.close()
 
 
 @pytest.mark.asyncio
-async def test_a_reply_that_was_used_in_part_is_not_blamed_for_what_is_lost_elsewhere() -> None:
-    went_so = await went(partly)
-    went_so.settled = [s for s in went_so.settled if s.question.checks[0].product_id != "P9"]
+async def test_the_message_names_the_lost_check_and_not_a_partly_used_reply() -> None:
+    run = await checked(partly)
+    run.settled = [s for s in run.settled if s.question.checks[0].product_id != "P9"]
 
     with pytest.raises(Bug, match="product_id P9"):
-        went_so.close()
+        run.close()
 
 
 @pytest.mark.asyncio
-async def test_what_is_lost_first_is_named() -> None:
-    went_so = await went(lambda _: reply())
-    went_so.settled = [
-        s for s in went_so.settled if "P3" not in {c.product_id for c in s.question.checks}
-    ]
+async def test_the_message_names_the_first_lost_check() -> None:
+    run = await checked(lambda _: reply())
+    run.settled = [s for s in run.settled if "P3" not in {c.product_id for c in s.question.checks}]
 
     with pytest.raises(Bug, match=r"first at kind inventory, .* product_id P3; nothing"):
-        went_so.close()
+        run.close()
 
 
 @pytest.mark.asyncio
-async def test_two_wrongs_make_no_right() -> None:
-    went_so = await went(lambda _: reply())
-    first, second = list(went_so.rows)[:2]
-    went_so.rows[first] -= 1
-    went_so.rows[second] += 1
+async def test_a_missing_and_an_extra_row_do_not_cancel_out() -> None:
+    run = await checked(lambda _: reply())
+    first, second = list(run.rows)[:2]
+    run.rows[first] -= 1
+    run.rows[second] += 1
 
     with pytest.raises(Bug, match="12 keys asked, 12 settled"):
-        went_so.close()
+        run.close()
 
 
 @pytest.mark.asyncio
-async def test_an_availability_that_is_lost_is_told_by_its_kind() -> None:
-    went_so = await went(lambda _: reply())
-    [settled] = [s for s in went_so.settled if s.question.checks[0].product_id == "CFQ7"]
-    went_so.settled.remove(settled)
+async def test_a_lost_availability_check_is_reported_with_its_kind() -> None:
+    run = await checked(lambda _: reply())
+    [settled] = [s for s in run.settled if s.question.checks[0].product_id == "CFQ7"]
+    run.settled.remove(settled)
 
     with pytest.raises(Bug, match=r"availability checks .* product_id CFQ7"):
-        went_so.close()
+        run.close()
 
 
-def test_nothing_asked_and_nothing_settled_adds_up() -> None:
+def test_a_run_without_questions_adds_up() -> None:
     Ledger("contoso").close([], {}, PLAN.skus_of)
 
 
 @pytest.mark.asyncio
-async def test_a_staged_answer_that_nobody_settled_is_told(tmp_path: Path) -> None:
-    """P24: in production too."""
-    went_so = await went(lambda _: error(500, ""))
+async def test_a_staged_answer_without_a_settled_question_is_reported(tmp_path: Path) -> None:
+    """P24: also in production."""
+    run = await checked(lambda _: error(500, ""))
     listed = Found(
         known=Known(partner_tenant_id=bench.P),
         customers=(),
@@ -219,8 +217,8 @@ async def test_a_staged_answer_that_nobody_settled_is_told(tmp_path: Path) -> No
         covers_all_countries=True,
         started_at=AT,
     )
-    with Staged(tmp_path / "staged", listed, went_so.plan, buckets=2) as staged:
-        staged.stage(went_so.settled[1:], lambda _: b"[]")
+    with Staged(tmp_path / "staged", listed, run.plan, buckets=2) as staged:
+        staged.stage(run.settled[1:], lambda _: b"[]")
 
         with pytest.raises(Bug):
-            went_so.ledger.close(went_so.settled[1:], staged.keys, went_so.plan.skus_of)
+            run.ledger.close(run.settled[1:], staged.keys, run.plan.skus_of)

@@ -1,4 +1,4 @@
-"""What the guard's SQL counts, on a few rows each: every part of a key, every tie (P6)."""
+"""The guard's SQL counts right: tests of a few rows for each part of a key and each tie (P6)."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -74,7 +74,7 @@ def settled(key: Row, **more: object) -> Row:
 
 
 def made(con: duckdb.DuckDBPyConnection, **tables: list[Row]) -> None:
-    """Make tables of rows; one without any has the columns of a known key."""
+    """Create tables of rows; an empty table has the columns of a known key."""
     for name, rows in tables.items():
         about = name.rpartition("_")[2]
         kind = about if about in KEYS else "availability"
@@ -98,11 +98,11 @@ def result(con: duckdb.DuckDBPyConnection, name: str) -> list[Row]:
     return rows
 
 
-# What is counted ----------------------------------------------------------------------------
+# The flips that are counted -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("name", "part"), PARTS)
-def test_an_answer_is_about_the_key_it_names_in_every_part(
+def test_an_answer_belongs_to_the_key_that_is_equal_in_every_part(
     con: duckdb.DuckDBPyConnection, name: str, part: str
 ) -> None:
     key = KEYS[name]
@@ -123,10 +123,10 @@ def test_an_answer_is_about_the_key_it_names_in_every_part(
 
 
 @pytest.mark.parametrize("part", [*OF_CHECK, "segment"])
-def test_a_term_that_nobody_answered_for_is_not_missing(
+def test_a_term_without_an_answered_check_is_not_missing(
     con: duckdb.DuckDBPyConnection, part: str
 ) -> None:
-    """The check of the other one was answered, and names no term."""
+    """Only the check of the other term was answered, and its answer has no terms."""
     beside = another(AVAILABILITY, part)
     segment = "commercial" if part == "segment" else "*"
     made(
@@ -140,19 +140,19 @@ def test_a_term_that_nobody_answered_for_is_not_missing(
     assert row["verdict"] == "not_in_catalog"
 
 
-@pytest.mark.parametrize("spelled", ["segment", "term_duration", "billing_cycle"])
-@pytest.mark.parametrize("how", [str.lower, str.upper])
-def test_a_term_is_the_same_in_another_spelling(
+@pytest.mark.parametrize("part", ["segment", "term_duration", "billing_cycle"])
+@pytest.mark.parametrize("convert", [str.lower, str.upper])
+def test_a_term_is_the_same_in_another_letter_case(
     con: duckdb.DuckDBPyConnection,
-    spelled: str,
-    how: Any,  # of str
+    part: str,
+    convert: Any,  # a method of str
 ) -> None:
-    other = {**AVAILABILITY, spelled: how(AVAILABILITY[spelled])}
-    said = answer("availability", other, verdict="purchasable")
+    other = {**AVAILABILITY, part: convert(AVAILABILITY[part])}
+    found = answer("availability", other, verdict="purchasable")
     made(
         con,
         known_availability=[known("availability", AVAILABILITY)],
-        answer_availability=[said],
+        answer_availability=[found],
         settled_availability=[settled(AVAILABILITY, segment="commercial")],
     )
     assert flipped(con, "availability") == []
@@ -174,14 +174,14 @@ def test_a_term_is_the_same_in_another_spelling(
         ((AT + TICK, "20261121T015959Z-000000"), 0),
     ],
 )
-def test_an_answer_as_old_as_what_is_known_or_waits_counts_and_an_older_one_does_not(
+def test_an_answer_counts_unless_it_is_older_than_the_known_or_pending_one(
     con: duckdb.DuckDBPyConnection,
     name: str,
     known_at: tuple[datetime, str],
     count: int,
     is_named: bool,
 ) -> None:
-    """P9: two answers of the same microsecond are told apart by who publishes last."""
+    """P9: of two answers of the same microsecond, that of the last publisher counts."""
     key = KEYS[name]
     checked_at, waits = known_at
     named = [answer(name, key)] if is_named or name == "inventory" else []
@@ -197,7 +197,7 @@ def test_an_answer_as_old_as_what_is_known_or_waits_counts_and_an_older_one_does
 
 
 @pytest.mark.parametrize("name", KEYS)
-def test_what_waits_already_is_not_counted(con: duckdb.DuckDBPyConnection, name: str) -> None:
+def test_a_pending_verdict_is_not_counted_again(con: duckdb.DuckDBPyConnection, name: str) -> None:
     key = KEYS[name]
     for waits, count in ((OTHER[name], 0), ("not_in_catalog", 1)):
         made(
@@ -211,14 +211,14 @@ def test_what_waits_already_is_not_counted(con: duckdb.DuckDBPyConnection, name:
         assert len(flipped(con, name)) == count
 
 
-# Where it is much ---------------------------------------------------------------------------
+# The groups with too many flips -------------------------------------------------------------
 
 
 @pytest.mark.parametrize("part", ["subject", "customer_id", "country"])
-def test_what_turns_is_counted_by_subject_customer_and_country(
+def test_flips_are_counted_by_subject_customer_and_country(
     con: duckdb.DuckDBPyConnection, part: str
 ) -> None:
-    """Of one place 21 of 21 keys turned; beside it 20, and 21 of 105."""
+    """In one group 21 of 21 keys flip; in another 20 of 20, or 21 of 105."""
 
     def many(name: str, count: int) -> list[Row]:
         return [{**KEYS[name], "sku_id": f"{n:04}", "ordinal": n} for n in range(count)]
@@ -244,7 +244,7 @@ def test_what_turns_is_counted_by_subject_customer_and_country(
 
 @pytest.mark.parametrize("name", KEYS)
 @pytest.mark.parametrize("part", ["subject", "customer_id", "country"])
-def test_only_keys_of_the_doubted_place_are_asked_about(
+def test_only_keys_of_the_doubted_group_are_asked_again(
     con: duckdb.DuckDBPyConnection, name: str, part: str
 ) -> None:
     key = KEYS[name]
@@ -258,7 +258,7 @@ def test_only_keys_of_the_doubted_place_are_asked_about(
 
 
 @pytest.mark.parametrize("part", [*(p for n, p in PARTS if n == "inventory"), "kind", "outcome"])
-def test_the_check_of_a_key_is_the_one_that_asked_about_it(
+def test_a_key_is_asked_again_by_the_checks_that_asked_about_it(
     con: duckdb.DuckDBPyConnection, part: str
 ) -> None:
     check = {**INVENTORY, "check_id": "x", "kind": "inventory", "outcome": "answered"}
@@ -272,11 +272,11 @@ def test_the_check_of_a_key_is_the_one_that_asked_about_it(
     assert {row["check_id"] for row in result(con, "03_recheck_inventory")} == {"x", "whole"}
 
 
-# What a second answer makes of it -----------------------------------------------------------
+# The second answers -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("name", "part"), PARTS)
-def test_a_second_answer_is_about_the_key_it_names_in_every_part(
+def test_a_second_answer_belongs_to_the_key_that_is_equal_in_every_part(
     con: duckdb.DuckDBPyConnection, name: str, part: str
 ) -> None:
     key = KEYS[name]
@@ -297,7 +297,7 @@ def test_a_second_answer_is_about_the_key_it_names_in_every_part(
     ("check_id", "segment", "is_same"),
     [("x", "*", True), ("y", "*", False), ("x", "nonprofit", False)],
 )
-def test_a_term_is_missing_twice_only_where_its_own_check_was_answered_twice(
+def test_a_term_is_missing_twice_only_if_its_own_check_was_answered_twice(
     con: duckdb.DuckDBPyConnection, check_id: str, segment: str, is_same: bool
 ) -> None:
     gone = {**known("availability", AVAILABILITY), "verdict": "not_in_catalog", "check_id": "x"}
@@ -318,7 +318,7 @@ def test_a_term_is_missing_twice_only_where_its_own_check_was_answered_twice(
         *(("availability", part) for part in OF_CHECK),
     ],
 )
-def test_first_answers_fall_away_by_key_and_terms_by_check(
+def test_first_answers_are_dropped_by_key_and_terms_by_check(
     con: duckdb.DuckDBPyConnection, name: str, part: str
 ) -> None:
     about = "availability" if name == "availability" else "inventory"

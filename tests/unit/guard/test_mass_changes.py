@@ -1,4 +1,4 @@
-"""The mass-change guard: what is asked once more, and what is believed of it (P6)."""
+"""The mass-change guard: which keys are asked again, and which answers are accepted (P6)."""
 
 import json
 from collections.abc import Callable
@@ -39,7 +39,7 @@ from tests.builders.guard import (
 pytestmark = pytest.mark.asyncio
 
 
-# What is asked once more --------------------------------------------------------------------
+# The keys that are asked again --------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -52,13 +52,13 @@ pytestmark = pytest.mark.asyncio
         (22, 105, True),
     ],
 )
-async def test_more_than_20_keys_and_more_than_a_fifth_are_asked_once_more(
+async def test_more_than_20_flips_and_more_than_a_fifth_are_asked_again(
     tmp_path: Path,
     flips: int,
     of: int,
     is_doubted: bool,
 ) -> None:
-    """P6: 20 keys are not more than 20, 21 of 105 not more than 20 %."""
+    """P6: 20 keys are not more than 20, and 21 of 105 are not more than 20 %."""
     partner = await known(tmp_path, many(A, of, OPEN))
     turned(partner, SHUT, flips)
     run = await night(partner, 2)
@@ -68,13 +68,13 @@ async def test_more_than_20_keys_and_more_than_a_fifth_are_asked_once_more(
     assert run.guard.doubted == ([doubt] if is_doubted else [])
 
 
-async def test_a_first_answer_is_not_counted(tmp_path: Path) -> None:
+async def test_a_first_answer_is_not_counted_as_a_flip(tmp_path: Path) -> None:
     partner = Partner(tmp_path, many(A, 30))
     await night(partner, 1)
     assert set(rounds(partner)) == {0}
 
 
-async def test_other_reasons_for_a_restriction_are_no_flips(tmp_path: Path) -> None:
+async def test_a_change_of_reasons_is_not_a_flip(tmp_path: Path) -> None:
     partner = await known(tmp_path, many(A, 30))
     turned(partner, ("restricted", "QuotaId", "westeurope"))
     run = await night(partner, 2)
@@ -82,7 +82,7 @@ async def test_other_reasons_for_a_restriction_are_no_flips(tmp_path: Path) -> N
     assert kinds(run) == {("restriction_changed", False): 30}
 
 
-async def test_coming_back_into_the_catalog_is_no_flip(tmp_path: Path) -> None:
+async def test_a_return_to_the_catalog_is_not_a_flip(tmp_path: Path) -> None:
     partner = await known(tmp_path, many(A, 30, GONE))
     turned(partner, SHUT)
     run = await night(partner, 2)
@@ -90,7 +90,7 @@ async def test_coming_back_into_the_catalog_is_no_flip(tmp_path: Path) -> None:
     assert kinds(run) == {("entered_catalog", False): 30}
 
 
-async def test_each_customer_is_counted_by_itself(tmp_path: Path) -> None:
+async def test_each_customer_is_counted_separately(tmp_path: Path) -> None:
     partner = await known(tmp_path, many(A, 30, OPEN) | many(B, 30, OPEN))
     turned(partner, SHUT, 15, A)
     turned(partner, SHUT, 15, B)
@@ -102,10 +102,10 @@ async def test_each_customer_is_counted_by_itself(tmp_path: Path) -> None:
     ("of", "state", "kind"),
     [(many, SHUT, "newly_restricted"), (terms, WITHHELD, "no_longer_purchasable")],
 )
-async def test_a_customer_beside_a_doubted_one_is_believed(
+async def test_answers_of_another_customer_than_the_doubted_one_are_accepted(
     tmp_path: Path, of: Callable[..., dict[Key, State]], state: State, kind: str
 ) -> None:
-    """They share a bucket, and what is doubted of one is its business alone."""
+    """The two share a bucket, but the doubt concerns only one of them."""
     beside = "c-c"
     assert bucket_of(B, 2) == bucket_of(beside, 2)
     start = {SHUT: OPEN, WITHHELD: OFFERED}[state]
@@ -117,7 +117,7 @@ async def test_a_customer_beside_a_doubted_one_is_believed(
     assert kinds(run) == {(kind, True): 30, (kind, False): 5}
 
 
-async def test_a_country_beside_a_doubted_one_is_believed(tmp_path: Path) -> None:
+async def test_answers_of_another_country_than_the_doubted_one_are_accepted(tmp_path: Path) -> None:
     partner = Partner(tmp_path, many(A, 30, OPEN))
     partner.countries = ("DE", "FR")
     await night(partner, 1)
@@ -131,8 +131,8 @@ async def test_a_country_beside_a_doubted_one_is_believed(tmp_path: Path) -> Non
     assert kinds(run) == {("newly_restricted", True): 30, ("newly_restricted", False): 5}
 
 
-async def test_inventory_and_availability_are_counted_apart(tmp_path: Path) -> None:
-    """By customer they are cells of their own, so this holds by country as well: see below."""
+async def test_inventory_and_availability_are_counted_separately(tmp_path: Path) -> None:
+    """By customer they are different cells, so the same holds by country; see below."""
     partner = await known(tmp_path, many(A, 15, OPEN) | terms(A, 15))
     turned(partner, SHUT, 15)
     for key in partner.keys(A)[15:]:
@@ -141,8 +141,8 @@ async def test_inventory_and_availability_are_counted_apart(tmp_path: Path) -> N
     assert set(rounds(partner)) == {0}
 
 
-async def test_only_checks_with_such_keys_are_asked_once_more(tmp_path: Path) -> None:
-    """What turned is in product DZH1; DZH2 is in the same batch, DZH3 in another customer's."""
+async def test_only_checks_with_flipped_keys_are_asked_again(tmp_path: Path) -> None:
+    """The flips are in product DZH1. DZH2 is in the same batch; customer B has its own batch."""
     truth = many(A, 30, OPEN) | many(A, 2, OPEN, "DZH2") | many(B, 30, OPEN)
     partner = await known(tmp_path, truth)
     turned(partner, SHUT, 30)
@@ -152,8 +152,8 @@ async def test_only_checks_with_such_keys_are_asked_once_more(tmp_path: Path) ->
     assert kinds(run) == {("newly_restricted", True): 30}
 
 
-async def test_skus_that_the_catalog_itself_says_are_gone_are_not_counted(tmp_path: Path) -> None:
-    """They are no longer asked about, and make one change each of the catalog's own."""
+async def test_skus_that_left_the_catalog_are_not_counted(tmp_path: Path) -> None:
+    """They are no longer asked about, and each is one change of the catalog."""
     partner = await known(tmp_path, many(A, 30, OPEN))
     gone = [
         Gone(
@@ -172,10 +172,10 @@ async def test_skus_that_the_catalog_itself_says_are_gone_are_not_counted(tmp_pa
     assert {row["subject"] for row in partner.changes()} == {"catalog"}
 
 
-# What a second answer makes of it -----------------------------------------------------------
+# The second answers -------------------------------------------------------------------------
 
 
-async def test_told_twice_it_is_suspect_and_the_last_verdict_stands(tmp_path: Path) -> None:
+async def test_a_flip_answered_twice_is_suspect_and_the_old_verdict_is_kept(tmp_path: Path) -> None:
     partner = await known(tmp_path, many(A, 30))
     before = partner.standing()
     turned(partner, OPEN)
@@ -200,7 +200,7 @@ async def test_told_twice_it_is_suspect_and_the_last_verdict_stands(tmp_path: Pa
     assert restrictions.num_rows == 30
 
 
-async def test_the_next_night_that_says_the_same_makes_the_change(tmp_path: Path) -> None:
+async def test_the_same_answer_on_the_next_night_makes_the_change(tmp_path: Path) -> None:
     partner = await known(tmp_path, many(A, 30))
     turned(partner, OPEN)
     await night(partner, 2)
@@ -218,7 +218,7 @@ async def test_the_next_night_that_says_the_same_makes_the_change(tmp_path: Path
     assert kinds(calm) == {}
 
 
-async def test_the_old_answer_again_drops_what_waited(tmp_path: Path) -> None:
+async def test_the_old_answer_on_the_next_night_drops_the_pending_change(tmp_path: Path) -> None:
     partner = await known(tmp_path, many(A, 30))
     turned(partner, OPEN)
     await night(partner, 2)
@@ -231,7 +231,7 @@ async def test_the_old_answer_again_drops_what_waited(tmp_path: Path) -> None:
     assert kinds(again) == {("restriction_lifted", True): 30}
 
 
-async def test_a_third_answer_is_doubted_like_any_other(tmp_path: Path) -> None:
+async def test_a_third_verdict_on_the_next_night_is_doubted_too(tmp_path: Path) -> None:
     partner = await known(tmp_path, many(A, 30, OPEN))
     turned(partner, GONE)
     await night(partner, 2)
@@ -241,24 +241,24 @@ async def test_a_third_answer_is_doubted_like_any_other(tmp_path: Path) -> None:
     assert pending_of(partner) == {"restricted"}
 
 
-@pytest.mark.parametrize("said", [("QuotaId", "westeurope"), (SHUT[1], "NorthEurope")])
+@pytest.mark.parametrize("reason", [("QuotaId", "westeurope"), (SHUT[1], "NorthEurope")])
 async def test_the_same_verdict_for_another_reason_is_another_answer(
-    tmp_path: Path, said: tuple[str, str]
+    tmp_path: Path, reason: tuple[str, str]
 ) -> None:
     partner = await known(tmp_path, many(A, 30, OPEN))
     turned(partner, SHUT)
     await night(partner, 2)
     partner.asked.clear()
-    turned(partner, ("restricted", *said))
+    turned(partner, ("restricted", *reason))
     run = await night(partner, 3)
     assert SECOND in rounds(partner)
     assert kinds(run) == {("newly_restricted", True): 30}
-    turned(partner, ("restricted", said[0].lower(), said[1].upper()))
+    turned(partner, ("restricted", reason[0].lower(), reason[1].upper()))
     last = await night(partner, 4)
     assert kinds(last) == {("newly_restricted", False): 30}
 
 
-async def test_what_is_not_answered_goes_on_waiting(tmp_path: Path) -> None:
+async def test_a_pending_change_stays_pending_without_an_answer(tmp_path: Path) -> None:
     partner = await known(tmp_path, many(A, 30))
     turned(partner, OPEN)
     second = await night(partner, 2)
@@ -270,7 +270,7 @@ async def test_what_is_not_answered_goes_on_waiting(tmp_path: Path) -> None:
     assert kinds(await night(partner, 4)) == {("restriction_lifted", False): 30}
 
 
-async def test_told_differently_nothing_is_believed(tmp_path: Path) -> None:
+async def test_a_different_second_answer_fails_the_check(tmp_path: Path) -> None:
     partner = await known(tmp_path, many(A, 30))
     partner.faulty = lambda request: None if request.round == SECOND else b"[]"
     run = await night(partner, 2)
@@ -284,19 +284,19 @@ async def test_told_differently_nothing_is_believed(tmp_path: Path) -> None:
     assert published(run).checks.failed == 1
 
 
-async def test_of_a_product_only_the_skus_told_differently_fail(tmp_path: Path) -> None:
+async def test_only_the_skus_that_are_answered_differently_fail(tmp_path: Path) -> None:
     partner = await known(tmp_path, many(A, 30))
     turned(partner, OPEN, 29)
 
     def faulty(request: Request) -> bytes | None:
         if request.round != SECOND:
             return None
-        said = [
+        items = [
             {"productId": k.product, "skuId": k.sku, "isRestricted": False, "restrictions": []}
             for k in partner.truth
             if k.sku > "0004"
         ]
-        return json.dumps(said).encode()
+        return json.dumps(items).encode()
 
     partner.faulty = faulty
     run = await night(partner, 2)
@@ -309,12 +309,12 @@ async def test_of_a_product_only_the_skus_told_differently_fail(tmp_path: Path) 
         ("", "answered", ""),
         *((f"000{n}", "failed", "unstable") for n in range(5)),
     ]
-    stands = {key.sku: row for key, row in partner.standing().items()}
-    assert stands["0029"]["checked_snapshot_id"] == run.snapshot_id  # nobody doubted it
+    rows = {key.sku: row for key, row in partner.standing().items()}
+    assert rows["0029"]["checked_snapshot_id"] == run.snapshot_id  # this SKU did not flip
     assert partner.store.arrow("latest_restriction").num_rows == 30
 
 
-async def test_of_a_batch_the_other_checks_stay_answered(tmp_path: Path) -> None:
+async def test_the_other_checks_of_a_batch_stay_answered(tmp_path: Path) -> None:
     partner = await known(tmp_path, many(A, 30, OPEN) | many(A, 2, OPEN, "DZH2"))
     turned(partner, SHUT, 30)
     partner.faulty = lambda request: b"[]" if request.round == SECOND else None
@@ -329,7 +329,7 @@ async def test_of_a_batch_the_other_checks_stay_answered(tmp_path: Path) -> None
     ]
 
 
-async def test_a_second_question_that_fails_leaves_what_was_known(tmp_path: Path) -> None:
+async def test_a_failed_second_question_keeps_the_known_verdict(tmp_path: Path) -> None:
     partner = await known(tmp_path, many(A, 30))
     turned(partner, OPEN)
     failed = Reply(status=503, cause="", sent_at=partner.now)
@@ -343,7 +343,7 @@ async def test_a_second_question_that_fails_leaves_what_was_known(tmp_path: Path
     assert tuple(check.values()) == ("failed", "http_503", 503)
 
 
-async def test_where_the_second_reply_leaves_some_untold_they_fail_for_that(tmp_path: Path) -> None:
+async def test_keys_that_the_second_reply_leaves_unanswered_fail(tmp_path: Path) -> None:
     partner = await known(tmp_path, many(A, 30))
     turned(partner, OPEN)
     spoiled = [
@@ -361,7 +361,7 @@ async def test_where_the_second_reply_leaves_some_untold_they_fail_for_that(tmp_
 
 
 @pytest.mark.parametrize("body", [b"[]", b"", b" \r\n"])
-async def test_an_empty_body_lifts_nothing_in_one_night(tmp_path: Path, body: bytes) -> None:
+async def test_an_empty_body_lifts_no_restriction_in_one_night(tmp_path: Path, body: bytes) -> None:
     """P6."""
     partner = await known(tmp_path, many(A, 30) | many(B, 30))
     partner.faulty = lambda _: body

@@ -1,4 +1,4 @@
-"""The mass-change guard in runs that cross, move to another API, or do not add up (P6)."""
+"""The mass-change guard in runs that overlap, change the API, or do not add up (P6)."""
 
 import itertools
 import json
@@ -43,13 +43,11 @@ from tests.builders.guard import (
 pytestmark = pytest.mark.asyncio
 
 
-# Runs that cross ----------------------------------------------------------------------------
+# Runs that overlap --------------------------------------------------------------------------
 
 
-async def test_what_another_run_published_meanwhile_confirms_or_is_confirmed(
-    tmp_path: Path,
-) -> None:
-    """P9: the nightly run asked later than the one for a customer, and says the same."""
+async def test_a_pending_change_is_confirmed_by_a_run_that_asked_later(tmp_path: Path) -> None:
+    """P9: the nightly run asked later than the on-demand run and got the same answer."""
     partner = await known(tmp_path, many(A, 30))
     turned(partner, OPEN)
     partner.night(2)
@@ -64,8 +62,8 @@ async def test_what_another_run_published_meanwhile_confirms_or_is_confirmed(
     assert kinds(nightly) == {("restriction_lifted", False): 30}
 
 
-async def test_an_answer_asked_for_before_what_waits_does_not_drop_it(tmp_path: Path) -> None:
-    """P9: the nightly run asked when all was as before; it publishes last."""
+async def test_an_answer_from_before_a_pending_change_does_not_drop_it(tmp_path: Path) -> None:
+    """P9: the nightly run asked before the change and publishes last."""
     for subject in (many(A, 30), terms(A, 30)):
         folder = tmp_path / next(iter(subject)).product
         partner = await known(folder, subject)
@@ -83,8 +81,8 @@ async def test_an_answer_asked_for_before_what_waits_does_not_drop_it(tmp_path: 
         assert kinds(await night(partner, 3)) == {("left_catalog", False): 30}
 
 
-async def test_a_doubted_answer_older_than_what_is_known_by_then_is_dropped(tmp_path: Path) -> None:
-    """P9: between the two answers of the nightly run and its end, another one knows better."""
+async def test_a_doubted_answer_older_than_the_known_one_is_dropped(tmp_path: Path) -> None:
+    """P9: after the nightly run got its two answers, another run publishes a newer one."""
     for subject, state in ((many(A, 30), SHUT), (terms(A, 30), OFFERED)):
         partner = await known(tmp_path / next(iter(subject)).product, subject)
         turned(partner, GONE)
@@ -103,7 +101,7 @@ async def test_a_doubted_answer_older_than_what_is_known_by_then_is_dropped(tmp_
 
 
 @pytest.mark.parametrize(
-    ("subject", "state", "later", "waits"),
+    ("subject", "state", "later", "pending"),
     [
         (many(A, 30), OPEN, GONE, "not_in_catalog"),
         (many(A, 30), OPEN, SHUT, ""),
@@ -111,10 +109,10 @@ async def test_a_doubted_answer_older_than_what_is_known_by_then_is_dropped(tmp_
         (terms(A, 30), WITHHELD, OFFERED, ""),
     ],
 )
-async def test_an_answer_asked_for_before_what_is_known_or_waits_is_not_asked_for_again(
-    tmp_path: Path, subject: dict[Key, State], state: State, later: State, waits: str
+async def test_an_answer_older_than_a_known_or_pending_one_is_not_asked_again(
+    tmp_path: Path, subject: dict[Key, State], state: State, later: State, pending: str
 ) -> None:
-    """P9: it cannot count any more, whatever a second answer would say."""
+    """P9: it can no longer count, whatever the second answer is."""
     partner = await known(tmp_path, subject)
     turned(partner, state)
     partner.night(2)
@@ -130,14 +128,14 @@ async def test_an_answer_asked_for_before_what_is_known_or_waits_is_not_asked_fo
     assert partner.asked == []
     nightly.publish()
     assert kinds(nightly) == {}
-    assert pending_of(partner) == {waits}
+    assert pending_of(partner) == {pending}
 
 
 # Many keys and buckets ----------------------------------------------------------------------
 
 
-async def test_each_part_of_a_key_tells_it_from_others(tmp_path: Path) -> None:
-    """Of 144 keys told twice, those of one product in one context are told differently."""
+async def test_keys_that_differ_in_one_part_are_kept_apart(tmp_path: Path) -> None:
+    """144 keys are asked twice; those of one product in one context are answered differently."""
     customers = ("c-a", "c-b", "c-c")
     truth: dict[Key, State] = {}
     for customer, product in itertools.product(customers, ("DZH1", "DZH2")):
@@ -154,8 +152,8 @@ async def test_each_part_of_a_key_tells_it_from_others(tmp_path: Path) -> None:
         there = ("'FR'", '"b-c-b"', '"westeurope"')
         if request.round != SECOND or not all(part in text for part in there):
             return None
-        said = [item(key, SHUT) for key in partner.keys("c-b") if key.product == "DZH2"]
-        return json.dumps(said).encode()
+        items = [item(key, SHUT) for key in partner.keys("c-b") if key.product == "DZH2"]
+        return json.dumps(items).encode()
 
     partner.faulty = faulty
     run = await night(partner, 2, rules=rules)
@@ -173,7 +171,7 @@ async def test_each_part_of_a_key_tells_it_from_others(tmp_path: Path) -> None:
     ).to_pylist() == [{"v": "", "n": 3}, {"v": "restricted", "n": 141}]
 
 
-async def test_buckets_that_are_too_much_together_are_looked_at_in_turn(tmp_path: Path) -> None:
+async def test_buckets_too_large_together_are_processed_one_after_another(tmp_path: Path) -> None:
     customers = [f"c-{n}" for n in range(6)]
     truth = {key: s for name in customers for key, s in many(name, 30, OPEN).items()}
     partner = await known(tmp_path, truth)
@@ -189,7 +187,7 @@ async def test_buckets_that_are_too_much_together_are_looked_at_in_turn(tmp_path
     assert {one.customer_id for one in run.guard.doubted} == set(customers)
 
 
-async def test_the_catalog_of_a_scope_that_is_not_looked_at_is_carried(tmp_path: Path) -> None:
+async def test_the_catalog_of_a_scope_that_is_not_asked_is_carried(tmp_path: Path) -> None:
     partner = Partner(tmp_path, many(A, 3))
     partner.catalog = {"scope": ""}
     await night(partner, 1, rules={"reservation_scopes": ("",)}, scope="")
@@ -201,7 +199,7 @@ async def test_the_catalog_of_a_scope_that_is_not_looked_at_is_carried(tmp_path:
     assert scopes.to_pylist() == [{"s": "", "n": 3}, {"s": "AzurePlan", "n": 3}]
 
 
-async def test_a_run_that_asks_nothing_doubts_nothing(tmp_path: Path) -> None:
+async def test_a_run_without_questions_has_no_doubts(tmp_path: Path) -> None:
     partner = await known(tmp_path, many(A, 30))
     partner.night(2)
     run = Run(partner)
@@ -215,9 +213,7 @@ BY_TYPE = {"resource_types": {bench.VIEW: "VirtualMachines"}}
 NEW_API = "check_inventory_by_resource_type"
 
 
-async def test_where_inventory_is_asked_by_resource_type_it_is_asked_so_again(
-    tmp_path: Path,
-) -> None:
+async def test_the_second_question_uses_the_resource_type_too(tmp_path: Path) -> None:
     partner = await known(tmp_path, many(A, 30, OPEN))
     turned(partner, SHUT)
     run = await night(partner, 2, rules={**BY_TYPE, "inventory_api": "by_resource_type"})
@@ -226,13 +222,13 @@ async def test_where_inventory_is_asked_by_resource_type_it_is_asked_so_again(
 
 
 def gone_by_then(request: Request) -> Reply | None:
-    """Let checkInventory go before the second questions."""
+    """Answer 410 for checkInventory from the second questions on."""
     is_gone = request.round >= SECOND and request.endpoint == "check_inventory"
     return Reply(status=410, sent_at=FIRST) if is_gone else None
 
 
-async def test_an_api_that_goes_between_is_asked_elsewhere_again(tmp_path: Path) -> None:
-    """Four questions, and none of them twice: the bench sees to that."""
+async def test_second_questions_move_when_the_first_api_is_gone(tmp_path: Path) -> None:
+    """Four different questions; the test builder fails if one is sent twice."""
     partner = await known(tmp_path, many(A, 30, OPEN))
     turned(partner, SHUT)
     partner.faulty = gone_by_then
@@ -247,7 +243,7 @@ async def test_an_api_that_goes_between_is_asked_elsewhere_again(tmp_path: Path)
     assert kinds(run) == {("newly_restricted", True): 30}
 
 
-async def test_what_has_no_resource_type_there_is_not_believed(tmp_path: Path) -> None:
+async def test_a_check_without_a_resource_type_is_skipped_and_not_accepted(tmp_path: Path) -> None:
     partner = await known(tmp_path, many(A, 30, OPEN))
     turned(partner, SHUT)
     partner.faulty = gone_by_then
@@ -259,7 +255,7 @@ async def test_what_has_no_resource_type_there_is_not_believed(tmp_path: Path) -
     assert tuple(check.values()) == ("skipped", "resource_type_unknown", "")
 
 
-# Beside it ----------------------------------------------------------------------------------
+# Other checks and the quarantine ------------------------------------------------------------
 
 
 async def test_other_checks_that_failed_stay_failed(tmp_path: Path) -> None:
@@ -280,15 +276,13 @@ async def test_other_checks_that_failed_stay_failed(tmp_path: Path) -> None:
     assert published(run).checks.failed == 2
 
 
-async def test_what_of_a_second_reply_cannot_be_used_is_recorded_though_it_is_believed(
-    tmp_path: Path,
-) -> None:
+async def test_unused_items_of_an_accepted_second_reply_are_quarantined(tmp_path: Path) -> None:
     """P24."""
     partner = await known(tmp_path, many(A, 30))
     turned(partner, OPEN)
     names = [("DZH1", key.sku) for key in partner.keys(A)] + [("DZH9", "0001")]
-    said = [{"productId": p, "skuId": s, "isRestricted": False} for p, s in names]
-    body = json.dumps(said).encode()
+    items = [{"productId": p, "skuId": s, "isRestricted": False} for p, s in names]
+    body = json.dumps(items).encode()
     partner.faulty = lambda request: body if request.round == SECOND else None
     run = await night(partner, 2)
     assert kinds(run) == {("restriction_lifted", True): 30}
@@ -302,7 +296,7 @@ async def test_what_of_a_second_reply_cannot_be_used_is_recorded_though_it_is_be
 
 
 class Losing(Fetch):
-    """Loses what became of the questions of one round."""
+    """Loses the settled questions of one round."""
 
     lost = 0
 
@@ -318,14 +312,14 @@ class Losing(Fetch):
 
 
 class LosingAgain(Losing):
-    """Loses what became of the second questions."""
+    """Loses the settled second questions."""
 
     lost = SECOND
 
 
 @pytest.mark.parametrize("fetch", [Losing, LosingAgain])
-async def test_what_does_not_add_up_ends_the_run(tmp_path: Path, fetch: type[Fetch]) -> None:
-    """P24: the second questions too, in production too."""
+async def test_a_run_that_does_not_add_up_ends(tmp_path: Path, fetch: type[Fetch]) -> None:
+    """P24: this includes the second questions, and it holds in production."""
     partner = await known(tmp_path, many(A, 30))
     turned(partner, OPEN)
     with pytest.raises(Bug, match="inventory checks do not add up: 30 keys asked, 0 settled"):
@@ -334,7 +328,7 @@ async def test_what_does_not_add_up_ends_the_run(tmp_path: Path, fetch: type[Fet
 
 
 class Trusting(Guard):
-    """Fails nothing, whatever was told differently."""
+    """Accepts every first answer, whatever the second answers are."""
 
     def believed(self, settled: Sequence[Settled], second: Sequence[Settled]) -> Iterator[Settled]:
         del second
@@ -342,27 +336,27 @@ class Trusting(Guard):
 
 
 class Forgetful(Guard):
-    """Leaves out what was asked once more."""
+    """Leaves out the questions that were asked again."""
 
     def believed(self, settled: Sequence[Settled], second: Sequence[Settled]) -> Iterator[Settled]:
         yield from (s for s in super().believed(settled, second) if s.question.round != SECOND)
 
 
 @pytest.mark.parametrize(
-    ("guard", "subject", "told"),
+    ("guard", "subject", "message"),
     [
         (Trusting, many(A, 30, OPEN), "inventory checks do not add up: 30 keys asked, 0 settled"),
         (Forgetful, many(A, 30, OPEN), "inventory checks do not add up: 30 keys asked, 0 settled"),
         (Forgetful, terms(A, 30), "availability checks do not add up: 6 keys asked, 0 settled"),
     ],
 )
-async def test_what_is_believed_in_the_end_adds_up_too(
-    tmp_path: Path, guard: type[Guard], subject: dict[Key, State], told: str
+async def test_the_accepted_answers_must_add_up_too(
+    tmp_path: Path, guard: type[Guard], subject: dict[Key, State], message: str
 ) -> None:
     """P24."""
     partner = await known(tmp_path, subject)
     turned(partner, GONE)
     partner.faulty = lambda request: None if request.round != SECOND else b"nonsense"
-    with pytest.raises(Bug, match=told):
+    with pytest.raises(Bug, match=message):
         await night(partner, 2, guard=guard)
     assert partner.changes() == []

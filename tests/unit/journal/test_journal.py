@@ -208,9 +208,7 @@ async def test_a_finished_run_keeps_only_the_raw_replies_that_are_set(
 
 
 @pytest.mark.asyncio
-async def test_a_run_without_a_snapshot_drops_its_failed_replies(
-    tmp_path: Path,
-) -> None:
+async def test_a_run_without_a_snapshot_drops_its_failed_replies(tmp_path: Path) -> None:
     path = tmp_path / "p.journal"
     await filled(path, OK, FAILED, SILENT, LARGE)
     journal = Journal(path)

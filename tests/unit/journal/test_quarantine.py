@@ -58,9 +58,7 @@ def rows(folder: Path, *, with_bodies: bool = True) -> list[dict[str, object]]:
 
 
 @pytest.mark.asyncio
-async def test_a_record_describes_the_reply_and_hides_secrets_in_the_body(
-    tmp_path: Path,
-) -> None:
+async def test_a_record_describes_the_reply_and_hides_secrets_in_the_body(tmp_path: Path) -> None:
     """P24, S18."""
     await journaled(tmp_path, HTML)
     records = Quarantine()
@@ -130,9 +128,7 @@ async def test_only_the_beginning_of_a_large_body_is_shown(tmp_path: Path) -> No
 
 
 @pytest.mark.asyncio
-async def test_records_are_sorted_by_time_and_remain_without_their_bodies(
-    tmp_path: Path,
-) -> None:
+async def test_records_are_sorted_by_time_and_remain_without_their_bodies(tmp_path: Path) -> None:
     await journaled(tmp_path, b"<a>")
     later = settled(outcome=Outcome.FAILED, sent_at=AT + timedelta(seconds=1))
     records = Quarantine()

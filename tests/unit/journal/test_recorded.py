@@ -34,9 +34,7 @@ class Sender:
 
 
 @pytest.mark.asyncio
-async def test_a_resumed_run_reads_recorded_replies_and_asks_only_the_rest(
-    tmp_path: Path,
-) -> None:
+async def test_a_resumed_run_reads_recorded_replies_and_asks_only_the_rest(tmp_path: Path) -> None:
     """P11."""
     other = msgspec.structs.replace(ASK, path="/v1/q")
     journal = Journal(tmp_path / "p.journal")
