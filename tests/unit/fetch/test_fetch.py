@@ -1,4 +1,4 @@
-"""What becomes of each question of wave 2."""
+"""How each question of wave 2 is settled."""
 
 import asyncio
 import json
@@ -83,7 +83,7 @@ def error(status: int, code: str) -> Reply:
 
 
 class Server:
-    """Answers as it is told, and remembers the requests."""
+    """Gives the answers it was made with, and records the requests."""
 
     def __init__(self, answer: Answer | Reply) -> None:
         self._answer = answer
@@ -103,7 +103,7 @@ def items_of(request: Request) -> list[tuple[str, str]]:
     return [(item["ProductId"], item.get("SkuId", "")) for item in sent]
 
 
-def poisoned(status: int, *bad: str, cause: str = "") -> Answer:
+def refusing(status: int, *bad: str, cause: str = "") -> Answer:
     """Return a server that refuses every batch with one of these products in it."""
 
     def answer(request: Request) -> Reply:
@@ -138,7 +138,7 @@ async def ask(
     return list((await fetch.ask(PLAN, questions)).settled)
 
 
-# What is sent -------------------------------------------------------------------------------
+# The requests -------------------------------------------------------------------------------
 
 
 @pytest.mark.asyncio
@@ -154,7 +154,7 @@ async def ask(
         (("ArmRegionName", "CustomerId"), {"customerId": CUSTOMER, "armRegionName": "KoreaSouth"}),
     ],
 )
-async def test_the_context_holds_what_the_skus_ask_for_and_nothing_else(
+async def test_the_context_holds_only_the_variables_that_the_skus_need(
     variables: tuple[str, ...], context: dict[str, str]
 ) -> None:
     server = Server(reply())
@@ -166,7 +166,7 @@ async def test_the_context_holds_what_the_skus_ask_for_and_nothing_else(
 
 
 @pytest.mark.asyncio
-async def test_with_a_resource_type_the_other_endpoint_is_asked() -> None:
+async def test_a_question_with_a_resource_type_uses_the_other_endpoint() -> None:
     server = Server(reply())
     await ask(server, inventory("DZH1", resource_type="VirtualMachines"))
     [request] = server.asked
@@ -190,7 +190,7 @@ async def test_availabilities_are_asked_by_customer_or_by_country_and_segment() 
     }
 
 
-# What becomes of it -------------------------------------------------------------------------
+# The outcomes -------------------------------------------------------------------------------
 
 
 @pytest.mark.asyncio
@@ -205,7 +205,7 @@ async def test_an_answer_keeps_its_ids_and_the_key_of_its_reply() -> None:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize(
-    ("sent", "reason"),
+    ("received", "reason"),
     [
         (reply(503), "http_503"),
         (reply(0, cause="reset"), "reset"),
@@ -220,17 +220,17 @@ async def test_an_answer_keeps_its_ids_and_the_key_of_its_reply() -> None:
         (Reply(status=200, body=b"<html>", sent_at=AT), UNREADABLE),
     ],
 )
-async def test_without_a_usable_answer_a_check_has_failed_and_says_why(
-    sent: Reply, reason: str
+async def test_a_check_without_a_usable_answer_has_failed_with_a_reason(
+    received: Reply, reason: str
 ) -> None:
     """P2, P24."""
-    [settled] = await ask(Server(sent), inventory("DZH1"))
+    [settled] = await ask(Server(received), inventory("DZH1"))
     assert (settled.outcome, settled.reason) == (Outcome.FAILED, reason)
-    assert settled.http_status == sent.status
+    assert settled.http_status == received.status
 
 
 @pytest.mark.asyncio
-async def test_what_the_deadline_left_unasked_is_skipped() -> None:
+async def test_a_question_after_the_deadline_is_skipped() -> None:
     """P2, P21."""
     [settled] = await ask(Server(reply(0, cause="deadline")), inventory("DZH1"))
     assert (settled.outcome, settled.reason) == (Outcome.SKIPPED, Reason.DEADLINE)
@@ -238,7 +238,7 @@ async def test_what_the_deadline_left_unasked_is_skipped() -> None:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("code", ["400013", "400018"])
-async def test_of_an_availability_not_found_is_an_answer(code: str) -> None:
+async def test_not_found_is_an_answer_to_an_availability_question(code: str) -> None:
     [settled] = await ask(Server(error(404, code)), availability())
     assert (settled.outcome, settled.not_found) == (Outcome.ANSWERED, True)
     assert (settled.http_status, settled.error_code, settled.reason) == (404, code, "")
@@ -254,18 +254,16 @@ async def test_of_an_availability_not_found_is_an_answer(code: str) -> None:
         (inventory("DZH1"), "400018"),
     ],
 )
-async def test_any_other_404_is_none(question: Question, code: str) -> None:
-    """Only 400013 and 400018 say that what is asked about does not exist."""
+async def test_any_other_404_is_not_an_answer(question: Question, code: str) -> None:
+    """Only 400013 and 400018 mean that the product or the SKU does not exist."""
     [settled] = await ask(Server(error(404, code)), question)
     assert (settled.outcome, settled.not_found) == (Outcome.FAILED, False)
 
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize(("name", "code"), [("P1", "400013"), ("P1:0001", "400018")])
-async def test_a_404_to_an_inventory_check_is_an_answer_about_the_one_it_is_alone_with(
-    name: str, code: str
-) -> None:
-    """Of a batch it does not say which item it means."""
+async def test_a_404_to_a_single_inventory_check_is_an_answer(name: str, code: str) -> None:
+    """For a batch, the 404 does not say which item it means, so the batch is halved."""
 
     def answer(request: Request) -> Reply:
         asked = [product for product, _ in items_of(request)]
@@ -278,13 +276,13 @@ async def test_a_404_to_an_inventory_check_is_an_answer_about_the_one_it_is_alon
 
 
 @pytest.mark.asyncio
-async def test_an_availability_that_says_nothing_of_being_for_sale_is_no_answer() -> None:
+async def test_an_availability_without_is_purchasable_is_not_an_answer() -> None:
     [settled] = await ask(Server(reply(body={"items": [{"id": "a"}]})), availability())
     assert (settled.outcome, settled.reason) == (Outcome.FAILED, NO_VERDICT)
 
 
 @pytest.mark.asyncio
-async def test_what_is_not_asked_is_handed_on_with_its_reason() -> None:
+async def test_an_unasked_check_is_settled_with_its_reason() -> None:
     server = Server(reply())
     check = inventory("DZH1").checks[0]
     unasked = Unasked(check=check, outcome=Outcome.NOT_ELIGIBLE, reason=Reason.OFFER_IS_LEGACY)
@@ -294,12 +292,12 @@ async def test_what_is_not_asked_is_handed_on_with_its_reason() -> None:
     assert server.asked == []
 
 
-# Ids that fit no path -----------------------------------------------------------------------
+# Ids that cannot be sent --------------------------------------------------------------------
 
 
 @pytest.mark.asyncio
 async def test_an_id_that_cannot_be_sent_fails_its_own_check_and_no_other() -> None:
-    """P24, S9: ids come from the catalog's replies; one bad one does not silence its batch."""
+    """P24, S9: ids come from the catalog's replies; one bad id does not fail its batch."""
     server = Server(reply())
     settled = await ask(server, inventory("P0", "P1:../etc", "P2", "P3"))
     by_product = {c.product_id: s for s in settled for c in s.question.checks}
@@ -317,8 +315,8 @@ async def test_an_id_that_cannot_be_sent_fails_its_own_check_and_no_other() -> N
 
 
 @pytest.mark.asyncio
-async def test_when_the_credential_is_refused_nothing_more_is_asked() -> None:
-    """P22: its other checks are skipped, not 100,000 refusals."""
+async def test_nothing_more_is_asked_after_the_credential_is_refused() -> None:
+    """P22: the partner's other checks are skipped, so there are not 100,000 refusals."""
     asked: list[Request] = []
 
     async def send(request: Request) -> Reply:
@@ -336,7 +334,7 @@ async def test_when_the_credential_is_refused_nothing_more_is_asked() -> None:
 
 
 @pytest.mark.asyncio
-async def test_cancelled_early_it_leaves_no_call_under_way() -> None:
+async def test_a_cancelled_fetch_leaves_no_running_call() -> None:
     never = asyncio.Event()
 
     async def send(request: Request) -> Reply:
@@ -356,10 +354,10 @@ async def test_cancelled_early_it_leaves_no_call_under_way() -> None:
 
 
 @pytest.mark.asyncio
-async def test_every_question_settles_once_in_whatever_order_answers_come() -> None:
+async def test_every_question_settles_once_in_any_order_of_answers() -> None:
     """P24: answered + failed + skipped + not eligible = asked, exactly."""
     names = [f"P{n}" for n in range(40)]
     questions: Iterable[Question] = [inventory(name) for name in names]
-    settled = await ask(Server(poisoned(503, *names[::3])), *questions, at_once=7)
+    settled = await ask(Server(refusing(503, *names[::3])), *questions, at_once=7)
     assert sorted(c.product_id for s in settled for c in s.question.checks) == sorted(names)
     assert sum(s.outcome is Outcome.FAILED for s in settled) == len(names[::3])

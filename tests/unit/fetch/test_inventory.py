@@ -1,4 +1,4 @@
-"""Which inventory API is asked, and what is learned from a check that lacked a context item."""
+"""Which inventory API is asked, and how a missing context item is learned."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,7 @@ WEST, EAST = "westeurope", "eastus"
 def plan_of(
     *skus: tuple[str, str, str], views: dict[str, str] | None = None, **rules: object
 ) -> Plan:
-    """Return a plan for one customer over (product, SKU, region)s."""
+    """Return a plan for one customer; each SKU is a (product, SKU, region)."""
     listed = [sku(sku_id, product_id, region=region) for product_id, sku_id, region in skus]
     of: CatalogFound = catalog(*listed)
     if views is not None:
@@ -35,7 +35,7 @@ SMALL = (("P1", "0001", WEST), ("P2", "0001", WEST))
 
 
 async def fetched(fetch: Fetch, plan: Plan) -> Fetched:
-    """Ask everything, and once more what waited."""
+    """Ask every question, and ask the waiting ones again."""
     settled: list[Settled] = []
     questions = list(plan.questions())
     while questions:
@@ -50,7 +50,7 @@ async def asked(fetch: Fetch, plan: Plan) -> tuple[Settled, ...]:
 
 
 def gone(status: int, code: str = "") -> Callable[[Request], Reply]:
-    """Return a server whose first API is not there any more."""
+    """Return the answers of a server whose first API is gone."""
 
     def answer(request: Request) -> Reply:
         if request.endpoint == OLD:
@@ -65,7 +65,7 @@ def gone(status: int, code: str = "") -> Callable[[Request], Reply]:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize(("status", "code"), [(404, ""), (404, "1000"), (410, ""), (410, "x")])
-async def test_auto_moves_once_the_first_api_says_twice_that_it_is_gone(
+async def test_auto_moves_after_the_first_api_answered_twice_that_it_is_gone(
     status: int, code: str
 ) -> None:
     server, events = Server(gone(status, code)), list[str]()
@@ -80,7 +80,7 @@ async def test_auto_moves_once_the_first_api_says_twice_that_it_is_gone(
 
 
 @pytest.mark.asyncio
-async def test_calls_that_are_under_way_together_move_together() -> None:
+async def test_concurrent_calls_move_to_the_other_api_together() -> None:
     server, events = Server(gone(410)), list[str]()
     plan = plan_of(*((f"P{n}", "0001", WEST) for n in range(9)), batch_size=1)
     await asked(fetching(server.send, events=events, at_once=9), plan)
@@ -90,7 +90,7 @@ async def test_calls_that_are_under_way_together_move_together() -> None:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("code", ["400013", "400018", "20003", "60003"])
-async def test_a_404_that_names_a_thing_moves_nobody(code: str) -> None:
+async def test_a_404_about_a_product_or_sku_does_not_change_the_api(code: str) -> None:
     server = Server(error(404, code))
     [settled] = await asked(fetching(server.send), plan_of(("P1", "0001", WEST)))
     outcome = Outcome.ANSWERED if code == "400013" else Outcome.FAILED
@@ -99,7 +99,7 @@ async def test_a_404_that_names_a_thing_moves_nobody(code: str) -> None:
 
 
 @pytest.mark.asyncio
-async def test_one_stray_reply_moves_nobody() -> None:
+async def test_a_single_gone_reply_does_not_change_the_api() -> None:
     replies = [error(410, ""), reply(), reply()]
     server = Server(lambda _: replies.pop(0))
     result = await fetched(fetching(server.send), plan_of(*SMALL, batch_size=1))
@@ -108,7 +108,7 @@ async def test_one_stray_reply_moves_nobody() -> None:
 
 
 @pytest.mark.asyncio
-async def test_who_names_an_api_gets_that_one() -> None:
+async def test_a_configured_api_is_never_changed() -> None:
     server = Server(gone(410))
     plan = plan_of(*SMALL, inventory_api="check_inventory", is_route_gone=True)
     [settled] = await asked(fetching(server.send), plan)
@@ -117,7 +117,7 @@ async def test_who_names_an_api_gets_that_one() -> None:
 
 
 @pytest.mark.asyncio
-async def test_what_moves_without_a_resource_type_is_skipped_with_its_reason() -> None:
+async def test_a_moved_check_without_a_resource_type_is_skipped() -> None:
     server = Server(gone(410))
     plan = plan_of(*SMALL, views={"P1": bench.VIEW, "P2": "Other"})
     settled = await asked(fetching(server.send), plan)
@@ -127,18 +127,18 @@ async def test_what_moves_without_a_resource_type_is_skipped_with_its_reason() -
     }
 
 
-# What is learned ----------------------------------------------------------------------------
+# Learned context items ----------------------------------------------------------------------
 
 
 def demanding(product_id: str, variable: str = "ArmRegionName") -> Callable[[Request], Reply]:
-    """Return a server that wants a region for one product, whatever the catalog says."""
+    """Return the answers of a server that needs a region for one product, unlike the catalog."""
 
     def answer(request: Request) -> Reply:
         context = msgspec.json.decode(request.body)["InventoryContext"]
         lacks = "armRegionName" not in context
         if lacks and any(product == product_id for product, _ in items_of(request)):
-            said = f"The required inventory context item '{variable}' is missing."
-            return reply(400, {"code": "400026", "description": said})
+            text = f"The required inventory context item '{variable}' is missing."
+            return reply(400, {"code": "400026", "description": text})
         return reply()
 
     return answer
@@ -148,9 +148,7 @@ MANY = tuple((f"P{n}", "0001", WEST) for n in range(7))
 
 
 @pytest.mark.asyncio
-async def test_a_missing_item_is_learned_for_its_product_and_its_checks_are_planned_once_more() -> (
-    None
-):
+async def test_a_missing_item_is_learned_and_the_checks_are_planned_again() -> None:
     server, events = Server(demanding("P3")), list[str]()
     fetch = fetching(server.send, events=events)
     result = await fetched(fetch, plan_of(*MANY, ("P3", "0002", EAST)))
@@ -168,7 +166,7 @@ async def test_a_missing_item_is_learned_for_its_product_and_its_checks_are_plan
 
 
 @pytest.mark.asyncio
-async def test_once_it_is_known_no_other_customer_pays_for_it() -> None:
+async def test_a_learned_item_costs_only_the_first_customer_refusals() -> None:
     customers = [
         found(azure(), customer_id=f"{n:08}-0000-0000-0000-000000000001") for n in range(20)
     ]
@@ -178,13 +176,13 @@ async def test_once_it_is_known_no_other_customer_pays_for_it() -> None:
     settled = await asked(fetching(server.send), plan)
     assert {part.outcome for part in settled} == {Outcome.ANSWERED}
     refused = [r for r in server.asked if demanding("P3")(r).status == 400]
-    assert len(refused) == 4  # 7 items, 4, 2, 1: of the first customer
+    assert len(refused) == 4  # batches of 7, 4, 2 and 1 items, all of the first customer
     assert len(server.asked) == len(refused) + 3 + 19 + 20
 
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("variable", ["CustomerId", "SomethingNew"])
-async def test_an_item_that_was_sent_or_that_nobody_knows_is_not_learned(variable: str) -> None:
+async def test_an_item_that_was_sent_or_is_unknown_is_not_learned(variable: str) -> None:
     server = Server(demanding("P1", variable))
     result = await fetched(fetching(server.send), plan_of(*SMALL))
     assert parts_of(result.settled)["P1", ""] == (Outcome.FAILED, "http_400")
@@ -192,7 +190,7 @@ async def test_an_item_that_was_sent_or_that_nobody_knows_is_not_learned(variabl
 
 
 @pytest.mark.asyncio
-async def test_what_is_refused_after_it_was_planned_once_more_has_failed() -> None:
+async def test_a_check_refused_again_after_learning_has_failed() -> None:
     def never_content(request: Request) -> Reply:
         named = ("ArmRegionName", "CustomerId")["armRegionName" in request.body.decode()]
         return reply(400, {"code": "400026", "description": f"'{named}' is missing"})
@@ -204,7 +202,7 @@ async def test_what_is_refused_after_it_was_planned_once_more_has_failed() -> No
 
 
 @pytest.mark.asyncio
-async def test_a_check_that_needs_a_region_and_has_none_is_skipped_when_that_is_learned() -> None:
+async def test_a_check_without_a_region_is_skipped_when_one_is_learned() -> None:
     server = Server(demanding("P1"))
     settled = await asked(fetching(server.send), plan_of(("P1", "0001", ""), arm_regions=None))
     assert [(part.outcome, part.reason) for part in settled] == [
@@ -213,7 +211,7 @@ async def test_a_check_that_needs_a_region_and_has_none_is_skipped_when_that_is_
 
 
 @pytest.mark.asyncio
-async def test_what_was_asked_of_nobody_and_needs_a_customer_is_asked_of_each() -> None:
+async def test_a_check_that_is_found_to_need_a_customer_is_asked_for_each() -> None:
     def wants_a_customer(request: Request) -> Reply:
         if "customerId" in request.body.decode():
             return reply()

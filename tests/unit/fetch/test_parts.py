@@ -1,4 +1,4 @@
-"""Questions that are put again in parts, or by another method."""
+"""Questions that are asked again in parts, or with another HTTP method."""
 
 import asyncio
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from tests.unit.fetch.test_fetch import (
     error,
     inventory,
     item,
-    poisoned,
+    refusing,
     reply,
 )
 
@@ -25,7 +25,7 @@ from tests.unit.fetch.test_fetch import (
 
 
 def parts_of(settled: Iterable[Settled]) -> dict[tuple[str, str], tuple[Outcome, str]]:
-    """Return what became of each check, by product and SKU."""
+    """Return the outcome and the reason of each check, by product and SKU."""
     return {
         (check.product_id, check.sku_id): (part.outcome, part.reason)
         for part in settled
@@ -34,7 +34,7 @@ def parts_of(settled: Iterable[Settled]) -> dict[tuple[str, str], tuple[Outcome,
 
 
 @pytest.mark.asyncio
-async def test_of_a_product_a_sku_that_is_told_twice_is_a_failed_check_of_its_own() -> None:
+async def test_a_sku_with_disagreeing_items_is_its_own_failed_check() -> None:
     twice = [item("DZH1", "0002"), item("DZH1", "0002", restricted=True)]
     server = Server(reply(body=[item("DZH1", "0001"), *twice]))
     settled = await ask(server, inventory("DZH1"))
@@ -47,8 +47,8 @@ async def test_of_a_product_a_sku_that_is_told_twice_is_a_failed_check_of_its_ow
 
 
 @pytest.mark.asyncio
-async def test_a_check_of_which_nothing_is_told_has_failed_and_no_other_of_its_call() -> None:
-    """Row 25: an item for another product stands in the place of the missing one."""
+async def test_a_check_without_items_beside_a_foreign_one_has_failed() -> None:
+    """Row 25: the reply has an item of another product in its place. Other checks are answered."""
     server = Server(reply(body=[item("DZH1", "0001"), item("DZH1", "0002"), item("DZH9", "0001")]))
     question = inventory("DZH1", "DZH2", "DZH3:0001")
     settled = await ask(server, question)
@@ -66,11 +66,11 @@ async def test_a_check_of_which_nothing_is_told_has_failed_and_no_other_of_its_c
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize(("status", "cause"), [(400, ""), (413, ""), (0, "timeout")])
-async def test_a_batch_that_is_too_much_is_halved_until_the_bad_item_stands_alone(
+async def test_a_refused_batch_is_halved_until_the_bad_item_is_alone(
     status: int, cause: str
 ) -> None:
     names = [f"P{n}" for n in range(8)]
-    server = Server(poisoned(status, "P5", cause=cause))
+    server = Server(refusing(status, "P5", cause=cause))
     settled = await ask(server, inventory(*names))
     outcomes = {c.product_id: s.outcome for s in settled for c in s.question.checks}
     assert outcomes == {
@@ -81,15 +81,15 @@ async def test_a_batch_that_is_too_much_is_halved_until_the_bad_item_stands_alon
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize(("status", "cause"), [(503, ""), (403, ""), (0, "reset"), (404, "")])
-async def test_a_batch_that_fails_for_another_reason_is_not(status: int, cause: str) -> None:
-    server = Server(poisoned(status, "P1", cause=cause))
+async def test_a_batch_that_fails_otherwise_is_not_halved(status: int, cause: str) -> None:
+    server = Server(refusing(status, "P1", cause=cause))
     [settled] = await ask(server, inventory("P0", "P1"))
     assert (settled.outcome, len(server.asked)) == (Outcome.FAILED, 1)
 
 
 @pytest.mark.asyncio
-async def test_a_single_check_that_is_too_much_fails() -> None:
-    server = Server(poisoned(400, "P1"))
+async def test_a_single_check_that_is_refused_fails() -> None:
+    server = Server(refusing(400, "P1"))
     [settled] = await ask(server, inventory("P1"))
     assert (settled.outcome, settled.error_code) == (Outcome.FAILED, "400056")
     assert len(server.asked) == 1
@@ -100,9 +100,9 @@ async def test_a_single_check_that_is_too_much_fails() -> None:
     st.frozensets(st.sampled_from([f"P{n}" for n in range(30)])),
 )
 @settings(deadline=None, max_examples=50)
-def test_halves_lose_no_check_and_double_none(names: list[str], bad: frozenset[str]) -> None:
+def test_halving_loses_no_check_and_repeats_none(names: list[str], bad: frozenset[str]) -> None:
     """P18: a bad item costs the logarithm of the batch, not its size."""
-    server = Server(poisoned(400, *bad))
+    server = Server(refusing(400, *bad))
     settled = asyncio.run(ask(server, inventory(*names)))
     found = [c.product_id for s in settled for c in s.question.checks]
     assert sorted(found) == sorted(names)
@@ -119,7 +119,7 @@ def test_halves_lose_no_check_and_double_none(names: list[str], bad: frozenset[s
     ["2001", "800011", "800012", "800013", "800030", "900314", "900118", "20002"],
 )
 async def test_a_batch_whose_context_is_refused_is_not_halved(code: str) -> None:
-    """No item is to blame, so asking for each by itself would be 2n - 1 refusals."""
+    """No item is the cause, so halving would only give 2n - 1 refusals."""
     server = Server(error(400, code))
     [settled] = await ask(server, inventory("P0", "P1", "P2"))
     assert (settled.outcome, settled.error_code) == (Outcome.FAILED, code)
@@ -137,7 +137,7 @@ def only(method: str) -> Answer:
 
 
 @pytest.mark.asyncio
-async def test_after_one_405_to_a_get_an_endpoint_is_posted_to() -> None:
+async def test_after_one_405_to_a_get_the_endpoint_is_asked_by_post() -> None:
     server = Server(only("POST"))
     settled = await ask(server, *[availability() for _ in range(3)], lifecycle=True)
     assert [request.method for request in server.asked] == ["GET", "POST", "POST", "POST"]
@@ -149,7 +149,7 @@ async def test_after_one_405_to_a_get_an_endpoint_is_posted_to() -> None:
 
 
 @pytest.mark.asyncio
-async def test_an_endpoint_that_takes_neither_fails_its_checks() -> None:
+async def test_an_endpoint_that_refuses_get_and_post_fails_its_checks() -> None:
     server = Server(only("PATCH"))
     settled = await ask(server, availability(), availability())
     assert [request.method for request in server.asked] == ["GET", "POST", "POST"]
@@ -158,14 +158,14 @@ async def test_an_endpoint_that_takes_neither_fails_its_checks() -> None:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("status", [404, 403, 501])
-async def test_nothing_but_a_405_makes_a_post_of_a_get(status: int) -> None:
+async def test_only_a_405_changes_a_get_to_a_post(status: int) -> None:
     server = Server(reply(status, {"code": "1", "description": "no"}))
     await ask(server, availability(), availability("", "DE"))
     assert {request.method for request in server.asked} == {"GET"}
 
 
 @pytest.mark.asyncio
-async def test_by_country_a_get_is_what_the_documents_say() -> None:
+async def test_by_country_only_get_is_used_as_documented() -> None:
     server = Server(only("POST"))
     [settled] = await ask(server, availability("", "DE"))
     assert ([r.method for r in server.asked], settled.outcome) == (["GET"], Outcome.FAILED)

@@ -1,4 +1,4 @@
-"""What replies mean, as rows."""
+"""Replies are turned into rows."""
 
 import json
 import random
@@ -27,7 +27,7 @@ CONTEXT = {
 }
 REGIONS = {"0001": "westeurope", "000S": "japanwest"}
 Item = Mapping[str, object]
-# One row of any relation: its cells are what they are.
+# One row of any relation, with cells of any type.
 Row = dict[str, Any]
 
 
@@ -56,7 +56,7 @@ def settled(*checks: Check, not_found: bool = False) -> Settled:
 
 
 def asked(*skus: str) -> Callable[[Check], Sequence[str]]:
-    """Return the SKUs of a check: its own, or these of the whole product."""
+    """Return a function that gives a check's own SKU, or these SKUs for a whole product."""
     return lambda check: (check.sku_id,) if check.sku_id else skus
 
 
@@ -109,13 +109,13 @@ def test_an_asked_sku_that_the_reply_leaves_out_is_not_in_the_catalog() -> None:
     assert verdicts(answers) == {"0001": "unrestricted", "000S": "not_in_catalog"}
 
 
-def test_an_empty_reply_says_of_every_asked_sku_that_it_is_not_there() -> None:
+def test_after_an_empty_reply_every_asked_sku_is_not_in_the_catalog() -> None:
     answers = read([], skus=("0001", "000S"))
     assert verdicts(answers) == {"0001": "not_in_catalog", "000S": "not_in_catalog"}
 
 
-def test_the_flag_decides_not_the_presence_of_restrictions() -> None:
-    """P26: false with restrictions is unrestricted, true without any is restricted."""
+def test_the_flag_decides_and_not_the_list_of_restrictions() -> None:
+    """P26: false with restrictions is unrestricted; true without any is restricted."""
     shown = item("0001", restrictions=[because()]) | {"isRestricted": False}
     silent = item("000S") | {"isRestricted": True}
     answers = read([shown, silent], skus=("0001", "000S"))
@@ -124,19 +124,19 @@ def test_the_flag_decides_not_the_presence_of_restrictions() -> None:
     assert {(r["reason_codes"], r["restriction_values"]) for r in rows(answers)} == {("", "")}
 
 
-def test_duplicates_that_disagree_say_nothing() -> None:
+def test_duplicates_that_disagree_give_no_verdict() -> None:
     answers = read([item(), item(restrictions=[because()]), item("000S")], skus=("0001", "000S"))
     assert verdicts(answers) == {"000S": "unrestricted"}
 
 
-def test_duplicates_that_agree_say_it_once() -> None:
+def test_duplicates_that_agree_give_one_verdict() -> None:
     twice = item(restrictions=[because()])
     answers = read([twice, twice])
     assert verdicts(answers) == {"0001": "restricted"}
     assert len(rows(answers, "restriction")) == 1
 
 
-def test_ids_are_found_in_any_letter_case_and_keyed_as_they_were_asked() -> None:
+def test_ids_match_in_any_letter_case_and_keep_the_asked_spelling() -> None:
     answers = read([item("000s", productId="dzh1")], skus=("000S",))
     assert verdicts(answers) == {"000S": "unrestricted"}
 
@@ -150,7 +150,7 @@ def test_a_batch_gives_each_check_its_own_items() -> None:
     ]
 
 
-def test_the_key_is_the_checks_and_the_region_the_one_sent_or_the_catalogs() -> None:
+def test_the_region_is_the_sent_one_or_else_that_of_the_catalog() -> None:
     sent = msgspec.structs.replace(inventory_check(sku_id="0001"), arm_region="northeurope")
     [row] = rows(read([item()], sent))
     assert {name: row[name] for name in CONTEXT} == CONTEXT
@@ -162,7 +162,7 @@ def test_the_key_is_the_checks_and_the_region_the_one_sent_or_the_catalogs() -> 
 
 @settings(deadline=None)
 @given(st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=8))
-def test_ids_stay_the_text_they_are(sku_id: str) -> None:
+def test_ids_stay_text(sku_id: str) -> None:
     """P28: `0011` and `00E1` are no numbers."""
     [row] = rows(read([item(sku_id)], skus=(sku_id,)))
     assert row["sku_id"] == sku_id
@@ -171,7 +171,7 @@ def test_ids_stay_the_text_they_are(sku_id: str) -> None:
 # Inventory: reasons -------------------------------------------------------------------------
 
 
-def test_values_are_split_at_commas_and_trimmed_one_restriction_each() -> None:
+def test_each_value_between_commas_is_trimmed_and_is_one_restriction() -> None:
     answers = read([item(restrictions=[because(" westus2 ,japanwest,, eastus")])])
     assert [(r["ordinal"], r["value"], r["type"]) for r in rows(answers, "restriction")] == [
         (0, "eastus", "Location"),
@@ -181,20 +181,20 @@ def test_values_are_split_at_commas_and_trimmed_one_restriction_each() -> None:
     assert rows(answers)[0]["restriction_values"] == "eastus;japanwest;westus2"
 
 
-def test_values_that_come_as_a_list_are_values_too() -> None:
-    """Not documented here, but what the sibling API sends (`values: ["P5Y"]`)."""
+def test_values_in_a_list_are_read_too() -> None:
+    """The documents do not say so, but a related API sends lists (`values: ["P5Y"]`)."""
     answers = read([item(restrictions=[because(["westus2", "japanwest"])])])
     assert rows(answers)[0]["restriction_values"] == "japanwest;westus2"
 
 
-def test_sets_are_sorted_and_hold_each_thing_once_whatever_its_letter_case() -> None:
+def test_sets_are_sorted_and_ignore_letter_case() -> None:
     reasons = [because("WestUS2,japanwest", "B"), because("westus2", "b"), because("", "A")]
     [row] = rows(read([item(restrictions=reasons)]))
     assert row["reason_codes"] == "A;B"
     assert row["restriction_values"] == "japanwest;WestUS2"
 
 
-def test_new_codes_and_properties_are_kept_as_they_came() -> None:
+def test_new_codes_and_properties_are_kept_unchanged() -> None:
     """P26."""
     odd = {
         "reasonCode": "QuotaId",
@@ -208,7 +208,7 @@ def test_new_codes_and_properties_are_kept_as_they_came() -> None:
     assert row["properties"] == '{"a": {"x": null, "y": ["é"]}, "b": 2}'
 
 
-def test_a_restriction_without_properties_is_one_row_with_nothing_in_it() -> None:
+def test_a_restriction_without_properties_is_one_row_with_empty_cells() -> None:
     answers = read([item(restrictions=[{"reasonCode": "X"}])])
     [row] = rows(answers, "restriction")
     assert (row["reason_code"], row["value"], row["type"], row["properties"]) == ("X", "", "", "")
@@ -256,8 +256,8 @@ def test_a_question_that_was_never_sent_has_no_rows() -> None:
 
 
 @pytest.mark.parametrize("name", ["inventory_2019", "inventory_2023"])
-def test_the_documents_own_reply_gives_each_sku_its_verdict(name: str) -> None:
-    """Seeds 0 and 1: restrictions of one location each, and an empty list where there are none."""
+def test_the_reply_in_the_documents_gives_each_sku_its_verdict(name: str) -> None:
+    """Seeds 0 and 1: each restriction has one location; without any, the list is empty."""
     body = (SAMPLES / f"{name}.json").read_bytes()
     sent = json.loads(body)
     check = inventory_check(sent[0]["productId"])

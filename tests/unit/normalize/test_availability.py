@@ -1,4 +1,4 @@
-"""What a reply about availability says, term by term."""
+"""Replies about availabilities are turned into one row per term."""
 
 import json
 import random
@@ -47,7 +47,7 @@ def offers(*found: Row, **more: Any) -> list[Row]:  # Any: of `read`
     )
 
 
-def test_each_term_is_a_row_with_the_market_that_the_reply_names() -> None:
+def test_each_term_is_a_row_with_the_market_of_the_reply() -> None:
     terms = [
         {"id": "t1", "duration": "P1Y", "billingCycle": "monthly"},
         {"id": "t2", "duration": "P3Y", "billingCycle": "annual"},
@@ -68,7 +68,7 @@ def test_an_availability_without_terms_is_one_row() -> None:
     assert (row["term_duration"], row["billing_cycle"], row["ordinal"]) == ("", "", 0)
 
 
-def test_what_a_term_renews_to_is_said_on_it_or_on_its_availability() -> None:
+def test_renew_to_is_read_from_the_term_or_from_its_availability() -> None:
     terms = [
         {"id": "t1", "duration": "P1Y", "renewalOptions": [{"renewToId": "CFQ7:0002"}]},
         {"id": "t2", "duration": "P3Y"},
@@ -80,7 +80,7 @@ def test_what_a_term_renews_to_is_said_on_it_or_on_its_availability() -> None:
     assert [r["renew_to"] for r in found] == ["CFQ7:0001;CFQ7:0002", "CFQ7:0001"]
 
 
-def test_of_a_country_only_configured_segments_count_and_of_a_customer_all() -> None:
+def test_by_country_only_configured_segments_count_and_by_customer_all() -> None:
     found = (offer(), offer("B", segment="education"), offer("C", segment="Nonprofit"))
     of_country = availability_check("", "DE")
     assert {r["segment"] for r in offers(*found, check=of_country, segments=["commercial"])} == {
@@ -96,7 +96,7 @@ def test_of_a_country_only_configured_segments_count_and_of_a_customer_all() -> 
     }
 
 
-def test_rows_of_one_key_are_ranked_by_content() -> None:
+def test_rows_of_one_key_are_numbered_in_the_order_of_their_content() -> None:
     old = offer("A", isPurchasable=False, isRenewable=False)
     found = offers(offer("B"), old)
     assert [(r["ordinal"], r["verdict"]) for r in found] == [
@@ -105,8 +105,8 @@ def test_rows_of_one_key_are_ranked_by_content() -> None:
     ]
 
 
-def test_letter_case_makes_no_two_keys_of_one() -> None:
-    """Keys are matched with known ones in any letter case, so two of them would meet in one."""
+def test_keys_that_differ_only_in_letter_case_are_one_key() -> None:
+    """Known keys match in any letter case, so two such keys would match the same known one."""
     found = offers(
         offer("A", segment="Commercial"),
         offer("B", isPurchasable=False, terms=[{"duration": "p1y", "billingCycle": "Monthly"}]),
@@ -137,7 +137,7 @@ some_offers = st.lists(
 def test_neither_the_order_of_a_reply_nor_reissued_ids_matter(
     found: list[Row], shuffle: random.Random
 ) -> None:
-    """P8; ids are reissued regularly, and no key stands on them."""
+    """P8. Ids are reissued regularly, so no key contains them."""
     named = [offer(f"A{place}", **each) for place, each in enumerate(found)]
     turned = shuffle.sample(named, len(named))
     assert _sorted(offers(*named)) == _sorted(offers(*turned))
@@ -155,27 +155,27 @@ def _sorted(found: list[Row]) -> list[str]:
     return sorted(repr(sorted(row.items())) for row in found)
 
 
-def test_a_404_has_no_rows_of_its_own() -> None:
+def test_a_404_to_an_availability_check_gives_no_rows() -> None:
     answers = Answers(asked(), lambda _, __: "", ())
     answers.add(settled(availability_check(), not_found=True), b'{"code": "400018"}')
     assert rows(answers, "availability") == []
 
 
-def test_a_404_to_an_inventory_check_is_an_answer_about_all_its_skus() -> None:
+def test_a_404_to_an_inventory_check_answers_for_all_its_skus() -> None:
     answers = Answers(asked("0001", "000S"), lambda _, __: "", ())
     answers.add(settled(inventory_check(), not_found=True), b'{"code": "400013"}')
     assert verdicts(answers) == {"0001": "not_in_catalog", "000S": "not_in_catalog"}
 
 
-def test_an_availability_that_does_not_say_whether_it_is_for_sale_is_no_answer() -> None:
+def test_an_availability_without_is_purchasable_is_not_an_answer() -> None:
     silent = {k: v for k, v in offer().items() if k != "isPurchasable"}
     body = json.dumps({"items": [offer(), silent]}).encode()
     assert unreadable_availability(body) == NO_VERDICT
 
 
 @pytest.mark.parametrize("name", ["availability_azure_plan", "availability_new_commerce_cut"])
-def test_the_documents_own_availabilities_are_read(name: str) -> None:
-    """Seed 2: one is shaped like a SKU and says nothing of being purchasable."""
+def test_the_availabilities_in_the_documents_are_read(name: str) -> None:
+    """Seed 2: one is shaped like a SKU and has no `isPurchasable`."""
     body = (SAMPLES / f"{name}.json").read_bytes()
     reason = unreadable_availability(body)
     sent = json.loads(body)
@@ -188,7 +188,7 @@ def test_the_documents_own_availabilities_are_read(name: str) -> None:
 
 
 def test_the_recorded_availability_is_read() -> None:
-    """Of 2018, by id: no terms and no word of renewal."""
+    """A reply of 2018, by id: it has no terms and no `isRenewable`."""
     body = (SAMPLES / "availability_by_id_DZH318Z0RFQB_US.json").read_bytes()
     check = msgspec.structs.replace(availability_check("", "US"), product_id="DZH318Z0BQ4C")
     [row] = rows(read(body, check, segments=["commercial"]), "availability")

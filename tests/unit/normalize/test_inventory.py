@@ -1,4 +1,4 @@
-"""What a reply to an inventory check says of each asked key."""
+"""A reply to an inventory check answers each asked key, or leaves it without an answer."""
 
 import json
 from collections.abc import Mapping
@@ -47,15 +47,15 @@ def reading(body: object, *checks: Check) -> Reading:
     )
 
 
-def told(found: Reading) -> dict[Key, bool | None]:
-    """Return whether each key is restricted, None where it is not in the catalog."""
+def answered(found: Reading) -> dict[Key, bool | None]:
+    """Return whether each key is restricted; None means not in the catalog."""
     return {
         (key.check.product_id, key.sku_id): key.item.is_restricted if key.item else None
         for key in found.answered
     }
 
 
-def untold(found: Reading) -> dict[Key, str]:
+def unanswered(found: Reading) -> dict[Key, str]:
     return {
         (key.check.product_id, key.sku_id): reason
         for reason, keys in found.unanswered.items()
@@ -63,16 +63,16 @@ def untold(found: Reading) -> dict[Key, str]:
     }
 
 
-def test_what_is_left_out_of_a_reply_that_can_be_trusted_is_not_in_the_catalog() -> None:
+def test_a_key_left_out_of_a_trusted_reply_is_not_in_the_catalog() -> None:
     """P1."""
     found = reading([item(), item(sku_id="0002", isRestricted=True)])
-    assert told(found) == {("P1", "0001"): False, ("P1", "0002"): True, ("P1", "0003"): None}
+    assert answered(found) == {("P1", "0001"): False, ("P1", "0002"): True, ("P1", "0003"): None}
     assert (found.unanswered, found.set_apart) == ({}, {})
 
 
-def test_another_sku_of_a_product_asked_whole_is_counted_and_fails_nothing() -> None:
+def test_another_sku_of_a_whole_product_fails_nothing() -> None:
     found = reading([item(), item(sku_id="0009")])
-    assert told(found)["P1", "0002"] is None
+    assert answered(found)["P1", "0002"] is None
     assert (found.unanswered, found.set_apart) == ({}, {})
 
 
@@ -84,34 +84,34 @@ def test_another_sku_of_a_product_asked_whole_is_counted_and_fails_nothing() -> 
         ({"productId": "P9", "isRestricted": "no"}, (check(),)),
     ],
 )
-def test_beside_an_item_about_something_else_what_is_missing_is_unknown_not_gone(
+def test_a_foreign_item_leaves_the_missing_keys_unanswered(
     foreign: Mapping[str, object], checks: tuple[Check, ...]
 ) -> None:
-    """Row 25: the item may be an asked one under another id."""
+    """Row 25: the item may be one of ours under another id, so no missing key is gone."""
     found = reading([item(), foreign], *checks)
-    assert told(found) == {("P1", "0001"): False}
-    assert untold(found) == {
+    assert answered(found) == {("P1", "0001"): False}
+    assert unanswered(found) == {
         ("P1", "0002"): MISMATCHED_ECHO,
         ("P1", "0003"): MISMATCHED_ECHO,
     }
     assert found.set_apart[MISMATCHED_ECHO] == 1
 
 
-def test_an_item_about_something_else_fails_nothing_where_nothing_is_missing() -> None:
+def test_a_foreign_item_fails_nothing_if_no_key_is_missing() -> None:
     found = reading([*(item(sku_id=sku_id) for sku_id in SKUS), item("P9")])
     assert (len(found.answered), found.unanswered) == (3, {})
     assert found.set_apart == {MISMATCHED_ECHO: 1}
 
 
-def test_duplicates_that_disagree_say_nothing_of_their_key_and_spoil_no_other() -> None:
+def test_disagreeing_duplicates_leave_only_their_own_key_unanswered() -> None:
     """Row 25."""
     found = reading([item(), item(isRestricted=True), item(sku_id="0002")])
-    assert told(found) == {("P1", "0002"): False, ("P1", "0003"): None}
-    assert untold(found) == {("P1", "0001"): DISAGREEING_DUPLICATES}
+    assert answered(found) == {("P1", "0002"): False, ("P1", "0003"): None}
+    assert unanswered(found) == {("P1", "0001"): DISAGREEING_DUPLICATES}
     assert found.set_apart == {DISAGREEING_DUPLICATES: 2}
 
 
-def test_duplicates_that_say_the_same_in_another_order_agree() -> None:
+def test_duplicates_with_the_same_content_in_another_order_agree() -> None:
     reasons = [
         {"reasonCode": "A", "properties": {"values": "japanwest, japaneast"}},
         {"reasonCode": "B", "properties": {}},
@@ -126,41 +126,41 @@ def test_duplicates_that_say_the_same_in_another_order_agree() -> None:
             ],
         ),
     ]
-    assert told(reading(same))["P1", "0001"] is True
+    assert answered(reading(same))["P1", "0001"] is True
 
 
 @pytest.mark.parametrize("value", ['"false"', "0", "null"])
 def test_an_item_of_the_wrong_type_leaves_its_own_key_without_an_answer(value: str) -> None:
-    """P26: only what an item says decides, and here it says nothing."""
+    """P26: only a valid flag decides, and this one is not valid."""
     body = f'[{{"productId":"P1","skuId":"0001","isRestricted":{value}}}]'.encode()
     found = reading(body)
-    assert untold(found) == {("P1", "0001"): SPOILED_ITEM}
-    assert told(found) == {("P1", "0002"): None, ("P1", "0003"): None}
+    assert unanswered(found) == {("P1", "0001"): SPOILED_ITEM}
+    assert answered(found) == {("P1", "0002"): None, ("P1", "0003"): None}
 
 
-def test_a_good_item_does_not_stand_beside_a_spoiled_one_of_its_key() -> None:
+def test_a_spoiled_item_also_invalidates_a_good_one_of_its_key() -> None:
     found = reading([item(), item(isRestricted="false")])
-    assert untold(found) == {("P1", "0001"): SPOILED_ITEM}
+    assert unanswered(found) == {("P1", "0001"): SPOILED_ITEM}
 
 
 @pytest.mark.parametrize("spoiled", [1, None, {"skuId": "0002"}, item(sku_id=2)])  # type: ignore[arg-type] # wrong on purpose
-def test_beside_an_item_that_names_nothing_what_is_missing_is_unknown(spoiled: object) -> None:
+def test_an_item_without_ids_leaves_the_missing_keys_unanswered(spoiled: object) -> None:
     """P24."""
     found = reading([item(), spoiled])
-    assert told(found) == {("P1", "0001"): False}
-    assert set(untold(found).values()) == {SPOILED_ITEM}
+    assert answered(found) == {("P1", "0001"): False}
+    assert set(unanswered(found).values()) == {SPOILED_ITEM}
     assert found.set_apart == {SPOILED_ITEM: 1}
 
 
 @pytest.mark.parametrize("body", [b"", b"  \n", b"<html>", b"{}", b'{"code":"400072"}'])
-def test_a_reply_of_which_nothing_can_be_read_is_malformed(body: bytes) -> None:
-    """P24; `{}` and white space never mean that nothing is restricted."""
+def test_a_reply_that_is_not_a_list_of_items_is_malformed(body: bytes) -> None:
+    """P24. `{}` and white space never mean that no SKU is restricted."""
     with pytest.raises(decoding.Malformed):
         reading(body)
 
 
-def test_an_empty_list_says_of_every_asked_key_that_it_is_not_there() -> None:
-    assert set(told(reading([])).values()) == {None}
+def test_after_an_empty_list_every_asked_key_is_not_in_the_catalog() -> None:
+    assert set(answered(reading([])).values()) == {None}
 
 
 ANY_ITEM = st.one_of(
@@ -175,14 +175,14 @@ ANY_ITEM = st.one_of(
 
 
 @given(st.lists(ANY_ITEM, max_size=8), st.randoms(use_true_random=False))
-def test_every_asked_key_is_told_or_untold_once_whatever_comes_in_whatever_order(
+def test_each_asked_key_is_answered_or_unanswered_once_in_any_order(
     items: list[Any], random: Any
 ) -> None:
     """P8, P24: the conservation law of one reply."""
     checks = (check("P1"), check("P2", "0001"), check("P2", "0002"))
     found = reading(items, *checks)
-    keys = [*told(found), *untold(found)]
+    keys = [*answered(found), *unanswered(found)]
     assert sorted(keys) == sorted([*(("P1", s) for s in SKUS), ("P2", "0001"), ("P2", "0002")])
     random.shuffle(items)
     again = reading(items, *checks)
-    assert (told(again), untold(again)) == (told(found), untold(found))
+    assert (answered(again), unanswered(again)) == (answered(found), unanswered(found))

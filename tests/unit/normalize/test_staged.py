@@ -1,4 +1,4 @@
-"""What a run was answered, kept on disk bucket by bucket until it is published."""
+"""The answers of a run are kept on disk by bucket until they are published."""
 
 from pathlib import Path
 
@@ -38,8 +38,8 @@ def staged(folder: Path) -> Staged:
     return Staged(folder / "staged", FOUND, Plan(bench.rules(), [], customers=[]), buckets=2)
 
 
-def test_what_a_killed_run_has_held_back_is_not_what_a_resumed_one_does(tmp_path: Path) -> None:
-    """P11: what is known may be another by then, so that nothing is doubted any more."""
+def test_a_resumed_run_does_not_reuse_the_suspects_of_the_killed_one(tmp_path: Path) -> None:
+    """P11: the known rows may have changed since, so that nothing is doubted any more."""
     schema = SUSPECTS["inventory"]
     held = pa.Table.from_pylist([dict.fromkeys(schema.names, "x")], schema=schema)
     killed = staged(tmp_path).__enter__()
@@ -59,21 +59,21 @@ def test_what_a_killed_run_has_held_back_is_not_what_a_resumed_one_does(tmp_path
         (10, [[4, 0, 2, 9]]),
     ],
 )
-def test_what_is_small_goes_together_in_its_order(at_once: int, groups: list[list[int]]) -> None:
-    """One that is too much by itself goes by itself."""
+def test_small_buckets_are_grouped_in_their_order(at_once: int, groups: list[list[int]]) -> None:
+    """A bucket that is too large alone is a group of its own."""
     size = {0: 2, 2: 2, 4: 3, 9: 0}
     assert [*together([4, 0, 2, 9], size, at_once)] == groups
     assert [*together([], size, at_once)] == []
 
 
-def test_nothing_is_left_of_it(tmp_path: Path) -> None:
+def test_closing_leaves_no_file(tmp_path: Path) -> None:
     with staged(tmp_path) as answers:
         answers.stage([], lambda _: b"")
     assert [*tmp_path.iterdir()] == []
 
 
 @pytest.mark.parametrize(("sent", "region"), [("westus", "westus"), ("", "westeurope")])
-def test_an_answer_is_about_the_region_sent_or_else_the_catalogs(
+def test_an_answer_has_the_sent_region_or_else_that_of_the_catalog(
     tmp_path: Path, sent: str, region: str
 ) -> None:
     check = msgspec.structs.replace(CHECK, arm_region=sent)
@@ -87,8 +87,8 @@ def test_an_answer_is_about_the_region_sent_or_else_the_catalogs(
     assert pa.concat_tables(tables).column("region").to_pylist() == [region]
 
 
-def test_a_bucket_is_held_a_chunk_of_its_customers_at_a_time(tmp_path: Path) -> None:
-    """P25: each answer is in the chunk of its customer, and each chunk as large as it is to be."""
+def test_a_bucket_is_read_one_chunk_of_customers_at_a_time(tmp_path: Path) -> None:
+    """P25: each answer is in the chunk of its customer, and no chunk is larger than `at_once`."""
     names = [f"{n:02}" for n in range(20)]
     settled = [
         Settled(
@@ -107,9 +107,9 @@ def test_a_bucket_is_held_a_chunk_of_its_customers_at_a_time(tmp_path: Path) -> 
         for chunk, of_chunk in by_chunk.items():
             customers = [each.key.decode() for each in of_chunk]
             assert all(map(chunk.span.holds, customers))
-            told = answers.answers(chunk)["inventory"].column("customer_id").to_pylist()
-            assert sorted(told) == sorted(customers)
-            assert len(told) <= 3
+            found = answers.answers(chunk)["inventory"].column("customer_id").to_pylist()
+            assert sorted(found) == sorted(customers)
+            assert len(found) <= 3
         assert sum(map(len, by_chunk.values())) == len(names)
         assert answers.inventory_keys() == len(names)
         last = max(chunk for chunk in by_chunk if chunk.bucket == bucket_of("", 2))

@@ -1,4 +1,4 @@
-"""How many calls a whole portfolio takes, against asking one product per call and context."""
+"""The calls for a whole portfolio, compared with one call per product and context."""
 
 from collections.abc import Iterable, Mapping
 
@@ -48,7 +48,7 @@ def catalogs() -> Iterable[CatalogFound]:
 
 
 def naive() -> dict[Context, frozenset[str]]:
-    """Return what one call for each product in each context answers, written down by hand."""
+    """Return the SKUs that one call per product and context answers, written by hand."""
     skus = frozenset(sku_ids())
     return {
         (f"customer {n:04}", country, f"customer {n:04} sub {m}", "", "AzurePlan", product): skus
@@ -60,7 +60,7 @@ def naive() -> dict[Context, frozenset[str]]:
 
 
 def answered(questions: Iterable[Question], of: Plan) -> Mapping[Context, frozenset[str]]:
-    """Return the SKUs that each context's replies answer for, a whole product for all of its."""
+    """Return the SKUs that the replies answer in each context; a whole product is all its SKUs."""
     whole = {
         (country, t.reservation_scope, t.product_id, t.region): frozenset(t.skus)
         for (country, _), targets in of.targets.items()
@@ -89,7 +89,7 @@ def answered(questions: Iterable[Question], of: Plan) -> Mapping[Context, frozen
 def test_a_portfolio_takes_a_fortieth_of_the_calls_and_answers_the_same_keys(
     batch_size: int,
 ) -> None:
-    """24 million keys; with a batch of one it is the naive plan itself."""
+    """24 million keys. With a batch size of 1, the plan is the naive plan."""
     rules = bench.rules(checks=frozenset({"inventory"}), batch_size=batch_size)
     ours = Plan(rules, catalogs(), customers=tuple(customers()))
     questions = [each for each in ours.questions() if isinstance(each, Question)]

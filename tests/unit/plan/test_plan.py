@@ -1,4 +1,4 @@
-"""Scope and SKUs to the fewest calls."""
+"""The plan turns the scope and the SKUs into as few calls as possible."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -55,7 +55,7 @@ def checks(of: Plan, kind: str = "inventory") -> list[Check]:
 
 
 def keys(of: Plan) -> Counter[Key]:
-    """Return every inventory key that the plan's answers settle, and how often."""
+    """Return how often the plan asks each inventory key."""
     skus = {
         (country, t.product_id, t.region): t.skus
         for (country, _), targets in of.targets.items()
@@ -72,7 +72,7 @@ def keys(of: Plan) -> Counter[Key]:
 # Plans that grow ----------------------------------------------------------------------------
 
 
-def test_of_a_product_that_is_asked_whole_the_skus_are_those_that_are_listed() -> None:
+def test_the_skus_of_a_whole_product_are_the_listed_ones() -> None:
     of = planned(found(azure()))
     [whole] = checks(of)
     assert (whole.sku_id, tuple(of.skus_of(whole))) == ("", ("0001", "0002"))
@@ -80,31 +80,31 @@ def test_of_a_product_that_is_asked_whole_the_skus_are_those_that_are_listed() -
     assert of.skus_of(msgspec.structs.replace(whole, product_id="P")) == ()
 
 
-def test_a_subscription_whose_plan_is_not_listed_is_asked_as_an_azure_plans() -> None:
+def test_a_subscription_of_an_unlisted_plan_is_asked_as_azure_plan() -> None:
     [check] = checks(planned(found(azure(plan_id="nowhere"))))
     assert check.reservation_scope == "AzurePlan"
 
 
 @pytest.mark.parametrize("country", ["", "DE"])
-def test_a_failed_customer_is_skipped_in_its_country_as_far_as_that_is_known(country: str) -> None:
+def test_a_failed_customer_is_skipped_in_its_country_if_that_is_known(country: str) -> None:
     countries = (country,) if country else ()
     of = planned(found(failed=Reason.LISTING_FAILED, countries=countries))
-    told = [q.check for q in of.questions() if isinstance(q, Unasked)]
-    assert [(check.kind, check.country) for check in told] == [
+    skipped = [q.check for q in of.questions() if isinstance(q, Unasked)]
+    assert [(check.kind, check.country) for check in skipped] == [
         (CheckKind.INVENTORY, country),
         (CheckKind.AVAILABILITY, ""),
     ]
 
 
-def test_customers_that_join_are_asked_too_and_the_first_plan_stays_as_it_was() -> None:
+def test_customers_that_join_are_asked_and_the_first_plan_is_unchanged() -> None:
     first = planned(found(azure()))
     both = first.joined_by([found(azure("b"), customer_id="c-b")])
     assert [check.customer_id for check in checks(both)] == [ACME, "c-b"]
     assert [check.customer_id for check in checks(first)] == [ACME]
 
 
-def test_what_is_learned_of_a_product_is_learned_where_it_was_said() -> None:
-    """Beside what was learned before; of another country or scope it says nothing."""
+def test_a_learned_variable_belongs_to_its_product_country_and_scope() -> None:
+    """It is added to those learned before, and changes no other country or scope."""
     german = catalog(sku("0001", variables=BOTH))
     french = catalog(sku("0001", variables=BOTH, country="FR"), country="FR")
     plan = planned(found(azure(), countries=("DE", "FR")), catalogs=[german, french])
@@ -166,19 +166,19 @@ def test_a_sku_that_asks_for_no_subscription_is_asked_once_for_all_of_them() -> 
     )
 
 
-def test_what_belongs_to_no_customer_is_asked_only_in_a_run_over_all_of_them() -> None:
+def test_a_check_without_a_customer_is_asked_only_in_a_run_over_all() -> None:
     """`by_country` is false with --customer."""
     catalogs = [catalog(sku(variables="", country="DE"))]
     assert len(checks(planned(found(azure()), catalogs=catalogs))) == 1
     assert checks(planned(found(azure()), catalogs=catalogs, by_country=False)) == []
 
 
-def test_in_a_market_without_reservations_nothing_is_asked_of_nobody_either() -> None:
+def test_a_market_without_reservations_has_no_checks_without_customer_either() -> None:
     catalogs = [catalog(sku(variables="", country="BR"), country="BR")]
     assert checks(planned(catalogs=catalogs)) == []
 
 
-def test_a_sku_without_a_region_is_asked_once_for_each_configured_one() -> None:
+def test_a_sku_without_a_region_is_asked_in_each_configured_region() -> None:
     placeless = [catalog(sku(variables=WITH_REGION, region=""))]
     plan_ = planned(found(azure()), catalogs=placeless, arm_regions=("eastus", "japanwest"))
     assert [(c.arm_region, q.arm_region_name) for q in calls(plan_) for c in q.checks] == [
@@ -187,29 +187,27 @@ def test_a_sku_without_a_region_is_asked_once_for_each_configured_one() -> None:
     ]
 
 
-def test_with_no_regions_to_ask_for_it_is_skipped_and_says_so() -> None:
+def test_a_sku_that_needs_a_region_is_skipped_if_none_is_configured() -> None:
     placeless = [catalog(sku(variables=WITH_REGION, region=""))]
     plan_ = planned(found(azure()), catalogs=placeless)
     assert unasked(plan_) == [(Outcome.SKIPPED, REGION_UNKNOWN)]
 
 
 def of_two_views() -> list[CatalogFound]:
-    """Return a catalog with one product each in a view of a known and of an unknown type."""
+    """Return a catalog of two products; only the view of P1 has a known resource type."""
     return [catalog(sku("0001", "P1"), sku("0001", "P2"), views={"P1": bench.VIEW, "P2": "Other"})]
 
 
 BY_TYPE = {"inventory_api": "by_resource_type", "resource_types": {bench.VIEW: "VMs"}}
 
 
-def test_the_resource_type_goes_with_its_views_products_and_without_one_a_check_is_skipped() -> (
-    None
-):
+def test_a_check_has_the_resource_type_of_its_view_or_is_skipped() -> None:
     plan_ = planned(found(azure()), catalogs=of_two_views(), **BY_TYPE)
     assert {q.checks[0].product_id: q.resource_type for q in calls(plan_)} == {"P1": "VMs"}
     assert unasked(plan_) == [(Outcome.SKIPPED, Reason.RESOURCE_TYPE_UNKNOWN)]
 
 
-def test_a_question_planned_for_the_api_that_is_gone_is_parted_by_resource_type() -> None:
+def test_a_question_for_the_api_that_is_gone_is_split_by_resource_type() -> None:
     before = planned(found(azure()), catalogs=of_two_views(), resource_types={bench.VIEW: "VMs"})
     [question] = calls(before)
     assert question.resource_type == ""
@@ -235,7 +233,7 @@ def asked(of: Plan) -> set[tuple[str, str, str, str, str]]:
 LICENCES = [plan(), licence("l1", "CFQ7", "0001"), licence("l2", "CFQ8", "0002")]
 
 
-def test_held_asks_each_licence_once_by_customer() -> None:
+def test_held_asks_each_held_sku_once_per_customer() -> None:
     twice = [*LICENCES, licence("l3", "CFQ7", "0001")]
     plan_ = planned(found(holds=twice))
     assert asked(plan_) == {(ACME, "", "", "CFQ7", "0001"), (ACME, "", "", "CFQ8", "0002")}
@@ -250,7 +248,7 @@ def test_an_inactive_licence_is_not_eligible_unless_an_active_one_is_the_same() 
     assert unasked(plan_, "availability") == []
 
 
-def test_legacy_licences_are_told_once_and_legacy_azure_is_none() -> None:
+def test_legacy_licences_are_recorded_once_and_legacy_azure_is_none() -> None:
     guid = "796b6b5f-613c-4e24-a17c-eba730d49c02"
     holds = [held("l1", offer=guid), held("l2", offer=guid.upper()), legacy_azure()]
     plan_ = planned(found(holds=holds))
@@ -263,7 +261,7 @@ NAMED = frozenset({("DZH1", ""), ("CFQ9", "0001")})
 LISTED = [catalog(RESERVATION, OTHER, sku("0001", "DZH2"), named=NAMED)]
 
 
-def test_listed_asks_what_the_configuration_names_reservations_by_country() -> None:
+def test_listed_asks_named_and_held_skus_and_reservations_by_country() -> None:
     plan_ = planned(found(holds=LICENCES[:2]), catalogs=LISTED, availability="listed")
     assert asked(plan_) == {
         (ACME, "", "", "CFQ7", "0001"),
@@ -286,8 +284,8 @@ def test_held_asks_nothing_by_country() -> None:
     assert asked(planned(found(holds=()), catalogs=LISTED)) == set()
 
 
-def test_what_is_always_asked_is_asked_of_every_customer_product_by_product_or_sku_by_sku() -> None:
-    """Azure savings plans: no inventory check, no licence, visible by customer only."""
+def test_availability_always_asks_every_customer_by_product_or_by_sku() -> None:
+    """Azure savings plans have no inventory check and no licence; only customers see them."""
     savings = sku("0001", "DZH318Z09V6F", variables="", prerequisites="")
     plan_ = planned(
         found(holds=()),
@@ -300,15 +298,15 @@ def test_what_is_always_asked_is_asked_of_every_customer_product_by_product_or_s
     }
 
 
-def test_in_a_run_over_one_country_by_customer_availability_is_not_asked() -> None:
-    """It belongs to no country (--country)."""
+def test_a_run_over_one_country_asks_no_availability_by_customer() -> None:
+    """Availability by customer belongs to no country (--country)."""
     plan_ = planned(found(azure(), holds=LICENCES), by_customer=False)
     assert checks(plan_, "availability") == []
     assert unasked(plan_, "availability") == []
     assert len(checks(plan_)) == 1
 
 
-def test_in_a_run_over_one_customer_by_country_availability_is_not_asked() -> None:
+def test_a_run_over_one_customer_asks_no_availability_by_country() -> None:
     plan_ = planned(
         found(holds=LICENCES[:2]), catalogs=LISTED, availability="listed", by_country=False
     )
@@ -324,7 +322,7 @@ def test_in_a_run_over_one_customer_by_country_availability_is_not_asked() -> No
         (("commercial", "nonprofit"), ["", "nonprofit"]),
     ],
 )
-def test_nonprofit_is_asked_for_by_itself(segments: tuple[str, ...], expected: list[str]) -> None:
+def test_nonprofit_is_asked_separately(segments: tuple[str, ...], expected: list[str]) -> None:
     """A country's list holds every segment but nonprofit."""
     plan_ = planned(catalogs=LISTED, availability="listed", segments=segments)
     assert [q.segment for q in calls(plan_, "availability")] == expected

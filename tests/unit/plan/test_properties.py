@@ -1,4 +1,4 @@
-"""What holds of every plan, whatever the scope."""
+"""Properties of every plan, for any scope."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -70,7 +70,7 @@ def expected_keys(
     catalogs: Sequence[CatalogFound],
     arm_regions: tuple[str, ...] | None,
 ) -> Iterable[Key]:
-    """Yield every question of a scope, one by one: "Which SKUs are asked" of docs/contract.md."""
+    """Yield each expected question of a scope, by "Which SKUs are asked" of docs/contract.md."""
     for of in catalogs:
         for each in of.skus:
             if "InventoryCheck" not in each.purchase_prerequisites:
@@ -86,7 +86,7 @@ def expected_keys(
 def contexts(
     customers: Sequence[CustomerFound], country: str, variables: str
 ) -> Iterable[tuple[str, str]]:
-    """Yield customer and Azure subscription of each context that variables call for."""
+    """Yield the customer and the Azure subscription of each context that the variables need."""
     here = [c for c in customers if country in c.countries]
     if "AzureSubscriptionId" in variables:
         for each in here:
@@ -101,7 +101,7 @@ def contexts(
 
 @given(scopes(), st.integers(1, 5))
 @settings(deadline=None)
-def test_batches_share_everything_that_is_sent_and_no_check_is_in_two(
+def test_the_checks_of_a_batch_share_a_context_and_none_is_in_two(
     scope: tuple[list[CustomerFound], list[CatalogFound]], batch_size: int
 ) -> None:
     customers, catalogs = scope
@@ -119,7 +119,7 @@ def test_batches_share_everything_that_is_sent_and_no_check_is_in_two(
 
 @given(scopes())
 @settings(deadline=None)
-def test_what_is_not_asked_has_a_reason_and_a_check_of_its_own(
+def test_each_unasked_check_has_a_reason_and_its_own_id(
     scope: tuple[list[CustomerFound], list[CatalogFound]],
 ) -> None:
     plan_ = planned(*scope[0], catalogs=scope[1])
@@ -130,8 +130,8 @@ def test_what_is_not_asked_has_a_reason_and_a_check_of_its_own(
     assert set(ids).isdisjoint(check.check_id() for check in checks(plan_))
 
 
-def test_a_thousand_customers_cost_a_fortieth_of_the_naive_calls_and_answer_the_same_keys() -> None:
-    """2,000 contexts, 40 products of 300 SKUs: the naive way asks each product by itself."""
+def test_a_thousand_customers_take_a_fortieth_of_the_naive_calls() -> None:
+    """2,000 contexts, 40 products of 300 SKUs. The naive plan asks each product separately."""
     products = [f"P{n:02}" for n in range(40)]
     of = catalog(*(sku(f"{s:04}", p) for p in products for s in range(300)))
     customers = [

@@ -1,4 +1,4 @@
-"""The SKUs of a catalog as target items."""
+"""The SKUs of a catalog become target items."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ def test_a_product_whose_asked_skus_share_a_context_is_asked_whole() -> None:
     assert (target.sku_id, target.skus) == ("", ("0001", "0002"))
 
 
-def test_skus_that_need_different_regions_are_asked_one_by_one_in_their_own_letter_case() -> None:
+def test_skus_of_different_regions_are_asked_singly_in_their_spelling() -> None:
     skus = [
         sku("0001", variables=WITH_REGION, region="KoreaSouth"),
         sku("0002", variables=WITH_REGION, region="eastus"),
@@ -38,36 +38,36 @@ def test_skus_that_need_different_regions_are_asked_one_by_one_in_their_own_lett
     ]
 
 
-def test_skus_of_one_region_that_ask_for_it_are_asked_whole() -> None:
+def test_skus_that_need_the_same_region_are_asked_as_a_whole_product() -> None:
     skus = [sku(s, variables=WITH_REGION, region="EastUS") for s in ("0001", "0002")]
     assert items(*skus) == [("DZH1", "", "eastus")]
 
 
-def test_without_asking_for_it_a_region_is_not_sent_and_does_not_part_skus() -> None:
+def test_a_region_that_no_sku_needs_is_not_sent_and_does_not_split() -> None:
     skus = [sku("0001", region="eastus"), sku("0002", region="japanwest")]
     assert items(*skus) == [("DZH1", "", "")]
 
 
-def test_skus_that_ask_for_different_things_are_asked_one_by_one() -> None:
+def test_skus_that_need_different_variables_are_asked_one_by_one() -> None:
     skus = [sku("0001", variables=BOTH), sku("0002", variables="CustomerId")]
     assert items(*skus) == [("DZH1", "0001", ""), ("DZH1", "0002", "")]
 
 
-def test_a_product_is_not_asked_whole_if_another_sku_of_it_would_miss_something() -> None:
-    """400026: the other one is not asked, and yet would be checked."""
+def test_a_product_is_not_asked_whole_if_an_unasked_sku_needs_more() -> None:
+    """Partner Center would check the other SKU too, and answer 400026."""
     other = sku("0002", variables=WITH_REGION, prerequisites="")
     assert items(sku("0001"), other) == [("DZH1", "0001", "")]
     harmless = sku("0002", variables="CustomerId", prerequisites="")
     assert items(sku("0001"), harmless) == [("DZH1", "", "")]
 
 
-def test_a_product_whose_listing_was_not_answered_is_asked_by_sku() -> None:
-    """Only SKUs named one by one are known of it."""
+def test_a_product_whose_listing_failed_is_asked_by_sku() -> None:
+    """Only its SKUs in the configuration are known."""
     found, _ = targets(catalog(sku("0001"), answered=()), rules())
     assert [t.sku_id for t in found] == ["0001"]
 
 
-def test_only_skus_that_ask_for_a_check_are_asked_and_those_that_are_named() -> None:
+def test_only_skus_that_need_a_check_or_are_named_are_asked() -> None:
     plain = sku("0002", variables="", prerequisites="")
     assert items(plain) == []
     for name in (("DZH1", ""), ("DZH1", "0002")):
@@ -75,20 +75,20 @@ def test_only_skus_that_ask_for_a_check_are_asked_and_those_that_are_named() -> 
         assert [t.skus for t in found] == [("0002",)]
 
 
-def test_what_no_view_lists_is_asked_only_if_it_is_named() -> None:
+def test_a_sku_in_no_view_is_asked_only_if_it_is_named() -> None:
     found, _ = targets(catalog(sku(), view=""), rules())
     assert found == []
     found, _ = targets(catalog(sku(), view="", named=frozenset({("DZH1", "")})), rules())
     assert [t.skus for t in found] == [("0001",)]
 
 
-def test_only_configured_regions_are_asked_and_what_has_no_region() -> None:
+def test_skus_of_configured_regions_and_without_a_region_are_asked() -> None:
     skus = [sku("0001", region="eastus"), sku("0002", region="japanwest"), sku("0003", region="")]
     found, _ = targets(catalog(*skus), rules(arm_regions=("japanwest",)))
     assert [t.skus for t in found] == [("0002", "0003")]
 
 
-def test_a_sku_that_asks_for_a_region_and_has_none_is_asked_once_for_each_configured_one() -> None:
+def test_a_sku_that_needs_a_region_and_has_none_is_asked_in_each() -> None:
     placeless = sku(variables=WITH_REGION, region="")
     found, without = targets(catalog(placeless), rules(arm_regions=("eastus", "japanwest")))
     assert [(t.sku_id, t.region, t.region_name) for t in found] == [
@@ -98,12 +98,12 @@ def test_a_sku_that_asks_for_a_region_and_has_none_is_asked_once_for_each_config
     assert without == []
 
 
-def test_with_no_regions_configured_there_is_no_context_for_it() -> None:
+def test_a_sku_that_needs_a_region_has_no_target_if_none_is_configured() -> None:
     placeless = sku(variables=WITH_REGION, region="")
     assert targets(catalog(placeless), rules()) == ([], [placeless])
 
 
-def test_items_go_out_together_if_variables_region_and_resource_type_are_the_same() -> None:
+def test_items_with_equal_variables_region_and_resource_type_share_a_batch() -> None:
     skus = [
         sku("0001", "P1"),
         sku("0001", "P2"),
@@ -129,7 +129,7 @@ def test_items_go_out_together_if_variables_region_and_resource_type_are_the_sam
         ("by_resource_type", False, "AzureReservationsSQL", None),
     ],
 )
-def test_the_resource_type_is_the_views_where_the_other_api_is_asked(
+def test_the_resource_type_of_the_view_is_used_only_with_the_other_api(
     api: str, view: str, expected: str | None, *, is_route_gone: bool
 ) -> None:
     typed = rules(
@@ -141,7 +141,7 @@ def test_the_resource_type_is_the_views_where_the_other_api_is_asked(
     assert [key[2] for key in by_context(found, typed)] == [expected]
 
 
-def test_a_variable_that_was_learned_is_asked_for_like_one_that_is_named() -> None:
+def test_a_learned_variable_is_sent_like_a_listed_one() -> None:
     known = catalog(
         sku("0001", region="eastus"),
         sku("0002", region="westus"),
@@ -194,7 +194,7 @@ def test_each_asked_sku_is_asked_once_in_each_region_it_needs(
 
 
 @given(some_skus)
-def test_whole_products_miss_nothing_and_their_context_is_everybodys(skus: list[Sku]) -> None:
+def test_the_context_of_a_whole_product_is_enough_for_all_its_skus(skus: list[Sku]) -> None:
     found, _ = targets(catalog(*skus), rules())
     for target in found:
         of_product = [s for s in skus if s.product_id == target.product_id]
@@ -207,7 +207,7 @@ def test_whole_products_miss_nothing_and_their_context_is_everybodys(skus: list[
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_it_says_why(*, whole: bool) -> None:
+def test_a_target_says_why_it_is_asked_that_way(*, whole: bool) -> None:
     second = sku("0002") if whole else sku("0002", variables="CustomerId")
     found: list[Target] = targets(catalog(sku(), second), rules())[0]
     assert {t.why.split(":")[0] for t in found} == {"whole products" if whole else "by SKU"}

@@ -1,4 +1,4 @@
-"""What is not asked: not eligible, or skipped, and why."""
+"""The checks that are not asked: not eligible or skipped, with the reason."""
 
 import pytest
 
@@ -23,16 +23,16 @@ from tests.unit.plan.test_plan import checks, planned, unasked
         (found(azure(plan_id="legacy"), holds=[legacy_azure()]), Reason.OFFER_IS_LEGACY),
     ],
 )
-def test_a_rule_that_leaves_nothing_to_ask_is_one_check_not_eligible(
+def test_a_rule_that_excludes_everything_gives_one_check_not_eligible(
     customer: CustomerFound, reason: Reason
 ) -> None:
-    """One for each Azure subscription or country, not one for each product."""
+    """One per Azure subscription or country, not one per product."""
     plan_ = planned(customer, catalogs=[catalog(sku("0001", "P1"), sku("0001", "P2"))])
     assert checks(plan_) == []
     assert unasked(plan_) == [(Outcome.NOT_ELIGIBLE, reason)]
 
 
-def test_a_customer_that_is_no_reseller_customer_is_asked_nothing() -> None:
+def test_a_customer_without_a_reseller_relationship_has_no_checks() -> None:
     stranger = found(ineligible=Reason.RELATIONSHIP_NOT_RESELLER, holds=(), countries=())
     plan_ = planned(stranger)
     expected = [(Outcome.NOT_ELIGIBLE, Reason.RELATIONSHIP_NOT_RESELLER)]
@@ -41,15 +41,17 @@ def test_a_customer_that_is_no_reseller_customer_is_asked_nothing() -> None:
 
     asked_by_country = planned(stranger, by_customer=False)
     assert unasked(asked_by_country) == expected
-    assert unasked(asked_by_country, "availability") == [], "nobody would have asked it"
+    assert unasked(asked_by_country, "availability") == [], (
+        "this run asks no availability by customer"
+    )
 
 
-def test_a_customer_that_left_has_no_checks_at_all() -> None:
+def test_a_customer_that_left_has_no_questions() -> None:
     assert list(planned(found(left=True)).questions()) == []
 
 
 def test_a_legacy_subscription_is_asked_in_its_own_scope_if_that_is_configured() -> None:
-    """It needs no registration: that is for Azure plans."""
+    """It needs no registration; only Azure plans do."""
     legacy = found(azure(plan_id="legacy", registration=""), holds=[legacy_azure()])
     plan_ = planned(
         legacy,
@@ -60,18 +62,18 @@ def test_a_legacy_subscription_is_asked_in_its_own_scope_if_that_is_configured()
     assert unasked(plan_) == []
 
 
-def test_without_check_registration_nobody_looks_at_it() -> None:
+def test_without_check_registration_it_is_not_checked() -> None:
     plan_ = planned(found(azure(registration="")), check_registration=False)
     assert len(checks(plan_)) == 1
 
 
-def test_subscriptions_that_are_not_configured_are_not_asked_and_not_told() -> None:
+def test_subscriptions_not_configured_are_neither_asked_nor_recorded() -> None:
     plan_ = planned(found(azure("a1"), azure("a2")), azure_subscriptions=frozenset({"a2"}))
     assert {c.azure_subscription_id for c in checks(plan_)} == {"a2"}
     assert unasked(plan_) == []
 
 
-def test_the_plan_names_the_subscriptions_of_which_there_is_nothing_to_ask() -> None:
+def test_the_plan_names_the_subscriptions_that_are_not_eligible() -> None:
     plan_ = planned()
     customer = found(
         azure("a1"),
@@ -86,8 +88,8 @@ def test_the_plan_names_the_subscriptions_of_which_there_is_nothing_to_ask() -> 
 # Skipped ------------------------------------------------------------------------------------
 
 
-def test_where_inventory_is_not_asked_no_subscription_is_known_to_have_nothing_to_ask() -> None:
-    """Their registration was not read, so that theirs are not the last word."""
+def test_without_inventory_checks_no_subscription_is_not_eligible() -> None:
+    """Such a run does not read registrations, so it cannot know."""
     closed = azure("b", registration="notRegistered")
     of = planned(found(azure(), closed))
     assert of.not_eligible(of.customers[0]) == [closed.azure_subscription_id]
@@ -95,9 +97,7 @@ def test_where_inventory_is_not_asked_no_subscription_is_known_to_have_nothing_t
     assert other.not_eligible(other.customers[0]) == []
 
 
-def test_a_subscription_known_from_before_under_a_failed_listing_is_skipped_check_by_check() -> (
-    None
-):
+def test_each_check_of_a_carried_subscription_is_skipped() -> None:
     products = [catalog(sku("0001", "P1"), sku("0001", "P2"), sku("0001", "P3", variables=""))]
     customer = found(azure(), carried=frozenset({"a1"}))
     plan_ = planned(customer, catalogs=products, by_country=False)
@@ -105,8 +105,8 @@ def test_a_subscription_known_from_before_under_a_failed_listing_is_skipped_chec
     assert checks(plan_) == []
 
 
-def test_one_with_nothing_in_the_catalog_to_ask_is_skipped_as_one_check() -> None:
-    """Else nothing would say that it was passed over."""
+def test_a_carried_subscription_without_skus_is_one_skipped_check() -> None:
+    """Otherwise no row would show that it was skipped."""
     nothing_of_it = [catalog(sku("0001", "P1", variables=""))]
     customer = found(azure(), carried=frozenset({"a1"}))
     plan_ = planned(customer, catalogs=nothing_of_it, by_country=False)
@@ -115,21 +115,21 @@ def test_one_with_nothing_in_the_catalog_to_ask_is_skipped_as_one_check() -> Non
     assert [(c.azure_subscription_id, c.product_id) for c in of_it] == [("a1", "")]
 
 
-def test_an_unreadable_registration_is_skipped_check_by_check() -> None:
-    """Not a rule but a fault: it counts against the run."""
+def test_each_check_of_an_unreadable_registration_is_skipped() -> None:
+    """This is an error and not a rule, so it counts as unanswered."""
     products = [catalog(sku("0001", "P1"), sku("0001", "P2"))]
     plan_ = planned(found(azure(registration="unknown")), catalogs=products)
     assert unasked(plan_) == [(Outcome.SKIPPED, Reason.REGISTRATION_UNREADABLE)] * 2
 
 
-def test_a_failed_customer_of_whom_nothing_is_known_is_one_skipped_check_of_each_kind() -> None:
+def test_an_unknown_failed_customer_is_one_skipped_check_per_kind() -> None:
     customer = found(holds=(), failed=Reason.LISTING_FAILED)
     plan_ = planned(customer)
     expected = [(Outcome.SKIPPED, Reason.LISTING_FAILED)]
     assert unasked(plan_) == unasked(plan_, "availability") == expected
 
 
-def test_a_failed_customer_with_known_subscriptions_is_skipped_in_full() -> None:
+def test_each_known_subscription_of_a_failed_customer_is_skipped() -> None:
     customer = found(
         azure("a1"), azure("a2"), failed=Reason.LISTING_FAILED, carried=frozenset({"a1", "a2"})
     )
