@@ -1,4 +1,4 @@
-"""When nobody is asked for a while, who waits, and who sees whether it is over."""
+"""The breakers: when calls stop, which calls wait, and which call probes for the end."""
 
 import asyncio
 import itertools
@@ -22,8 +22,8 @@ GO = Ticket()
 PROBE = Ticket(is_probe=True)
 
 
-class Hand:
-    """A clock that the test moves, and that moves when somebody sleeps."""
+class ManualClock:
+    """A clock that moves when the test moves it or when code sleeps."""
 
     def __init__(self, outage_s: float = 900.0) -> None:
         self.now = 1000.0
@@ -52,123 +52,123 @@ class Hand:
 
 
 @pytest.mark.asyncio
-async def test_a_customer_that_never_answers_is_answered_for_and_nobody_else() -> None:
-    hand = Hand()
-    await hand.answered("fine")
-    await hand.fails(CUSTOMER_OPENS_AFTER - 1, "dead")
-    assert await hand.ticket("dead") == GO
+async def test_the_breaker_opens_for_a_customer_that_never_answers_and_no_other() -> None:
+    manual = ManualClock()
+    await manual.answered("fine")
+    await manual.fails(CUSTOMER_OPENS_AFTER - 1, "dead")
+    assert await manual.ticket("dead") == GO
 
-    await hand.fails(1, "dead")
+    await manual.fails(1, "dead")
 
-    assert await hand.ticket("dead") is None
-    assert await hand.ticket("fine") == GO
-    assert await hand.ticket("dead", "list_skus") == GO, "another endpoint is another matter"
-    assert await hand.ticket("") == GO
+    assert await manual.ticket("dead") is None
+    assert await manual.ticket("fine") == GO
+    assert await manual.ticket("dead", "list_skus") == GO, "another endpoint has its own breaker"
+    assert await manual.ticket("") == GO
 
 
 @pytest.mark.asyncio
-async def test_a_success_in_between_keeps_it_closed() -> None:
-    hand = Hand()
+async def test_a_success_in_between_keeps_the_breaker_closed() -> None:
+    manual = ManualClock()
     for _ in range(5):
-        await hand.fails(CUSTOMER_OPENS_AFTER - 1, "flaky")
-        await hand.answered("flaky")
+        await manual.fails(CUSTOMER_OPENS_AFTER - 1, "flaky")
+        await manual.answered("flaky")
 
-    assert await hand.ticket("flaky") == GO
+    assert await manual.ticket("flaky") == GO
 
 
 @pytest.mark.asyncio
-async def test_one_call_now_and_then_sees_whether_the_customer_is_back() -> None:
-    hand = Hand()
-    await hand.answered("fine")
-    await hand.fails(CUSTOMER_OPENS_AFTER, "dead")
+async def test_single_calls_probe_whether_the_customer_answers_again() -> None:
+    manual = ManualClock()
+    await manual.answered("fine")
+    await manual.fails(CUSTOMER_OPENS_AFTER, "dead")
 
     probed_at = []
     for _ in range(7200):
-        hand.now += 1
-        if await hand.ticket("dead") == PROBE:
-            probed_at.append(hand.now)
-            hand.breakers.failed("check_inventory", "dead")
+        manual.now += 1
+        if await manual.ticket("dead") == PROBE:
+            probed_at.append(manual.now)
+            manual.breakers.failed("check_inventory", "dead")
 
     waits = [b - a for a, b in itertools.pairwise(probed_at)]
     assert probed_at[0] == 1000 + CUSTOMER_PROBES_S[0]
     assert waits == sorted(waits)
     assert waits[-1] == CUSTOMER_PROBES_S[1]
 
-    hand.now += CUSTOMER_PROBES_S[1]
-    assert await hand.ticket("dead") == PROBE
-    hand.breakers.answered("check_inventory", "dead")
-    assert await hand.ticket("dead") == GO
+    manual.now += CUSTOMER_PROBES_S[1]
+    assert await manual.ticket("dead") == PROBE
+    manual.breakers.answered("check_inventory", "dead")
+    assert await manual.ticket("dead") == GO
 
 
 @pytest.mark.asyncio
-async def test_a_call_whose_turn_comes_after_the_breaker_opened_is_not_sent() -> None:
-    hand = Hand()
-    await hand.answered("fine")
-    waiting, others = await hand.ticket("dead"), await hand.ticket("fine")
+async def test_a_waiting_call_is_not_sent_after_the_breaker_opened() -> None:
+    manual = ManualClock()
+    await manual.answered("fine")
+    waiting, others = await manual.ticket("dead"), await manual.ticket("fine")
     assert waiting is not None
     assert others is not None
 
-    await hand.fails(CUSTOMER_OPENS_AFTER, "dead")
+    await manual.fails(CUSTOMER_OPENS_AFTER, "dead")
 
-    assert not hand.breakers.still_holds(waiting, "check_inventory", "dead")
-    assert hand.breakers.still_holds(others, "check_inventory", "fine")
-    assert hand.breakers.still_holds(PROBE, "check_inventory", "dead")
-
-
-@pytest.mark.asyncio
-async def test_nor_is_one_that_waited_while_everything_came_to_nothing() -> None:
-    hand = Hand()
-    await hand.answered("a")
-    assert hand.breakers.still_holds(GO, "check_inventory", "c")
-    await hand.fails(PARTNER_OPENS_AFTER, "a", "b", "d")
-    assert not hand.breakers.still_holds(GO, "check_inventory", "c")
-    assert hand.breakers.still_holds(PROBE, "check_inventory", "c")
+    assert not manual.breakers.still_holds(waiting, "check_inventory", "dead")
+    assert manual.breakers.still_holds(others, "check_inventory", "fine")
+    assert manual.breakers.still_holds(PROBE, "check_inventory", "dead")
 
 
 @pytest.mark.asyncio
-async def test_who_waited_in_vain_for_as_long_as_one_may_is_not_asked_again() -> None:
-    hand = Hand()
-    await hand.answered("throttled for ever")
-    hand.breakers.gave_up("check_inventory", "throttled for ever")
-
-    assert await hand.ticket("throttled for ever") is None
+async def test_a_waiting_call_is_not_sent_after_the_partners_breaker_opened() -> None:
+    manual = ManualClock()
+    await manual.answered("a")
+    assert manual.breakers.still_holds(GO, "check_inventory", "c")
+    await manual.fails(PARTNER_OPENS_AFTER, "a", "b", "d")
+    assert not manual.breakers.still_holds(GO, "check_inventory", "c")
+    assert manual.breakers.still_holds(PROBE, "check_inventory", "c")
 
 
 @pytest.mark.asyncio
-async def test_failures_of_one_customer_say_nothing_of_the_partner() -> None:
-    hand = Hand()
-    await hand.answered("fine")
-    await hand.fails(10 * PARTNER_OPENS_AFTER, "dead")
+async def test_a_customer_throttled_beyond_the_longest_wait_is_not_asked_again() -> None:
+    manual = ManualClock()
+    await manual.answered("throttled for ever")
+    manual.breakers.gave_up("check_inventory", "throttled for ever")
 
-    assert await hand.ticket("fine") == GO
-    assert hand.now == 1000
+    assert await manual.ticket("throttled for ever") is None
+
+
+@pytest.mark.asyncio
+async def test_failures_of_one_customer_do_not_open_the_partners_breaker() -> None:
+    manual = ManualClock()
+    await manual.answered("fine")
+    await manual.fails(10 * PARTNER_OPENS_AFTER, "dead")
+
+    assert await manual.ticket("fine") == GO
+    assert manual.now == 1000
 
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("customers", [("a", "b"), ("",)])
-async def test_before_the_first_answer_of_a_run_nobody_waits(customers: tuple[str, ...]) -> None:
-    """A server that is not there is told at once."""
-    hand = Hand()
-    await hand.fails(PARTNER_OPENS_AFTER, *customers)
+async def test_before_the_first_answer_of_a_run_no_call_waits(customers: tuple[str, ...]) -> None:
+    """So a missing server is reported at once."""
+    manual = ManualClock()
+    await manual.fails(PARTNER_OPENS_AFTER, *customers)
 
-    assert await hand.ticket("c") is None
-    assert hand.now == 1000
-    hand.now += PARTNER_PROBES_S[0]
-    assert await hand.ticket("c") == PROBE
-    assert await hand.ticket("d") is None
+    assert await manual.ticket("c") is None
+    assert manual.now == 1000
+    manual.now += PARTNER_PROBES_S[0]
+    assert await manual.ticket("c") == PROBE
+    assert await manual.ticket("d") is None
 
 
 @pytest.mark.asyncio
-async def test_in_an_outage_calls_wait_and_one_after_another_sees_whether_it_is_over() -> None:
-    hand = Hand()
-    await hand.answered("a")
-    await hand.fails(PARTNER_OPENS_AFTER, "a", "b")
+async def test_in_an_outage_calls_wait_and_probe_one_after_another() -> None:
+    manual = ManualClock()
+    await manual.answered("a")
+    await manual.fails(PARTNER_OPENS_AFTER, "a", "b")
 
     probed_at = []
-    while hand.now < 1600:
-        assert await hand.ticket(f"c{hand.now}") == PROBE
-        probed_at.append(hand.now)
-        hand.breakers.failed("check_inventory", f"c{hand.now}")
+    while manual.now < 1600:
+        assert await manual.ticket(f"c{manual.now}") == PROBE
+        probed_at.append(manual.now)
+        manual.breakers.failed("check_inventory", f"c{manual.now}")
 
     waits = [b - a for a, b in itertools.pairwise(probed_at)]
     assert probed_at[0] == 1000 + PARTNER_PROBES_S[0]
@@ -176,38 +176,38 @@ async def test_in_an_outage_calls_wait_and_one_after_another_sees_whether_it_is_
     assert waits[-1] == PARTNER_PROBES_S[1]
     assert len(probed_at) < 20
 
-    hand.breakers.answered("check_inventory", "a")
-    now = hand.now
-    assert await hand.ticket("a") == GO
-    assert hand.now == now
+    manual.breakers.answered("check_inventory", "a")
+    now = manual.now
+    assert await manual.ticket("a") == GO
+    assert manual.now == now
 
 
 @pytest.mark.asyncio
-async def test_an_outage_is_waited_for_no_longer_than_told_in_all() -> None:
-    hand = Hand(outage_s=100)
-    await hand.answered("a")
+async def test_the_waits_of_all_outages_together_are_limited() -> None:
+    manual = ManualClock(outage_s=100)
+    await manual.answered("a")
     for outage in (40, 30):
-        await hand.fails(PARTNER_OPENS_AFTER, "a", "b")
-        hand.now += outage
-        hand.breakers.answered("check_inventory", "a")
-    await hand.fails(PARTNER_OPENS_AFTER, "a", "b")
-    began = hand.now
+        await manual.fails(PARTNER_OPENS_AFTER, "a", "b")
+        manual.now += outage
+        manual.breakers.answered("check_inventory", "a")
+    await manual.fails(PARTNER_OPENS_AFTER, "a", "b")
+    began = manual.now
 
-    while await hand.ticket("a") is not None:
-        hand.breakers.failed("check_inventory", "a")
+    while await manual.ticket("a") is not None:
+        manual.breakers.failed("check_inventory", "a")
 
-    assert hand.now == pytest.approx(began + 30)
+    assert manual.now == pytest.approx(began + 30)
 
 
 @pytest.mark.parametrize(("worked_s", "expected"), [(0, 30), (29, 30), (300, 300), (7200, 900)])
-def test_a_run_waits_as_long_as_it_has_been_at_work_within_bounds(
+def test_a_run_waits_as_long_as_it_has_worked_within_bounds(
     worked_s: float, expected: float
 ) -> None:
     assert Patience().after(worked_s) == expected
 
 
-def test_of_many_that_wait_one_goes_and_when_it_is_answered_all() -> None:
-    """Fault matrix row 13: ten minutes of nothing but errors, then all is well again."""
+def test_one_waiting_call_probes_and_after_its_answer_all_go_on() -> None:
+    """Fault matrix row 13: ten minutes of only errors, then every call is answered."""
     attempts: list[tuple[float, bool]] = []
     ended: list[float] = []
 
@@ -238,9 +238,9 @@ def test_of_many_that_wait_one_goes_and_when_it_is_answered_all() -> None:
     assert sum(not is_well for _, is_well in attempts) <= PARTNER_OPENS_AFTER + 100
 
 
-def test_who_sees_whether_it_is_over_is_another_each_time() -> None:
-    """A look that fails is an attempt gone, and a call has three."""
-    looked: Counter[int] = Counter()
+def test_each_probe_is_made_by_another_call() -> None:
+    """A failed probe uses up one of the three attempts of its call."""
+    probes: Counter[int] = Counter()
     ended: list[float] = []
 
     async def main(clock: Callable[[], float]) -> None:
@@ -251,11 +251,11 @@ def test_who_sees_whether_it_is_over_is_another_each_time() -> None:
             breakers.failed("check_inventory", "")
 
         async def call(n: int) -> None:
-            while (await breakers.ticket("check_inventory", f"c{n}", looked[n])) == PROBE:
+            while (await breakers.ticket("check_inventory", f"c{n}", probes[n])) == PROBE:
                 if clock() >= 300:
                     breakers.answered("check_inventory", f"c{n}")
                 else:
-                    looked[n] += 1
+                    probes[n] += 1
                     breakers.failed("check_inventory", f"c{n}")
             ended.append(clock())
 
@@ -267,5 +267,5 @@ def test_who_sees_whether_it_is_over_is_another_each_time() -> None:
 
     assert len(ended) == 12
     assert min(ended) >= 300
-    assert 8 <= looked.total() <= 12
-    assert max(looked.values()) == 1
+    assert 8 <= probes.total() <= 12
+    assert max(probes.values()) == 1

@@ -1,4 +1,4 @@
-"""Each endpoint through a stand-in for the transport; the paging of customers above all."""
+"""Each endpoint, with a replaced transport; most tests are about the pages of customers."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ Answer = tuple[int, bytes]
 
 
 class Server:
-    """Answers from a list, or by a function, and remembers what it was asked."""
+    """Answers from a list or by a function, and records the requests."""
 
     def __init__(self, answers: Sequence[Answer] | Callable[[Request], Answer]) -> None:
         self.answers = answers
@@ -66,7 +66,7 @@ NEXT = "/customers?size=500&seekOperation=Next"
         "/customers?size=500",
     ],
 )
-async def test_customers_are_followed_from_page_to_page(uri: str) -> None:
+async def test_the_pages_of_customers_are_followed(uri: str) -> None:
     server = Server([page("a", "b", uri=uri, token="T=="), page("c")])
 
     pages = await server.client.customers()
@@ -115,7 +115,7 @@ async def test_customers_are_followed_from_page_to_page(uri: str) -> None:
         "https://[::1/v1/customers",
     ],
 )
-async def test_a_link_that_leads_elsewhere_is_refused_and_the_page_kept(uri: str) -> None:
+async def test_a_link_to_another_place_is_refused_and_the_page_is_kept(uri: str) -> None:
     """S3."""
     server = Server([page("a", uri=uri, token="T")])
 
@@ -131,12 +131,12 @@ async def test_a_link_that_leads_elsewhere_is_refused_and_the_page_kept(uri: str
 @pytest.mark.parametrize(
     "second",
     [
-        page("b", uri=NEXT, token="T"),  # to itself
-        page("a", uri=NEXT, token="U"),  # nothing new
-        page(uri=NEXT, token="U"),  # nothing
+        page("b", uri=NEXT, token="T"),  # the same link again
+        page("a", uri=NEXT, token="U"),  # no new customer
+        page(uri=NEXT, token="U"),  # no customer
     ],
 )
-async def test_a_list_that_leads_in_circles_ends(second: Answer) -> None:
+async def test_a_list_whose_pages_repeat_is_ended(second: Answer) -> None:
     server = Server([page("a", uri=NEXT, token="T"), second])
 
     pages = await server.client.customers()
@@ -148,7 +148,7 @@ async def test_a_list_that_leads_in_circles_ends(second: Answer) -> None:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("totals", [(2, 1), (3, 3)])
-async def test_on_a_paged_list_the_count_is_the_pages_or_the_wholes(
+async def test_the_total_count_may_be_of_the_page_or_of_the_whole_list(
     totals: tuple[int, int],
 ) -> None:
     pages = [page("a", "b", uri=NEXT, token="T", total=totals[0]), page("c", total=totals[1])]
@@ -161,7 +161,7 @@ async def test_on_a_paged_list_the_count_is_the_pages_or_the_wholes(
     "answers", [[page("a", total=2)], [page("a", uri=NEXT, token="T", total=3), page("b", total=3)]]
 )
 async def test_a_customer_list_that_ends_early_is_not_complete(answers: list[Answer]) -> None:
-    """No link is left, and yet fewer came than there are."""
+    """There is no further link, but there are fewer customers than the total count."""
     pages = await Server(answers).client.customers()
 
     assert pages.items
@@ -171,7 +171,7 @@ async def test_a_customer_list_that_ends_early_is_not_complete(answers: list[Ans
 
 
 @pytest.mark.asyncio
-async def test_a_list_without_an_end_is_cut() -> None:
+async def test_an_endless_list_is_cut() -> None:
     count = 0
 
     def endless(_: Request) -> Answer:
@@ -187,14 +187,14 @@ async def test_a_list_without_an_end_is_cut() -> None:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("token", ["a\r\nX: y", "é", "x" * 9000])
-async def test_a_token_that_fits_no_header_is_refused(token: str) -> None:
+async def test_a_token_that_cannot_be_a_header_is_refused(token: str) -> None:
     pages = await Server([page("a", uri=NEXT, token=token)]).client.customers()
 
     assert isinstance(pages.error, UnexpectedReply)
 
 
 @pytest.mark.asyncio
-async def test_a_link_without_a_token_is_followed_by_its_parameters() -> None:
+async def test_a_link_without_a_token_is_followed_with_its_parameters() -> None:
     server = Server([page("a", uri="/customers?size=500&seekOperation=Next&x=1"), page("b")])
 
     assert (await server.client.customers()).complete
@@ -202,7 +202,7 @@ async def test_a_link_without_a_token_is_followed_by_its_parameters() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_link_that_is_no_get_is_refused() -> None:
+async def test_a_link_with_another_method_than_get_is_refused() -> None:
     pages = await Server([page("a", uri=NEXT, token="T", method="POST")]).client.customers()
 
     assert isinstance(pages.error, UnexpectedReply)
@@ -218,7 +218,7 @@ async def test_a_link_that_is_no_get_is_refused() -> None:
         ((200, b'{"code":"400072","description":"x"}'), UnexpectedReply),
     ],
 )
-async def test_pages_got_before_a_failure_are_kept(answer: Answer, error: type[Exception]) -> None:
+async def test_the_pages_before_a_failure_are_kept(answer: Answer, error: type[Exception]) -> None:
     pages = await Server([page("a", uri=NEXT, token="T"), answer]).client.customers()
 
     assert [c.id for c in pages.items] == ["a"]
@@ -227,7 +227,7 @@ async def test_pages_got_before_a_failure_are_kept(answer: Answer, error: type[E
 
 
 @pytest.mark.asyncio
-async def test_a_customer_told_twice_is_one() -> None:
+async def test_a_customer_on_two_pages_is_one_customer() -> None:
     pages = await Server([page("A", "b", uri=NEXT, token="T"), page("a", "c")]).client.customers()
 
     assert [c.id.lower() for c in pages.items] == ["a", "b", "c"]
@@ -250,7 +250,7 @@ BODIES: Mapping[str, bytes] = {
 
 
 @pytest.mark.asyncio
-async def test_every_endpoint_gives_its_values() -> None:
+async def test_every_endpoint_returns_its_values() -> None:
     server = Server(lambda request: (200, BODIES[request.endpoint]))
     api = server.client
 
@@ -278,19 +278,19 @@ async def test_every_endpoint_gives_its_values() -> None:
         b'{"items":[{"id":"e"}],"links":{"next":{"uri":"/x"}}}',
     ],
 )
-async def test_a_short_list_is_not_passed_off_as_whole(body: bytes) -> None:
+async def test_a_short_list_is_not_accepted_as_complete(body: bytes) -> None:
     with pytest.raises(UnexpectedReply, match="short list"):
         await Server([(200, body)]).client.azure_entitlements(CUSTOMER, "plan")
 
 
 @pytest.mark.asyncio
-async def test_a_body_that_cannot_be_read_is_unexpected() -> None:
+async def test_an_unreadable_body_is_an_unexpected_reply() -> None:
     with pytest.raises(UnexpectedReply, match="GET /v1/products/P"):
         await Server([(200, b"<html>")]).client.product("US", "P")
 
 
 @pytest.mark.asyncio
-async def test_ask_hands_a_checks_reply_over_as_it_came() -> None:
+async def test_ask_returns_the_reply_to_a_check_unread() -> None:
     server = Server([(200, b"not looked at"), (404, b'{"code":"400018"}'), (403, b"")])
     api = server.client
     request = availability_request("US", "P", "0001", "", "")

@@ -1,20 +1,20 @@
-"""Every cloud has its places, all of them https."""
+"""Every cloud has its addresses, and all of them are https."""
 
 from urllib.parse import urlsplit
 
 from auditor.partner_center.clouds import CLOUDS, Cloud
 
 
-def test_every_cloud_has_a_place() -> None:
+def test_every_cloud_has_addresses() -> None:
     assert set(CLOUDS) == set(Cloud)
 
 
-def test_every_place_is_https_without_a_path() -> None:
-    for place in CLOUDS.values():
-        for url in (place.base_url, place.login_authority):
+def test_every_address_is_https_without_a_path() -> None:
+    for addresses in CLOUDS.values():
+        for url in (addresses.base_url, addresses.login_authority):
             parts = urlsplit(url)
             assert (parts.scheme, parts.path) == ("https", "")
 
 
-def test_only_china_sells_no_azure() -> None:
-    assert [cloud for cloud, place in CLOUDS.items() if not place.has_azure] == [Cloud.CHINA]
+def test_only_china_has_no_azure() -> None:
+    assert [cloud for cloud, its in CLOUDS.items() if not its.has_azure] == [Cloud.CHINA]

@@ -1,4 +1,4 @@
-"""The error table: every documented row, no row in the way of another, and its page."""
+"""The error table: each documented error has a row, no row hides another, and its page."""
 
 import inspect
 import os
@@ -38,9 +38,9 @@ DOCUMENTED = (
     (500, "800003"),
     *((status, ANY) for status in (408, 429, 501, 502, 503, 504)),
 )
-"""What Microsoft's pages name anywhere, and two codes that others have seen."""
+"""The errors that Microsoft's pages name, and two codes that other people have seen."""
 FIRST = {Does.RETRIED, Does.WAITED_FOR, Does.TOKEN_RENEWED}
-"""What is done before anybody reads a body."""
+"""The steps that are taken before the body is read."""
 
 
 @pytest.mark.parametrize(("status", "code"), DOCUMENTED)
@@ -48,20 +48,20 @@ def test_every_documented_error_has_a_row(status: int, code: str) -> None:
     assert [key for key in TABLE if key[1:] == (status, code)]
 
 
-def test_no_two_rows_are_about_the_same() -> None:
+def test_no_two_rows_have_the_same_key() -> None:
     keys = [(endpoint, row.status, row.code) for row in ROWS for endpoint in row.endpoints]
     assert len(keys) == len(set(keys))
 
 
 @pytest.mark.parametrize("key", TABLE, ids=str)
-def test_every_row_is_reached(key: ErrorKey) -> None:
+def test_every_row_can_be_reached(key: ErrorKey) -> None:
     endpoint, status, code = key
     names = [endpoint] if endpoint else list(UNANSWERED)
     at = [status] if status > 9 or not status else range(status * 100, status * 100 + 100)
     assert any(row_of(name, s, code or "?") is TABLE[key] for name in names for s in at)
 
 
-def test_every_endpoint_says_what_its_questions_come_to() -> None:
+def test_every_endpoint_has_its_final_step() -> None:
     asked = {_made(make).endpoint for make in vars(requests).values() if _makes(make)}
     asked |= set(INVENTORY)
     assert asked == UNANSWERED.keys()
@@ -73,17 +73,17 @@ def test_every_endpoint_says_what_its_questions_come_to() -> None:
     st.integers(min_value=0, max_value=999),
     st.text(max_size=8),
 )
-def test_whatever_comes_back_has_a_row_and_an_end(endpoint: str, status: int, code: str) -> None:
+def test_every_reply_has_a_row_with_a_final_step(endpoint: str, status: int, code: str) -> None:
     done = steps(endpoint, status, code)
     assert done
     assert done[-1] not in FIRST | {Does.HALVED, Does.POSTED}
 
 
 @given(st.sampled_from(sorted(UNANSWERED)), st.integers(100, 999), st.sampled_from(DOCUMENTED))
-def test_whether_it_is_sent_again_is_decided_by_the_status_alone(
+def test_only_the_status_decides_whether_a_call_is_sent_again(
     endpoint: str, status: int, documented: tuple[int, str]
 ) -> None:
-    """It is sent again before its body is read."""
+    """The call is sent again before the body is read."""
     of_status = FIRST.intersection(row_of(endpoint, status, ANY).does)
     assert FIRST.intersection(row_of(endpoint, status, documented[1]).does) == of_status
 
@@ -92,7 +92,7 @@ def test_whether_it_is_sent_again_is_decided_by_the_status_alone(
     ("status", "cause"),
     [(408, ""), (500, ""), (501, ""), (503, ""), (599, ""), (0, "reset"), (0, "timeout")],
 )
-def test_what_may_fare_better_is_sent_again(status: int, cause: str) -> None:
+def test_a_call_that_may_succeed_later_is_sent_again(status: int, cause: str) -> None:
     assert all(Does.RETRIED in row_of(name, status, cause).does for name in UNANSWERED)
 
 
@@ -100,18 +100,18 @@ def test_what_may_fare_better_is_sent_again(status: int, cause: str) -> None:
     ("status", "cause"),
     [(200, ""), (302, ""), (400, ""), (401, ""), (404, ""), (429, ""), (0, "tls"), (0, "deadline")],
 )
-def test_what_would_not_is_not(status: int, cause: str) -> None:
+def test_a_call_that_would_fail_again_is_not_sent_again(status: int, cause: str) -> None:
     assert not any(Does.RETRIED in row_of(name, status, cause).does for name in UNANSWERED)
 
 
 def test_every_kind_of_error_has_a_row() -> None:
-    kinds = _below(PartnerCenterError) - {errors.Untrusted}  # which is of signing in alone
+    kinds = _below(PartnerCenterError) - {errors.Untrusted}  # which concerns only signing in
     parents = {errors.Rejected, errors.Unreachable}
     leaves = {kind for kind in kinds if kind in parents or not kind.__subclasses__()}
     assert leaves == {row.error for row in ROWS}
 
 
-def test_all_that_can_be_done_is_done_about_something() -> None:
+def test_every_step_is_used_by_a_row_or_an_endpoint() -> None:
     assert {step for endpoint, s, c in TABLE for step in steps(endpoint or "get_sku", s, c)} | set(
         UNANSWERED.values()
     ) == set(Does)
@@ -129,13 +129,13 @@ def _below(kind: type[PartnerCenterError]) -> set[type[PartnerCenterError]]:
 
 
 def _makes(make: object) -> bool:
-    """Tell whether this makes a request out of nothing."""
+    """Return whether this function makes a new request."""
     if not inspect.isfunction(make) or make.__name__.startswith("_"):
         return False
     return inspect.signature(make).return_annotation is Request and make is not requests.as_post
 
 
-def _made(make: Any) -> Request:  # Any: each takes its own
+def _made(make: Any) -> Request:  # Any: each takes other arguments
     given: dict[str, Any] = {"lifecycle": False, "items": [("P", "S")], "country": "DE"}
     given["context"] = requests.InventoryContext()
     wanted = [p for p in inspect.signature(make).parameters.values() if p.default is p.empty]

@@ -1,4 +1,4 @@
-"""What a reply stands for, and what errors say. `test_error_table.py` walks the table."""
+"""Which error a reply becomes, and its text. `test_error_table.py` walks the table."""
 
 import json
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ def reply(status: int, body: bytes = b"", cause: str = "") -> Reply:
     )
 
 
-def said(code: str) -> bytes:
+def error_body(code: str) -> bytes:
     return json.dumps({"code": code, "description": "no"}).encode()
 
 
@@ -40,7 +40,7 @@ def said(code: str) -> bytes:
         ("unsendable", errors.Rejected),
     ],
 )
-def test_no_reply_is_an_error_by_its_cause(cause: str, kind: type[PartnerCenterError]) -> None:
+def test_without_a_reply_the_cause_decides(cause: str, kind: type[PartnerCenterError]) -> None:
     error = error_of(request(), reply(0, cause=cause))
 
     assert type(error) is kind
@@ -81,21 +81,21 @@ def test_no_reply_is_an_error_by_its_cause(cause: str, kind: type[PartnerCenterE
         ("get_sku", 999, "", errors.UnexpectedReply),
     ],
 )
-def test_refusals_by_what_the_caller_does_about_them(
+def test_the_type_of_an_error_follows_from_endpoint_status_and_code(
     endpoint: str, status: int, code: str, kind: type[PartnerCenterError]
 ) -> None:
-    body = said(code) if code else b"<html>"
+    body = error_body(code) if code else b"<html>"
 
     assert type(error_of(request(endpoint), reply(status, body))) is kind
 
 
-def test_a_429_in_its_own_shape_is_throttled() -> None:
+def test_a_429_with_another_body_is_throttled() -> None:
     body = b'{ "statusCode": 429, "message": "Rate limit is exceeded. Try again in 57 seconds." }'
 
     assert isinstance(error_of(request(), reply(429, body)), errors.Throttled)
 
 
-def test_a_success_is_no_error() -> None:
+def test_a_success_is_not_an_error() -> None:
     currency = b'{"id":"A","defaultCurrency":{"code":"USD"}}'
 
     assert error_of(request(), reply(200, currency)) is None
@@ -103,11 +103,11 @@ def test_a_success_is_no_error() -> None:
     assert error_of(request(), reply(204)) is None
 
 
-def test_a_success_that_was_too_large_is_unexpected() -> None:
+def test_a_success_that_is_too_large_is_an_unexpected_reply() -> None:
     assert isinstance(error_of(request(), reply(200, cause="too_large")), errors.UnexpectedReply)
 
 
-def test_an_error_says_what_support_asks_for_on_one_line() -> None:
+def test_the_text_of_an_error_has_what_support_needs_on_one_line() -> None:
     body = (
         '{"code":"20002",\n"description":"no\x1b[2J \u202e relation"}'.encode()
         + b" " * 9
@@ -122,9 +122,9 @@ def test_an_error_says_what_support_asks_for_on_one_line() -> None:
     assert len(text) < 400
 
 
-def test_a_code_is_one_short_line_however_it_is_sent() -> None:
+def test_an_error_code_is_one_short_line_whatever_is_sent() -> None:
     """S20."""
-    sent = said("x\n\x1b[2J" + "y" * 900)
+    sent = error_body("x\n\x1b[2J" + "y" * 900)
 
     error = error_of(request(), reply(400, sent))
 
@@ -133,7 +133,7 @@ def test_a_code_is_one_short_line_however_it_is_sent() -> None:
     assert len(error.error_code_sent) <= LONGEST_CODE
 
 
-def test_a_long_description_does_not_make_a_success_of_an_error() -> None:
+def test_an_error_with_a_long_description_is_not_a_success() -> None:
     body = json.dumps({"code": "400072", "description": "é" * 1024}).encode()
 
     assert isinstance(error_of(request(), reply(200, body)), errors.UnexpectedReply)

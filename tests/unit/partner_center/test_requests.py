@@ -1,4 +1,4 @@
-"""Requests as Partner Center gets them, and ids that never get near a path."""
+"""Requests have the path and parameters of the documents; an invalid id is never in a path."""
 
 import json
 from collections.abc import Callable
@@ -79,7 +79,7 @@ def test_paths_and_parameters(request_: Request, path: str, params: dict[str, st
     assert request_.customer_id == (LOWER if LOWER in path else "")
 
 
-def test_an_inventory_check_is_a_post_on_the_customers_account() -> None:
+def test_an_inventory_check_is_a_post_that_counts_for_the_customer() -> None:
     request = requests.inventory_request(
         "us",
         [("P", "0011"), ("Q", "")],
@@ -100,7 +100,7 @@ def test_an_inventory_check_is_a_post_on_the_customers_account() -> None:
     }
 
 
-def test_the_api_that_replaces_it_is_told_the_resource_type() -> None:
+def test_the_replacing_api_gets_the_resource_type() -> None:
     request = requests.inventory_request(
         "US", [("P", "")], InventoryContext(), "VirtualMachines", for_customer=GUID
     )
@@ -111,7 +111,7 @@ def test_the_api_that_replaces_it_is_told_the_resource_type() -> None:
     assert json.loads(request.body)["InventoryContext"] == {}
 
 
-def test_a_question_put_again_on_purpose_is_another() -> None:
+def test_a_question_of_a_second_round_has_another_key() -> None:
     first, second = (requests.azure_entitlements(GUID, "p", n) for n in range(2))
 
     assert first.path == second.path
@@ -131,20 +131,20 @@ BUILDERS: list[Callable[[str], Request]] = [
 
 @pytest.mark.parametrize("build", BUILDERS)
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_what_is_no_id_is_rejected_unasked(build: Callable[[str], Request], text: str) -> None:
+def test_an_invalid_id_is_rejected_unsent(build: Callable[[str], Request], text: str) -> None:
     """S9, S19."""
     with pytest.raises(Rejected):
         build(text)
 
 
 @pytest.mark.parametrize("country", ["", "USA", "U", "1A", "..", "US&x=1"])
-def test_what_is_no_country_is_rejected_unasked(country: str) -> None:
+def test_an_invalid_country_is_rejected_unsent(country: str) -> None:
     with pytest.raises(Rejected):
         requests.product(country, "P")
 
 
 @given(st.text(max_size=20))
-def test_a_path_keeps_its_segments(text: str) -> None:
+def test_no_id_adds_a_segment_to_a_path(text: str) -> None:
     """S9."""
     try:
         request = requests.sku("US", "P", text, "")

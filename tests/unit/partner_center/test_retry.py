@@ -1,4 +1,4 @@
-"""What Retry-After says, how retries back off, and how many a run may have."""
+"""How Retry-After is read, how long retries wait, and how many a run may make."""
 
 from datetime import UTC, datetime
 
@@ -31,13 +31,13 @@ NOW = datetime(2026, 11, 21, 2, 0, 0, tzinfo=UTC)
         ("Sat, 99 Nov 2026 99:99:99 GMT", None),
     ],
 )
-def test_retry_after_in_every_form(header: str | None, wait_s: float | None) -> None:
+def test_retry_after_is_read_in_every_form(header: str | None, wait_s: float | None) -> None:
     """P19."""
     assert retry.retry_after_s(header, NOW) == wait_s
 
 
 @given(st.text(max_size=40))
-def test_no_header_makes_an_error_or_a_senseless_wait(header: str) -> None:
+def test_any_header_gives_a_valid_wait_or_none(header: str) -> None:
     wait_s = retry.retry_after_s(header, NOW)
 
     assert wait_s is None or 0 <= wait_s <= retry.LONGEST_WAIT_S + 1
@@ -55,8 +55,8 @@ def test_a_backoff_doubles_up_to_the_longest() -> None:
 
 
 @pytest.mark.parametrize(("calls", "retries"), [(0, 100), (9, 100), (10, 101), (1000, 200)])
-def test_a_budget_is_a_tenth_of_the_calls_and_a_hundred(calls: int, retries: int) -> None:
-    """P18: one that has to be is counted too."""
+def test_the_budget_is_a_tenth_of_the_calls_plus_a_hundred(calls: int, retries: int) -> None:
+    """P18: a retry that is always made counts too."""
     budget = retry.RetryBudget()
     for _ in range(calls):
         budget.first()
@@ -67,7 +67,7 @@ def test_a_budget_is_a_tenth_of_the_calls_and_a_hundred(calls: int, retries: int
 
 @given(st.lists(st.booleans(), max_size=2000))
 def test_retries_stay_in_the_budget(calls: list[bool]) -> None:
-    """P18: True is a first attempt, False a wish to retry."""
+    """P18: True is a first attempt, False is a request for a retry."""
     budget = retry.RetryBudget()
     first = retried = 0
 

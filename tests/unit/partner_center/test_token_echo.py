@@ -1,4 +1,4 @@
-"""A token that a server shows is taken out of what it says, however it is written there."""
+"""A token that a server repeats in a reply is hidden, in whatever form it is written."""
 
 import base64
 import html
@@ -18,7 +18,7 @@ JWT = "eyJhbGciOiJub25lIn0." + "Y2FuYXJ5LWNhbmFyeS1jYW5hcnk" * 12 + ".c2lnbmF0dX
 OPAQUE = "0.AXc/canary+canary/9f3b+0ac1d2e4f5a6b7c8=="
 SHORT = "canary-55aa17"
 ODD = "canary~~~canary~~0123~~~"
-"""Its base64 is another one in URLs."""
+"""A token whose base64 differs in URLs."""
 TOKENS = (JWT, OPAQUE, SHORT, ODD)
 
 
@@ -48,7 +48,7 @@ FORMS: dict[str, Callable[[str], str]] = {
 
 
 def pieces(token: str) -> list[bytes]:
-    """Return pieces of a token of which none may be left, in each of its forms."""
+    """Return pieces of a token, plain and as base64. None of them may remain."""
     found = []
     for text in (token.encode(), *(base64.b64encode(b" " * n + token.encode()) for n in range(3))):
         solid = text.replace(b"=", b"")[4:-4]
@@ -60,8 +60,8 @@ def pieces(token: str) -> list[bytes]:
 @pytest.mark.parametrize("token", TOKENS, ids=["jwt", "opaque", "short", "odd"])
 def test_a_token_is_hidden_in_every_form(form: str, token: str) -> None:
     """S1."""
-    said = f"<html>before {FORMS[form](token)} after</html>".encode()
-    left = Echo(Secret(token)).without(said)
+    body = f"<html>before {FORMS[form](token)} after</html>".encode()
+    left = Echo(Secret(token)).without(body)
     packed = (
         left.translate(None, b" \r\n=")
         .replace(rb"\n", b"")
@@ -75,30 +75,30 @@ def test_a_token_is_hidden_in_every_form(form: str, token: str) -> None:
 
 
 def test_the_beginning_of_a_token_is_hidden_too() -> None:
-    """S1: a page that cuts what it shows."""
-    said = f'{{"code": "{JWT[:40]}", "more": "{OPAQUE}"}}'.encode()
-    assert Echo(Secret(JWT)).without(said) == f'{{"code": "***", "more": "{OPAQUE}"}}'.encode()
+    """S1: a page may show only part of the token."""
+    body = f'{{"code": "{JWT[:40]}", "more": "{OPAQUE}"}}'.encode()
+    assert Echo(Secret(JWT)).without(body) == f'{{"code": "***", "more": "{OPAQUE}"}}'.encode()
 
 
 @pytest.mark.parametrize("before", range(3))
 @pytest.mark.parametrize("length", [30, 31, 32])
-def test_of_base64_only_what_tells_of_the_token_is_hidden(before: int, length: int) -> None:
-    """Six bits a letter: those that are the neighbours' in part stay."""
-    said = base64.b64encode(b"\0" * before + JWT[:length].encode() + b"\0" * 3)
+def test_only_letters_of_base64_with_the_token_are_hidden(before: int, length: int) -> None:
+    """A letter holds six bits. A letter that is partly of the neighbouring text stays."""
+    body = base64.b64encode(b"\0" * before + JWT[:length].encode() + b"\0" * 3)
     first, last = -(-8 * before // 6), 8 * (before + length) // 6
-    left = Echo(Secret(JWT[:length])).without(b"<" + said + b">")
-    assert left == b"<" + said[:first] + HIDDEN + said[last:] + b">"
+    left = Echo(Secret(JWT[:length])).without(b"<" + body + b">")
+    assert left == b"<" + body[:first] + HIDDEN + body[last:] + b">"
 
 
 @pytest.mark.parametrize("escaped", ["+", "/"])
-def test_of_json_nothing_but_the_token_is_hidden(escaped: str) -> None:
+def test_only_the_token_in_json_is_hidden(escaped: str) -> None:
     other = {"+": r"\u002B", "/": r"\/"}[escaped]
-    said = json.dumps({"token": OPAQUE, "id": 1}).replace(escaped, other)
-    left = Echo(Secret(OPAQUE)).without(said.encode())
+    body = json.dumps({"token": OPAQUE, "id": 1}).replace(escaped, other)
+    left = Echo(Secret(OPAQUE)).without(body.encode())
     assert left in (b'{"token": "***", "id": 1}', b'{"token": "***==", "id": 1}')
 
 
-def test_sixteen_letters_of_a_token_are_the_token_and_eight_are_all_of_a_short_one() -> None:
+def test_sixteen_letters_are_hidden_or_eight_of_a_short_token() -> None:
     echo = Echo(Secret(JWT))
     assert echo.token == Secret(JWT)
     assert echo.without(f"<{JWT[:16]}>".encode()) == b"<***>"
@@ -108,12 +108,12 @@ def test_sixteen_letters_of_a_token_are_the_token_and_eight_are_all_of_a_short_o
 
 
 @given(st.binary(max_size=200) | st.text(max_size=50).map(str.encode))
-def test_what_holds_no_token_stays_as_it_is(said: bytes) -> None:
+def test_a_body_without_a_token_is_unchanged(body: bytes) -> None:
     for token in TOKENS:
-        assert Echo(Secret(token)).without(said) == said
+        assert Echo(Secret(token)).without(body) == body
 
 
 @given(st.binary(max_size=60), st.binary(max_size=60))
-def test_what_is_around_a_token_stays(before: bytes, after: bytes) -> None:
+def test_the_text_around_a_token_is_unchanged(before: bytes, after: bytes) -> None:
     before, after = before + b"<", b">" + after
     assert Echo(Secret(JWT)).without(before + JWT.encode() + after) == before + HIDDEN + after

@@ -1,4 +1,4 @@
-"""One token at a time, renewed before it ends, and not once for every refusal."""
+"""There is one token at a time. It is renewed before it ends, and not at every refusal."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from auditor.secret import Secret
 
 
 class Endpoint:
-    """Gives numbered tokens, slowly enough that waiters pile up."""
+    """Gives numbered tokens, so slowly that several callers wait at once."""
 
     def __init__(self, lasts_s: float = 3600) -> None:
         self.now = 0.0
@@ -60,7 +60,7 @@ async def test_fifty_refusals_cost_one_token() -> None:
 
 @pytest.mark.asyncio
 async def test_a_token_is_renewed_before_it_ends() -> None:
-    """P22: five minutes."""
+    """P22: five minutes before."""
     endpoint = Endpoint()
     source = RenewedToken(endpoint.fetch, clock=endpoint.clock)
 
@@ -83,8 +83,8 @@ async def test_a_short_token_is_not_renewed_for_every_call() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_fresh_token_that_is_refused_is_not_the_fault() -> None:
-    """P22: or a thousand customers that refuse us would cost a thousand tokens."""
+async def test_a_refused_fresh_token_is_not_renewed() -> None:
+    """P22: otherwise a thousand customers that refuse us would cost a thousand tokens."""
     endpoint = Endpoint()
     source = RenewedToken(endpoint.fetch, clock=endpoint.clock)
     first = await source.token()
@@ -113,10 +113,10 @@ async def test_an_endpoint_that_was_down_is_asked_again_after_a_pause() -> None:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize(("fault", "error"), [("down", Unreachable), ("refusing", Unauthorized)])
-async def test_fifty_waiters_ask_once_where_there_is_no_token(
+async def test_fifty_waiters_ask_once_when_no_token_is_given(
     fault: str, error: type[Exception]
 ) -> None:
-    """P22: an endpoint in trouble is not stormed, a refused credential not tried again."""
+    """P22: an endpoint that is down gets no flood; a refused credential is not tried again."""
     endpoint = Endpoint()
     setattr(endpoint, f"is_{fault}", True)
     source = RenewedToken(endpoint.fetch, clock=endpoint.clock)
@@ -142,7 +142,7 @@ async def test_a_refused_credential_is_never_tried_again() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_token_that_still_lasts_is_used_while_none_can_be_had() -> None:
+async def test_a_valid_token_is_used_while_the_endpoint_is_down() -> None:
     endpoint = Endpoint()
     source = RenewedToken(endpoint.fetch, clock=endpoint.clock)
     first = await source.token()

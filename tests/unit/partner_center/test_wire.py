@@ -1,4 +1,4 @@
-"""Bodies as they were documented and recorded, and bodies that nobody would believe."""
+"""Documented and recorded bodies are read, and invalid items are recognised."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,7 @@ def test_documented_inventory_is_read(name: str) -> None:
     assert restriction.properties == {"type": "Location", "values": "japanwest"}
 
 
-def test_the_inventory_check_is_written_as_in_the_documents() -> None:
+def test_the_body_of_an_inventory_check_is_that_of_the_documents() -> None:
     body = bodies.inventory_check(
         [("DZH318Z0BQ3P", "")],
         customer_id="d6bf25b7-e0a8-4f2d-a31b-97b55cfc774d",
@@ -45,7 +45,7 @@ def test_the_inventory_check_is_written_as_in_the_documents() -> None:
     )
 
 
-def test_what_is_not_sent_is_left_out() -> None:
+def test_an_empty_field_is_left_out_of_the_body() -> None:
     body = bodies.inventory_check([("P", "0001")], customer_id="c")
 
     assert json.loads(body) == {
@@ -54,7 +54,7 @@ def test_what_is_not_sent_is_left_out() -> None:
     }
 
 
-def test_an_availability_shaped_like_a_sku_does_not_say_whether_it_can_be_bought() -> None:
+def test_an_availability_shaped_like_a_sku_has_no_is_purchasable() -> None:
     [availability] = decoding.availabilities(sample("availability_azure_plan.json"))
 
     assert availability.is_purchasable is None
@@ -62,7 +62,7 @@ def test_an_availability_shaped_like_a_sku_does_not_say_whether_it_can_be_bought
     assert not availability.lifecycle
 
 
-def test_a_new_commerce_availability_with_its_links_twice_is_read_and_counted() -> None:
+def test_an_availability_with_repeated_links_is_read_and_counted() -> None:
     [availability] = decoding.availabilities(sample("availability_new_commerce_cut.json"))
 
     assert availability.repeated_keys == 1
@@ -78,7 +78,7 @@ def test_a_new_commerce_availability_with_its_links_twice_is_read_and_counted() 
 @pytest.mark.parametrize(
     "name", ["availability_new_commerce.not.json", "sku_new_commerce.not.json"]
 )
-def test_elisions_are_no_json(name: str) -> None:
+def test_samples_with_omissions_are_malformed(name: str) -> None:
     with pytest.raises(decoding.Malformed):
         decoding.availabilities(sample(name))
     with pytest.raises(decoding.Malformed):
@@ -94,7 +94,7 @@ def test_an_availability_from_before_new_commerce_is_read() -> None:
 
 
 @pytest.mark.parametrize("shape", ["%s", "[%s]", '{"totalCount":1,"items":[%s]}'])
-def test_availabilities_come_in_three_shapes(shape: str) -> None:
+def test_availabilities_are_read_in_three_shapes(shape: str) -> None:
     sent = '{"id":"A","skuId":"0001","isPurchasable":false,"defaultCurrency":"EUR"}'
 
     [availability] = decoding.availabilities((shape % sent).encode())
@@ -104,7 +104,7 @@ def test_availabilities_come_in_three_shapes(shape: str) -> None:
     assert availability.raw == sent
 
 
-def test_fields_nobody_told_us_of_are_kept_sorted() -> None:
+def test_unknown_fields_are_kept_in_sorted_order() -> None:
     [availability] = decoding.availabilities(
         b'{"id":"A","skuId":"0001","segment":null,"zeta":[1],"alpha":{"b":1,"a":2},"links":{}}'
     )
@@ -140,7 +140,7 @@ def test_documented_skus_are_read() -> None:
     assert licence.dynamic_attributes["isAddon"] is False
 
 
-def test_a_null_is_an_absent_field() -> None:
+def test_a_null_counts_as_an_absent_field() -> None:
     customer = decoding.one(
         b'{"id":"C","companyProfile":null,"associatedPartnerID":"7","billingProfile":'
         b'{"defaultAddress":{"country":"de"}}}',
@@ -151,14 +151,14 @@ def test_a_null_is_an_absent_field() -> None:
     assert customer.company_profile.domain == ""
 
 
-def test_a_null_among_items_is_not_passed_over() -> None:
+def test_a_null_among_items_is_not_ignored() -> None:
     with pytest.raises(decoding.Malformed):
         decoding.collection(b'{"items":[null]}', wire.Sku)
 
     assert len(decoding.inventory_answer(b"[null," + RESTRICTED + b"]").spoiled) == 1
 
 
-def test_a_scheduled_change_names_what_is_bought_next() -> None:
+def test_a_scheduled_change_names_the_next_sku() -> None:
     subscription = decoding.one(
         b'{"id":"S","scheduledNextTermInstructions":{"product":'
         b'{"productId":"P","skuId":"0002","termDuration":"P1Y"},"quantity":3}}',
@@ -183,7 +183,7 @@ def test_a_scheduled_change_names_what_is_bought_next() -> None:
         b'{"productId":"P","isRestricted":true,"restrictions":[],"restrictions":[]}',
     ],
 )
-def test_an_item_that_is_spoiled_spoils_no_other(item: bytes) -> None:
+def test_a_spoiled_item_does_not_affect_the_others(item: bytes) -> None:
     """P26, P27."""
     body = b"[" + item + b"," + RESTRICTED + b"]"
 
@@ -203,7 +203,7 @@ def test_an_item_that_is_spoiled_spoils_no_other(item: bytes) -> None:
         (b"1", None),
     ],
 )
-def test_a_spoiled_item_names_its_key_where_that_much_can_be_relied_on(
+def test_a_spoiled_item_names_its_key_if_its_ids_are_valid(
     item: bytes, names: tuple[str, str] | None
 ) -> None:
     [spoiled] = decoding.inventory_answer(b"[" + item + b"]").spoiled
@@ -211,7 +211,7 @@ def test_a_spoiled_item_names_its_key_where_that_much_can_be_relied_on(
     assert spoiled.names == names
 
 
-def test_a_repeated_key_that_decides_nothing_is_counted() -> None:
+def test_a_repeated_key_that_does_not_decide_is_counted() -> None:
     """P27."""
     answer = decoding.inventory_answer(
         b'[{"productId":"P","isRestricted":true,"restrictions":'
@@ -236,7 +236,7 @@ def test_new_reasons_and_properties_are_kept() -> None:
     }
 
 
-def test_an_escaped_backslash_before_u0000_is_no_nul() -> None:
+def test_an_escaped_backslash_before_u0000_is_not_a_nul() -> None:
     body = b'{"id":"65543400-F8B0-4783-8530-6D35AB8C6801","offerName":"C:\\\\u0000"}'
 
     assert decoding.one(body, wire.Subscription).offer_name == "C:\\u0000"

@@ -1,4 +1,4 @@
-"""Bytes that are no answer: malformed, never another error."""
+"""A body that is not an answer raises `Malformed` and never another error."""
 
 import json
 
@@ -36,7 +36,7 @@ BAD = [
 
 
 def read_all(body: bytes) -> int:
-    """Return how many of the ways to read a body refused it; anything but Malformed escapes."""
+    """Return how many of the five readers refuse a body; another error than Malformed is raised."""
     refused = 0
     for read in (
         decoding.inventory_answer,
@@ -54,14 +54,14 @@ def read_all(body: bytes) -> int:
 
 
 @pytest.mark.parametrize("body", BAD, ids=range(len(BAD)))
-def test_what_cannot_be_used_is_malformed(body: bytes) -> None:
+def test_an_unusable_body_is_malformed(body: bytes) -> None:
     """P24."""
     assert read_all(body) == 5
 
 
 @given(st.binary(max_size=300))
 @example(b'{"items":[{}]}')
-def test_no_bytes_make_another_error(body: bytes) -> None:
+def test_no_bytes_raise_another_error(body: bytes) -> None:
     """P24."""
     read_all(body)
 
@@ -90,7 +90,7 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_no_json_makes_another_error(value: object) -> None:
+def test_no_json_raises_another_error(value: object) -> None:
     """P24."""
     read_all(json.dumps(value).encode())
 
@@ -108,7 +108,7 @@ def test_no_json_makes_another_error(value: object) -> None:
         max_size=5,
     )
 )
-def test_ids_stay_text_and_answers_stay_themselves(items: list[dict[str, object]]) -> None:
+def test_ids_stay_text_and_answers_stay_unchanged(items: list[dict[str, object]]) -> None:
     """P28."""
     read = decoding.inventory_answer(json.dumps(items).encode()).items
 
@@ -132,31 +132,31 @@ def test_ids_stay_text_and_answers_stay_themselves(items: list[dict[str, object]
         (b'{"code":{"deep":1}}', ("", "")),
     ],
 )
-def test_what_a_refusal_says_is_read(body: bytes, expected: tuple[str, str]) -> None:
+def test_code_and_description_of_an_error_are_read(body: bytes, expected: tuple[str, str]) -> None:
     error = decoding.error(body)
 
     assert (error.code, error.description) == expected
 
 
-def test_a_number_no_column_holds_is_malformed() -> None:
+def test_a_number_too_large_for_a_column_is_malformed() -> None:
     with pytest.raises(decoding.Malformed):
         decoding.one(b'{"id":"a","quantity":1180591620717411303424}', wire.Subscription)
 
 
-def test_a_short_list_is_no_answer_to_a_check() -> None:
+def test_a_short_list_is_not_an_answer_to_a_check() -> None:
     with pytest.raises(decoding.Malformed, match="not whole"):
         decoding.inventory_answer(b'{"totalCount":2,"items":[' + RESTRICTED + b"]}")
 
 
 @pytest.mark.parametrize("value", [b"0", b"{}", b"null", b"[]", RESTRICTED])
-def test_more_values_than_any_answer_has_are_not_unpacked(value: bytes) -> None:
-    """P25: as objects they would take fifty times the room."""
+def test_a_body_with_too_many_values_is_not_decoded(value: bytes) -> None:
+    """P25: as objects the values would take fifty times the memory."""
     many = b"[" + (value + b",") * MOST_COMMAS + value + b"]"
     assert read_all(many) == 5
 
 
-def test_a_list_that_is_mostly_spoiled_is_no_answer() -> None:
-    """S17: each spoiled item is looked at by itself."""
+def test_a_list_with_too_many_spoiled_items_is_malformed() -> None:
+    """S17: each spoiled item is examined separately."""
     with pytest.raises(decoding.Malformed, match="more than 1000 items"):
         decoding.inventory_answer(b"[" + b"{}," * decoding.MOST_SPOILED + RESTRICTED + b",{}]")
 
@@ -166,7 +166,7 @@ def test_a_list_that_is_mostly_spoiled_is_no_answer() -> None:
     assert len(spoiled) == decoding.MOST_SPOILED
 
 
-def test_one_sku_has_no_more_availabilities_than_anybody_can_read() -> None:
+def test_too_many_availabilities_of_one_sku_are_malformed() -> None:
     """S17."""
     with pytest.raises(decoding.Malformed, match="more than 10000"):
         decoding.availabilities(

@@ -1,4 +1,4 @@
-"""Customers that come one by one."""
+"""Customers are found one by one while the run goes on."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -30,7 +30,7 @@ def ids(customers: list[CustomerFound]) -> list[str]:
 
 
 class Source:
-    """Yields customers as the test lets them come."""
+    """Yields the customers that the test puts into its queue."""
 
     def __init__(self) -> None:
         self.queue: asyncio.Queue[CustomerFound | Exception | None] = asyncio.Queue()
@@ -47,16 +47,16 @@ class Source:
             self.is_closed = True
 
 
-async def test_it_waits_until_few_are_missing_and_then_for_the_rest() -> None:
+async def test_it_waits_until_few_customers_are_missing_and_then_for_the_rest() -> None:
     source, steps = Source(), list[CustomerFound]()
     async with Arrivals(source(3), 3, steps.append) as arrivals:
-        few = asyncio.create_task(arrivals.until(1))
+        waiting = asyncio.create_task(arrivals.until(1))
         source.queue.put_nowait(found("a"))
-        await asyncio.wait([few], timeout=0)
-        assert not few.done()
+        await asyncio.wait([waiting], timeout=0)
+        assert not waiting.done()
 
-        source.queue.put_nowait(None)  # of another country: nobody, but no longer awaited
-        await few
+        source.queue.put_nowait(None)  # a customer of another country: not returned
+        await waiting
         assert ids(arrivals.take()) == ["a"]
 
         source.queue.put_nowait(found("c"))
@@ -66,7 +66,7 @@ async def test_it_waits_until_few_are_missing_and_then_for_the_rest() -> None:
     assert ids(steps) == ["a", "c"]
 
 
-async def test_what_breaks_in_the_background_comes_out_where_it_is_awaited() -> None:
+async def test_an_error_in_the_background_is_raised_where_it_is_awaited() -> None:
     source = Source()
     async with Arrivals(source(2), 2, lambda _: None) as arrivals:
         await arrivals.until(2)
@@ -75,7 +75,7 @@ async def test_what_breaks_in_the_background_comes_out_where_it_is_awaited() -> 
             await arrivals.until(0)
 
 
-async def test_leaving_ends_the_search() -> None:
+async def test_leaving_the_block_ends_the_search() -> None:
     source = Source()
     async with Arrivals(source(2), 2, lambda _: None) as arrivals:
         source.queue.put_nowait(found("a"))

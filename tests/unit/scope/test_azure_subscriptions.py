@@ -1,4 +1,4 @@
-"""What discovery finds as it was is not held twice."""
+"""A row that discovery finds unchanged is not kept in memory twice."""
 
 from auditor.scope.azure_subscriptions import one, some
 from tests.builders.scope import customer
@@ -6,19 +6,19 @@ from tests.builders.scope import customer
 KNOWN = customer()
 
 
-def test_what_is_the_same_is_the_one_that_is_known() -> None:
+def test_an_unchanged_row_is_the_known_object() -> None:
     found = customer()
     assert found is not KNOWN
     assert one(found, KNOWN) is KNOWN
 
 
-def test_what_changed_or_is_new_is_what_was_found() -> None:
+def test_a_changed_or_new_row_is_the_found_object() -> None:
     found = customer(company_name="Fabrikam Ltd")
     assert one(found, KNOWN) is found
     assert one(found, None) is found
 
 
-def test_what_is_empty_is_made_once() -> None:
+def test_empty_sets_are_one_shared_object() -> None:
     assert some({"a"}) == {"a"}
     assert some(set[str]()) == frozenset()
     assert some(set[str]()) is some(set[str]())

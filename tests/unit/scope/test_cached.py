@@ -1,4 +1,4 @@
-"""What is taken from the store instead of being asked, and what a setting keeps from it."""
+"""Listings that are taken from the store instead of being asked, and when they are not."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ OF_VIEW = RememberedListing(segments=("commercial",), views=(VIEW,))
 
 
 def known(*held: CommerceSubscription, registration: str = "Registered", **given: object) -> Known:
-    """Return what is known of one customer with an Azure plan, listed an hour of the clock ago."""
+    """Return the known rows of one customer with an Azure plan, listed at `AT`."""
     plain: dict[str, object] = {
         "cells": frozenset({Cell(partner_tenant_id=P, customer_id=ACME, country="")}),
         "customers": {ACME: customer()},
@@ -48,7 +48,7 @@ def subscriptions(
 # Customers ----------------------------------------------------------------------------------
 
 
-def test_a_customer_that_is_not_due_is_as_it_was_listed_and_proves_nothing() -> None:
+def test_a_customer_that_is_not_due_is_taken_from_the_store() -> None:
     held = (plan(), licence("l1"))
     found = subscriptions(known(*held))
     assert found is not None
@@ -61,24 +61,24 @@ def test_a_customer_that_is_not_due_is_as_it_was_listed_and_proves_nothing() -> 
     )
 
 
-def test_a_customer_is_asked_when_it_is_due_or_was_never_wholly_answered() -> None:
+def test_a_customer_is_asked_if_it_is_due_or_was_never_fully_answered() -> None:
     assert subscriptions(known(), TOO_LATE) is None
     assert subscriptions(known(customers_listed={})) is None
     assert subscriptions(known(unlisted=frozenset({(ACME, "", "", "")}))) is None
 
 
-def test_registrations_that_nobody_asked_for_make_a_customer_due_once_they_count() -> None:
+def test_a_registration_never_asked_makes_a_customer_due_if_it_counts() -> None:
     before = known(registration="")
     assert subscriptions(before) is None
     assert subscriptions(before, check_registration=False) is not None
 
 
 @pytest.mark.parametrize("held", [plan(status="suspended"), legacy_azure("plan")])
-def test_registrations_that_are_never_asked_for_do_not(held: CommerceSubscription) -> None:
+def test_a_registration_not_needed_makes_nothing_due(held: CommerceSubscription) -> None:
     assert subscriptions(known(held, registration="")) is not None
 
 
-def test_a_country_is_read_when_it_is_due_or_not_known() -> None:
+def test_a_country_is_asked_if_it_is_due_or_not_known() -> None:
     assert cached.country(known(), ACME, LATER) == customer()
     assert cached.country(known(), ACME, TOO_LATE) is None
     assert cached.country(known(), "nobody", LATER) is None
@@ -99,20 +99,20 @@ def catalog(
     unlisted: frozenset[tuple[str, str, str, str]] = frozenset(),
     where: tuple[str, str] = DE,
 ) -> CatalogAsListed:
-    """Return a catalog of which the view and the product DZH1 were answered."""
+    """Return a catalog whose view and whose product DZH1 were answered."""
     skus = skus or (sku(),)
-    said = {(f"view:{VIEW}", ""): OF_VIEW, ("DZH1", ""): COMMERCIAL} if listed is None else listed
+    names = {(f"view:{VIEW}", ""): OF_VIEW, ("DZH1", ""): COMMERCIAL} if listed is None else listed
     known = Known(
         partner_tenant_id=P,
         skus={DE: {s.name: s for s in skus}},
         views={DE: dict({"DZH1": VIEW} if views is None else views)},
-        catalog_listed={DE: {name: (AT, what) for name, what in said.items()}},
+        catalog_listed={DE: {name: (AT, what) for name, what in names.items()}},
         unlisted=unlisted,
     )
     return CatalogAsListed(known, where, due, segments=segments, target_views=target_views)
 
 
-def test_products_and_skus_that_are_not_due_are_as_they_were_listed() -> None:
+def test_products_and_skus_that_are_not_due_are_taken_from_the_store() -> None:
     of = catalog(sku(), sku("0002"), sku(product_id="DZH2"))
     assert of.products(VIEW) == {"DZH1": "Title of DZH1"}
     assert of.skus("DZH1") == (sku(), sku("0002"))
@@ -132,21 +132,21 @@ def test_products_and_skus_that_are_not_due_are_as_they_were_listed() -> None:
         catalog(views={}, due=TOO_LATE),
     ],
 )
-def test_what_is_due_or_was_never_asked_like_this_is_asked(of: CatalogAsListed) -> None:
+def test_a_listing_due_or_never_asked_with_these_settings_is_asked(of: CatalogAsListed) -> None:
     assert of.products(VIEW) is None
     assert of.skus("DZH1") is None
     assert of.sku("DZH1", "0001") is None
     assert of.named("DZH1", [""]) is None
 
 
-def test_the_order_of_segments_asks_for_nothing_else() -> None:
+def test_another_order_of_segments_makes_no_listing_due() -> None:
     two = RememberedListing(segments=("commercial", "education"))
     of = catalog(listed={("DZH1", ""): two}, segments=("education", "commercial"))
     assert of.skus("DZH1") == (sku(),)
 
 
-def test_other_views_beside_it_make_a_view_due_and_not_the_sku_lists() -> None:
-    """A product counts for the first view that names it."""
+def test_an_added_view_makes_views_due_but_not_the_sku_lists() -> None:
+    """A product belongs to the first view that lists it."""
     of = catalog(target_views=("Other", VIEW))
     assert of.products(VIEW) is None
     assert of.skus("DZH1") == (sku(),)
@@ -157,11 +157,11 @@ def test_a_view_with_a_product_whose_title_is_not_known_is_asked() -> None:
     assert catalog(views={"DZH1": VIEW, "DZH9": "Other"}).products(VIEW) is not None
 
 
-def test_a_product_that_left_is_listed_anew_when_it_returns() -> None:
+def test_the_sku_list_of_a_product_that_left_is_not_reused() -> None:
     assert catalog(views={}).skus("DZH1") is None
 
 
-def test_a_sku_that_was_asked_for_by_id_is_a_listing_of_its_own() -> None:
+def test_a_sku_that_was_asked_by_id_is_its_own_listing() -> None:
     of = catalog(sku(), sku("0002"), listed={("DZH1", "0002"): COMMERCIAL}, views={"DZH1": ""})
     assert of.sku("DZH1", "0002") == sku("0002")
     assert of.sku("DZH1", "0001") is None
@@ -170,7 +170,7 @@ def test_a_sku_that_was_asked_for_by_id_is_a_listing_of_its_own() -> None:
     assert of.named("DZH1", [""]) is None
 
 
-def test_what_is_listed_says_what_it_was_asked_for() -> None:
+def test_a_listing_is_remembered_with_its_segments_and_views() -> None:
     of = catalog(segments=("education", "commercial"), target_views=("B", "A"))
     assert msgspec.json.encode(of.of_view) == (
         b'{"segments":["commercial","education"],"views":["B","A"]}'

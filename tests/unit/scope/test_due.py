@@ -18,19 +18,19 @@ def due(hours_later: float, hours: float = 72, *, in_slices: bool = False) -> Du
 
 
 @pytest.mark.parametrize("in_slices", [False, True])
-def test_what_was_never_answered_is_due(in_slices: bool) -> None:
+def test_a_listing_that_was_never_answered_is_due(in_slices: bool) -> None:
     assert due(0, in_slices=in_slices).is_due("x", None)
 
 
 @pytest.mark.parametrize("in_slices", [False, True])
-def test_what_was_answered_in_the_future_is_due(in_slices: bool) -> None:
-    """P32: a clock that jumped back."""
+def test_a_listing_answered_in_the_future_is_due(in_slices: bool) -> None:
+    """P32: this happens after the clock was set back."""
     assert due(-1, in_slices=in_slices).is_due("x", AT)
     assert not due(0, in_slices=in_slices).is_due("x", AT)
 
 
 @pytest.mark.parametrize("in_slices", [False, True])
-def test_zero_hours_is_every_run(in_slices: bool) -> None:
+def test_zero_hours_means_every_run(in_slices: bool) -> None:
     assert due(0, 0, in_slices=in_slices).is_due("x", AT)
     assert EVERY_RUN.is_due("x", AT)
 
@@ -44,26 +44,26 @@ def test_without_slices_only_the_age_counts() -> None:
 @pytest.mark.parametrize(
     ("later", "share"), [(1, 1 / 72), (24, 1 / 3), (25, 25 / 72), (71, 71 / 72)]
 )
-def test_in_slices_a_run_asks_the_share_of_its_time(later: float, share: float) -> None:
-    then = due(later, in_slices=True)
-    asked = sum(then.is_due(name, AT) for name in NAMES) / len(NAMES)
+def test_in_slices_a_run_asks_the_share_of_the_time_that_passed(later: float, share: float) -> None:
+    later_run = due(later, in_slices=True)
+    asked = sum(later_run.is_due(name, AT) for name in NAMES) / len(NAMES)
     assert asked == pytest.approx(share, abs=1 / len(NAMES))
 
 
-def test_a_small_portfolio_is_shared_out_as_evenly() -> None:
+def test_a_small_portfolio_is_divided_evenly_too() -> None:
     few = NAMES[:30]
     tonight = due(24, in_slices=True).among(few)
     assert sum(tonight.is_due(name, AT) for name in few) == 10
 
 
-def test_a_newcomer_moves_the_others_by_little() -> None:
+def test_a_new_customer_hardly_moves_the_turns_of_the_others() -> None:
     before = due(24, in_slices=True)
     after = before.among([*NAMES, "a newcomer"])
     assert max(abs(before.turns[name] - after.turns[name]) for name in NAMES) < 1 / len(NAMES)
 
 
-def test_in_slices_nights_ask_different_listings_and_together_all_of_them() -> None:
-    """Also the listings that were all answered on the same first night."""
+def test_in_slices_each_night_asks_other_listings_and_all_ask_each_once() -> None:
+    """This holds although all listings were answered on the same first night."""
     listed_at = dict.fromkeys(NAMES, AT)
     slices = []
     for night in (1, 2, 3):
@@ -78,7 +78,7 @@ def test_in_slices_nights_ask_different_listings_and_together_all_of_them() -> N
     steps=st.lists(st.floats(min_value=0.01, max_value=200), max_size=20),
     hours=st.floats(min_value=0.5, max_value=800),
 )
-def test_nothing_is_used_for_longer_than_its_hours(
+def test_no_listing_is_used_for_longer_than_its_hours(
     name: str, steps: list[float], hours: float
 ) -> None:
     now = listed_at = AT

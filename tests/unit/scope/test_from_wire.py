@@ -1,4 +1,4 @@
-"""Partner Center's replies as the project's nouns."""
+"""Partner Center's replies become the types of the project's model."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ def read(kind: type[T], sent: Mapping[str, object]) -> T:
 
 
 def test_a_customer_by_id_has_its_country_and_ids_in_one_letter_case() -> None:
-    """P28: GUIDs are lower-cased, countries upper-cased, at the edge."""
+    """P28: GUIDs become lower case and countries upper case when they are read."""
     sent = {
         "id": GUID,
         "companyProfile": {"domain": "acme.example", "companyName": "Acme"},
@@ -41,7 +41,7 @@ def test_a_customer_by_id_has_its_country_and_ids_in_one_letter_case() -> None:
     assert (found.country, found.relationship, found.reseller_id) == ("DE", "reseller", "1234567")
 
 
-def test_a_listed_customer_has_the_country_known_from_before() -> None:
+def test_a_listed_customer_has_the_known_country() -> None:
     found = from_wire.customer(P, read(wire.Customer, {"id": GUID}), "fr")
     assert found.country == "FR"
 
@@ -89,7 +89,7 @@ def test_an_offer_id_of_three_parts_names_product_and_sku(
         ("", None),
     ],
 )
-def test_the_far_future_is_no_end_of_a_term(sent: str, ends: datetime | None) -> None:
+def test_a_far_future_date_is_no_end_of_a_term(sent: str, ends: datetime | None) -> None:
     assert held(commitmentEndDate=sent).term_ends_at == ends
 
 
@@ -97,7 +97,7 @@ texts = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=
 
 
 @given(texts | st.datetimes().map(lambda d: d.isoformat() + "+14:00"))
-def test_no_date_is_too_odd_to_be_read(sent: str) -> None:
+def test_any_text_is_read_as_a_date_or_as_none(sent: str) -> None:
     """P24."""
     end = held(commitmentEndDate=sent).term_ends_at
     assert end is None or end.tzinfo is UTC
@@ -137,7 +137,7 @@ CHANGE = {"productId": "CFQ8", "skuId": "0002", "termDuration": "P3Y"}
         ),
     ],
 )
-def test_what_the_next_term_buys(
+def test_the_next_term_is_read_from_the_renewal_settings(
     sent: Mapping[str, object], action: str, next_one: tuple[str, str, str]
 ) -> None:
     found = held(**OFFER, **sent)
@@ -145,14 +145,14 @@ def test_what_the_next_term_buys(
     assert (found.next_product_id, found.next_sku_id, found.next_term_duration) == next_one
 
 
-def test_what_has_ended_has_no_next_term() -> None:
-    """A subscription that was deleted renews nothing, whatever flag it kept."""
+def test_a_subscription_that_has_ended_has_no_next_term() -> None:
+    """A deleted subscription does not renew, even if its flag is still set."""
     found = held(**OFFER, status="deleted", autoRenewEnabled=True)
     assert (found.end_action, found.next_product_id, found.next_sku_id) == ("ends", "", "")
 
 
 def test_the_recorded_list_is_read() -> None:
-    """Of 2018: no envelope links, a byte order mark, GUIDs as offers."""
+    """A reply of 2018: it has no links in its envelope, a byte order mark, and GUIDs as offers."""
     body = (SAMPLES / "customer_subscriptions_list.json").read_bytes()
     for sent in decoding.collection(body, wire.Subscription).items:
         found = from_wire.commerce_subscription(P, "c", sent)
@@ -163,7 +163,7 @@ def test_the_recorded_list_is_read() -> None:
 # Azure subscriptions ------------------------------------------------------------------------
 
 
-def test_an_entitlement_is_an_azure_subscription_of_its_plan() -> None:
+def test_an_entitlement_is_read_as_an_azure_subscription_of_its_plan() -> None:
     plan = held(offerId="DZH318Z0BPS6:0001:X", partnerId="77")
     sent = {"id": GUID, "friendlyName": "Prod", "status": "Active"}
     found = from_wire.azure_subscription(plan, read(wire.AzureEntitlement, sent), "Registered")
@@ -173,7 +173,7 @@ def test_an_entitlement_is_an_azure_subscription_of_its_plan() -> None:
 
 
 @pytest.mark.parametrize(("entitlement", "expected"), [("AAAA", "aaaa"), ("", GUID.lower())])
-def test_a_legacy_azure_offer_is_one_itself(entitlement: str, expected: str) -> None:
+def test_a_legacy_azure_offer_is_a_subscription(entitlement: str, expected: str) -> None:
     sent = read(
         wire.Subscription,
         {"id": GUID, "offerId": "ms-azr-0145p", "entitlementId": entitlement, "status": "active"},
@@ -184,7 +184,7 @@ def test_a_legacy_azure_offer_is_one_itself(entitlement: str, expected: str) -> 
     assert (found.azure_subscription_id, found.plan_id) == (expected, GUID.lower())
 
 
-def test_no_other_offer_is_one() -> None:
+def test_another_offer_is_not_a_legacy_azure_subscription() -> None:
     sent = read(wire.Subscription, {"id": GUID, "offerId": "CFQ7:0001:X"})
     assert (
         from_wire.legacy_azure_subscription(from_wire.commerce_subscription(P, "c", sent), sent)
@@ -200,8 +200,8 @@ def sku(**attributes: object) -> Sku:
     return from_wire.sku(P, "DE", "AzurePlan", "Product", read(wire.Sku, sent))
 
 
-def test_the_documents_own_sku_is_read() -> None:
-    """Seed 3: a reservation, with inventory variables and a region in odd letter case."""
+def test_the_sku_in_the_documents_is_read() -> None:
+    """Seed 3: a reservation with inventory variables and a region in unusual letter case."""
     read_one = decoding.one((SAMPLES / "sku_reservation.json").read_bytes(), wire.Sku)
     found = from_wire.sku(P, "US", "", "Product", read_one)
     assert found.inventory_variables == "AzureSubscriptionId;CustomerId"
@@ -210,7 +210,7 @@ def test_the_documents_own_sku_is_read() -> None:
     assert (found.sku_id, found.product_id) == (read_one.id, read_one.product_id)
 
 
-def test_the_region_is_compared_in_lower_case_and_sent_as_the_catalog_spells_it() -> None:
+def test_a_region_has_a_lower_case_form_and_the_catalogs_spelling() -> None:
     found = sku(armRegionName="KoreaSouth", region="KR South")
     assert (found.region, found.arm_region_name) == ("koreasouth", "KoreaSouth")
     assert found.region_name == "KR South"
@@ -229,10 +229,10 @@ def test_the_region_is_compared_in_lower_case_and_sent_as_the_catalog_spells_it(
         ({"cores": "-1", "ram": ""}, None, None),
     ],
 )
-def test_what_is_unreadable_among_the_attributes_is_left_empty(
+def test_an_unreadable_attribute_is_left_empty(
     sent: Mapping[str, object], cores: int | None, ram: float | None
 ) -> None:
-    """They can change without notice; P26."""
+    """P26: attributes can change without notice."""
     found = sku(**sent)
     assert (found.cores, found.ram_gb) == (cores, ram)
 
@@ -260,7 +260,7 @@ def test_ids_stay_text(name: str) -> None:
     assert (found.sku_id, found.product_id) == (name, name)
 
 
-def test_names_of_variables_are_a_set() -> None:
+def test_each_variable_is_stored_once_and_sorted() -> None:
     sent = {"id": "1", "productId": "P", "inventoryVariables": ["CustomerId", "A", "CustomerId"]}
     assert (
         from_wire.sku(P, "DE", "", "", read(wire.Sku, sent)).inventory_variables == "A;CustomerId"

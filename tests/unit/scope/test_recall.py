@@ -1,4 +1,4 @@
-"""What discovery gets to know of what a store holds."""
+"""Discovery reads the known rows of a partner from the store."""
 
 from pathlib import Path
 
@@ -23,15 +23,15 @@ def listed(detail: str = "{}", **name: str) -> Row:
     return {"what": "listed", "detail": detail, "since_at": at(1), **name}
 
 
-def test_a_store_that_remembers_no_listing_knows_of_none(tmp_path: Path) -> None:
-    """As one that was written before listings were remembered."""
+def test_a_store_without_remembered_listings_gives_none(tmp_path: Path) -> None:
+    """Such a store was written before listings were remembered."""
     known = recalled(tmp_path, {"customer": [{"customer_id": ACME}]})
     assert known.customers.keys() == {ACME}
     assert known.customers_listed == known.countries_read == {}
     assert known.catalog_listed == {}
 
 
-def test_when_and_for_what_listings_were_answered_is_known(tmp_path: Path) -> None:
+def test_the_time_and_the_settings_of_each_listing_are_known(tmp_path: Path) -> None:
     read = {"customer_id": BOND, "what": "country_read", "detail": "{}", "since_at": at(2)}
     view = listed('{"segments":["commercial"],"views":["V"]}', **DE, product_id="view:V")
     rows = [listed(customer_id=ACME), read, view, listed(**DE, product_id="P", sku_id="1")]
@@ -46,8 +46,8 @@ def test_when_and_for_what_listings_were_answered_is_known(tmp_path: Path) -> No
     }
 
 
-def test_what_no_relation_holds_of_a_listing_comes_from_what_is_remembered(tmp_path: Path) -> None:
-    """The product type that makes something no licence, a region in the catalog's letter case."""
+def test_product_types_and_region_spellings_come_from_remembered_rows(tmp_path: Path) -> None:
+    """No relation has the type that excludes a licence, or the catalog's spelling of a region."""
     held = [
         {"customer_id": ACME, "commerce_subscription_id": name, "product_id": "P", "sku_id": "1"}
         for name in ("s1", "s2")

@@ -1,4 +1,4 @@
-"""What a learned rate makes of limits that nobody is told, and that change during the run."""
+"""The learned rate finds limits that are not published and that change during the run."""
 
 import asyncio
 from collections.abc import Callable
@@ -37,10 +37,10 @@ def stepped(window_s: float, limit: int) -> Hidden:
     ],
     ids=range(9),
 )
-def test_a_hidden_limit_is_used_up_and_hardly_ever_overstepped(
+def test_a_hidden_limit_is_used_fully_and_hardly_ever_exceeded(
     partner: Hidden, customer: Hidden | None, customers: int
 ) -> None:
-    """Nine tenths of the best possible, and under 2 % refused, once it is warm."""
+    """After a warm-up: at least 90 % of the best possible, and less than 2 % refused."""
     limits = PaceLimits(per_minute={"inventory": 600}, per_customer=120, concurrency=64)
     servers = []
 
@@ -63,7 +63,7 @@ def test_a_hidden_limit_is_used_up_and_hardly_ever_overstepped(
     assert refused < 0.02 * (answered + refused)
 
 
-def test_a_customer_with_a_low_limit_of_its_own_slows_nobody_else() -> None:
+def test_a_customer_with_its_own_low_limit_slows_no_other() -> None:
     limits = PaceLimits(per_minute={"inventory": 600}, per_customer=120, concurrency=64)
     servers = []
 

@@ -1,4 +1,4 @@
-"""One quota for several processes: a common time line in a file."""
+"""Several processes share one quota through a file that holds the time of the next call."""
 
 import asyncio
 import fcntl
@@ -38,7 +38,7 @@ async def keep_starting(
     seconds: float,
     quota_per_minute: float = 0,
 ) -> None:
-    """Be one process that starts all it may."""
+    """Act as one process that starts as many calls as it may."""
     limits = PaceLimits(per_minute={"inventory": per_minute}, per_customer=1e6, concurrency=64)
     quota = LocalQuota(folder, "tenant", quota_per_minute or per_minute, clock=clock)
 
@@ -70,7 +70,7 @@ def test_one_process_alone_has_the_whole_quota(tmp_path: Path, per_minute: int) 
 
 
 @pytest.mark.parametrize("per_minute", [6, 250, 600, 6000])
-def test_several_processes_together_keep_to_the_quota_and_share_it_evenly(
+def test_several_processes_keep_the_quota_and_share_it_evenly(
     tmp_path: Path, per_minute: int
 ) -> None:
     """P17: all processes together."""
@@ -91,8 +91,8 @@ def test_several_processes_together_keep_to_the_quota_and_share_it_evenly(
     assert min(map(len, each)) >= 0.9 * max(map(len, each)) - 1
 
 
-def test_a_process_that_starts_again_goes_on_where_the_dead_one_was(tmp_path: Path) -> None:
-    """P17: across a crash and a restart, and not by one call more."""
+def test_a_restarted_process_continues_the_quota_of_the_dead_one(tmp_path: Path) -> None:
+    """P17: after a crash and a restart, not even one call more is made."""
     starts: list[float] = []
 
     async def main(clock: Callable[[], float]) -> None:
@@ -104,9 +104,7 @@ def test_a_process_that_starts_again_goes_on_where_the_dead_one_was(tmp_path: Pa
     assert most_in_any_minute(starts) <= 60
 
 
-def test_of_two_limits_each_process_keeps_its_own_and_both_together_the_larger(
-    tmp_path: Path,
-) -> None:
+def test_processes_with_two_limits_keep_their_own_and_together_the_larger(tmp_path: Path) -> None:
     fast: list[float] = []
     slow: list[float] = []
 
@@ -126,7 +124,7 @@ def only_file(folder: Path) -> Path:
     return file
 
 
-class Hand:
+class ManualClock:
     """A clock that the test moves."""
 
     def __init__(self) -> None:
@@ -146,65 +144,65 @@ class Hand:
 @pytest.mark.parametrize(
     "written", [b"", b"x", b"\x00" * 3, struct.pack("<d", 1e9), struct.pack("<d", float("nan"))]
 )
-async def test_a_file_that_makes_no_sense_stops_nobody(tmp_path: Path, written: bytes) -> None:
-    """P32: the machine's clock begins again when it starts."""
-    hand = Hand()
-    await hand.quota(tmp_path).take()
+async def test_an_invalid_file_stops_no_process(tmp_path: Path, written: bytes) -> None:
+    """P32: the monotonic clock begins again when the machine restarts."""
+    manual = ManualClock()
+    await manual.quota(tmp_path).take()
     file = only_file(tmp_path)
     file.write_bytes(written)
 
-    await hand.quota(tmp_path).take()
-    await hand.quota(tmp_path).take()
+    await manual.quota(tmp_path).take()
+    await manual.quota(tmp_path).take()
 
-    assert 100.8 < hand.now < 103
+    assert 100.8 < manual.now < 103
 
 
 @pytest.mark.asyncio
-async def test_quotas_of_different_names_are_apart(tmp_path: Path) -> None:
-    hand = Hand()
+async def test_quotas_of_different_names_are_separate(tmp_path: Path) -> None:
+    manual = ManualClock()
     for name in ("tenant inventory", "tenant catalog", "other inventory"):
-        await hand.quota(tmp_path, name).take()
+        await manual.quota(tmp_path, name).take()
 
-    assert hand.now == 100.0
+    assert manual.now == 100.0
 
 
 @pytest.mark.asyncio
-async def test_a_permit_that_is_not_used_in_time_is_not_used(tmp_path: Path) -> None:
-    """Or a process that was stopped for a while would start a whole slice too late."""
-    hand = Hand()
-    quota = hand.quota(tmp_path, per_minute=6000)
+async def test_a_permit_that_is_not_used_in_time_is_dropped(tmp_path: Path) -> None:
+    """Otherwise a process that was paused would start a whole slice of calls too late."""
+    manual = ManualClock()
+    quota = manual.quota(tmp_path, per_minute=6000)
     await quota.take()
-    hand.now += 5
+    manual.now += 5
 
     for _ in range(21):  # a slice holds ten
         await quota.take()
 
-    assert hand.now == pytest.approx(105.1, abs=0.01)
+    assert manual.now == pytest.approx(105.1, abs=0.01)
 
 
 @pytest.mark.asyncio
-async def test_a_process_that_was_stopped_with_the_lock_stops_nobody(tmp_path: Path) -> None:
-    hand = Hand()
-    await hand.quota(tmp_path).take()
+async def test_a_process_paused_with_the_lock_stops_no_other(tmp_path: Path) -> None:
+    manual = ManualClock()
+    await manual.quota(tmp_path).take()
     path = only_file(tmp_path)
     with path.open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        await hand.quota(tmp_path).take()
+        await manual.quota(tmp_path).take()
 
-    assert hand.now < 105
+    assert manual.now < 105
 
 
 @pytest.mark.asyncio
-async def test_a_process_that_holds_the_lock_is_waited_for_half_a_second(tmp_path: Path) -> None:
-    hand = Hand()
-    await hand.quota(tmp_path, per_minute=6000).take()
+async def test_the_lock_of_another_process_is_waited_for_half_a_second(tmp_path: Path) -> None:
+    manual = ManualClock()
+    await manual.quota(tmp_path, per_minute=6000).take()
     path = only_file(tmp_path)
     assert path.stat().st_mode & 0o777 == 0o600
     with path.open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        await hand.quota(tmp_path, per_minute=6000).take()
+        await manual.quota(tmp_path, per_minute=6000).take()
 
-    assert hand.now == pytest.approx(100.5)
+    assert manual.now == pytest.approx(100.5)
 
 
 PROCESS = """
@@ -222,7 +220,7 @@ asyncio.run(main())
 """
 
 
-def test_real_processes_share_it_too(tmp_path: Path) -> None:
+def test_real_processes_share_the_quota_too(tmp_path: Path) -> None:
     """P17."""
     processes = [
         subprocess.Popen(
@@ -230,29 +228,29 @@ def test_real_processes_share_it_too(tmp_path: Path) -> None:
         )
         for _ in range(3)
     ]
-    said = [process.communicate(timeout=60)[0].split() for process in processes]
+    printed = [process.communicate(timeout=60)[0].split() for process in processes]
 
-    starts = sorted(float(at) for each in said for at in each)
+    starts = sorted(float(at) for each in printed for at in each)
     assert len(starts) == 30
-    # twenty-two calls are at least twenty-one places of 0.05 s apart, less what may be late
+    # 22 calls take at least 21 steps of 0.05 s; 0.3 s is allowed for a late start
     assert all(b - a >= 21 * 0.05 - 0.3 for a, b in zip(starts, starts[21:], strict=False))
 
 
-def test_the_folder_is_made_for_this_user_alone(tmp_path: Path) -> None:
+def test_the_folder_is_created_for_this_user_only(tmp_path: Path) -> None:
     """S12."""
     folder = own_folder(tmp_path / "a" / "quota")
 
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_folder_that_others_may_write_to_is_closed(tmp_path: Path) -> None:
+def test_a_folder_that_others_may_write_to_is_made_private(tmp_path: Path) -> None:
     """S12."""
     tmp_path.chmod(0o777)
 
     assert own_folder(tmp_path).stat().st_mode & 0o777 == 0o700
 
 
-def test_a_link_in_its_place_is_refused(tmp_path: Path) -> None:
+def test_a_link_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     """S12."""
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "quota").symlink_to(tmp_path / "elsewhere")
@@ -264,19 +262,19 @@ def test_a_link_in_its_place_is_refused(tmp_path: Path) -> None:
 @pytest.mark.asyncio
 async def test_a_link_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
     """S12."""
-    hand = Hand()
-    await hand.quota(tmp_path).take()
+    manual = ManualClock()
+    await manual.quota(tmp_path).take()
     file = only_file(tmp_path)
     file.unlink()
     file.symlink_to(tmp_path / "victim")
 
     with pytest.raises(OSError, match="symbolic"):
-        await hand.quota(tmp_path).take()
+        await manual.quota(tmp_path).take()
     assert not (tmp_path / "victim").exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another user's folder")
-def test_anothers_folder_is_refused(tmp_path: Path) -> None:
+def test_a_folder_of_another_user_is_refused(tmp_path: Path) -> None:
     """S12."""
     os.chown(tmp_path, 12345, 12345)
 

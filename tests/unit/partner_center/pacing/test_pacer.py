@@ -1,4 +1,4 @@
-"""Pacing on a clock that the tests move: hours of it pass in no time."""
+"""Pacing on virtual time: hours pass at once."""
 
 import asyncio
 from collections import Counter
@@ -13,7 +13,7 @@ from tests.builders.virtual_time import run_virtually
 
 
 @pytest.mark.parametrize("per_minute", [1, 7, 250, 600, 1000, 3333])
-def test_no_minute_holds_more_than_the_limit_and_hardly_less(per_minute: int) -> None:
+def test_no_minute_has_more_calls_than_the_limit_and_hardly_fewer(per_minute: int) -> None:
     """P17."""
     starts: list[Start] = []
 
@@ -30,7 +30,7 @@ def test_no_minute_holds_more_than_the_limit_and_hardly_less(per_minute: int) ->
     assert starts[-1][0] <= 120 * 1.03 + 1
 
 
-def test_no_minute_of_a_customer_holds_more_than_its_limit() -> None:
+def test_no_minute_of_a_customer_has_more_calls_than_its_limit() -> None:
     """P17."""
     starts: list[Start] = []
 
@@ -51,7 +51,7 @@ def test_no_minute_of_a_customer_holds_more_than_its_limit() -> None:
     assert max(at for at, who in starts if who != "busy") < 3, "others do not wait for it"
 
 
-def test_customers_take_turns_and_each_is_served_in_order() -> None:
+def test_customers_take_turns_and_each_keeps_its_order() -> None:
     served: list[tuple[str, int]] = []
 
     async def main(clock: Callable[[], float]) -> None:
@@ -74,31 +74,31 @@ def test_customers_take_turns_and_each_is_served_in_order() -> None:
     assert sum(c == "small" for c, _ in served[:6]) == 3
 
 
-def test_no_more_at_once_than_there_are_connections() -> None:
+def test_no_more_calls_run_at_once_than_there_are_connections() -> None:
     at_once: list[int] = []
     inside: Counter[str] = Counter()
 
     async def main(clock: Callable[[], float]) -> None:
-        async def held(api_class: str, customer: str) -> None:
+        async def hold_slot(api_class: str, customer: str) -> None:
             async with pacer.slot(api_class, customer):
                 inside[customer] += 1
                 at_once.append(inside.total())
-                assert inside[customer] <= 2, "a customer that hangs holds its share only"
+                assert inside[customer] <= 2, "a customer that hangs holds only its share"
                 await asyncio.sleep(5)
                 inside[customer] -= 1
 
         pacer = Pacer(limits(60_000, concurrency=32), clock=clock)
         async with pacer, asyncio.TaskGroup() as calls:
             for n in range(300):
-                calls.create_task(held(("inventory", "catalog")[n % 2], f"c{n % 100 // 2}"))
+                calls.create_task(hold_slot(("inventory", "catalog")[n % 2], f"c{n % 100 // 2}"))
 
     run_virtually(main)
 
     assert max(at_once) == 32
 
 
-def test_a_permit_is_taken_when_a_connection_is_free_not_before() -> None:
-    """Permits hoarded while connections were busy would all be spent in one instant."""
+def test_a_permit_is_taken_only_when_a_connection_is_free() -> None:
+    """Permits collected while connections were busy would all be used in one moment."""
     starts: list[Start] = []
 
     async def main(clock: Callable[[], float]) -> None:
@@ -114,8 +114,8 @@ def test_a_permit_is_taken_when_a_connection_is_free_not_before() -> None:
     assert most_in_any(1, starts) <= 21
 
 
-def test_one_customer_that_hangs_delays_nobody() -> None:
-    """P20: with 1 of 100 customers dead, the others take at most 1.10 of their time."""
+def test_one_customer_that_hangs_delays_no_other() -> None:
+    """P20: if 1 of 100 customers is dead, the others take at most 1.10 times as long."""
 
     def time_of_others(dead: str) -> float:
         starts: list[Start] = []
@@ -139,8 +139,8 @@ def test_one_customer_that_hangs_delays_nobody() -> None:
     assert time_of_others("c0") <= 1.10 * time_of_others("")
 
 
-def test_a_customer_has_its_share_of_the_connections_at_once_and_no_more() -> None:
-    """P25: neither is it forgotten what it has under way."""
+def test_a_customer_has_no_more_than_its_share_of_the_connections() -> None:
+    """P25: a customer with running calls is not forgotten."""
     starts: list[Start] = []
 
     async def main(clock: Callable[[], float]) -> None:
@@ -149,7 +149,7 @@ def test_a_customer_has_its_share_of_the_connections_at_once_and_no_more() -> No
             for _ in range(4):
                 calls.create_task(call(pacer, clock, starts, "slow", 1000))
             await asyncio.sleep(100)
-            for n in range(2000):  # enough for customers to be forgotten
+            for n in range(2000):  # so many that idle customers are forgotten
                 await call(pacer, clock, [], f"c{n}")
             calls.create_task(call(pacer, clock, starts, "slow"))
 
@@ -158,7 +158,7 @@ def test_a_customer_has_its_share_of_the_connections_at_once_and_no_more() -> No
     assert [round(at) for at, _ in starts] == [0, 0, 0, 0, 1000]
 
 
-def test_a_call_that_is_given_up_leaves_its_place_to_the_next() -> None:
+def test_a_cancelled_call_leaves_its_place_to_the_next() -> None:
     starts: list[Start] = []
 
     async def main(clock: Callable[[], float]) -> None:
@@ -177,8 +177,8 @@ def test_a_call_that_is_given_up_leaves_its_place_to_the_next() -> None:
     assert [c for _, c in starts] == ["c0", "c1", "c9", "after"]
 
 
-def test_a_call_given_up_while_it_waits_gives_back_no_connection() -> None:
-    """It had none: one more at once than are allowed would be the end of it."""
+def test_a_call_cancelled_while_it_waits_gives_back_no_connection() -> None:
+    """It had none; giving one back would allow one call too many at once."""
     starts: list[Start] = []
 
     async def main(clock: Callable[[], float]) -> None:
@@ -199,23 +199,23 @@ def test_a_call_given_up_while_it_waits_gives_back_no_connection() -> None:
     assert most_in_any(9.9, starts) == 1
 
 
-def test_a_call_given_up_at_the_very_moment_of_its_turn_gives_the_connection_back(
+def test_a_call_cancelled_at_its_turn_gives_the_connection_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     starts: list[Start] = []
 
     async def main(clock: Callable[[], float]) -> None:
         async with Pacer(limits(600, concurrency=1), clock=clock) as pacer:
-            queue = pacer._queues["inventory"]  # noqa: SLF001 - nobody else knows the moment
+            queue = pacer._queues["inventory"]  # noqa: SLF001 - only the queue knows the moment
             enqueue = queue.enqueue
 
-            def given_up_at_its_turn(customer: CustomerQueue) -> asyncio.Future[float]:
+            def cancelled_at_its_turn(customer: CustomerQueue) -> asyncio.Future[float]:
                 waiter = enqueue(customer)
                 waiter.add_done_callback(lambda _: task.cancel())
                 return waiter
 
             with monkeypatch.context() as patched:
-                patched.setattr(queue, "enqueue", given_up_at_its_turn)
+                patched.setattr(queue, "enqueue", cancelled_at_its_turn)
                 task = asyncio.create_task(call(pacer, clock, starts, "c", 1))
                 await asyncio.wait([task])
             assert task.cancelled()
@@ -226,7 +226,7 @@ def test_a_call_given_up_at_the_very_moment_of_its_turn_gives_the_connection_bac
     assert [c for _, c in starts] == ["after"]
 
 
-def test_an_error_inside_comes_out_as_it_is() -> None:
+def test_an_error_inside_the_block_is_raised_unchanged() -> None:
     async def main(clock: Callable[[], float]) -> None:
         async with Pacer(limits(60), clock=clock):
             raise LookupError
@@ -235,8 +235,8 @@ def test_an_error_inside_comes_out_as_it_is() -> None:
         run_virtually(main)
 
 
-def test_a_dispatcher_that_breaks_ends_everything() -> None:
-    """Or its calls would wait for ever."""
+def test_an_error_in_the_dispatcher_ends_the_pacer() -> None:
+    """Otherwise its calls would wait for ever."""
 
     async def broken(_: float) -> None:
         raise LookupError
@@ -252,7 +252,7 @@ def test_a_dispatcher_that_breaks_ends_everything() -> None:
         run_virtually(main)
 
 
-def test_leaving_the_pacer_ends_whoever_still_waits() -> None:
+def test_leaving_the_pacer_cancels_waiting_calls() -> None:
     async def main(clock: Callable[[], float]) -> None:
         async with Pacer(limits(1), clock=clock) as pacer:
             first = asyncio.create_task(call(pacer, clock, [], "a", 0))
@@ -265,15 +265,15 @@ def test_leaving_the_pacer_ends_whoever_still_waits() -> None:
     run_virtually(main)
 
 
-def test_customers_that_are_done_are_forgotten() -> None:
-    """P25: what is kept does not grow with the scope."""
+def test_customers_without_calls_are_forgotten() -> None:
+    """P25: memory does not grow with the scope."""
 
     async def main(clock: Callable[[], float]) -> None:
         async with Pacer(limits(600_000, per_customer=120), clock=clock) as pacer:
             for n in range(5000):
                 await call(pacer, clock, [], f"c{n}")
                 await asyncio.sleep(0.1)
-            kept = pacer._queues["inventory"]._customers  # noqa: SLF001 - memory has no other face
+            kept = pacer._queues["inventory"]._customers  # noqa: SLF001 - memory shows only here
             assert len(kept) <= 2 * 1024
 
     run_virtually(main)

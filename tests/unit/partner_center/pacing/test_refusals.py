@@ -1,4 +1,4 @@
-"""Whom a 429 stops, for how long, and whom it does not; on a clock that the tests move."""
+"""Which calls a 429 stops and for how long, on virtual time."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from tests.builders.virtual_time import run_virtually
 
 
 def time_of_others(*dead: str) -> float:
-    """Return when twenty calls of each other customer were answered, while the dead are refused."""
+    """Return when 20 calls of each other customer were answered; the dead ones are refused."""
     ended: list[float] = []
 
     async def main(clock: Callable[[], float]) -> None:
@@ -36,17 +36,17 @@ def time_of_others(*dead: str) -> float:
     return max(ended)
 
 
-def test_one_customer_refused_for_ever_delays_nobody() -> None:
-    """P20, where the partner's own limit is used up by the others."""
+def test_one_customer_refused_for_ever_delays_no_other() -> None:
+    """P20: this holds while the other customers use up the partner's limit."""
     assert time_of_others("c0") <= 1.10 * time_of_others()
 
 
-def test_refused_again_with_nothing_let_through_a_customer_is_refused_for_itself() -> None:
-    """Two refused at once look like the partner's limit; they do so once, not every minute."""
+def test_a_customer_refused_again_without_an_answer_stops_only_itself() -> None:
+    """Two refused at once look like the partner's limit, but only once and not every minute."""
     assert time_of_others("c0", "c1") <= 57 + 1.10 * time_of_others()
 
 
-def test_a_refusal_stops_that_customer_alone() -> None:
+def test_a_refusal_stops_only_that_customer() -> None:
     """P19."""
     starts: list[Start] = []
 
@@ -65,8 +65,10 @@ def test_a_refusal_stops_that_customer_alone() -> None:
 
 
 @pytest.mark.parametrize("customers", [("",), ("a", "b")])
-def test_a_refusal_of_several_or_of_nobody_stops_the_partner(customers: tuple[str, ...]) -> None:
-    """P19: the gate is stopped, not one task; the other API class goes on."""
+def test_refusals_of_several_customers_or_of_none_stop_the_partner(
+    customers: tuple[str, ...],
+) -> None:
+    """P19: all calls of this API class stop, not only one; the other API class goes on."""
     starts: list[Start] = []
 
     async def main(clock: Callable[[], float]) -> None:
@@ -92,9 +94,7 @@ async def refused(pacer: Pacer, customer: str, wait_s: float = 57) -> None:
 
 
 @pytest.mark.parametrize("between", [WATCHED - 1, WATCHED])
-def test_two_refused_with_many_answers_between_them_are_refused_each_for_itself(
-    between: int,
-) -> None:
+def test_refusals_with_many_answers_between_stop_only_their_customers(between: int) -> None:
     starts: list[Start] = []
 
     async def main(clock: Callable[[], float]) -> None:
@@ -110,7 +110,7 @@ def test_two_refused_with_many_answers_between_them_are_refused_each_for_itself(
     assert (starts[0][0] >= 57) is (between < WATCHED)
 
 
-def test_answers_of_a_refused_customer_itself_tell_nothing_of_the_partner() -> None:
+def test_answers_of_the_refused_customer_itself_do_not_count_between() -> None:
     starts: list[Start] = []
 
     async def main(clock: Callable[[], float]) -> None:
@@ -126,10 +126,8 @@ def test_answers_of_a_refused_customer_itself_tell_nothing_of_the_partner() -> N
     assert starts[0][0] >= 57
 
 
-@pytest.mark.parametrize(("apart_s", "is_the_partners"), [(59, True), (61, False)])
-def test_two_refusals_within_a_minute_are_the_partners(
-    apart_s: float, is_the_partners: bool
-) -> None:
+@pytest.mark.parametrize(("apart_s", "stops_partner"), [(59, True), (61, False)])
+def test_two_refusals_within_a_minute_stop_the_partner(apart_s: float, stops_partner: bool) -> None:
     starts: list[Start] = []
 
     async def main(clock: Callable[[], float]) -> None:
@@ -141,10 +139,10 @@ def test_two_refusals_within_a_minute_are_the_partners(
 
     run_virtually(main)
 
-    assert (starts[0][0] >= apart_s + 57) is is_the_partners
+    assert (starts[0][0] >= apart_s + 57) is stops_partner
 
 
-def test_after_a_refusal_the_rate_is_half_and_climbs_back() -> None:
+def test_after_a_refusal_the_rate_is_halved_and_rises_again() -> None:
     starts: list[Start] = []
 
     async def main(clock: Callable[[], float]) -> None:
@@ -168,7 +166,7 @@ def test_after_a_refusal_the_rate_is_half_and_climbs_back() -> None:
 
 
 @pytest.mark.parametrize("customer", ["", "c"])
-def test_a_refusal_heard_while_a_call_waits_for_its_permit_stops_it(customer: str) -> None:
+def test_a_refusal_also_stops_a_call_that_waits_for_its_permit(customer: str) -> None:
     """P19."""
     starts: list[Start] = []
 
