@@ -28,7 +28,7 @@ with atomic_file.replacing(Path(sys.argv[1])) as file:
 
 
 def killed_writing(path: Path) -> None:
-    """Leave the temporary file of a writer that is killed before it commits."""
+    """Run a writer that is killed before it commits; its temporary file remains."""
     ended = subprocess.run([sys.executable, "-c", KILLED, path], check=False)
     assert ended.returncode == -signal.SIGKILL
     assert left(path.parent) == 1
@@ -53,7 +53,7 @@ def renew(path: Path) -> None:
         held.replace(held.secret)
 
 
-def thin_out(path: Path) -> None:
+def forget_failures(path: Path) -> None:
     journal = Journal(path)
     journal.forget_failures()
 
@@ -65,17 +65,17 @@ def quarantined(path: Path) -> None:
 
 WRITERS: dict[str, Callable[[Path], None]] = {
     "x.quarantine": quarantined,
-    "x.journal": thin_out,
+    "x.journal": forget_failures,
     "latest.parquet": lambda path: disk.replace(path, b"whole"),
     "pruned.json": lambda path: disk.put_if_absent(path, b"whole"),
     "report.html": lambda path: output.save(b"whole", path, sys.stdout),
     "refresh": renew,
 }
-"""Every writer, but those of a run's record and of the DuckDB file, which have tests elsewhere."""
+"""Every writer except those of `run.json` and of the DuckDB file, which are tested elsewhere."""
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_the_next_writer_clears_what_a_killed_one_left(name: str, tmp_path: Path) -> None:
+def test_the_next_writer_removes_the_file_of_a_killed_one(name: str, tmp_path: Path) -> None:
     """P11."""
     path = tmp_path / name
     if name == "refresh":
@@ -88,7 +88,7 @@ def test_the_next_writer_clears_what_a_killed_one_left(name: str, tmp_path: Path
     assert left(tmp_path) == 0
 
 
-def test_who_clears_a_folder_leaves_what_is_not_left_over(tmp_path: Path) -> None:
+def test_only_leftover_files_of_a_folder_are_removed(tmp_path: Path) -> None:
     (tmp_path / "victim").write_text("precious")
     for number in (3, 4):
         (tmp_path / f".gone.{number}.new").touch()
@@ -102,14 +102,14 @@ def test_who_clears_a_folder_leaves_what_is_not_left_over(tmp_path: Path) -> Non
         file.write(b"whole")
         atomic_file.remove_leftovers_in(tmp_path)
         atomic_file.remove_leftovers_in(tmp_path / "not there")
-        assert file.temporary.exists(), "its writer lives"
+        assert file.temporary.exists(), "its writer is alive"
         file.commit()
     assert names(tmp_path) == sorted([*mine, ".folder.6.new", "at work"])
     assert (tmp_path / "victim").read_text() == "precious"
 
 
-def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
-    """In two containers, processes may even have the same number."""
+def test_two_writers_of_one_file_use_different_temporary_files(tmp_path: Path) -> None:
+    """Processes in two containers may even have the same process id."""
     path = tmp_path / "file"
     with atomic_file.replacing(path) as one, atomic_file.replacing(path) as other:
         assert one.temporary != other.temporary
@@ -125,13 +125,13 @@ def test_a_writer_that_fails_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "file"
     write(path, b"old")
     with pytest.raises(TypeError), atomic_file.replacing(path) as file:
-        file.write("text")  # type: ignore[arg-type] # to fail in there
+        file.write("text")  # type: ignore[arg-type] # makes the block fail
     assert names(tmp_path) == ["file"]
     assert path.read_bytes() == b"old"
 
 
 def test_only_this_module_replaces_files() -> None:
-    """One module knows the temporary names; the others rename to names that are new."""
+    """One module knows the temporary names; other modules only rename to new names."""
     renaming = {
         (path.relative_to(PACKAGE).as_posix(), ast.unparse(call.func))
         for path in PACKAGE.rglob("*.py")

@@ -1,4 +1,4 @@
-"""How a database URL is parsed, which parts drivers get, and which are shown."""
+"""How a database URL is parsed, which parts a driver gets, and which parts are shown."""
 
 import traceback
 import urllib.parse
@@ -71,19 +71,19 @@ def test_each_part_is_decoded_once_for_redis(user: str, password: str) -> None:
 @example(before="a", after="@?", user="u")
 @example(before="a@", after="?", user="u")
 @pytest.mark.parametrize("scheme", ["postgresql", "redis"])
-def test_whatever_a_password_holds_as_it_is_nothing_of_it_is_shown(
+def test_no_part_of_an_unencoded_password_is_shown(
     scheme: str, before: str, after: str, user: str
 ) -> None:
-    """S1: the URL is parsed whole or refused."""
+    """S1: the URL is parsed as a whole or refused."""
     url = f"{scheme}://{encoded(user)}:{before}{CANARY}{after}@db:5432/1"
     try:
         found = read(url)
     except Unreadable as error:
-        said = "".join(traceback.format_exception(error)) + error.hint + shown(url)
+        text = "".join(traceback.format_exception(error)) + error.hint + shown(url)
     else:
-        said = repr(found) + found.shown + shown(url)
+        text = repr(found) + found.shown + shown(url)
         assert found.shown == f"{scheme}://db:5432/1"
-    assert CANARY not in said
+    assert CANARY not in text
 
 
 @pytest.mark.parametrize(
@@ -119,12 +119,12 @@ def test_whatever_a_password_holds_as_it_is_nothing_of_it_is_shown(
         "hunter2pass",
     ],
 )
-def test_what_cannot_be_read_is_refused_and_not_repeated(url: str) -> None:
+def test_an_unreadable_url_is_refused_and_not_repeated(url: str) -> None:
     """S1."""
-    with pytest.raises(Unreadable) as told:
+    with pytest.raises(Unreadable) as caught:
         read(url)
-    assert CANARY not in "".join(traceback.format_exception(told.value)) + told.value.hint
-    assert "percent-encode" in told.value.hint or "libpq" in told.value.hint
+    assert CANARY not in "".join(traceback.format_exception(caught.value)) + caught.value.hint
+    assert "percent-encode" in caught.value.hint or "libpq" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_what_cannot_be_read_is_refused_and_not_repeated(url: str) -> None:
         ("/srv/a:b@c", "/srv/a:b@c"),
     ],
 )
-def test_host_port_and_database_are_shown_and_nothing_else(url: str, expected: str) -> None:
+def test_only_host_port_and_database_are_shown(url: str, expected: str) -> None:
     """S1."""
     assert shown(url) == expected.replace("%2E", ".")
 
@@ -157,7 +157,7 @@ def test_the_session_is_in_utf8_whatever_the_url_says() -> None:
 @pytest.mark.parametrize(
     ("query", "expected"), [("yes", True), ("no", False), ("yes&allow_superuser=no", False)]
 )
-def test_allowing_a_superuser_is_for_us_and_not_for_the_driver(query: str, expected: bool) -> None:
+def test_allow_superuser_is_not_given_to_the_driver(query: str, expected: bool) -> None:
     url = PostgresUrl(f"postgresql://h/d?allow_superuser={query}")
     assert url.allows_superuser is expected
     assert "allow_superuser" not in url.parameters()
@@ -168,7 +168,7 @@ def test_an_equals_sign_in_an_option_needs_no_encoding() -> None:
     assert url.parameters()["options"] == "-clock_timeout=9"
 
 
-SAID = [
+DRIVER_MESSAGES = [
     'unexpected spaces found in "{password}", use percent-encoded spaces (%20) instead',
     'invalid percent-encoded token: "{quoted}"',
     'could not translate host name "{tail}@db" to address',
@@ -181,28 +181,28 @@ SAID = [
 ]
 
 
-@pytest.mark.parametrize("said", SAID)
+@pytest.mark.parametrize("message", DRIVER_MESSAGES)
 @pytest.mark.parametrize(
     "password", ["TopSecret Tail", "it's@Tail/x", 'a "Tail" b', "ab+Tail=", "x"]
 )
-def test_what_a_driver_says_is_told_without_any_part_of_it(said: str, password: str) -> None:
-    """S1: the whole secret, its encoded form, or the piece that the driver quotes."""
+def test_a_drivers_message_is_shown_without_the_secret(message: str, password: str) -> None:
+    """S1: hidden are the whole secret, its encoded form, and the piece that the driver quotes."""
     url = PostgresUrl(
         f"postgresql://night%20shift:{encoded(password)}@db:5432/audit?application_name=odd+option"
     )
-    text = said.format(
+    text = message.format(
         password=password, quoted=encoded(password), tail=password[-4:], option="odd+option"
     )
-    told = url.hide(text)
+    hidden = url.hide(text)
     for part in ("Tail", "TopSecret", "night shift", "odd+option"):
-        assert part not in told
-    assert password == "x" or password not in told
+        assert part not in hidden
+    assert password == "x" or password not in hidden
 
 
-def test_host_port_and_database_stay_in_what_a_driver_says() -> None:
+def test_host_port_and_database_stay_in_a_drivers_message() -> None:
     url = PostgresUrl("postgresql://audit:db.example.org@db.example.org:5432/audit")
-    for said in (
+    for message in (
         'connection to server at "db.example.org", port 5432 failed: Connection refused',
         'FATAL:  database "audit" does not exist',
     ):
-        assert url.hide(said) == said
+        assert url.hide(message) == message

@@ -1,4 +1,4 @@
-"""Many questions at once, with a bound, and no task left behind."""
+"""Work on many items at once, up to a bound, without leaving a task behind."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -10,24 +10,24 @@ from auditor.concurrency import fan_out
 
 
 class Gate:
-    """Work that ends when it is told to, and counts what is under way."""
+    """Work that ends when the test lets it, and that counts the running items."""
 
     def __init__(self) -> None:
         self.open: dict[int, asyncio.Event] = {}
-        self.under_way = 0
+        self.running = 0
         self.most = 0
         self.cancelled: list[int] = []
 
     async def work(self, item: int) -> int:
-        self.under_way += 1
-        self.most = max(self.most, self.under_way)
+        self.running += 1
+        self.most = max(self.most, self.running)
         try:
             await self.open.setdefault(item, asyncio.Event()).wait()
         except asyncio.CancelledError:
             self.cancelled.append(item)
             raise
         finally:
-            self.under_way -= 1
+            self.running -= 1
         return item * 10
 
     def finish(self, *items: int) -> None:
@@ -43,7 +43,7 @@ async def no_task_left() -> AsyncIterator[None]:
 
 
 async def settle() -> None:
-    """Let everything that can go on go on."""
+    """Let every task run that can run."""
     for _ in range(20):
         await asyncio.sleep(0)
 
@@ -55,20 +55,20 @@ async def at_once(item: int) -> int:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("bound", [1, 3, 100])
-async def test_every_item_comes_out_once(bound: int) -> None:
+async def test_every_item_gives_one_result(bound: int) -> None:
     async with no_task_left():
         results = [r async for r in fan_out(range(50), at_once, at_once=bound)]
     assert sorted(results) == list(range(50))
 
 
 @pytest.mark.asyncio
-async def test_without_items_it_ends() -> None:
+async def test_without_items_there_are_no_results() -> None:
     async with no_task_left():
         assert [r async for r in fan_out([], at_once, at_once=4)] == []
 
 
 @pytest.mark.asyncio
-async def test_no_more_are_under_way_than_the_bound_and_items_are_read_no_faster() -> None:
+async def test_no_more_items_are_read_or_running_than_the_bound() -> None:
     gate, read = Gate(), list[int]()
 
     def items() -> Iterator[int]:
@@ -79,11 +79,11 @@ async def test_no_more_are_under_way_than_the_bound_and_items_are_read_no_faster
     async with aclosing(fan_out(items(), gate.work, at_once=3)) as results:
         waiting = asyncio.ensure_future(anext(results))
         await settle()
-        assert gate.under_way == len(read) == 3
+        assert gate.running == len(read) == 3
         gate.finish(1)
         assert await waiting == 10
         await settle()
-        assert gate.under_way == 3
+        assert gate.running == 3
         assert len(read) == 4
         gate.finish(*range(10))
         assert sorted([r async for r in results]) == [0, *range(20, 100, 10)]
@@ -105,7 +105,7 @@ class Broken(Exception):
 
 
 @pytest.mark.asyncio
-async def test_a_bug_in_one_ends_all_of_them_and_comes_out_alone() -> None:
+async def test_a_bug_in_one_cancels_the_others_and_is_raised_alone() -> None:
     gate = Gate()
 
     async def work(item: int) -> int:
@@ -120,7 +120,7 @@ async def test_a_bug_in_one_ends_all_of_them_and_comes_out_alone() -> None:
 
 
 @pytest.mark.asyncio
-async def test_what_was_done_before_a_bug_is_handed_over_first() -> None:
+async def test_results_from_before_a_bug_are_returned_first() -> None:
     async def work(item: int) -> int:
         if item == 3:
             raise Broken
@@ -138,7 +138,7 @@ async def test_what_was_done_before_a_bug_is_handed_over_first() -> None:
 
 
 @pytest.mark.asyncio
-async def test_of_several_bugs_one_comes_out() -> None:
+async def test_one_of_several_bugs_is_raised() -> None:
     async def work(_: int) -> int:
         raise Broken
 
@@ -147,7 +147,7 @@ async def test_of_several_bugs_one_comes_out() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_bug_in_the_source_comes_out_too() -> None:
+async def test_a_bug_in_the_source_is_raised_too() -> None:
     def items() -> Iterable[int]:
         yield 1
         raise Broken
@@ -158,7 +158,7 @@ async def test_a_bug_in_the_source_comes_out_too() -> None:
 
 
 @pytest.mark.asyncio
-async def test_cancelled_it_leaves_no_task() -> None:
+async def test_a_cancelled_fan_out_leaves_no_task() -> None:
     gate = Gate()
 
     async def consume() -> None:
@@ -168,27 +168,27 @@ async def test_cancelled_it_leaves_no_task() -> None:
     async with no_task_left():
         task = asyncio.create_task(consume())
         await settle()
-        assert gate.under_way == 4
+        assert gate.running == 4
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert gate.under_way == 0
+        assert gate.running == 0
 
 
 @pytest.mark.asyncio
-async def test_closed_early_it_leaves_no_task() -> None:
+async def test_a_fan_out_closed_early_leaves_no_task() -> None:
     gate = Gate()
     gate.finish(0)
     async with no_task_left():
         async with aclosing(fan_out(range(10), gate.work, at_once=4)) as results:
             async for _ in results:
                 break
-        assert gate.under_way == 0
+        assert gate.running == 0
         assert gate.cancelled
 
 
 @pytest.mark.asyncio
-async def test_a_bug_of_the_consumer_is_the_one_that_comes_out() -> None:
+async def test_a_bug_of_the_consumer_is_raised() -> None:
     gate = Gate()
     gate.finish(0)
 

@@ -1,4 +1,4 @@
-"""Log lines: one line each, whatever is in them, and never a secret."""
+"""Each record of the log is one line, whatever its fields are, and never shows a secret."""
 
 import base64
 import io
@@ -21,7 +21,7 @@ def events(log_format: LogFormat, *, is_quiet: bool = False) -> tuple[Events, io
     return Events(stream, log_format, is_quiet=is_quiet, now=lambda: NOW), stream
 
 
-def test_a_person_reads_a_line_with_fields() -> None:
+def test_the_console_format_is_a_line_with_fields() -> None:
     writer, stream = events(LogFormat.CONSOLE)
     writer.event("run.started", partner="contoso-eu", customers=3, title="two words", empty="")
     assert stream.getvalue() == (
@@ -29,7 +29,7 @@ def test_a_person_reads_a_line_with_fields() -> None:
     )
 
 
-def test_a_program_reads_json() -> None:
+def test_the_json_format_is_one_object_per_line() -> None:
     writer, stream = events(LogFormat.JSON)
     writer.event("run.started", partner="contoso-eu", seconds=1.5, kinds=("a", "b"), at=NOW)
     writer.error("E_LOCKED", "locked", "wait")
@@ -53,7 +53,7 @@ def test_a_program_reads_json() -> None:
     ]
 
 
-def test_what_a_field_holds_stays_json_all_the_way_down() -> None:
+def test_nested_field_values_stay_json() -> None:
     writer, stream = events(LogFormat.JSON)
     writer.hide([Secret(SECRET)])
     writer.event("x", none=None, yes=True, deep={"a": [SECRET, {1: 2}]}, odd=float("nan"))
@@ -64,14 +64,14 @@ def test_what_a_field_holds_stays_json_all_the_way_down() -> None:
     assert (second["many"], second["few"]) == ("inf", "-inf")
 
 
-def test_a_traceback_is_a_field_or_lines_of_its_own() -> None:
-    for log_format, said in (
+def test_a_traceback_is_a_field_or_its_own_lines() -> None:
+    for log_format, ending in (
         (LogFormat.JSON, '"hint": "h", "traceback": "a\\nb"}\n'),
         (LogFormat.CONSOLE, "error[E_X]: m\nhint: h\na\nb\n"),
     ):
         writer, stream = events(log_format)
         writer.error("E_X", "m", "h", "a\nb")
-        assert stream.getvalue().endswith(said)
+        assert stream.getvalue().endswith(ending)
 
 
 def test_a_word_with_quotes_is_quoted() -> None:
@@ -108,7 +108,7 @@ def test_quiet_leaves_only_errors(log_format: LogFormat) -> None:
 
 @given(st.text() | st.sampled_from(["\x1b[31m", "a\u202eb", "\u2028", "\x85", "\udcff", "\0"]))
 def test_one_record_is_one_line_that_moves_no_cursor(text: str) -> None:
-    """S7 and S20: what API texts hold cannot forge a line."""
+    """S7 and S20: a text from an API cannot forge a line."""
     for log_format in LogFormat:
         writer, stream = events(log_format)
         writer.event("x", key=text)
@@ -122,7 +122,7 @@ def test_one_record_is_one_line_that_moves_no_cursor(text: str) -> None:
 
 
 @given(st.text())
-def test_clean_text_is_text_in_one_line(text: str) -> None:
+def test_clean_text_is_one_line(text: str) -> None:
     assert len(clean(text).splitlines()) <= 1
     assert clean(clean(text)) == clean(text)
 
@@ -148,10 +148,10 @@ def test_a_secret_is_left_out_in_every_form(log_format: LogFormat, form: str) ->
     writer.hide([Secret(SECRET)])
     writer.event("x", detail=f"<{form}>", parts=[form])
     writer.error("E_X", f"it said {form}", form, f"Traceback\n  {form}\n")
-    told = stream.getvalue()
+    written = stream.getvalue()
     for hidden in (SECRET, form.strip('"').rstrip("="), json.dumps(SECRET)[1:-1]):
-        assert hidden not in told
-    assert "***" in told
+        assert hidden not in written
+    assert "***" in written
 
 
 @pytest.mark.parametrize(
@@ -163,11 +163,11 @@ def test_a_secret_is_left_out_in_every_form(log_format: LogFormat, form: str) ->
         "grant_type=x&client_secret=hunter2pass&scope=y",
     ],
 )
-def test_what_looks_like_a_secret_is_left_out(text: str) -> None:
-    told = redacted(text)
-    assert "hunter2pass" not in told
-    assert "aaaabbbbcccc" not in told
-    assert "***" in told
+def test_text_that_looks_like_a_secret_is_left_out(text: str) -> None:
+    shown = redacted(text)
+    assert "hunter2pass" not in shown
+    assert "aaaabbbbcccc" not in shown
+    assert "***" in shown
 
 
 def test_short_secrets_do_not_hide_ordinary_words() -> None:
@@ -177,7 +177,7 @@ def test_short_secrets_do_not_hide_ordinary_words() -> None:
     assert "run.started" in stream.getvalue()
 
 
-def test_a_reader_that_went_away_ends_the_writing_only() -> None:
+def test_a_closed_reader_ends_only_the_writing() -> None:
     class Gone(io.StringIO):
         def write(self, _text: str, /) -> int:
             raise BrokenPipeError

@@ -1,4 +1,4 @@
-"""A secret is not seen by accident."""
+"""A secret is never shown by accident."""
 
 import copy
 import json
@@ -15,14 +15,14 @@ SEEN_NOWHERE = 7_031_942_117
 """A number, so that no line of this file holds its text."""
 
 
-def test_only_reveal_shows_it() -> None:
+def test_only_reveal_shows_a_secret() -> None:
     secret = Secret(CANARY)
 
     assert secret.reveal() == CANARY
     assert CANARY not in f"{secret} {secret!r} {secret:>40} {[secret]} {vars(type(secret))}"
 
 
-def test_a_traceback_with_its_locals_does_not_show_it() -> None:
+def test_a_traceback_with_its_locals_does_not_show_a_secret() -> None:
     def fail(secret: Secret) -> None:
         raise ValueError(secret)
 
@@ -33,7 +33,7 @@ def test_a_traceback_with_its_locals_does_not_show_it() -> None:
     assert str(SEEN_NOWHERE) not in "".join(seen.format())
 
 
-def test_it_is_written_nowhere() -> None:
+def test_a_secret_cannot_be_serialised_or_copied() -> None:
     for write in (pickle.dumps, json.dumps, msgspec.json.encode, msgspec.msgpack.encode, copy.copy):
         with pytest.raises(TypeError):
             write(Secret(CANARY))

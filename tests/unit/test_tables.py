@@ -1,4 +1,4 @@
-"""The relations are a contract: names, columns and meaning as in docs/contract.md."""
+"""The relations have the keys and columns of docs/contract.md."""
 
 import pyarrow as pa
 import pytest
@@ -81,8 +81,8 @@ CONTRACT = {
         ),
     ),
 }
-BESIDE = {"remembered"}
-"""A small table of our own, beside `latest`."""
+INTERNAL = {"remembered"}
+"""A small table for our own use, which the contract does not have."""
 INTS = (
     f"sequence calls retries throttled {COUNTS} inventory_rows availability_rows changes"
     " schema_version http_status attempts gap_snapshots affected_customers cores quantity ordinal"
@@ -90,7 +90,7 @@ INTS = (
 
 
 def test_the_relations_are_those_of_the_contract() -> None:
-    assert SCHEMAS.keys() == KEYS.keys() == CONTRACT.keys() | BESIDE
+    assert SCHEMAS.keys() == KEYS.keys() == CONTRACT.keys() | INTERNAL
 
 
 @pytest.mark.parametrize("relation", CONTRACT)
@@ -102,7 +102,7 @@ def test_key_and_columns_are_exactly_those_of_the_contract(relation: str) -> Non
 
 
 @pytest.mark.parametrize("relation", SCHEMAS)
-def test_key_columns_are_never_null_and_no_other_column_is_forbidden_to_be(relation: str) -> None:
+def test_only_key_columns_may_not_be_null(relation: str) -> None:
     for field in SCHEMAS[relation]:
         assert field.nullable is (field.name not in KEYS[relation])
 
@@ -127,7 +127,7 @@ def test_ids_are_text_and_times_are_utc(relation: str) -> None:
     assert pa.timestamp("us", tz="UTC") == TIME
 
 
-def test_what_describes_one_run_is_apart_from_what_is_known() -> None:
+def test_rows_about_one_run_are_separate_from_known_rows() -> None:
     assert set(PER_SNAPSHOT) == {"snapshot", "coverage", "check_outcome", "change"}
     assert set(STATE) == SCHEMAS.keys() - set(PER_SNAPSHOT)
     assert set(BULKY) == {*STATE, "check_outcome"}

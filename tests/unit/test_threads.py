@@ -1,4 +1,4 @@
-"""What a thread does for a run is waited for, whatever happens to the run."""
+"""A run waits for the work of its thread, even if the run is cancelled."""
 
 import asyncio
 import threading
@@ -9,8 +9,8 @@ from auditor.concurrency import run_in_thread
 
 
 @pytest.mark.asyncio
-async def test_what_a_thread_uses_stays_open_until_it_ends() -> None:
-    """P29: a signal while it publishes must not close the journal under it."""
+async def test_a_cancelled_task_waits_until_its_thread_ends() -> None:
+    """P29: a signal during publishing must not close the journal that the thread uses."""
     begun, released = threading.Event(), threading.Event()
     ended = []
 
@@ -32,7 +32,7 @@ async def test_what_a_thread_uses_stays_open_until_it_ends() -> None:
 
 
 @pytest.mark.asyncio
-async def test_what_it_returns_or_raises_comes_out() -> None:
+async def test_the_result_or_the_error_of_the_thread_is_passed_on() -> None:
     assert await run_in_thread(int, "7") == 7
     with pytest.raises(ValueError, match="invalid literal"):
         await run_in_thread(int, "x")

@@ -1,4 +1,4 @@
-"""What the doctor says of folders, and which fault it ends with."""
+"""The findings of the doctor about folders, and which fault decides its exit status."""
 
 import shutil
 from pathlib import Path
@@ -12,7 +12,7 @@ from auditor.errors import ScopeError, SettingsError, Unauthorized, Unreachable
 from auditor.settings import Settings
 from auditor.store import open_store
 
-LASTING = "/dev/sda1 / ext4 rw 0 0\n"
+DISK = "/dev/sda1 / ext4 rw 0 0\n"
 
 
 def settings(folder: Path) -> Settings:
@@ -25,28 +25,28 @@ def messages(findings: list[Finding], check: str) -> list[tuple[State, str]]:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder that is not cleaned from time to time."""
+    """Return a folder that the system does not clean up."""
     monkeypatch.setattr("auditor.doctor.machine._CLEANED", ())
     return tmp_path
 
 
-def test_folders_on_a_disk_are_well_and_nothing_is_left(home: Path) -> None:
-    found = examine(settings(home), LASTING)
+def test_folders_on_a_disk_are_ok_and_no_file_is_left(home: Path) -> None:
+    found = examine(settings(home), DISK)
 
     assert {each.state for each in found} == {State.OK}
     assert "is not there: the first run makes it" in found[0].message
     assert list(home.iterdir()) == []
 
 
-def test_a_store_that_is_there_is_opened(home: Path) -> None:
+def test_an_existing_store_is_opened(home: Path) -> None:
     open_store(str(home / "lake"), create=True)
-    assert "opens: 0 snapshot(s)" in examine(settings(home), LASTING)[0].message
+    assert "opens: 0 snapshot(s)" in examine(settings(home), DISK)[0].message
 
 
 def test_a_store_that_cannot_be_opened_is_a_fault(home: Path) -> None:
     open_store(str(home / "lake"), create=True)
     (home / "lake" / "store.json").write_text("{}")
-    found = examine(settings(home), LASTING)
+    found = examine(settings(home), DISK)
     assert (found[0].state, found[0].exit_status) == (State.FAULT, 65)
     assert len(found) == 5
 
@@ -59,16 +59,16 @@ def test_a_store_that_cannot_be_opened_is_a_fault(home: Path) -> None:
         ("overlay {} overlay rw 0 0", "in the container's own layer"),
     ],
 )
-def test_a_place_that_does_not_last_is_a_warning(home: Path, mount: str, message: str) -> None:
-    found = examine(settings(home), LASTING + mount.format(home) + "\n")
+def test_a_folder_that_does_not_last_is_a_warning(home: Path, mount: str, message: str) -> None:
+    found = examine(settings(home), DISK + mount.format(home) + "\n")
     for check in ("store", "state_dir"):
-        ((state, told),) = [each for each in messages(found, check) if message in each[1]]
+        ((state, found_message),) = [each for each in messages(found, check) if message in each[1]]
         assert state is State.WARNING
-        assert "would be lost with it" in told
+        assert "would be lost with it" in found_message
     assert exit_status(found) == 0
 
 
-def test_a_volume_inside_a_container_lasts(home: Path) -> None:
+def test_a_volume_inside_a_container_is_ok(home: Path) -> None:
     odd = home / "a b"
     (odd / "state").mkdir(parents=True)
     place = str(odd).replace(" ", "\\040")
@@ -78,14 +78,14 @@ def test_a_volume_inside_a_container_lasts(home: Path) -> None:
     assert "(xfs)" in found[-1].message
 
 
-def test_a_folder_that_is_cleaned_is_a_warning() -> None:
-    found = examine(settings(Path("/tmp/auditor")), LASTING)  # noqa: S108 - that is the question
+def test_a_folder_that_the_system_cleans_up_is_a_warning() -> None:
+    found = examine(settings(Path("/tmp/auditor")), DISK)  # noqa: S108 - the test is about this
     assert "cleans from time to time" in found[-1].message
 
 
-def test_a_folder_that_cannot_be_made_is_a_fault(home: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_a_fault(home: Path) -> None:
     (home / "file").write_text("")
-    found = examine(settings(home / "file"), LASTING)
+    found = examine(settings(home / "file"), DISK)
     assert [each.exit_status for each in found if each.state is State.FAULT] == [73, 73]
 
 
@@ -93,16 +93,16 @@ def test_a_folder_that_cannot_be_made_is_a_fault(home: Path) -> None:
     ("free", "state", "status"),
     [(3 << 30, State.OK, 0), (1 << 30, State.WARNING, 0), (1 << 20, State.FAULT, 74)],
 )
-def test_a_disk_that_is_nearly_full_is_told(
+def test_a_nearly_full_disk_is_reported(
     home: Path, monkeypatch: pytest.MonkeyPatch, free: int, state: State, status: int
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
-    found = examine(settings(home), LASTING)
+    found = examine(settings(home), DISK)
     assert [each.state for each in found if "GiB free" in each.message] == [state, state]
     assert exit_status(found) == status
 
 
-def test_the_worst_fault_is_what_no_retry_mends() -> None:
+def test_a_fault_that_no_retry_can_fix_decides_the_exit_status() -> None:
     unreachable = Finding.fault("reach", Unreachable("x"))
     refused = Finding.fault("credential", Unauthorized("x"))
     wrong = Finding.fault("secret", SettingsError("x"))
@@ -116,6 +116,6 @@ def test_the_worst_fault_is_what_no_retry_mends() -> None:
     assert exit_status([unreachable, refused, wrong]) == 78
 
 
-def test_rows_have_words_alone() -> None:
+def test_rows_hold_only_text() -> None:
     rows = as_rows([Finding(check="store", message="x")]).to_pylist()
     assert rows == [{"check": "store", "partner": "", "state": "ok", "said": "x", "mend": ""}]
