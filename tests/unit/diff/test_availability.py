@@ -158,7 +158,7 @@ def test_an_older_answer_does_not_replace_a_newer_published_one() -> None:
     assert results["change"].num_rows == 0
 
 
-def test_of_two_answers_of_the_same_time_that_of_this_run_counts() -> None:
+def test_this_runs_answer_counts_if_two_have_the_same_time() -> None:
     meanwhile = {**term(), **offered("not_purchasable"), **known_since(2, 1)}
     results = bench.compare(
         BY_CUSTOMER,

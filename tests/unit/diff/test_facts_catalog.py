@@ -134,7 +134,7 @@ def test_skus_listed_a_night_after_their_product_returned_are_no_events() -> Non
     assert of["catalog_event"] == []
 
 
-def test_a_sku_that_left_alone_returns_alone_after_its_product() -> None:
+def test_a_sku_that_left_before_its_product_returns_as_its_own_event() -> None:
     earlier = BEFORE - timedelta(days=9)
     of = returning(
         "0001",

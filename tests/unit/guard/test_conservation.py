@@ -60,7 +60,7 @@ def partly(request: Request) -> Reply:
         lambda _: reply(body=[item("P7", "0001", restricted=True)]),
         lambda _: reply(body=[item("P1", "0001"), item("P1", "0001", restricted=True)]),
     ],
-    ids=["empty", "partly", "not found", "failing", "unreadable", "other SKU", "disagreeing"],
+    ids=["empty", "partly", "not found", "failing", "unreadable", "other product", "disagreeing"],
 )
 async def test_every_kind_of_answer_adds_up(answer: Callable[[Request], Reply]) -> None:
     """P24."""
@@ -102,7 +102,7 @@ async def test_questions_before_and_after_a_learned_region_add_up() -> None:
 async def test_answers_of_an_api_from_before_it_was_gone_add_up() -> None:
     """The API is gone once a region is learned; earlier answers without a region are still read."""
 
-    def goes(request: Request) -> Reply:
+    def answer(request: Request) -> Reply:
         if request.endpoint != "check_inventory":
             return reply()
         sent = request.body.decode()
@@ -116,7 +116,7 @@ async def test_answers_of_an_api_from_before_it_was_gone_add_up() -> None:
     customers = [found(azure()), found(azure("a2", customer_id=GLOBEX), customer_id=GLOBEX)]
     rules = bench.rules(checks={"inventory"}, resource_types={bench.VIEW: "VMs"})
 
-    run = await checked(goes, Plan(rules, [catalog(*skus)], customers=customers))
+    run = await checked(answer, Plan(rules, [catalog(*skus)], customers=customers))
 
     assert run.plan.rules.by_resource_type
     run.close()

@@ -106,13 +106,13 @@ def test_an_answer_belongs_to_the_key_that_is_equal_in_every_part(
     con: duckdb.DuckDBPyConnection, name: str, part: str
 ) -> None:
     key = KEYS[name]
-    beside = another(key, part)
+    moved = another(key, part)
     made(
         con,
         **{
-            f"known_{name}": [known(name, key), known(name, beside)],
-            f"answer_{name}": [answer(name, key), answer(name, beside, verdict=VERDICT[name])],
-            "settled_availability": [settled(one) for one in (key, beside)][
+            f"known_{name}": [known(name, key), known(name, moved)],
+            f"answer_{name}": [answer(name, key), answer(name, moved, verdict=VERDICT[name])],
+            "settled_availability": [settled(one) for one in (key, moved)][
                 : 1 + (part in OF_CHECK)
             ],
         },
@@ -127,11 +127,11 @@ def test_a_term_without_an_answered_check_is_not_missing(
     con: duckdb.DuckDBPyConnection, part: str
 ) -> None:
     """Only the check of the other term was answered, and its answer has no terms."""
-    beside = another(AVAILABILITY, part)
+    moved = another(AVAILABILITY, part)
     segment = "commercial" if part == "segment" else "*"
     made(
         con,
-        known_availability=[known("availability", one) for one in (AVAILABILITY, beside)],
+        known_availability=[known("availability", one) for one in (AVAILABILITY, moved)],
         answer_availability=[],
         settled_availability=[settled(AVAILABILITY, segment=segment)],
     )
@@ -223,7 +223,7 @@ def test_flips_are_counted_by_subject_customer_and_country(
     def many(name: str, count: int) -> list[Row]:
         return [{**KEYS[name], "sku_id": f"{n:04}", "ordinal": n} for n in range(count)]
 
-    def beside(rows: list[Row]) -> list[Row]:
+    def moved(rows: list[Row]) -> list[Row]:
         return [{**row, part: "other"} for row in rows]
 
     for count, of in ((20, 20), (21, 105)):
@@ -231,10 +231,10 @@ def test_flips_are_counted_by_subject_customer_and_country(
         keys = {"inventory": many("inventory", 21), "availability": []}
         other = "availability" if part == "subject" else "inventory"
         rows[other] = rows[other] + (
-            many(other, count) if part == "subject" else beside(many(other, count))
+            many(other, count) if part == "subject" else moved(many(other, count))
         )
         keys[other] = keys[other] + (
-            many(other, of) if part == "subject" else beside(many(other, of))
+            many(other, of) if part == "subject" else moved(many(other, of))
         )
         made(con, **{f"flipped_{name}": found for name, found in rows.items()})
         made(con, **{f"known_{name}": found for name, found in keys.items()})

@@ -164,7 +164,7 @@ def test_a_reopened_journal_holds_the_first_reply_to_each_question(
 
 
 @pytest.mark.asyncio
-async def test_it_is_synced_after_at_most_64_records(tmp_path: Path) -> None:
+async def test_a_journal_is_synced_after_at_most_64_records(tmp_path: Path) -> None:
     """P11: a power loss loses at most 64 answers or one second."""
     assert SYNC_RECORDS <= 64
     journal = Journal(tmp_path / "p.journal")

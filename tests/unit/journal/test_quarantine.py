@@ -143,7 +143,7 @@ async def test_records_are_sorted_by_time_and_remain_without_their_bodies(tmp_pa
     assert [row["body"] for row in rows(tmp_path)] == ["", ""]
 
 
-def test_a_run_without_records_here_is_said_to_be_of_another_machine(tmp_path: Path) -> None:
+def test_a_run_without_records_is_reported_as_of_another_machine(tmp_path: Path) -> None:
     with pytest.raises(InputMissing, match="another machine") as caught:
         rows(tmp_path)
     assert caught.value.exit_status == 66

@@ -17,4 +17,4 @@ def test_every_address_is_https_without_a_path() -> None:
 
 
 def test_only_china_has_no_azure() -> None:
-    assert [cloud for cloud, its in CLOUDS.items() if not its.has_azure] == [Cloud.CHINA]
+    assert [cloud for cloud, each in CLOUDS.items() if not each.has_azure] == [Cloud.CHINA]

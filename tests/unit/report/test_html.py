@@ -91,7 +91,7 @@ def test_the_page_loads_nothing_and_runs_nothing(page: str) -> None:
     assert {link[1:] for link in links} <= set(ids)
 
 
-def test_it_shows_customer_sku_place_time_and_reason_of_each_finding(page: str) -> None:
+def test_each_finding_has_customer_sku_place_time_and_reason(page: str) -> None:
     text = " ".join(Shape(page).text.split())
     for words in (
         "Acme",

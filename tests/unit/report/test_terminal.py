@@ -60,7 +60,7 @@ def test_not_in_catalog_without_answer_and_not_asked_have_own_lines(store: Folde
     assert "1 stale verdicts older than the newest full run, of 1 customers" in lines
 
 
-def test_it_shows_the_calls_made_and_the_calls_saved(store: FolderStore) -> None:
+def test_the_overview_shows_the_calls_made_and_saved(store: FolderStore) -> None:
     lines = with_single_spaces(overview(store))
     assert "customers 3" in lines
     assert "checks without an answer 2" in lines

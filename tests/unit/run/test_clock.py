@@ -8,7 +8,7 @@ NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
 
 
-def test_it_follows_the_clock_and_never_goes_back() -> None:
+def test_times_follow_the_clock_and_never_go_back() -> None:
     """P32: not before the last published time, nor when the clock is set back during the run."""
     hours = iter([0, 1, 1, -47, -46, 2])
     read = never_back(lambda: NOON + timedelta(hours=next(hours)), NOON + timedelta(minutes=30))
@@ -24,5 +24,5 @@ def test_it_follows_the_clock_and_never_goes_back() -> None:
     ]
 
 
-def test_before_the_first_snapshot_it_is_the_clock() -> None:
+def test_before_the_first_snapshot_times_are_those_of_the_clock() -> None:
     assert never_back(lambda: NOON, None)() == NOON

@@ -47,7 +47,7 @@ class Source:
             self.is_closed = True
 
 
-async def test_it_waits_until_few_customers_are_missing_and_then_for_the_rest() -> None:
+async def test_until_waits_until_few_customers_are_missing_or_none() -> None:
     source, steps = Source(), list[CustomerFound]()
     async with Arrivals(source(3), 3, steps.append) as arrivals:
         waiting = asyncio.create_task(arrivals.until(1))

@@ -23,7 +23,7 @@ def uncommented(text: str) -> str:
     return re.sub(r"^# (?=\[|[a-z_]+ = )", "", text, flags=re.MULTILINE)
 
 
-def test_it_loads_once_it_is_filled_in_and_holds_the_defaults(tmp_path: Path) -> None:
+def test_the_filled_in_template_loads_and_holds_the_defaults(tmp_path: Path) -> None:
     path = tmp_path / "auditor.toml"
     path.write_text(FILLED, encoding="utf-8")
     settings = load(path, {})
@@ -36,14 +36,14 @@ def test_it_loads_once_it_is_filled_in_and_holds_the_defaults(tmp_path: Path) ->
     assert settings.partner[0].limits == type(settings.partner[0].limits)()
 
 
-def test_it_is_refused_as_long_as_it_is_not_filled_in(tmp_path: Path) -> None:
+def test_a_template_that_is_not_filled_in_is_refused(tmp_path: Path) -> None:
     write_template(tmp_path / "auditor.toml")
     with pytest.raises(SettingsError) as caught:
         load(tmp_path / "auditor.toml", {})
     assert {code for code, _, _ in caught.value.problems} == {"E_GUID"}
 
 
-def test_it_contains_every_known_key_and_no_other() -> None:
+def test_the_template_contains_every_known_key_and_no_other() -> None:
     shown = tomllib.loads(uncommented(template()))
 
     def keys(table: dict[str, object], path: tuple[str, ...]) -> set[tuple[str, ...]]:

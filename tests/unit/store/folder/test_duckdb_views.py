@@ -25,7 +25,7 @@ def asked(file: Path, query: str) -> list[object]:
         return sorted(con.sql(query).to_arrow_table().to_pylist(), key=repr)
 
 
-def test_its_views_give_the_rows_of_the_store(tmp_path: Path) -> None:
+def test_the_views_of_the_file_give_the_rows_of_the_store(tmp_path: Path) -> None:
     folder = tmp_path / "O'Hara's [old] lake"
     folder.mkdir()
     lake = two_nights(folder)
@@ -41,7 +41,7 @@ def test_its_views_give_the_rows_of_the_store(tmp_path: Path) -> None:
     assert {"comment": comments.comment("dim_date", "iso_week")} in comment_rows
 
 
-def test_its_views_include_snapshots_published_later(tmp_path: Path) -> None:
+def test_the_views_of_the_file_include_later_snapshots(tmp_path: Path) -> None:
     lake = two_nights(tmp_path)
     file = written(lake, tmp_path / "views.duckdb")
     before = lake.arrow("snapshot").num_rows
@@ -53,7 +53,7 @@ def test_its_views_include_snapshots_published_later(tmp_path: Path) -> None:
     assert names == [{"company_name": "Renamed"}]
 
 
-def test_it_can_be_written_again(tmp_path: Path) -> None:
+def test_the_file_can_be_written_again(tmp_path: Path) -> None:
     lake = two_nights(tmp_path)
     for name in (".views.duckdb.4711.new", ".views.duckdb.4711.new.wal"):
         (tmp_path / name).write_bytes(b"left by a killed writer")
