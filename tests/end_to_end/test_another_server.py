@@ -66,9 +66,9 @@ async def verdicts(folder: Path) -> dict[tuple[str, ...], str]:
     return {tuple(row[name] for name in names): row["verdict"] for row in found}
 
 
-def known(said: dict[tuple[str, ...], str]) -> dict[tuple[str, ...], str]:
+def known(expected: dict[tuple[str, ...], str]) -> dict[tuple[str, ...], str]:
     """Return verdicts with the Azure subscription ids in lower case, as in the store."""
-    return {(key[0].lower(), *key[1:]): verdict for key, verdict in said.items()}
+    return {(key[0].lower(), *key[1:]): verdict for key, verdict in expected.items()}
 
 
 @pytest.mark.asyncio
@@ -112,11 +112,11 @@ async def test_two_nights_at_another_server(tmp_path: Path) -> None:
         assert_requests(center)
         assert {a.path for a in center.requests if "/products" in a.path} == {
             a.path for a in center.requests if "/availabilities" in a.path
-        }, "its catalog, regions in their letter case too, is taken from the store"
+        }, "the catalog is taken from the store, its regions in the original letter case"
 
 
 @pytest.mark.asyncio
-async def test_what_describes_the_answers_is_kept_too(tmp_path: Path) -> None:
+async def test_names_terms_and_ids_of_replies_are_stored_too(tmp_path: Path) -> None:
     async with another_partner_center() as center:
         (tmp_path / "auditor.toml").write_text(config(center.base_url), encoding="utf-8")
         assert (await auditor(tmp_path, "run", "--quiet")).status == 0
@@ -145,9 +145,9 @@ async def test_what_describes_the_answers_is_kept_too(tmp_path: Path) -> None:
         ("", "relationship_not_reseller"),
     }
     sent = {request.headers["ms-correlationid"] for request in center.requests}
-    told = {row["correlation_id"] for row in outcomes if row["outcome"] == "answered"}
-    assert told
-    assert told <= sent, "one id of the two in a doubled header"
+    stored = {row["correlation_id"] for row in outcomes if row["outcome"] == "answered"}
+    assert stored
+    assert stored <= sent, "of a header that holds its id twice, one id is stored"
 
 
 def assert_report(report: dict[str, Any], changes: dict[str, int]) -> None:
@@ -159,8 +159,8 @@ def assert_report(report: dict[str, Any], changes: dict[str, int]) -> None:
     assert snapshot["checks"].keys() == {"answered", "failed", "skipped", "not_eligible"}
     assert snapshot["rows"] == {"inventory": len(VERDICTS), "availability": 1}
     assert snapshot["changes"] == changes
-    said = {name: snapshot[name] for name in ("partner", "status", "published", "reason")}
-    assert said == {"partner": "contoso", "status": "complete", "published": True, "reason": ""}
+    ended = {name: snapshot[name] for name in ("partner", "status", "published", "reason")}
+    assert ended == {"partner": "contoso", "status": "complete", "published": True, "reason": ""}
     assert (snapshot["checks"]["failed"], snapshot["checks"]["skipped"]) == (0, 0)
     assert (snapshot["retries"], snapshot["throttled"]) == (0, 0)
 
@@ -172,7 +172,7 @@ def assert_requests(center: AnotherPartnerCenter) -> None:
     assert {request.headers["accept"] for request in center.requests} == {"application/json"}
     for name in ("ms-requestid", "ms-correlationid"):
         ids = [UUID(request.headers[name]) for request in center.requests]
-        assert len(set(ids)) == len(ids), "a new one for each call"
+        assert len(set(ids)) == len(ids), "each call has a new id"
     questions = Counter(
         (a.method, a.path, str(a.query), str(a.body), a.headers.get("ms-continuationtoken"))
         for a in center.requests
@@ -199,10 +199,10 @@ def assert_requests(center: AnotherPartnerCenter) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_customer_about_whom_there_is_nothing_to_ask_is_published_as_such(
+async def test_a_customer_that_is_not_asked_about_is_published_as_not_eligible(
     tmp_path: Path,
 ) -> None:
-    """Named with --customer, it is not an unknown customer, though a second partner lacks it."""
+    """Customer named with --customer: known, although the second partner does not have it."""
     async with another_partner_center() as center, another_partner_center() as other:
         partners = config(center.base_url), config(other.base_url, "fabrikam", TENANT[:-1] + "0")
         other.has_customers = False

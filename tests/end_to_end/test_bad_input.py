@@ -66,7 +66,7 @@ def printed_errors(ran: Ran) -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("config", "status", "code", "says", "hint"),
+    ("config", "status", "code", "message", "hint"),
     [
         (None, 66, "E_CONFIG_MISSING", "auditor.toml not found", "run `auditor init`"),
         ('store = "x"\nrun = [1,\n', 78, "E_CONFIG_SYNTAX", "auditor.toml:3:1 ", "TOML"),
@@ -137,7 +137,7 @@ def printed_errors(ran: Ran) -> list[tuple[str, str, str]]:
     ],
 )
 def test_a_bad_configuration_is_reported(
-    auditor: Auditor, *, config: str | None, status: int, code: str, says: str, hint: str
+    auditor: Auditor, *, config: str | None, status: int, code: str, message: str, hint: str
 ) -> None:
     """P33."""
     ran = auditor("run", config=config)
@@ -145,7 +145,7 @@ def test_a_bad_configuration_is_reported(
     assert ran.stdout == ""
     (found,) = printed_errors(ran)
     assert found[0] == code
-    assert says in found[1]
+    assert message in found[1]
     assert hint in found[2]
 
 
@@ -248,7 +248,7 @@ def test_wrong_flags_are_json_too(auditor: Auditor) -> None:
 
 
 def test_a_run_that_reaches_no_server_still_prints_its_object(auditor: Auditor) -> None:
-    """E_UNREACHABLE: nobody listens on the discard port."""
+    """E_UNREACHABLE: no server listens on port 9."""
     ran = auditor("run", "--format", "json", "--quiet", config=PARTNER)
     assert ran.returncode == 69
     (code, message, _) = printed_errors(ran)[0]
@@ -287,7 +287,7 @@ def test_a_login_that_does_not_answer_is_unreachable(
 
 
 def test_a_login_url_must_be_https(auditor: Auditor) -> None:
-    """E_INSECURE_URL: secrets go there."""
+    """E_INSECURE_URL: secrets are sent to this URL."""
     app = (
         'client_id = "bbbbbbbb-0000-4000-8000-000000000001"\nclient_secret = "env:CONTOSO_TOKEN"\n'
     )
@@ -301,7 +301,7 @@ def test_a_login_url_must_be_https(auditor: Auditor) -> None:
 
 
 def printed_errors_of_a_run(ran: Ran) -> list[tuple[str, str, str]]:
-    """Return the printed errors of a run that had begun: its events come first."""
+    """Return the errors that a run printed after its events."""
     lines = ran.stderr.splitlines(keepends=True)
     first = next(place for place, line in enumerate(lines) if line.startswith("error["))
     assert CANARY not in ran.stderr
@@ -335,18 +335,18 @@ def test_arguments_cannot_move_the_cursor(auditor: Auditor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "says"),
+    ("query", "expected"),
     [
         ("WITH x AS (COPY (SELECT 1) TO '{lake}/{published}') FROM x", "has COPY inside"),
         ("EXPLAIN ANALYZE COPY (SELECT 1) TO '{lake}/{manifest}'", "this is COPY"),
         ("FROM read_duckdb('{lake}/nothing.db')", "nothing.db"),
         ("FROM read_text('/etc/passwd')", "/etc/passwd"),
-        ("SELECT '\udcff'", "not UTF-8"),  # a byte of the command line that is no text
+        ("SELECT '\udcff'", "not UTF-8"),  # a byte of the command line that is not UTF-8
         ("SELECT 1; SELECT 2", "one statement"),
     ],
 )
 def test_sql_that_does_more_than_read_the_store_is_64(
-    auditor: Auditor, tmp_path: Path, query: str, says: str
+    auditor: Auditor, tmp_path: Path, query: str, expected: str
 ) -> None:
     """S6."""
     lake = report_lake.two_nights(tmp_path)
@@ -354,5 +354,5 @@ def test_sql_that_does_more_than_read_the_store_is_64(
     ran = auditor("sql", filled(query, lake.root), config=f'store = "{lake.root}"\n{PARTNER}')
     [(code, message, _)] = printed_errors(ran)
     assert (ran.returncode, code, ran.stdout) == (64, "E_USAGE", "")
-    assert says in message
+    assert expected in message
     assert everything(lake.root) == before

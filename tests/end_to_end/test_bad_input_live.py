@@ -275,7 +275,7 @@ async def test_fail_on_a_kind_of_change(center: AnotherPartnerCenter, tmp_path: 
     assert "error[" not in ran.stderr
     assert ran.report["snapshots"][0]["changes"] == {"newly_restricted": 1}
     ran = await auditor(tmp_path, *words)
-    assert (ran.status, ran.report["exit"]) == (0, 0), "it is only_error once"
+    assert (ran.status, ran.report["exit"]) == (0, 0), "the change is reported once"
 
 
 @pytest.mark.asyncio

@@ -29,7 +29,7 @@ async def test_a_partner_center_that_forbids_everything(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_partner_center_that_cannot_prove_who_it_is(tmp_path: Path) -> None:
+async def test_a_server_with_a_certificate_for_another_host(tmp_path: Path) -> None:
     center, context = AnotherPartnerCenter(), Authority(tmp_path).context("other.example")
     async with served(center.app, context) as base_url:
         configure(tmp_path, config(base_url), tail='[network]\nca_file = "ca.pem"\n')

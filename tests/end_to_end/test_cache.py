@@ -1,4 +1,4 @@
-"""Nights with the default `[cache]`, a day apart: listings that are reused do no harm."""
+"""Nights with the default `[cache]`, a day apart: reused listings make no result wrong."""
 
 import asyncio
 import random
@@ -44,8 +44,8 @@ def listed_on(night: Night, when: int) -> set[str]:
     return {record.customer for record in night.sandbox.log.of("subscriptions", night=when)}
 
 
-def assert_asked_customers_are_true(night: Night, when: int) -> None:
-    """Compare with the truth all but `not_in_catalog`, which depends on earlier audits."""
+def assert_listed_customers_are_true(night: Night, when: int) -> None:
+    """Compare with the truth, except `not_in_catalog`, which depends on earlier audits."""
     asked = listed_on(night, when)
     truth = {k: v for k, v in night.inventory_truth(when).items() if k[1] in asked}
     found = {k: v for k, v in night.inventory().items() if k[1] in asked}
@@ -78,8 +78,8 @@ def assert_every_change_is_true(night: Night, report: RunReport, when: int) -> N
             assert before != after
 
 
-def assert_nothing_left_by_itself(night: Night, before: set[Key], when: int) -> None:
-    """Check that only an answered listing ends a key, and only a departure ends a customer."""
+def assert_unlisted_customers_keep_their_keys(night: Night, before: set[Key], when: int) -> None:
+    """Check also that a customer that left has no key any more."""
     here = {
         customer.customer_id
         for partner in night.world.partners()
@@ -97,8 +97,8 @@ def assert_nothing_left_by_itself(night: Night, before: set[Key], when: int) -> 
     assert {key[1] for key in found} <= here
 
 
-def there_for_three_nights(night: Night, when: int) -> list[Key]:
-    """Return the keys that exist on a night and the two before: these fill the cache hours."""
+def existing_for_three_nights(night: Night, when: int) -> list[Key]:
+    """Return the keys of this night and the two before: no listing is reused for longer."""
     if when < 3:
         return []
     nights = [night.inventory_truth(past) for past in (when - 2, when - 1, when)]
@@ -107,7 +107,7 @@ def there_for_three_nights(night: Night, when: int) -> list[Key]:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("seed", seeds([3], [1, 4]))
-async def test_requested_customers_are_true_and_the_others_stay_as_they_were(
+async def test_listed_customers_match_the_truth_and_the_others_stay_as_they_were(
     seed: int, tmp_path: Path
 ) -> None:
     """Within the hours of `[cache]`, every change is found."""
@@ -115,20 +115,20 @@ async def test_requested_customers_are_true_and_the_others_stay_as_they_were(
         before: set[Key] = set()
         for when in (1, 2, 3, 4):
             report = await nightly(night, when)
-            assert_asked_customers_are_true(night, when)
+            assert_listed_customers_are_true(night, when)
             assert_every_change_is_true(night, report, when)
-            assert_nothing_left_by_itself(night, before, when)
+            assert_unlisted_customers_keep_their_keys(night, before, when)
             before = set(night.inventory())
-            assert set(there_for_three_nights(night, when)) <= before
-        everybody = {c for when in (2, 3, 4) for c in listed_on(night, when)}
+            assert set(existing_for_three_nights(night, when)) <= before
+        later = {c for when in (2, 3, 4) for c in listed_on(night, when)}
         asked = [listed_on(night, when) for when in (1, 2, 3, 4)]
-        assert everybody >= asked[0] & {key[1] for key in night.inventory_truth(4)}
+        assert later >= asked[0] & {key[1] for key in night.inventory_truth(4)}
         assert all(len(some) < len(asked[0]) for some in asked[1:])
 
 
 @pytest.mark.asyncio
 async def test_a_second_night_sends_at_most_four_tenths_of_the_calls(tmp_path: Path) -> None:
-    """Counted where the calls arrive, at the default `[cache]`."""
+    """The sandbox counts the calls; `[cache]` has its default."""
     size = WorldSize(customers=100, products=2, regions=2, sizes_per_product=1, licence_products=2)
     async with nights(tmp_path, 1, size=size) as night:
         for when in (1, 2, 3):
@@ -152,7 +152,7 @@ async def test_a_customer_that_left_is_gone_in_the_next_run(tmp_path: Path) -> N
 
 
 @pytest.mark.asyncio
-async def test_a_customer_that_cannot_be_listed_is_failed_coverage_and_never_an_empty_one(
+async def test_a_customer_that_cannot_be_listed_has_failed_coverage_and_keeps_its_keys(
     tmp_path: Path,
 ) -> None:
     """P2: with and without an earlier night on which it was listed."""
@@ -173,7 +173,7 @@ async def test_a_customer_that_cannot_be_listed_is_failed_coverage_and_never_an_
         night.sandbox.faults = Faults()
         night.sandbox.log.clear()
         await night.run(1, settings=cached(night), began=FIRST + 145 * HOUR)
-        assert listed_on(night, 1) >= {key[1] for key in before}, "it stays due"
+        assert listed_on(night, 1) >= {key[1] for key in before}, "the listing stays due"
         assert night.inventory() == before
 
 
@@ -196,10 +196,10 @@ def state_of(night: Night) -> list[object]:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("seed", seeds([1], [2, 3, 4]))
-async def test_in_an_unchanged_world_any_sequence_of_runs_leaves_what_one_run_leaves(
+async def test_in_an_unchanged_world_many_runs_leave_the_same_rows_as_one(
     seed: int, tmp_path: Path
 ) -> None:
-    """No run makes a change, whichever listings it requests again."""
+    """No run reports a change, whichever listings it requests again."""
     rng = random.Random(seed)  # noqa: S311 - a repeatable sequence
     caches = (Cache(), Cache(subscriptions=30, catalog=40, billing_country=50), Cache(catalog=0))
     async with nights(tmp_path, seed, size=TINY) as night:
@@ -221,11 +221,11 @@ async def test_in_an_unchanged_world_any_sequence_of_runs_leaves_what_one_run_le
             assert state_of(night) == once
 
 
-# Runs on demand, and what is foreseen --------------------------------------------------------
+# Runs on demand, and the forecast - --------------------------------------------------------
 
 
 @pytest.mark.asyncio
-async def test_a_named_customer_is_listed_anew_and_a_fresh_catalog_is_reused(
+async def test_a_named_customer_is_listed_again_and_a_fresh_catalog_is_reused(
     tmp_path: Path,
 ) -> None:
     async with nights(tmp_path, 3) as night:
@@ -263,7 +263,7 @@ async def test_a_customer_listed_by_an_on_demand_run_is_not_listed_again_that_ni
 async def test_a_cached_listing_drops_nothing_that_an_on_demand_run_has_found_since(
     tmp_path: Path,
 ) -> None:
-    """P9: its answers are older than the nightly run's, its listing newer than the cached one."""
+    """P9: the on-demand run has the older answers and the newer listing."""
     released = asyncio.Event()
 
     async def hold(_: float) -> None:
@@ -311,9 +311,9 @@ async def test_the_plan_counts_the_calls_that_a_run_makes(tmp_path: Path) -> Non
     async with nights(tmp_path, 3) as night:
         await nightly(night, 1)
         runtime = Runtime(environ=night.environ, now=ticking(FIRST + 24 * HOUR))
-        foreseen = await forecast_run(cached(night), runtime=runtime)
+        forecast = await forecast_run(cached(night), runtime=runtime)
         night.sandbox.log.clear()
         await night.run(1, settings=cached(night), began=FIRST + 24 * HOUR)
-        calls = sum(line.calls for line in foreseen.lines if line.wave == 1)
+        calls = sum(line.calls for line in forecast.lines if line.wave == 1)
         assert calls == discovery_calls(night, 1).total()
         assert {"subscriptions", "skus"} <= discovery_calls(night, 1).keys()

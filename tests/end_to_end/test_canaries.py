@@ -48,7 +48,7 @@ async def auditor(folder: Path, environ: dict[str, str], *words: str) -> Output:
     talking = asyncio.create_task(process.communicate())
     cmdline = children = b""
     while not talking.done():
-        with suppress(OSError):  # it, or its child, has ended
+        with suppress(OSError):  # the command or its child has ended
             cmdline = shown(process.pid, "cmdline") or cmdline
             for child in children_of(process.pid):
                 children += shown(child, "cmdline") + shown(child, "environ")
@@ -89,7 +89,7 @@ async def content(folder: Path) -> dict[str, bytes]:
 
 
 def pieces(secret: str) -> Iterator[bytes]:
-    """Yield overlapping pieces of a secret in each encoding: any longer part of it holds one."""
+    """Yield pieces of a secret in each encoding. They overlap: any longer part contains one."""
     shifted = [base64.b64encode(bytes(n) + secret.encode())[4:-4] for n in range(3)]
     forms = [secret.encode(), quote(secret, safe="").encode(), json.dumps(secret)[1:-1].encode()]
     forms += [*shifted, *(form.translate(bytes.maketrans(b"+/", b"-_")) for form in shifted)]
@@ -120,7 +120,7 @@ def test_the_search_for_secrets_finds_a_planted_one() -> None:
 @pytest.mark.asyncio
 @pytest.mark.parametrize("log_format", ["json", "console"])
 async def test_no_byte_of_a_faulty_night_holds_a_secret(tmp_path: Path, log_format: str) -> None:
-    """S1, S2: and only the server that a secret is for receives it."""
+    """S1, S2: each secret is sent only to the server that it is for."""
     tokens, secrets = (JWT, OPAQUE), [JWT, OPAQUE, SECRET]
     context = Authority(tmp_path).context()
     async with Sandbox(World(5, SMALL)) as sandbox, running(Entra(), context) as entra:
@@ -156,8 +156,8 @@ async def test_no_byte_of_a_faulty_night_holds_a_secret(tmp_path: Path, log_form
     held = await content(tmp_path)
     assert any("inventory" in name for name in held)
     for number, each in enumerate(ran):
-        told = each._asdict()
-        held |= {f"{field} {number}": told[field] for field in told if field != "status"}
+        output = each._asdict()
+        held |= {f"{field} {number}": output[field] for field in output if field != "status"}
     assert hits(secrets, held) == []
     assert any(b"***" in held[name] for name in held if "journal unpacked" in name)
     assert any(b"*** " in held[name] for name in held if "/sku/" in name), "and in the rows"

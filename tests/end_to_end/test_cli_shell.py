@@ -36,7 +36,7 @@ def test_help_is_on_stdout_and_exits_with_0(words: list[str], tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_version_is_the_package_s(tmp_path: Path) -> None:
+def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:
     assert run("--version", cwd=tmp_path).stdout == f"auditor {__version__}\n"
 
 
@@ -108,7 +108,7 @@ def test_a_closed_standard_stream_causes_no_crash(closed: str, status: int, tmp_
 
 
 def test_written_files_are_readable_by_the_owner_alone(tmp_path: Path) -> None:
-    """S12: the umask is 077 whatever the caller's is."""
+    """S12: the umask is 077, whatever the caller's umask is."""
     ran = run("init", cwd=tmp_path)
     assert ran.returncode == 0
     assert ran.stdout == ""
@@ -135,7 +135,7 @@ def sandbox(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
     ("signum", "status"),
     [(signal.SIGINT, 130), (signal.SIGTERM, 143)],
 )
-def test_a_signal_ends_it_with_its_status(
+def test_a_signal_ends_the_command_with_its_status(
     sandbox: "subprocess.Popen[str]", signum: signal.Signals, status: int
 ) -> None:
     """P29 and P33."""
@@ -182,7 +182,7 @@ run()
 
 @pytest.mark.asyncio
 async def test_neither_run_nor_report_loads_pandas(tmp_path: Path) -> None:
-    """Pandas is a tenth of a run's memory, and a third of a small command's time."""
+    """Pandas takes a tenth of a run's memory, and a third of a small command's time."""
     async with another_partner_center() as center:
         (tmp_path / "auditor.toml").write_text(config(center.base_url))
         for words in (["run"], ["report", "--out", "report.html"]):
@@ -193,8 +193,8 @@ async def test_neither_run_nor_report_loads_pandas(tmp_path: Path) -> None:
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
             )
-            _, said = await process.communicate()
-            assert (process.returncode, said) == (0, b"False True\n")
+            _, stderr = await process.communicate()
+            assert (process.returncode, stderr) == (0, b"False True\n")
 
 
 class TestInProcess:

@@ -99,7 +99,7 @@ def write(folder: Path, text: str) -> None:
     (folder / "auditor.toml").write_text(text)
 
 
-def whole(folder: Path, center: AnotherPartnerCenter) -> None:
+def complete(folder: Path, center: AnotherPartnerCenter) -> None:
     write(folder, config(center.base_url))
 
 
@@ -107,7 +107,7 @@ def one_of_two(folder: Path, center: AnotherPartnerCenter) -> None:
     write(folder, config(center.base_url) + config(center.base_url, "other", OTHER))
 
 
-def nobody(folder: Path, center: AnotherPartnerCenter) -> None:
+def only_refused(folder: Path, center: AnotherPartnerCenter) -> None:
     write(folder, config(center.base_url, "other"))
 
 
@@ -120,11 +120,11 @@ def no_file(folder: Path, center: AnotherPartnerCenter) -> None:
 
 
 @pytest.mark.parametrize(
-    ("configure", "status", "says"),
+    ("configure", "status", "expected"),
     [
-        (whole, 0, []),
+        (complete, 0, []),
         (one_of_two, 3, ["published, but incomplete", "other", "not published"]),
-        (nobody, 77, ["error[E_AUTH]", "hint: "]),
+        (only_refused, 77, ["error[E_AUTH]", "hint: "]),
         (no_secret, 78, ["error[E_SECRET_MISSING]", "FORGOTTEN_TOKEN"]),
         (no_file, 66, ["error[E_CONFIG_MISSING]"]),
     ],
@@ -134,7 +134,7 @@ async def test_the_real_command_mails_the_reason(
     tmp_path: Path,
     configure: Callable[[Path, AnotherPartnerCenter], None],
     status: int,
-    says: list[str],
+    expected: list[str],
 ) -> None:
     project = shlex.quote(str(JOBS.parent))
     install(tmp_path, f'PYTHONPATH={project} exec {shlex.quote(sys.executable)} -m auditor "$@"')
@@ -144,8 +144,8 @@ async def test_the_real_command_mails_the_reason(
             night, tmp_path, CONTOSO_TOKEN=TOKEN, OTHER_TOKEN="not-the-right-one-at-all"
         )
     assert ended == status, mail
-    assert bool(mail) is bool(says), mail
-    assert all(said in mail for said in says), mail
+    assert bool(mail) is bool(expected), mail
+    assert all(text in mail for text in expected), mail
     assert TOKEN not in mail
 
 

@@ -1,4 +1,4 @@
-"""The demo leaves what it promises, and the commands that it prints work."""
+"""The demo leaves the promised files, and the commands that it prints work."""
 
 import asyncio
 import io
@@ -26,7 +26,7 @@ PROMISED = {"auditor.toml", "lake", "state", "report.html"}
 
 
 def now() -> datetime:
-    """Return the wall-clock time, as in the answers."""
+    """Return the wall-clock time, which the replies carry too."""
     return datetime.now(UTC)
 
 
@@ -74,7 +74,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
     return Shown(tmp_path_factory.mktemp("made") / "demo")
 
 
-def test_it_leaves_what_it_promises(shown: Shown) -> None:
+def test_the_demo_leaves_the_promised_files(shown: Shown) -> None:
     assert {path.name for path in shown.out.iterdir()} >= PROMISED
     tokens = list((shown.out / "tokens").iterdir())
     assert tokens
@@ -82,7 +82,7 @@ def test_it_leaves_what_it_promises(shown: Shown) -> None:
     assert "What customers can no longer buy" in (shown.out / "report.html").read_text()
 
 
-def test_two_nights_lie_a_day_apart(shown: Shown) -> None:
+def test_two_nights_are_a_day_apart(shown: Shown) -> None:
     snapshots = open_store(str(shown.out / "lake")).snapshots().to_pylist()
     days = [one["started_at"] for one in snapshots]
     assert days[0] == days[1]
@@ -93,7 +93,7 @@ def test_two_nights_lie_a_day_apart(shown: Shown) -> None:
 
 
 def test_its_summary_is_the_golden_one(shown: Shown) -> None:
-    """Without its seconds and paths; REWRITE_GOLDEN=1 rewrites it."""
+    """Compare without seconds and paths; REWRITE_GOLDEN=1 rewrites the file."""
     summary = shown.text[: shown.text.index("Where it lies")]
     text = re.sub(r"\d+ seconds", "N seconds", summary)
     text = "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
@@ -108,9 +108,9 @@ def test_it_prints_its_progress(shown: Shown) -> None:
 
 
 def test_the_printed_commands_work(shown: Shown) -> None:
-    said = commands(shown.text, "What to type next")
-    assert {words[0] for words in said} == {"changes", "snapshots", "sql", "report"}
-    for words in said:
+    printed = commands(shown.text, "What to type next")
+    assert {words[0] for words in printed} == {"changes", "snapshots", "sql", "report"}
+    for words in printed:
         ran = typed(words)
         assert ran.returncode == 0, (words, ran.stderr)
         assert ran.stdout or "report" in words

@@ -20,7 +20,7 @@ REFUSED = (
     *((403, code) for code in ("900329", "20002", "2032")),
     *((401, "900421"), (404, "60003"), (409, "new"), (200, "400072")),
 )
-"""Errors for all inventory checks of a customer: they concern the context, not an item."""
+"""Errors that concern the context, not an item: all inventory checks of a customer fail."""
 
 
 class RecordedEvents(Silent):
@@ -61,13 +61,13 @@ async def test_a_refused_context_fails_only_its_own_checks_and_with_its_code(
         rows = outcomes(night, f"snapshot_id IN ({ids}) AND kind = 'inventory'")
         asked = [row for row in rows if row["outcome"] != "not_eligible"]
         for row in asked:
-            told = (row["outcome"], row["http_status"], row["error_code"])
+            found = (row["outcome"], row["http_status"], row["error_code"])
             refused = by_customer.get(row["customer_id"])
-            assert told == (("failed", *refused) if refused else ("answered", 200, ""))
+            assert found == (("failed", *refused) if refused else ("answered", 200, ""))
         assert {row["customer_id"] for row in asked if row["outcome"] == "failed"} == set(customers)
         checks = night.sandbox.log.of("check_inventory")
         calls = Counter((r.customer, r.context["azureSubscriptionId"], r.targets) for r in checks)
-        assert set(calls.values()) == {1}, "no batch was halved, and nothing sent again"
+        assert set(calls.values()) == {1}, "no batch was halved, and no call was sent again"
         unanswered = night.rows("SELECT customer_id, error_code FROM unanswered")
         assert {(row["customer_id"], row["error_code"]) for row in unanswered} == {
             (customer, code) for customer, (_, code) in by_customer.items()
@@ -113,7 +113,7 @@ async def test_a_forbidden_view_and_segment_are_recorded_and_the_run_goes_on(
         assert report.exit == 0
         assert night.inventory() == night.inventory_truth(1)
         events = [fields for name, fields in progress.events if name == "view.forbidden"]
-        told = {(e["partner"], e["country"], e["view"], e["segment"], e["code"]) for e in events}
+        found = {(e["partner"], e["country"], e["view"], e["segment"], e["code"]) for e in events}
         expected = {
             (partner.name, country, *refused)
             for partner in night.world.partners()
@@ -124,7 +124,7 @@ async def test_a_forbidden_view_and_segment_are_recorded_and_the_run_goes_on(
                 *([("AzureReservationsVM", "government", "400030")] if country != "US" else []),
             )
         }
-        assert told == expected
+        assert found == expected
         assert len(events) == len(expected)
         refused = {r.request_id for r in night.sandbox.log.of("products") if r.status == 403}
         assert {event["request_id"] for event in events} <= refused
@@ -195,7 +195,7 @@ async def test_a_list_that_refuses_the_credential_takes_its_partner_out_and_no_o
 
 @pytest.mark.asyncio
 async def test_a_customer_that_refuses_the_credential_fails_alone(tmp_path: Path) -> None:
-    """900329 for one customer: its coverage is `failed`, it is never an empty customer."""
+    """900329 for one customer: its coverage is `failed`, and it keeps its keys."""
     async with nights(tmp_path, 6) as night:
         await night.run(1)
         before = night.inventory()

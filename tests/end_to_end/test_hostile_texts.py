@@ -36,9 +36,9 @@ def ended(folder: Path, *words: str) -> tuple[int, str]:
 
 def output_of(folder: Path, *words: str) -> str:
     """Return the output of a command that must succeed."""
-    status, said = ended(folder, *words)
-    assert status == 0, said
-    return said
+    status, output = ended(folder, *words)
+    assert status == 0, output
+    return output
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +63,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_no_table_moves_the_cursor(folder: Path, words: tuple[str, ...], how: str) -> None:
     """S7: no C0, C1 or bidirectional control is printed, for every command and format."""
-    said = output_of(folder, *words, "--format", how)
-    assert said.count("\n") > 1
-    odd = {c for c in said if unicodedata.category(c) in {"Cc", "Zl", "Zp"}} - {"\n"}
+    output = output_of(folder, *words, "--format", how)
+    assert output.count("\n") > 1
+    odd = {c for c in output if unicodedata.category(c) in {"Cc", "Zl", "Zp"}} - {"\n"}
     assert odd == set()
-    assert not {c for c in said if c in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}
+    assert not {c for c in output if c in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}
 
 
 @pytest.mark.parametrize(
@@ -86,10 +86,10 @@ def test_no_table_moves_the_cursor(folder: Path, words: tuple[str, ...], how: st
 def test_a_name_never_becomes_sql(folder: Path, name: str) -> None:
     """S6: no customer has this name, so nothing is found."""
     for words in (("changes",), ("changes", "--by-cause")):
-        status, said = ended(folder, *words, "--customer", name, "--format", "json")
+        status, output = ended(folder, *words, "--customer", name, "--format", "json")
         assert status == ScopeError.exit_status
-        assert "E_CUSTOMER_UNKNOWN" in said
-        assert "sub-" not in said
+        assert "E_CUSTOMER_UNKNOWN" in output
+        assert "sub-" not in output
 
 
 HOSTILE_IDS = ("..", "../../x", "a/b", "%2e%2e", "a\\b", "a\0b", "x" * 300, "CON", "trailing.", "-")

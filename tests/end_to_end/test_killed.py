@@ -1,4 +1,4 @@
-"""A run that is killed between two calls is resumed, and finds what an uninterrupted one finds."""
+"""A run killed between two calls is resumed, and stores the same as an uninterrupted run."""
 
 import asyncio
 import json
@@ -69,7 +69,7 @@ async def test_a_killed_run_is_resumed(tmp_path: Path, refused_between: bool) ->
         assert resumed.report["run_id"] == killed.name
         again = questions(night) & before
         assert {endpoint for endpoint, *_ in again} <= WAVE_2
-        assert again.total() <= partner.limits.concurrency, "what was on its way"
+        assert again.total() <= partner.limits.concurrency, "only calls in flight are repeated"
 
         whole = tmp_path / "whole"
         whole.mkdir()

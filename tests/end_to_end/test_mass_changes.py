@@ -28,12 +28,12 @@ def crowded() -> tuple[str, ...]:
     return tuple(sorted(name for name, keys in count.items() if name and keys > 60))
 
 
-LIARS = crowded()
+CROWDED = crowded()
 
 
-def nothing(*lies: int) -> Faults:
+def empty_on(*on_nights: int) -> Faults:
     """Return faults that answer all inventory checks of some customers with an empty list."""
-    return Faults([Fault(endpoint=CHECKS, customer=LIARS, night=lies, body="[]")])
+    return Faults([Fault(endpoint=CHECKS, customer=CROWDED, night=on_nights, body="[]")])
 
 
 def inventory_changes(night: Night, snapshots: list[str]) -> Counter[tuple[str, bool]]:
@@ -42,11 +42,11 @@ def inventory_changes(night: Night, snapshots: list[str]) -> Counter[tuple[str, 
     return Counter(
         (row["kind"], row["suspect"])
         for row in rows
-        if row["customer_id"] in LIARS and row["snapshot_id"] in snapshots
+        if row["customer_id"] in CROWDED and row["snapshot_id"] in snapshots
     )
 
 
-async def lived(night: Night, number: int) -> list[str]:
+async def run_night(night: Night, number: int) -> list[str]:
     """Run a night; return its snapshots."""
     report = await night.run(number)
     assert report.exit == 0
@@ -57,7 +57,7 @@ def verdicts(night: Night) -> dict[Key, str]:
     return {
         key: state[0]
         for key, state in night.inventory().items()
-        if key[INVENTORY_KEY.index("customer_id")] in LIARS
+        if key[INVENTORY_KEY.index("customer_id")] in CROWDED
     }
 
 
@@ -73,14 +73,14 @@ def pending(night: Night) -> Counter[str]:
 
 
 @pytest.mark.asyncio
-async def test_empty_replies_lift_no_restriction_and_are_forgotten(tmp_path: Path) -> None:
+async def test_empty_replies_lift_no_restriction_and_are_discarded_later(tmp_path: Path) -> None:
     """P6: all customers of a country; each is a cell of its own."""
-    assert len(LIARS) > 1
-    async with nights(tmp_path, SEED, size=SIZE, faults=nothing(2)) as night:
-        await lived(night, 1)
+    assert len(CROWDED) > 1
+    async with nights(tmp_path, SEED, size=SIZE, faults=empty_on(2)) as night:
+        await run_night(night, 1)
         before = verdicts(night)
-        lying = await lived(night, 2)
-        counts = inventory_changes(night, lying)
+        second = await run_night(night, 2)
+        counts = inventory_changes(night, second)
         assert [kind for kind, suspect in counts if not suspect] == []
         assert counts["left_catalog", True] == pending(night)["not_in_catalog"] > 60
         after = verdicts(night)
@@ -88,34 +88,34 @@ async def test_empty_replies_lift_no_restriction_and_are_forgotten(tmp_path: Pat
         same = [key for key in before.keys() & after.keys() if left.isdisjoint(key)]
         assert len(same) > 60
         assert {key: after[key] for key in same} == {key: before[key] for key in same}
-        honest = await lived(night, 3)
+        third = await run_night(night, 3)
         assert night.inventory() == night.inventory_truth(3)
-        assert not any(suspect for _, suspect in inventory_changes(night, honest))
-        assert inventory_changes(night, honest)["entered_catalog", False] < 10
+        assert not any(suspect for _, suspect in inventory_changes(night, third))
+        assert inventory_changes(night, third)["entered_catalog", False] < 10
         assert pending(night).keys() == {""}
 
 
 @pytest.mark.asyncio
 async def test_a_mass_change_that_persists_is_published_once(tmp_path: Path) -> None:
-    async with nights(tmp_path, SEED, size=SIZE, faults=nothing(2, 3, 4)) as night:
-        await lived(night, 1)
-        held = inventory_changes(night, await lived(night, 2))["left_catalog", True]
+    async with nights(tmp_path, SEED, size=SIZE, faults=empty_on(2, 3, 4)) as night:
+        await run_night(night, 1)
+        held = inventory_changes(night, await run_night(night, 2))["left_catalog", True]
         asked = len(night.sandbox.log.of("check_inventory", night=2))
-        confirmed = inventory_changes(night, await lived(night, 3))
+        confirmed = inventory_changes(night, await run_night(night, 3))
         assert confirmed["left_catalog", False] > 60
         assert confirmed["left_catalog", False] <= held
         assert len(night.sandbox.log.of("check_inventory", night=3)) < asked
         assert pending(night)["not_in_catalog"] == 0
-        assert inventory_changes(night, await lived(night, 4))["left_catalog", False] < 10
+        assert inventory_changes(night, await run_night(night, 4))["left_catalog", False] < 10
         ids = [row["event_id"] for row in night.rows("SELECT event_id FROM change")]
         assert len(set(ids)) == len(ids)
 
 
-def home() -> str:
+def main_partner() -> str:
     """Return the partner that has most of these customers."""
     rows = World(SEED, SIZE).inventory_truth(1, since=1)
     of = {row["customer_id"]: row["partner_tenant_id"] for row in rows}
-    (tenant, _), *_ = Counter(of[name] for name in LIARS).most_common()
+    (tenant, _), *_ = Counter(of[name] for name in CROWDED).most_common()
     return str(tenant)
 
 
@@ -140,7 +140,7 @@ async def test_a_run_killed_in_the_second_round_of_questions_is_resumed(
         await released.wait()
 
     async with nights(tmp_path, SEED, size=SIZE, sleep=hold) as night:
-        partner = night.world.partner(home())
+        partner = night.world.partner(main_partner())
         words = ("run", "--partner", partner.name, "--format", "json", "--log-format", "json")
         path = tmp_path / "auditor.toml"
         path.write_text(path.read_text().replace("concurrency = 64", "concurrency = 1"))
@@ -152,7 +152,7 @@ async def test_a_run_killed_in_the_second_round_of_questions_is_resumed(
 
         night.world.night = 2
         night.sandbox.log.clear()
-        night.sandbox.faults = nothing(2)
+        night.sandbox.faults = empty_on(2)
         uninterrupted = await auditor(whole, *words, **night.environ)
         assert uninterrupted.status == 0, uninterrupted.stderr
         second = asked_again(uninterrupted)
@@ -161,7 +161,7 @@ async def test_a_run_killed_in_the_second_round_of_questions_is_resumed(
 
         passed = checks - second if reached == "first" else checks - 1
         night.sandbox.faults = Faults(
-            [Fault(endpoint=CHECKS, after=passed, count=1, delay_s=1.0), *nothing(2)]
+            [Fault(endpoint=CHECKS, after=passed, count=1, delay_s=1.0), *empty_on(2)]
         )
         process = await started(tmp_path, *words, **night.environ)
         await held.wait()
@@ -174,7 +174,7 @@ async def test_a_run_killed_in_the_second_round_of_questions_is_resumed(
             assert await process.wait() == -signal.SIGKILL
             await process.communicate()
         night.sandbox.log.clear()
-        night.sandbox.faults = nothing(2)
+        night.sandbox.faults = empty_on(2)
 
         resumed = await auditor(tmp_path, *words, "--resume", **night.environ)
         released.set()

@@ -81,11 +81,11 @@ def test_the_two_commands_do_what_ci_does() -> None:
 def test_each_exit_status_is_in_the_help_of_run() -> None:
     """Each number in the README's table is also in `auditor run --help`."""
     table = README[README.index("| exit |") : README.index("From cron")]
-    told_by_help = output("run", "--help")
+    help_text = output("run", "--help")
     rows = [line for line in table.splitlines()[2:] if line.startswith("|")]
     numbers = {number for row in rows for number in re.findall(r"\d+", row.split("|")[1])}
     numbers -= {"137"}  # SIGKILL: the process cannot set this status
-    assert all(re.search(rf"\b{number}\b", told_by_help) for number in numbers)
+    assert all(re.search(rf"\b{number}\b", help_text) for number in numbers)
 
 
 def test_the_program_accepts_the_cron_command() -> None:
@@ -95,13 +95,13 @@ def test_the_program_accepts_the_cron_command() -> None:
     assert parse(words[1:], __version__) is not None
 
 
-def test_the_table_of_commands_is_made_of_their_classes() -> None:
-    """A flag is written once, on the class of its command; here stands what it comes to."""
+def test_the_table_of_commands_is_made_from_their_classes() -> None:
+    """A flag is defined once, on the class of its command; the table lists these flags."""
     assert table_of_commands() in README
 
 
 def table_of_commands() -> str:
-    """Return each command with the options that are its own, as the README shows them."""
+    """Return the README's table of commands with their own options."""
     rows = ["| command | options of its own |", "|---|---|"]
     for name, command in CLASSES.items():
         own = [field for field in fields(command) if field.option.heading != EVERY_COMMAND]

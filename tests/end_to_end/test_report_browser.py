@@ -48,23 +48,23 @@ class Browser:
         """Send a command and return its result; record the events that arrive meanwhile."""
         self._sent += 1
         await self._socket.send_json({"id": self._sent, "method": method, "params": params})
-        return await self._until(lambda said: said.get("id") == self._sent)
+        return await self._until(lambda message: message.get("id") == self._sent)
 
     async def show(self, url: str) -> None:
         """Load a page, and wait until the requests that it started have begun."""
         self.dialogs.clear()
         self.requests.clear()
         await self.ask("Page.navigate", url=url)
-        await self._until(lambda said: said.get("method") == "Page.loadEventFired")
+        await self._until(lambda message: message.get("method") == "Page.loadEventFired")
         for _ in range(3):  # the page answers each after everything it had queued before
             await self.ask("Runtime.evaluate", expression="1")
 
-    async def _until(self, is_it: Any) -> dict[str, Any]:
+    async def _until(self, matches: Any) -> dict[str, Any]:
         while True:
-            said: dict[str, Any] = await self._socket.receive_json()
-            match said.get("method"):
+            message: dict[str, Any] = await self._socket.receive_json()
+            match message.get("method"):
                 case "Page.javascriptDialogOpening":
-                    self.dialogs.append(said["params"]["message"])
+                    self.dialogs.append(message["params"]["message"])
                     await self._socket.send_json(
                         {
                             "id": 0,
@@ -73,11 +73,11 @@ class Browser:
                         }
                     )
                 case "Network.requestWillBeSent":
-                    self.requests.append(said["params"]["request"]["url"])
+                    self.requests.append(message["params"]["request"]["url"])
                 case _:
                     pass
-            if is_it(said):
-                return said
+            if matches(message):
+                return message
 
 
 @pytest_asyncio.fixture

@@ -75,7 +75,7 @@ async def site(folder: Path) -> AsyncIterator[Site]:
 @pytest.mark.asyncio
 @pytest.mark.parametrize("way", list(WAYS))
 async def test_a_night_signs_in_once(tmp_path: Path, way: str) -> None:
-    """P22, from the token server's side; no secret is in the log."""
+    """P22: the token server counts its requests. No secret is in the log."""
     hidden: list[Secret] = []
     async with site(tmp_path) as running_site:
         running_site.configure(way)
@@ -141,22 +141,22 @@ async def auditor(site: Site, *words: str) -> tuple[int, bytes]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    said, _ = await process.communicate()
-    return process.returncode or 0, said
+    output, _ = await process.communicate()
+    return process.returncode or 0, output
 
 
 @pytest.mark.asyncio
 async def test_the_doctor_ends_with_its_worst_fault(tmp_path: Path) -> None:
     async with site(tmp_path) as running_site:
         running_site.configure("app")
-        well, told = await auditor(running_site, "doctor", "--format", "json")
+        well, report = await auditor(running_site, "doctor", "--format", "json")
         running_site.environ["S"] = f"{SECRET}-wrong"
-        refused, words = await auditor(running_site, "doctor")
+        refused, output = await auditor(running_site, "doctor")
     assert (well, refused) == (0, 77)
-    assert {row["state"] for row in json.loads(told)} <= {"ok", "warning"}
-    assert b"fault    " in words
-    assert b"AADSTS7000215" in words
-    assert SECRET.encode() not in told + words
+    assert {row["state"] for row in json.loads(report)} <= {"ok", "warning"}
+    assert b"fault    " in output
+    assert b"AADSTS7000215" in output
+    assert SECRET.encode() not in report + output
     assert sorted(path for path in files_below(tmp_path)) == [
         "auditor.toml",
         "ca.pem",
@@ -167,18 +167,18 @@ async def test_the_doctor_ends_with_its_worst_fault(tmp_path: Path) -> None:
 
 @pytest.mark.asyncio
 async def test_the_command_signs_in_and_writes_no_secret(tmp_path: Path) -> None:
-    """S1: no secret is in a file it leaves or in its output."""
+    """S1: no secret is in a file that the command writes, or in its output."""
     async with site(tmp_path) as running_site:
         running_site.configure("app_user")
-        status, said = await auditor(running_site, "run", "--debug", "--log-format", "json")
+        status, output = await auditor(running_site, "run", "--debug", "--log-format", "json")
         secrets = [SECRET, FEDERATED, REFRESH, running_site.entra.refresh_token]
         secrets += running_site.entra.tokens.values()
-    assert status == 0, said
+    assert status == 0, output
     left = files_below(tmp_path)
     assert any("inventory" in path for path in left)
     del left["refresh"], left["federated"]
     for secret in secrets:
-        assert secret.encode() not in said
+        assert secret.encode() not in output
         assert [path for path, content in left.items() if secret.encode() in content] == []
 
 

@@ -31,7 +31,7 @@ async def test_by_resource_type_gives_the_same_truth(seed: int, tmp_path: Path) 
 async def test_retiring_the_first_api_between_two_nights_makes_no_difference(
     seed: int, tmp_path: Path
 ) -> None:
-    """One copy of its page announces its retirement: each tenant moves once and stays."""
+    """The documents announce its retirement: each partner moves to the new API once, and stays."""
     retired = Fault(endpoint=OLD, status=410, night=(2, 3, 4))
     async with nights(tmp_path, seed, faults=Faults([retired])) as night:
         await four_nights_of_truth(night)

@@ -1,7 +1,7 @@
-"""The truth over four nights with every documented error on them, in a small and a large world.
+"""The truth over four nights in which every documented error occurs, in two sizes of the world.
 
-Errors that are answers (such as a 404 for a product) would contradict the sandbox's truth, so they
-are left out here: `test_error_walk.py` tests them.
+Errors that are answers (such as a 404 for a product) would contradict the sandbox's truth. They are
+left out here; `test_error_walk.py` tests them.
 """
 
 import math
@@ -25,7 +25,7 @@ CHECKS = (
     "list_availabilities",
     "list_customer_availabilities",
 )
-LIES = {
+ANSWERS = {
     Does.LEFT,
     Does.ENDED,
     Does.LEFT_CATALOG,
@@ -35,7 +35,7 @@ LIES = {
 }
 PAGE = 500
 CUSTOMERS = 5000 if IS_SOAK else 600
-"""Customers on two pages, or on ten; about the same number of questions gets an error."""
+"""The customers fill two pages, or ten in a soak; about as many questions get an error."""
 
 
 def documented(endpoints: tuple[str, ...], share: float, night: tuple[int, ...]) -> list[Fault]:
@@ -44,12 +44,12 @@ def documented(endpoints: tuple[str, ...], share: float, night: tuple[int, ...])
         msgspec.structs.replace(fault(endpoint, status, code), share=share, night=night)
         for endpoint in endpoints
         for status, code in rows_of(endpoint)
-        if code != TIMEOUT and not LIES.intersection(steps(endpoint, status, code))
+        if code != TIMEOUT and not ANSWERS.intersection(steps(endpoint, status, code))
     ]
 
 
 def quick(faults: list[Fault]) -> list[Fault]:
-    """Return the same faults, but each 429 has Retry-After 0 and is drawn anew for each retry."""
+    """Return the same faults, but each 429 has Retry-After 0 and is drawn again for each try."""
     return [
         msgspec.structs.replace(f, headers={"Retry-After": "0"}, share=1.0, share_per_try=f.share)
         if f.status == 429
@@ -106,15 +106,15 @@ async def test_paged_customers_every_error_and_both_apis(tmp_path: Path) -> None
 
 
 def assert_availability_is_true(night: Night) -> None:
-    """Compare with the truth: a SKU gone before its first answer is one row without a term."""
+    """Compare with the truth. A SKU that left before its first answer is one row without a term."""
     truth, found = night.availability_truth(4), night.availability()
     placeholders = {key for key in found if key not in truth}
     for *sku, segment, _, term, cycle in placeholders:
-        of_sku = [said for key, said in truth.items() if key[:5] == tuple(sku)]
+        of_sku = [state for key, state in truth.items() if key[:5] == tuple(sku)]
         assert (segment, term, cycle) == ("", "", "")
         assert of_sku
-        assert {said[0] for said in of_sku} == {("not_in_catalog",)}
-    terms = {key: said for key, said in found.items() if key not in placeholders}
+        assert {state[0] for state in of_sku} == {("not_in_catalog",)}
+    terms = {key: state for key, state in found.items() if key not in placeholders}
     assert_found_is_true(terms, truth)
 
 

@@ -1,4 +1,4 @@
-"""A reply with some bad items: its good items count, the others change nothing."""
+"""A reply with some bad items: its good items are used, and the others change nothing."""
 
 import asyncio
 import io
@@ -37,7 +37,7 @@ def reasons(night: Night, customer_id: str) -> dict[str, int]:
 async def test_unrequested_items_lift_no_restriction_and_remove_no_key(
     tmp_path: Path,
 ) -> None:
-    """Row 25: the swapped reply is a failed check, and is kept for inspection."""
+    """Row 25: a reply about another SKU is a failed check, and is kept for inspection."""
     async with nights(tmp_path, 5) as night:
         await night.run(1)
         customer_id = a_customer(night)
@@ -109,8 +109,8 @@ async def test_a_bad_item_keeps_its_verdict_and_the_others_get_theirs(
 def show(night: Night, folder: Path, *words: str) -> tuple[int, str, str]:
     """Return exit status, stdout and stderr of `snapshots show`."""
     out, err = io.StringIO(), io.StringIO()
-    told = ["snapshots", "show", *words, "--config", str(folder / "auditor.toml")]
-    status = main(told, night.environ, io.StringIO(), out, err)
+    arguments = ["snapshots", "show", *words, "--config", str(folder / "auditor.toml")]
+    status = main(arguments, night.environ, io.StringIO(), out, err)
     return status, out.getvalue(), err.getvalue()
 
 
