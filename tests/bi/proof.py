@@ -24,7 +24,7 @@ from jobs.duckdb_views import write
 from tests.bi import expected, pictures, throwaway_superset
 from tests.builders.nightly import nights
 from tests.builders.throwaway import Server, binaries
-from tests.postgres.test_both_stores import copied
+from tests.postgres.test_both_stores import copy_snapshots
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 BEGAN = datetime(2026, 11, 20, 2, tzinfo=UTC)
@@ -54,7 +54,7 @@ def in_database(lake: FolderStore, server: str) -> str:
         con.execute("CREATE ROLE night LOGIN IN ROLE auditor_writer")
         con.execute("CREATE ROLE bi_reader LOGIN IN ROLE auditor_reader")
         con.execute("INSERT INTO auditor_tables.reader_scope VALUES ('bi_reader', 'everything')")
-    copied(lake, PostgresStore.open(owner.replace("auditor@", "night@")))
+    copy_snapshots(lake, PostgresStore.open(owner.replace("auditor@", "night@")))
     at = urlsplit(owner)
     return f"postgresql+psycopg2://bi_reader@{at.hostname}:{at.port}/audit"
 

@@ -21,7 +21,7 @@ from tests.unit.store import test_views_latest
 LAKES = [report_lake.two_nights, test_views_latest.two_nights]
 
 
-def copied(lake: FolderStore, store: PostgresStore) -> None:
+def copy_snapshots(lake: FolderStore, store: PostgresStore) -> None:
     """Publish every snapshot of a folder into a database."""
     for entry in lake.index().entries:
         with store.publishing(0.0) as publication:
@@ -54,7 +54,7 @@ def test_every_relation_and_view_has_the_same_rows(
     make: Callable[[Path], FolderStore], tmp_path: Path, postgres_store: PostgresStore
 ) -> None:
     lake = make(tmp_path)
-    copied(lake, postgres_store)
+    copy_snapshots(lake, postgres_store)
 
     for name in (*sql.BASE, *sql.VIEWS):
         expected = lake.arrow(name)
@@ -65,11 +65,11 @@ def test_every_relation_and_view_has_the_same_rows(
 
 
 @pytest.mark.parametrize("make", LAKES)
-def test_every_question_has_the_same_answer(
+def test_every_query_has_the_same_result(
     make: Callable[[Path], FolderStore], tmp_path: Path, postgres_store: PostgresStore
 ) -> None:
     lake = make(tmp_path)
-    copied(lake, postgres_store)
+    copy_snapshots(lake, postgres_store)
 
     ids = lake.published()
     for store in (lake, postgres_store):
@@ -113,7 +113,7 @@ def test_a_url_opens_a_database(store_url: str) -> None:
     assert isinstance(open_store(store_url), PostgresStore)
 
 
-def test_what_a_statement_sets_is_not_there_for_the_next(postgres_store: PostgresStore) -> None:
+def test_a_setting_of_a_statement_does_not_reach_the_next(postgres_store: PostgresStore) -> None:
     shown = "SELECT current_setting('statement_timeout') AS now"
     before = postgres_store.sql(shown).to_pylist()
 

@@ -51,10 +51,10 @@ class Cancelling(Silent):
 @pytest.mark.asyncio
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("kind", ["folder", "database"])
-async def test_a_cancelled_run_is_told_whole_by_the_next(
+async def test_the_next_run_reports_a_cancelled_run_in_full(
     kind: str, moment: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    """P11, P29: what the run had published is counted, and published once."""
+    """P11, P29: the report counts what the cancelled run published; nothing is published twice."""
     released = asyncio.Event()
     url = request.getfixturevalue("store_url") if kind == "database" else ""
 

@@ -45,7 +45,7 @@ ASKING = [("run",), ("sql", "SELECT 1"), ("snapshots", "list"), ("report",), ("c
 
 
 @pytest.mark.parametrize("words", ASKING, ids=" ".join)
-def test_a_schema_that_is_not_there_or_too_new_is_76(
+def test_a_missing_or_too_new_schema_is_76(
     words: tuple[str, ...], new_database: Callable[[], str], store_url: str, auditor: Auditor
 ) -> None:
     status, _, err = auditor(new_database(), *words)
@@ -76,20 +76,20 @@ def test_an_upgrade_makes_a_store_that_the_commands_and_the_doctor_open(
     assert (status, "E_DATABASE_REFUSED" in err) == (77, True)
 
 
-def said_of_the_store(out: str) -> list[tuple[str, str]]:
+def store_findings(out: str) -> list[tuple[str, str]]:
     return [(row["state"], row["said"]) for row in json.loads(out) if row["check"] == "store"]
 
 
-def test_the_doctor_looks_at_a_database(
+def test_the_doctor_checks_a_database(
     new_database: Callable[[], str], store_url: str, auditor: Auditor
 ) -> None:
     words = ("doctor", "--format", "json")
     status, out, _ = auditor(new_database(), *words)
     assert status == 76
-    assert said_of_the_store(out)[0][0] == "fault"
+    assert store_findings(out)[0][0] == "fault"
     _, out, _ = auditor(store_url, *words)
     place = store_url.replace("night@", "")
-    assert said_of_the_store(out) == [("ok", f"{place} opens: 0 snapshot(s)")]
+    assert store_findings(out) == [("ok", f"{place} opens: 0 snapshot(s)")]
 
 
 def written(folder: Path) -> Iterable[bytes]:
@@ -98,10 +98,10 @@ def written(folder: Path) -> Iterable[bytes]:
 
 @pytest.mark.parametrize("words", [*ASKING, ("doctor",), ("db", "upgrade")], ids=" ".join)
 @pytest.mark.parametrize("how", [(), ("--debug",), ("--log-format", "json")], ids=" ".join)
-def test_no_password_of_a_url_is_told(
+def test_no_password_of_a_url_is_shown(
     words: tuple[str, ...], how: tuple[str, ...], store_url: str, tmp_path: Path, auditor: Auditor
 ) -> None:
-    """S1: if the database answers, refuses or is missing."""
+    """S1: whether the database answers, refuses or is missing."""
     secret = make_url(store_url).set(password=CANARY)
     for url in (secret, secret.set(username="nobody"), secret.set(port=free_port())):
         status, out, err = auditor(url.render_as_string(hide_password=False), *words, *how)

@@ -18,19 +18,19 @@ _ASKED = """
 """
 
 
-def test_every_column_of_every_view_says_what_it_means(store_url: str) -> None:
-    """For a reader, who sees only the views."""
+def test_every_column_of_every_view_has_its_comment(store_url: str) -> None:
+    """Read as a reader, who sees only the views."""
     with psycopg.connect(reader(store_url)) as con:
         found = con.execute(_ASKED).fetchall()
 
     assert {view for view, _, _ in found} == {"store_info", *sql.BASE, *sql.VIEWS}
-    for view, column, said in found:
-        assert said == comments.comment(view, column), (view, column)
+    for view, column, description in found:
+        assert description == comments.comment(view, column), (view, column)
 
 
 @pytest.mark.parametrize("views", ["public", "of Ours"])
-def test_only_what_is_ours_is_commented(new_database: Callable[[], str], views: str) -> None:
-    """Beside another owner's view, and in a schema with another name."""
+def test_only_our_own_views_get_comments(new_database: Callable[[], str], views: str) -> None:
+    """Also with another owner's view in the schema, and in a schema with another name."""
     url = new_database()
     with as_superuser(url) as con:
         con.execute(f'CREATE SCHEMA IF NOT EXISTS "{views}"'.encode())
@@ -40,8 +40,8 @@ def test_only_what_is_ours_is_commented(new_database: Callable[[], str], views: 
     schema.upgrade(Database(url))
 
     with as_superuser(url) as con:
-        said = "SELECT col_description(%s::regclass, 1)"
-        theirs = con.execute(said, (f'"{views}".theirs',)).fetchone()
-        ours = con.execute(said, (f'"{views}".store_info',)).fetchone()
+        query = "SELECT col_description(%s::regclass, 1)"
+        theirs = con.execute(query, (f'"{views}".theirs',)).fetchone()
+        ours = con.execute(query, (f'"{views}".store_info',)).fetchone()
     assert theirs == (None,)
     assert ours == (comments.comment("store_info", "buckets"),)

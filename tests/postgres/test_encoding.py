@@ -120,7 +120,7 @@ def test_the_doctor_names_a_database_that_is_not_in_utf8(in_latin1: str, tmp_pat
     assert "ENCODING 'UTF8'" in found["mend"]
 
 
-def test_an_upgrade_leaves_a_database_alone_that_is_not_in_utf8(in_latin1: str) -> None:
+def test_an_upgrade_does_not_change_a_database_that_is_not_in_utf8(in_latin1: str) -> None:
     with pytest.raises(SettingsError):
         schema.upgrade(Database(in_latin1))
     with pytest.raises(SettingsError):

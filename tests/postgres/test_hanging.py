@@ -46,19 +46,19 @@ def store(server: Server) -> PostgresStore:
 def test_a_server_that_hangs_is_given_up_and_found_again(
     server: Server, store: PostgresStore
 ) -> None:
-    """P31, fault 8: SIGSTOP while it publishes, and while it is read by Arrow."""
+    """P31, fault 8: SIGSTOP of the server during publishing, and during a read by Arrow."""
     publish(store, FIRST, at(1), night(1, "restricted"))
     with store.publishing(0.0) as publication:
         stage(publication, store, SECOND, "unrestricted")
         server.signal(signal.SIGSTOP)
-        with pytest.raises(StoreUnreachable) as told:
+        with pytest.raises(StoreUnreachable) as caught:
             publication.commit(snapshot_row(SECOND, at(2)), "c")
-    assert told.value.exit_status == 75
+    assert caught.value.exit_status == 75
     server.signal(signal.SIGCONT)
 
     assert store.published() == (FIRST,)
     bucket = bucket_of(ACME, store.buckets)
-    with suppress(StoreUnreachable):  # a connection that stood idle was shut with the others
+    with suppress(StoreUnreachable):  # an idle connection was closed with the others
         store.known("inventory", bucket, P)
     assert store.known("inventory", bucket, P).num_rows == 1
     server.signal(signal.SIGSTOP)

@@ -1,4 +1,4 @@
-"""Random histories, published into both stores and computed by a simple model."""
+"""Random histories: both stores publish the rows that a simple model computes."""
 
 from collections import Counter
 from pathlib import Path
@@ -29,7 +29,7 @@ NIGHTS = 16
         (15, 1, {"suspect", "crossing runs", "failed runs", "customers left"}),
     ],
 )
-async def test_a_random_history_is_the_same_in_both_stores_and_by_hand(
+async def test_a_random_history_is_the_same_in_both_stores_and_in_the_model(
     seed: int,
     many: int,
     holds: set[str],
@@ -38,10 +38,10 @@ async def test_a_random_history_is_the_same_in_both_stores_and_by_hand(
     store_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """P2 to P9: failures, gaps, leaving, lies, and runs for one customer that cross others.
+    """P2 to P9: failures, gaps, departures, false replies, and one-customer runs that cross others.
 
-    Where `many` end, the planner may read a table from end to end for them; where so many wait they
-    are moved before the end.
+    If `many` rows are moved together, the planner may read whole tables; if `many` rows are staged,
+    they are moved before the commit.
     """
     monkeypatch.setattr(transaction, "MANY", many)
     monkeypatch.setattr(transaction, "AT_ONCE", many)
@@ -54,16 +54,16 @@ async def test_a_random_history_is_the_same_in_both_stores_and_by_hand(
         await world.night(number)
         if number % 8 == 0:
             world.compare()
-            are_the_same(world.partner.store, postgres_store)
+            assert_same(world.partner.store, postgres_store)
     await world.settle(NIGHTS)
-    are_the_same(world.partner.store, postgres_store)
+    assert_same(world.partner.store, postgres_store)
     assert [postgres_store.verify(one) for one in postgres_store.published()[-5:]] == [[]] * 5
     assert (world.counts["lost"], world.counts["false"]) == (0, 0)
     assert holds <= set(+Counter(world.counts)), "a seed without these proves little"
 
 
-def are_the_same(lake: FolderStore, store: PostgresStore) -> None:
-    with lake.connect() as con:  # opened once: all views take a while to make
+def assert_same(lake: FolderStore, store: PostgresStore) -> None:
+    with lake.connect() as con:  # opened once, because making all views takes a while
         for name in (*sql.BASE, *sql.VIEWS):
             query = f"SELECT * FROM {name}"
             found = con.sql(query).to_arrow_table()

@@ -17,16 +17,16 @@ from tests.postgres.test_publishing import FIRST, night
 
 
 class Cutter:
-    """Passes everything on to a server; when set to cut, it cuts at one COMMIT."""
+    """A proxy to a server; when `cuts` is set, it cuts the connection at one COMMIT."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         self.cuts = ""
-        """`before` the server gets it, or `after` it has replied."""
+        """When to cut: `before` the server gets `at`, or `after` it has replied."""
         self.at = b"COMMIT\0"
-        """What it cuts."""
+        """The bytes at which it cuts."""
 
     @contextmanager
     def serving(self) -> Iterator[None]:
@@ -61,7 +61,7 @@ class Cutter:
                     break
                 other.sendall(data)
         for each in (one, other):
-            with suppress(OSError):  # a thread that still reads would keep it open
+            with suppress(OSError):  # a thread that still reads would keep the socket open
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
 
@@ -85,9 +85,9 @@ def test_a_lost_reply_to_commit_is_settled_by_asking(
             if is_published:
                 assert publication.commit(snapshot_row(FIRST, at(1)), "c")
             else:
-                with pytest.raises(StoreUnreachable) as told:
+                with pytest.raises(StoreUnreachable) as caught:
                     publication.commit(snapshot_row(FIRST, at(1)), "c")
-                assert told.value.exit_status == 75
+                assert caught.value.exit_status == 75
         assert not cutter.cuts
         assert store.published() == ((FIRST,) if is_published else ())
     with as_superuser(store_url) as con:

@@ -20,7 +20,7 @@ from tests.builders.database_logins import as_superuser
 from tests.builders.nightly import Night, nights
 from tests.builders.throwaway import Server, binaries
 from tests.postgres.test_lost_commit import Cutter
-from tests.postgres.test_sandbox_nights import TINY, said
+from tests.postgres.test_sandbox_nights import TINY, comparable
 
 
 def end_sessions(url: str) -> None:
@@ -82,19 +82,19 @@ async def two_nights(folder: Path, url: str, progress: Mishap) -> tuple[Night, R
         return night, report
 
 
-def is_whole(night: Night, url: str, report: RunReport) -> None:
+def assert_complete(night: Night, url: str, report: RunReport) -> None:
     store = open_store(url)
     assert report.exit == 0
     assert sorted(store.published()) == sorted(one.snapshot_id for one in report.snapshots)
     for relation in ("current_inventory", "current_availability", "current_customer"):
-        assert said(store, relation) == said(night.store, relation)
+        assert comparable(store, relation) == comparable(night.store, relation)
     assert [store.verify(one) for one in store.published()] == [[]] * len(report.snapshots)
 
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 async def test_a_restart_costs_no_answer(mode: str, own_server: Server, tmp_path: Path) -> None:
-    """P31, fault 8: a crash of the server empties what was staged."""
+    """P31, fault 8: a crash of the server empties the tables of staged rows."""
     with psycopg.connect(own_server.url, autocommit=True) as con:
         con.execute(f"CREATE DATABASE of_{mode}".encode())
     url = f"{own_server.url.rpartition('/')[0]}/of_{mode}"
@@ -106,7 +106,7 @@ async def test_a_restart_costs_no_answer(mode: str, own_server: Server, tmp_path
     progress = Mishap(lambda: None if restarts.ident else restarts.start())
     night, report = await two_nights(tmp_path, url, progress)
     restarts.join()
-    is_whole(night, url, report)
+    assert_complete(night, url, report)
 
 
 @pytest.mark.asyncio
@@ -126,7 +126,7 @@ async def test_a_connection_that_breaks_costs_no_answer(
     with cutter.serving():
         url = make_url(store_url).set(port=cutter.port).render_as_string(hide_password=False)
         night, report = await two_nights(tmp_path, url, Mishap(happens))
-        is_whole(night, store_url, report)
+        assert_complete(night, store_url, report)
 
 
 @pytest.mark.asyncio
@@ -134,7 +134,7 @@ async def test_ended_sessions_cost_no_answer(store_url: str, tmp_path: Path) -> 
     """P31, fault 8."""
     progress = Mishap(lambda: end_sessions(store_url))
     night, report = await two_nights(tmp_path, store_url, progress)
-    is_whole(night, store_url, report)
+    assert_complete(night, store_url, report)
 
 
 @pytest.mark.asyncio
@@ -155,7 +155,7 @@ async def test_a_server_without_a_free_connection_is_waited_for(
     finally:
         later.join()
         allowing(store_url, -1)
-    is_whole(night, store_url, report)
+    assert_complete(night, store_url, report)
     assert progress.waited
 
 
@@ -172,7 +172,7 @@ async def test_a_lock_that_others_hold_is_waited_for(store_url: str, tmp_path: P
 
         progress = Mishap(happens)
         night, report = await two_nights(tmp_path, url, progress)
-    is_whole(night, store_url, report)
+    assert_complete(night, store_url, report)
     assert any("lock timeout" in reason for reason in progress.waited)
 
 
@@ -187,26 +187,26 @@ async def test_a_database_that_stays_away_is_75_and_resumed_without_asking_again
             night.settings, store=store_url, state_dir=tmp_path / "other"
         )
         mishap = Mishap(lambda: shut(store_url))
-        with pytest.raises(NothingPublished) as told:
+        with pytest.raises(NothingPublished) as caught:
             await night.run(1, settings=database, progress=mishap, database_s=0.1)
-        assert told.value.report.exit == 75
-        assert isinstance(told.value.__cause__, StoreUnreachable)
+        assert caught.value.report.exit == 75
+        assert isinstance(caught.value.__cause__, StoreUnreachable)
         allowing(store_url, -1)
         assert open_store(store_url).published() == ()
         night.sandbox.log.clear()
         report = await night.run(1, settings=database, resume="")
         assert len(night.sandbox.log.records) == 0
-    is_whole(night, store_url, report)
+    assert_complete(night, store_url, report)
 
 
 @pytest.mark.asyncio
 async def test_a_run_that_cannot_begin_ends_at_once(store_url: str, tmp_path: Path) -> None:
-    """Nothing is lost yet, so the run ends and may be started again."""
+    """Nothing is lost yet, so the run ends and can be started again."""
     progress = Mishap(lambda: None)
     async with nights(tmp_path, 3, size=TINY) as night:
         database = msgspec.structs.replace(night.settings, store=store_url)
         shut(store_url)
-        with pytest.raises(StoreUnreachable) as told:
+        with pytest.raises(StoreUnreachable) as caught:
             await night.run(1, settings=database, progress=progress)
-    assert told.value.exit_status == 75
+    assert caught.value.exit_status == 75
     assert progress.waited == []

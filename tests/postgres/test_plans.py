@@ -33,7 +33,7 @@ def url(postgres_store: PostgresStore, store_url: str) -> str:
     return store_url
 
 
-def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:  # as PostgreSQL tells it
+def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:  # JSON of PostgreSQL
     return [plan, *(node for part in plan.get("Plans", []) for node in nodes(part))]
 
 

@@ -39,7 +39,7 @@ def night(day: int, *verdicts: str, customer_id: str = ACME, **apart: Row) -> di
     return {
         "coverage": [cover(customer_id, "DE"), cover(customer_id)],
         "inventory": keys,
-        # the last: once it is under way, what was written before it is staged
+        # written last: once this write has begun, the rows written before it are staged
         "customer": [client(customer_id, "Acme")],
     }
 
@@ -75,7 +75,7 @@ def test_an_unchanged_key_costs_no_write(store: PostgresStore, store_url: str) -
     assert count(store_url, "inventory_checked_apart") == 0
 
 
-def test_keys_of_a_check_that_were_asked_at_another_time_keep_theirs(store: PostgresStore) -> None:
+def test_a_key_that_was_asked_at_another_time_keeps_that_time(store: PostgresStore) -> None:
     late = {"checked_at": at(1), "checked_snapshot_id": "of-1"}
     publish(store, FIRST, at(1), night(1, "unrestricted", "unrestricted", "unrestricted"))
     publish(
@@ -91,7 +91,7 @@ def test_keys_of_a_check_that_were_asked_at_another_time_keep_theirs(store: Post
     ]
 
 
-def test_what_a_cell_no_longer_holds_ends_and_other_cells_stay(
+def test_keys_that_left_their_cell_end_and_other_cells_stay(
     store: PostgresStore, store_url: str
 ) -> None:
     """P5: a whole cell without a row, one that left, and one key of a cell."""
@@ -106,7 +106,7 @@ def test_what_a_cell_no_longer_holds_ends_and_other_cells_stay(
     assert {row["customer_id"] for row in store.arrow("latest_inventory").to_pylist()} == {BOND}
 
 
-def test_what_is_known_is_what_was_written(store: PostgresStore) -> None:
+def test_the_known_rows_are_those_that_were_written(store: PostgresStore) -> None:
     given = night(1, "restricted", "unrestricted")
     publish(store, FIRST, at(1), given)
     bucket = bucket_of(ACME, store.buckets)
@@ -132,7 +132,7 @@ def test_publishing_again_changes_nothing(store: PostgresStore, store_url: str) 
         publish(store, FIRST, at(1), night(1, "restricted"), config_hash="other")
 
 
-def test_the_same_event_is_there_once(store: PostgresStore) -> None:
+def test_the_same_event_is_stored_once(store: PostgresStore) -> None:
     """P7."""
     event: Row = {"event_id": "e", "kind": "newly_restricted", "customer_id": ACME}
     for number, one in enumerate((FIRST, SECOND), start=1):
@@ -186,7 +186,7 @@ def at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.usefixtures("at_once")
-def test_nobody_sees_what_is_not_committed(store: PostgresStore, store_url: str) -> None:
+def test_no_reader_sees_rows_that_are_not_committed(store: PostgresStore, store_url: str) -> None:
     """P10: many changed rows are moved while the rest is compared."""
     publish(store, FIRST, at(1), night(1, "restricted"))
     with ready(store, SECOND, "unrestricted"):
@@ -226,18 +226,18 @@ def test_a_publisher_waits_a_bounded_time(store: PostgresStore) -> None:
     """P14."""
     with store.publishing(0.0):
         for timeout_s in (0.0, 0.05):
-            with pytest.raises(Locked) as told, store.publishing(timeout_s):
+            with pytest.raises(Locked) as caught, store.publishing(timeout_s):
                 pass
-            assert told.value.exit_status == 75
+            assert caught.value.exit_status == 75
     with store.publishing(0.0):
         pass
 
 
 @pytest.mark.usefixtures("at_once")
-def test_who_lost_the_lock_to_another_publishes_nothing(
+def test_a_publisher_that_lost_the_lock_publishes_nothing(
     store: PostgresStore, store_url: str
 ) -> None:
-    """P14: the session, and its lock, ended while the process lived on."""
+    """P14: the publisher's session and lock ended, while its process lived on."""
     with contextlib.suppress(StoreUnreachable), ready(store, FIRST, "restricted") as zombie:
         end_lock_holder(store_url)
         publish(store, SECOND, at(2), night(2, "unrestricted"))
@@ -249,7 +249,7 @@ def test_who_lost_the_lock_to_another_publishes_nothing(
 
 
 @pytest.mark.usefixtures("at_once")
-def test_whoever_has_an_older_token_publishes_nothing(store: PostgresStore, store_url: str) -> None:
+def test_a_publisher_with_an_older_token_is_refused(store: PostgresStore, store_url: str) -> None:
     """P14: not even if the server gave the lock to both."""
     with ready(store, FIRST, "restricted") as zombie:
         with as_superuser(store_url) as con:
@@ -261,8 +261,8 @@ def test_whoever_has_an_older_token_publishes_nothing(store: PostgresStore, stor
     assert intervals(store_url) == []
 
 
-def test_staged_rows_that_a_crash_emptied_are_missed(store: PostgresStore, store_url: str) -> None:
-    """P10: their tables are not logged."""
+def test_staged_rows_that_a_crash_removed_are_noticed(store: PostgresStore, store_url: str) -> None:
+    """P10: the tables of staged rows are not logged, so a crash of the server empties them."""
     with ready(store, FIRST, "restricted") as publication:
         with as_superuser(store_url) as con:
             con.execute("TRUNCATE staged_inventory_interval")
@@ -273,7 +273,7 @@ def test_staged_rows_that_a_crash_emptied_are_missed(store: PostgresStore, store
     assert count(store_url, "coverage") == 0
 
 
-def test_what_a_killed_publisher_staged_is_gone_with_the_next(
+def test_recovery_removes_what_a_killed_publisher_staged(
     store: PostgresStore, store_url: str
 ) -> None:
     with ready(store, FIRST, "restricted"):
@@ -284,7 +284,7 @@ def test_what_a_killed_publisher_staged_is_gone_with_the_next(
     assert count(store_url, "staged_inventory_interval") == 0
 
 
-def test_known_and_published_are_typed_alike_where_nothing_is_there(store: PostgresStore) -> None:
+def test_an_empty_store_gives_empty_results_of_the_usual_types(store: PostgresStore) -> None:
     assert store.latest_cells("nobody").num_rows == 0
     assert store.last_published_at() is None
     assert isinstance(store.arrow("latest_inventory"), pa.Table)
@@ -300,8 +300,8 @@ def test_a_store_goes_on_after_its_connections_were_ended(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-    with pytest.raises(StoreUnreachable) as told:
+    with pytest.raises(StoreUnreachable) as caught:
         store.arrow("snapshot")
 
-    assert told.value.exit_status == 75
+    assert caught.value.exit_status == 75
     assert store.arrow("snapshot").num_rows == 1

@@ -97,7 +97,7 @@ def of_others(rows: object) -> bool:
 def test_a_scoped_reader_sees_no_row_of_another_customer(
     scope: tuple[tuple[str, str], ...], url: str
 ) -> None:
-    """S13: in everything that it can see, read directly or copied."""
+    """S13: in every table and view that it can see, read directly or copied."""
     with psycopg.connect(reader(url, *scope)) as con:
         names = list(visible(con))
         assert {name.as_string(con) for name in names} == {
@@ -140,17 +140,17 @@ def test_a_scoped_reader_sees_no_row_of_another_customer(
         "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
     ],
 )
-def test_nothing_that_a_reader_sets_or_asks_widens_what_it_sees(attack: str, url: str) -> None:
+def test_no_setting_and_no_query_lets_a_reader_see_more(attack: str, url: str) -> None:
     """S13: a policy depends only on the role, not on anything the role can set."""
     with as_superuser(url) as con:
         con.execute("ANALYZE")
     with psycopg.connect(reader(url, ("customer", ACME)), autocommit=True) as con:
         try:
             asked = con.execute(attack.encode())
-            said = asked.fetchall() if asked.description else []
+            result = asked.fetchall() if asked.description else []
         except psycopg.Error as error:
-            said = [(str(error),)]
-        assert not of_others(said)
+            result = [(str(error),)]
+        assert not of_others(result)
         for name in (*sql.BASE, *sql.VIEWS):
             try:
                 rows = con.execute(f"SELECT * FROM public.{name}".encode()).fetchall()
@@ -159,27 +159,27 @@ def test_nothing_that_a_reader_sets_or_asks_widens_what_it_sees(attack: str, url
             assert not of_others(rows), name
 
 
-def test_a_function_that_tells_on_its_argument_is_asked_about_ones_own_rows_only(url: str) -> None:
+def test_a_function_that_prints_its_argument_gets_only_rows_of_the_reader(url: str) -> None:
     """S13: the policy is checked first, however low the function's declared cost."""
     with as_superuser(url) as con:
-        con.execute("CREATE TABLE public.told (what text)")
+        con.execute("CREATE TABLE public.leaked (what text)")
         con.execute(
-            "CREATE FUNCTION public.tell(what text) RETURNS boolean LANGUAGE plpgsql COST 0.0000001"
+            "CREATE FUNCTION public.leak(what text) RETURNS boolean LANGUAGE plpgsql COST 0.0000001"
             " AS $$ BEGIN RAISE NOTICE '%', what; RETURN true; END $$"
         )
-    heard: list[str] = []
+    notices: list[str] = []
     with psycopg.connect(reader(url, ("customer", ACME))) as con:
-        con.add_notice_handler(lambda notice: heard.append(str(notice.message_primary)))
+        con.add_notice_handler(lambda notice: notices.append(str(notice.message_primary)))
         for name in ("inventory", "current_inventory", "change", "coverage", "latest_customer"):
-            con.execute(f"SELECT * FROM {name} WHERE tell(customer_id)".encode())
-            with pytest.raises(psycopg.Error) as told, con.transaction():
+            con.execute(f"SELECT * FROM {name} WHERE leak(customer_id)".encode())
+            with pytest.raises(psycopg.Error) as caught, con.transaction():
                 con.execute(f"SELECT 1 / (length(customer_id) - 36) FROM {name}".encode())
-            assert not of_others(str(told.value))
-    assert ACME in heard
-    assert not of_others(heard)
+            assert not of_others(str(caught.value))
+    assert ACME in notices
+    assert not of_others(notices)
 
 
-def test_a_member_that_was_given_nothing_sees_nothing(url: str) -> None:
+def test_a_member_without_a_scope_sees_nothing(url: str) -> None:
     """S13: neither does the group role, which each member could take by SET ROLE."""
     with psycopg.connect(reader(url)) as con:
         for name in set(sql.BASE):
@@ -188,7 +188,7 @@ def test_a_member_that_was_given_nothing_sees_nothing(url: str) -> None:
         con.execute("INSERT INTO reader_scope VALUES ('auditor_reader', 'everything')")
 
 
-def test_a_reseller_that_lost_a_customer_sees_it_no_more(url: str) -> None:
+def test_a_reseller_that_lost_a_customer_no_longer_sees_it(url: str) -> None:
     """S13."""
     rows = {
         "coverage": [cover(ACME)],
@@ -219,15 +219,15 @@ def test_a_reader_of_a_partner_or_of_everything_sees_all_of_it(url: str) -> None
     assert scopes.num_rows == 1
 
 
-def test_a_scoped_reader_asks_with_our_commands_too(url: str) -> None:
+def test_a_scoped_reader_can_read_through_the_store_class(url: str) -> None:
     store = open_store(reader(url, ("customer", ACME)))
     assert store.find_customer("Acme") == ACME
     assert len(store.published()) == 2
     assert not of_others(store.arrow("latest_inventory").to_pylist())
     assert not of_others(store.changes().to_pylist())
-    with pytest.raises(StoreRefused) as told, store.publishing(0.0):
+    with pytest.raises(StoreRefused) as caught, store.publishing(0.0):
         pass
-    assert told.value.exit_status == 77
+    assert caught.value.exit_status == 77
 
 
 KEPT = {"snapshot", "publication_digest", "coverage", "change"}
@@ -268,7 +268,7 @@ def expected(name: str) -> set[str]:
     return {"SELECT", "INSERT", *more}
 
 
-def test_the_writer_may_do_what_it_must_and_no_more(url: str) -> None:
+def test_the_writer_has_exactly_the_privileges_that_it_needs(url: str) -> None:
     """S15: role by table by verb, from the catalog; of an interval only the end may be written."""
     with as_superuser(url) as con:
         for name, verbs in rights(con, "auditor_writer").items():
@@ -298,14 +298,14 @@ def test_the_writer_may_do_what_it_must_and_no_more(url: str) -> None:
         "SET ROLE auditor_owner",
     ],
 )
-def test_neither_writer_nor_reader_changes_what_there_is(role: str, wanted: str, url: str) -> None:
+def test_what_writer_and_reader_must_not_do_is_refused(role: str, wanted: str, url: str) -> None:
     """S15."""
     refused = pytest.raises(psycopg.errors.InsufficientPrivilege)
     with psycopg.connect(reader(url, role=role)) as con, refused:
         con.execute(wanted.encode())
 
 
-def test_no_role_of_ours_is_mighty_and_the_owner_cannot_log_in(url: str) -> None:
+def test_no_role_of_ours_has_wide_powers_and_the_owner_cannot_log_in(url: str) -> None:
     """S15."""
     with as_superuser(url) as con:
         found = con.execute(

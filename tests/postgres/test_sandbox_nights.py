@@ -11,9 +11,9 @@ from auditor.store.folder.store import FolderStore
 from auditor.store.postgres.store import PostgresStore
 from tests.builders.database_logins import as_superuser
 from tests.builders.nightly import kinds_of, nights
-from tests.postgres.test_both_stores import copied, rows
+from tests.postgres.test_both_stores import copy_snapshots, rows
 
-_SAID_TWICE = """
+_REPEATED = """
     SELECT a.sku_id, a.valid_from, b.valid_from
     FROM inventory_interval AS a
     INNER JOIN inventory_interval AS b
@@ -25,7 +25,7 @@ TINY = WorldSize(customers=10, products=3, regions=2, sizes_per_product=2, licen
 
 
 @pytest.mark.asyncio
-async def test_nights_in_a_database_come_to_what_they_come_to_in_a_folder(
+async def test_nights_give_the_same_result_in_a_database_and_in_a_folder(
     tmp_path: Path, store_url: str
 ) -> None:
     async with nights(tmp_path, 3, size=TINY) as night:
@@ -47,7 +47,7 @@ async def test_nights_in_a_database_come_to_what_they_come_to_in_a_folder(
                 assert one.changes == other.changes
             names = ("inventory", "availability", "restriction", "remembered")
             for name in (f"current_{name}" for name in names):
-                assert said(store, name) == said(night.store, name)
+                assert comparable(store, name) == comparable(night.store, name)
         events = "SELECT subject, kind FROM change"
         found = kinds_of(store.sql(events).to_pylist())
         assert found == kinds_of(night.rows(events))
@@ -56,12 +56,12 @@ async def test_nights_in_a_database_come_to_what_they_come_to_in_a_folder(
         again = await night.run(2, settings=database, customers=(a_customer(store),))
         assert again.exit == 0
     with as_superuser(store_url) as con:
-        same = con.execute(_SAID_TWICE).fetchall()
+        same = con.execute(_REPEATED).fetchall()
     assert same == []
 
 
-def said(store: object, name: str) -> list[object]:
-    """Return what is known, without the columns that differ between runs."""
+def comparable(store: object, name: str) -> list[object]:
+    """Return the rows without the columns that differ between runs."""
     assert isinstance(store, FolderStore | PostgresStore)
     found = store.arrow(name)
     apart = [c for c in found.column_names if c.endswith(("_at", "snapshot_id")) or c == "detail"]
@@ -83,7 +83,7 @@ async def test_nights_that_are_copied_read_the_same(
             await night.run(when)
         lake = night.store
     assert isinstance(lake, FolderStore)
-    copied(lake, postgres_store)
+    copy_snapshots(lake, postgres_store)
 
     for name in (*sql.BASE, *sql.VIEWS):
         expected = rows(lake.arrow(name))

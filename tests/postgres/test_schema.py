@@ -54,11 +54,11 @@ def described(database: Database) -> list[tuple[object, ...]]:
         return sorted((tuple(row) for q in queries for row in con.execute(text(q))), key=str)
 
 
-def test_the_steps_are_numbered_without_a_hole() -> None:
+def test_the_steps_are_numbered_without_a_gap() -> None:
     assert [step for step, _ in sql.schema_steps()] == list(range(1, schema.NEWEST + 1))
 
 
-def test_step_by_step_comes_to_the_same_as_at_once(new_database: Callable[[], str]) -> None:
+def test_step_by_step_and_at_once_give_the_same_schema(new_database: Callable[[], str]) -> None:
     one, other = Database(new_database()), Database(new_database())
     for step in range(1, schema.NEWEST + 1):
         assert schema.upgrade(one, until=step) == (ALL[step - 1],)
@@ -75,7 +75,7 @@ def test_upgrading_again_changes_nothing(database: Database) -> None:
     assert described(database) == before
 
 
-def test_two_who_upgrade_at_once_do_it_once(database: Database) -> None:
+def test_concurrent_upgrades_apply_each_step_once(database: Database) -> None:
     applied: list[tuple[str, ...]] = []
     threads = [
         threading.Thread(target=lambda: applied.append(schema.upgrade(database))) for _ in range(4)
@@ -109,7 +109,7 @@ def _plain(kind: pa.DataType) -> pa.DataType:
     ("step", "error", "code"),
     [(0, StoreTooOld, "E_SCHEMA_OLD"), (schema.NEWEST + 1, StoreTooNew, "E_SCHEMA_NEW")],
 )
-def test_a_schema_that_will_not_do_is_told_with_what_to_run(
+def test_an_unusable_schema_is_reported_with_a_hint(
     database: Database, step: int, error: type[AuditorError], code: str
 ) -> None:
     if step:
@@ -120,13 +120,13 @@ def test_a_schema_that_will_not_do_is_told_with_what_to_run(
                 {"step": step},
             )
 
-    with pytest.raises(error) as told, database.engine.connect() as con:
+    with pytest.raises(error) as caught, database.engine.connect() as con:
         schema.check(con)
-    assert (told.value.exit_status, told.value.error_code) == (76, code)
-    assert told.value.hint
+    assert (caught.value.exit_status, caught.value.error_code) == (76, code)
+    assert caught.value.hint
 
 
-def test_a_newer_schema_is_never_taken_back(database: Database) -> None:
+def test_a_newer_schema_is_never_downgraded(database: Database) -> None:
     schema.upgrade(database)
     with database.engine.begin() as con:
         con.execute(text("INSERT INTO auditor_tables.schema_step VALUES (99, 'later')"))
@@ -138,9 +138,7 @@ def test_a_newer_schema_is_never_taken_back(database: Database) -> None:
 
 
 @pytest.mark.parametrize("newer", [0, 1])
-def test_a_version_will_do_with_its_schema_and_the_one_before(
-    database: Database, newer: int
-) -> None:
+def test_a_version_accepts_its_schema_and_the_one_before(database: Database, newer: int) -> None:
     """A database can be upgraded before the programs, or after."""
     schema.upgrade(database)
     with database.engine.connect() as con:
@@ -149,20 +147,20 @@ def test_a_version_will_do_with_its_schema_and_the_one_before(
             schema.check(con, newest=schema.NEWEST + 2)
 
 
-def test_a_server_that_is_too_old_is_told(database: Database) -> None:
-    with pytest.raises(StoreTooOld, match="too old") as told, database.engine.connect() as con:
+def test_a_server_that_is_too_old_is_reported(database: Database) -> None:
+    with pytest.raises(StoreTooOld, match="too old") as caught, database.engine.connect() as con:
         schema.check(con, oldest_server=990000)
-    assert (told.value.exit_status, told.value.hint) == (76, "upgrade the server")
+    assert (caught.value.exit_status, caught.value.hint) == (76, "upgrade the server")
 
 
 def test_a_superuser_is_refused_until_the_url_allows_it(new_database: Callable[[], str]) -> None:
     """S15: no policy and no missing privilege restricts a superuser."""
     url = new_database()
     schema.upgrade(Database(url))
-    with pytest.raises(SettingsError, match="is a superuser") as told:
+    with pytest.raises(SettingsError, match="is a superuser") as caught:
         open_store(url)
-    assert told.value.exit_status == 78
-    assert "auditor_writer" in told.value.hint
+    assert caught.value.exit_status == 78
+    assert "auditor_writer" in caught.value.hint
     allowed = f"{url}?{ALLOW_SUPERUSER}="
     assert open_store(f"{allowed}yes").published() == ()
     with pytest.raises(SettingsError, match="is a superuser"):

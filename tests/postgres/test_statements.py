@@ -1,4 +1,4 @@
-"""`sql` on a database only reads (S6): whatever the statement."""
+"""`sql` on a database only reads, whatever the statement (S6)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from auditor.store.postgres.store import PostgresStore
 from auditor.store.postgres.tables import SCHEMA
 from tests.builders import report_lake
 from tests.builders.database_logins import as_superuser
-from tests.postgres.test_both_stores import copied
+from tests.postgres.test_both_stores import copy_snapshots
 
 WRITES = (
     "DELETE FROM {change} RETURNING 1",
@@ -88,7 +88,7 @@ STATEMENTS = (
 def kept(tmp_path: Path, store_url: str, postgres_store: PostgresStore) -> Iterator[Path]:
     """Give a folder for files that must not be made; fail if a row or an object changes."""
     lake = report_lake.two_nights(tmp_path)
-    copied(lake, postgres_store)
+    copy_snapshots(lake, postgres_store)
     folder = tmp_path / "folder"
     folder.mkdir()
     before = contents(store_url)
@@ -121,7 +121,7 @@ def everything(folder: Path) -> list[str]:
     ]
 
 
-def test_whatever_writes_is_refused(kept: Path, postgres_store: PostgresStore) -> None:
+def test_a_statement_that_writes_is_refused(kept: Path, postgres_store: PostgresStore) -> None:
     asked = everything(kept)
     assert len(asked) > 250
     for statement in asked:
@@ -133,8 +133,8 @@ def test_whatever_writes_is_refused(kept: Path, postgres_store: PostgresStore) -
 
 
 @pytest.mark.usefixtures("kept")
-def test_even_one_who_may_do_anything_changes_nothing(store_url: str, tmp_path: Path) -> None:
-    """In a read-only transaction the server refuses it, whatever the role's privileges."""
+def test_even_a_superuser_changes_nothing(store_url: str, tmp_path: Path) -> None:
+    """In a read-only transaction the server refuses writes, whatever the role's privileges."""
     url = make_url(store_url).set(username="auditor", query={"allow_superuser": "yes"})
     store = open_store(url.render_as_string(hide_password=False))
     for place in PLACES:
@@ -146,12 +146,12 @@ def test_even_one_who_may_do_anything_changes_nothing(store_url: str, tmp_path: 
 
 
 @pytest.mark.usefixtures("kept")
-def test_what_a_function_does_is_undone(postgres_store: PostgresStore) -> None:
+def test_what_a_function_does_is_rolled_back(postgres_store: PostgresStore) -> None:
     for statement in ("SELECT lo_create(0)", "SELECT lo_from_bytea(0, 'x')"):
         postgres_store.sql(statement)
 
 
-def test_a_lock_that_a_statement_takes_is_let_go(postgres_store: PostgresStore) -> None:
+def test_a_lock_that_a_statement_takes_is_released(postgres_store: PostgresStore) -> None:
     postgres_store.sql("SELECT pg_advisory_lock(7)")
     held = postgres_store.sql("SELECT count(*) AS n FROM pg_locks WHERE locktype = 'advisory'")
     assert held.to_pylist() == [{"n": 0}]
@@ -171,5 +171,5 @@ def test_a_lock_that_a_statement_takes_is_let_go(postgres_store: PostgresStore) 
         "SELECT 1 UNION SELECT 2",
     ],
 )
-def test_what_only_reads_is_answered(statement: str, postgres_store: PostgresStore) -> None:
+def test_a_read_only_statement_is_answered(statement: str, postgres_store: PostgresStore) -> None:
     assert postgres_store.sql(statement).num_columns

@@ -12,7 +12,7 @@ import pytest
 from tests.builders import throwaway
 
 
-def test_it_ends_with_the_process_it_was_started_for() -> None:
+def test_the_server_ends_with_the_process_it_was_started_for() -> None:
     if throwaway.binaries() is None:
         pytest.fail("no PostgreSQL server is installed")
     with subprocess.Popen(["sleep", "600"]) as other:

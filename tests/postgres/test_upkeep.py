@@ -11,7 +11,7 @@ from auditor.store.postgres.store import PostgresStore
 from tests.builders import report_lake
 from tests.builders.database_logins import as_superuser
 from tests.builders.store_lake import ACME, at, publish
-from tests.postgres.test_both_stores import copied, rows
+from tests.postgres.test_both_stores import copy_snapshots, rows
 from tests.postgres.test_publishing import FIRST, SECOND, THIRD, count, intervals, night
 
 EVENT = {"event_id": "e", "kind": "newly_restricted", "customer_id": ACME}
@@ -27,7 +27,7 @@ def store(postgres_store: PostgresStore) -> PostgresStore:
     return postgres_store
 
 
-def test_what_was_published_is_as_it_was(store: PostgresStore) -> None:
+def test_a_store_that_is_unchanged_passes_verification(store: PostgresStore) -> None:
     """P15: an event that is published twice belongs to the snapshot that published it first."""
     assert [store.verify(one) for one in (FIRST, SECOND, THIRD, "latest")] == [[]] * 4
 
@@ -44,7 +44,7 @@ def test_what_was_published_is_as_it_was(store: PostgresStore) -> None:
         ("UPDATE snapshot SET calls = 2 WHERE sequence = 3", "snapshot", THIRD),
     ],
 )
-def test_rows_that_are_not_what_was_published_are_found(
+def test_verification_finds_rows_that_were_changed(
     store: PostgresStore, store_url: str, damage: str, relation: str, harmed: str
 ) -> None:
     """P15."""
@@ -83,7 +83,7 @@ def test_pruning_drops_bulk_and_keeps_history(store: PostgresStore, store_url: s
     assert store.prune(timedelta(days=90), now, apply=True).num_rows == 0
 
 
-def test_an_interval_that_a_kept_snapshot_shows_is_kept(
+def test_an_interval_that_a_kept_snapshot_needs_is_kept(
     store: PostgresStore, store_url: str
 ) -> None:
     now = at(1, 11) + timedelta(days=1)
@@ -95,11 +95,11 @@ def test_an_interval_that_a_kept_snapshot_shows_is_kept(
     assert store.verify(SECOND) == []
 
 
-def test_what_is_left_is_the_same_in_both_stores(
+def test_both_stores_are_the_same_after_pruning(
     tmp_path: Path, postgres_store: PostgresStore
 ) -> None:
     lake = report_lake.two_nights(tmp_path)
-    copied(lake, postgres_store)
+    copy_snapshots(lake, postgres_store)
     last = max(entry.published_at for entry in lake.index().entries)
     for store in (lake, postgres_store):
         assert store.prune(timedelta(0), last + timedelta(days=1), apply=True).num_rows > 0
