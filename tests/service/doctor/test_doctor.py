@@ -1,4 +1,4 @@
-"""The doctor against a login, a Partner Center and hosts that refuse: each refusal in words."""
+"""The doctor with a login, a Partner Center and hosts that refuse: it explains each refusal."""
 
 import io
 import socket
@@ -33,7 +33,7 @@ ENVIRON = {"S": "canary~Secret/of+the=app", "T": "canary-given-token"}
 
 
 class Api:
-    """A Partner Center that refuses as it is told."""
+    """A Partner Center that refuses what `refusals` names."""
 
     def __init__(self) -> None:
         self.base_url = ""
@@ -76,7 +76,7 @@ def configured(folder: Path, one: Partner, **scope: object) -> Settings:
 
 
 def given(api: Api, *countries: str) -> Partner:
-    """Return a partner with a token made elsewhere."""
+    """Return a partner with a ready-made token."""
     one = partner(AuthKind.TOKEN, token="env:T", base_url=api.base_url)
     return msgspec.structs.replace(one, countries=countries or ("DE",))
 
@@ -86,7 +86,7 @@ def of(findings: list[Finding], check: str) -> list[Finding]:
 
 
 @pytest.mark.asyncio
-async def test_all_is_well(tmp_path: Path) -> None:
+async def test_a_good_configuration_has_no_fault(tmp_path: Path) -> None:
     hidden: list[Secret] = []
     one = partner(AuthKind.APP, client_secret="env:S")
     async with serving() as api, running(Entra(), Authority(tmp_path).context()) as entra:
@@ -110,7 +110,7 @@ async def test_all_is_well(tmp_path: Path) -> None:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("code", MEANINGS)
-async def test_each_refusal_is_told_in_words(tmp_path: Path, code: str) -> None:
+async def test_each_refusal_is_explained(tmp_path: Path, code: str) -> None:
     async with serving() as api:
         api.refusals["/v1/products"] = (401 if code.startswith("90042") else 403, code)
         found = await examine(configured(tmp_path, given(api)), ENVIRON)
@@ -126,7 +126,7 @@ async def test_each_refusal_is_told_in_words(tmp_path: Path, code: str) -> None:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize(
-    ("status", "code", "message", "ends"),
+    ("status", "code", "message", "exits"),
     [
         (401, "", "401: the token is not accepted", 77),
         (403, "", "403: forbidden", 77),
@@ -134,20 +134,20 @@ async def test_each_refusal_is_told_in_words(tmp_path: Path, code: str) -> None:
         (404, "1000", "404 1000", 69),
     ],
 )
-async def test_a_customer_list_that_is_refused_is_told(
-    tmp_path: Path, status: int, code: str, message: str, ends: int
+async def test_a_customer_list_that_is_refused_is_reported(
+    tmp_path: Path, status: int, code: str, message: str, exits: int
 ) -> None:
     async with serving() as api:
         api.refusals["/v1/customers"] = (status, code)
         found = await examine(configured(tmp_path, given(api)), ENVIRON)
     (finding,) = of(found, "customers")
     assert message in finding.message
-    assert exit_status(found) == ends
+    assert exit_status(found) == exits
     assert of(found, "products")[0].state is State.OK
 
 
 @pytest.mark.asyncio
-async def test_countries_that_fare_alike_share_a_line(tmp_path: Path) -> None:
+async def test_countries_with_the_same_result_share_a_line(tmp_path: Path) -> None:
     async with serving() as api:
         api.refusals["CH AzureReservationsVM"] = (403, "2030")
         found = await examine(configured(tmp_path, given(api, "AT", "CH", "DE")), ENVIRON)
@@ -163,7 +163,7 @@ async def test_countries_that_fare_alike_share_a_line(tmp_path: Path) -> None:
     ("api_kind", "views"),
     [(InventoryApi.AUTO, ["AzureReservationsSQL"]), (InventoryApi.CHECK_INVENTORY, [])],
 )
-async def test_products_without_a_resource_type_are_told_by_view(
+async def test_products_without_a_resource_type_are_reported_by_view(
     tmp_path: Path, api_kind: InventoryApi, views: list[str]
 ) -> None:
     target_views = ("AzureReservationsVM", "AzureReservationsSQL", "OnlineServicesNCE")
@@ -172,16 +172,16 @@ async def test_products_without_a_resource_type_are_told_by_view(
             tmp_path, given(api), target_views=target_views, inventory_api=api_kind
         )
         found = await examine(settings, ENVIRON)
-    told = of(found, "resource types")
-    assert [each.message for each in told] == [
+    warnings = of(found, "resource types")
+    assert [each.message for each in warnings] == [
         f"2 product(s) of {view} have no resource type: only checkInventory knows them"
         for view in views
     ]
-    assert all(each.state is State.WARNING for each in told)
+    assert all(each.state is State.WARNING for each in warnings)
 
 
 @pytest.mark.asyncio
-async def test_nobody_to_sell_to_is_odd(tmp_path: Path) -> None:
+async def test_a_partner_without_customers_is_a_warning(tmp_path: Path) -> None:
     async with serving() as api:
         api.customers = []
         found = await examine(configured(tmp_path, given(api)), ENVIRON)
@@ -190,7 +190,7 @@ async def test_nobody_to_sell_to_is_odd(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_refused_credential_keeps_nothing_else_from_being_tried(tmp_path: Path) -> None:
+async def test_after_a_refused_credential_everything_else_is_still_tried(tmp_path: Path) -> None:
     one = partner(AuthKind.APP, client_secret="env:S")
     async with serving() as api, running(Entra(), Authority(tmp_path).context()) as entra:
         entra.replies = [Refused(401, "invalid_client", 7000222)]
@@ -208,7 +208,7 @@ async def test_a_refused_credential_keeps_nothing_else_from_being_tried(tmp_path
 
 
 @pytest.mark.asyncio
-async def test_a_secret_that_is_missing_is_told_and_not_tried(tmp_path: Path) -> None:
+async def test_a_missing_secret_is_reported_and_nothing_is_asked_with_it(tmp_path: Path) -> None:
     async with serving() as api:
         settings = configured(tmp_path, given(api))
         found = await examine(settings, {})
@@ -220,7 +220,7 @@ async def test_a_secret_that_is_missing_is_told_and_not_tried(tmp_path: Path) ->
 
 
 @pytest.mark.asyncio
-async def test_who_is_told_of_changes_must_be_known(tmp_path: Path) -> None:
+async def test_the_secrets_of_notifications_are_checked(tmp_path: Path) -> None:
     async with serving() as api:
         notify = Notify(urls=("env:S",), route=(Route(urls=("env:NOWHERE", "env:S")),))
         settings = msgspec.structs.replace(configured(tmp_path, given(api)), notify=notify)
@@ -231,7 +231,7 @@ async def test_who_is_told_of_changes_must_be_known(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
-async def test_nobody_to_ask_for_is_a_fault(tmp_path: Path) -> None:
+async def test_a_configuration_without_a_partner_is_a_fault(tmp_path: Path) -> None:
     settings = Settings(store=str(tmp_path / "lake"), state_dir=tmp_path / "state")
     found = await examine(settings, {})
     assert of(found, "configuration")[0].message == "the configuration has no [[partner]]"
@@ -239,7 +239,7 @@ async def test_nobody_to_ask_for_is_a_fault(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_login_that_is_none_is_a_fault(tmp_path: Path) -> None:
+async def test_a_login_url_without_https_is_a_fault(tmp_path: Path) -> None:
     one = partner(AuthKind.APP, client_secret="env:S")
     found = await examine(configured(tmp_path, one), ENVIRON | {LOGIN_URL: "http://host"})
     assert LOGIN_URL in of(found, "reach")[0].message
@@ -248,7 +248,7 @@ async def test_a_login_that_is_none_is_a_fault(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_list_that_is_garbled_is_told(tmp_path: Path) -> None:
+async def test_a_list_that_is_garbled_is_reported(tmp_path: Path) -> None:
     async with serving() as api:
         api.customers = [{"no": "id"}]
         found = await examine(configured(tmp_path, given(api)), ENVIRON)
@@ -256,7 +256,7 @@ async def test_a_list_that_is_garbled_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
-async def test_more_than_is_documented_is_a_warning(tmp_path: Path) -> None:
+async def test_a_limit_above_the_documented_one_is_a_warning(tmp_path: Path) -> None:
     async with serving() as api:
         one = msgspec.structs.replace(given(api), limits=Limits(customers=501, shared="none"))
         found = await examine(configured(tmp_path, one), ENVIRON)
@@ -267,10 +267,10 @@ async def test_more_than_is_documented_is_a_warning(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
-async def test_hosts_that_do_not_answer_are_named_with_what_they_are_for(
+async def test_hosts_that_do_not_answer_are_named_with_their_purpose(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A key vault, a login and an API, none of them there."""
+    """No server listens for the key vault, the login or the API."""
     monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "AzureCliCredential")  # asks no network
     monkeypatch.setenv("PATH", str(tmp_path))
     with socket.socket() as bound:
@@ -282,18 +282,18 @@ async def test_hosts_that_do_not_answer_are_named_with_what_they_are_for(
             base_url=f"http://{at}",
         )
         found = await examine(configured(tmp_path, one), {LOGIN_URL: "https://login.invalid"})
-    told = {each.message: each.hint for each in of(found, "reach")}
-    assert list(told) == [
+    hints = {each.message: each.hint for each in of(found, "reach")}
+    assert list(hints) == [
         f"{at}: the connection is refused",
         "login.invalid:443: the name cannot be resolved",
         "vault.invalid:443: the name cannot be resolved",
     ]
-    purposes = [hint.rpartition("it is ")[2] for hint in told.values()]
+    purposes = [hint.rpartition("it is ")[2] for hint in hints.values()]
     assert purposes == ["Partner Center", "to sign in", "the key vault"]
 
 
 @pytest.mark.asyncio
-async def test_a_certificate_that_fails_is_told(tmp_path: Path) -> None:
+async def test_a_bad_certificate_is_reported(tmp_path: Path) -> None:
     """Row 18."""
     one = partner(AuthKind.APP, client_secret="env:S")
     async with serving() as api, running(Entra(), Authority(tmp_path).context()) as entra:
@@ -305,8 +305,8 @@ async def test_a_certificate_that_fails_is_told(tmp_path: Path) -> None:
     assert exit_status(found) == 69
 
 
-def test_it_is_told_within_the_width(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And moves no cursor."""
+def test_findings_are_printed_within_the_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It also has no control characters that move the cursor."""
     monkeypatch.setenv("COLUMNS", "60")
     stream = io.StringIO()
     message = "a long story of what was tried, and of how it went in the end \x1b[31m"

@@ -1,4 +1,4 @@
-"""A refresh token is written back before what came with it is used, whoever else signs in too."""
+"""A new refresh token is stored before the access token is used; concurrent sign-ins take turns."""
 
 import asyncio
 import fcntl
@@ -44,9 +44,7 @@ def names(folder: Path) -> list[str]:
 
 
 @pytest.mark.asyncio
-async def test_the_newer_token_takes_the_place_of_the_spent_one(
-    entra: Entra, tmp_path: Path
-) -> None:
+async def test_the_newer_token_replaces_the_used_one(entra: Entra, tmp_path: Path) -> None:
     """P22: the server refuses a token that was used before."""
     file = keep(tmp_path)
     signing = login(USER, tmp_path, entra.base_url)
@@ -60,10 +58,10 @@ async def test_the_newer_token_takes_the_place_of_the_spent_one(
 
 
 @pytest.mark.asyncio
-async def test_it_is_on_disk_before_the_token_is_used(
+async def test_the_refresh_token_is_on_disk_before_the_access_token_is_used(
     entra: Entra, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Row 19: content synced, then the name, then the folder; only then the token is handed on."""
+    """Row 19: content synced, file renamed, folder synced; only then the token is returned."""
     keep(tmp_path)
     done: list[str] = []
     sync, replace = os.fsync, Path.replace
@@ -97,7 +95,7 @@ async def test_a_link_stays_a_link(entra: Entra, tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_reply_without_a_newer_one_leaves_it(entra: Entra, tmp_path: Path) -> None:
+async def test_a_reply_without_a_newer_token_keeps_the_file(entra: Entra, tmp_path: Path) -> None:
     file = keep(tmp_path)
     before = file.stat()
     entra.replies = [web.json_response({"access_token": "a", "expires_in": 9})]
@@ -107,7 +105,7 @@ async def test_a_reply_without_a_newer_one_leaves_it(entra: Entra, tmp_path: Pat
 
 
 @pytest.mark.asyncio
-async def test_a_refusal_leaves_it(entra: Entra, tmp_path: Path) -> None:
+async def test_a_refusal_keeps_the_file(entra: Entra, tmp_path: Path) -> None:
     file = keep(tmp_path)
     entra.replies = [Refused(400, "invalid_grant", 700082)]
     with pytest.raises(Unauthorized, match="AADSTS700082: the refresh token has expired"):
@@ -117,8 +115,8 @@ async def test_a_refusal_leaves_it(entra: Entra, tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
-async def test_several_at_once_lose_no_rotation(entra: Entra, tmp_path: Path) -> None:
-    """Each waits for the one before, and reads what that one left."""
+async def test_concurrent_sign_ins_lose_no_rotation(entra: Entra, tmp_path: Path) -> None:
+    """Each sign-in waits for the one before, and reads the token that it stored."""
     file = keep(tmp_path)
     logins = [login(USER, tmp_path, entra.base_url) for _ in range(6)]
 
@@ -162,8 +160,8 @@ async def test_several_processes_lose_no_rotation(entra: Entra, tmp_path: Path) 
 
 
 @pytest.mark.asyncio
-async def test_one_that_is_killed_while_it_asks_frees_it(entra: Entra, tmp_path: Path) -> None:
-    """Row 19: what it made room with is used again, and the token is unspent."""
+async def test_a_process_killed_while_asking_frees_the_token(entra: Entra, tmp_path: Path) -> None:
+    """Row 19: its temporary file is used again, and the token is still unused."""
     keep(tmp_path)
     held = asyncio.Event()
     entra.replies = [held]
@@ -182,7 +180,7 @@ async def test_one_that_is_killed_while_it_asks_frees_it(entra: Entra, tmp_path:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file away")
 @pytest.mark.asyncio
-async def test_it_stays_its_owner_s(entra: Entra, tmp_path: Path) -> None:
+async def test_the_file_keeps_its_owner(entra: Entra, tmp_path: Path) -> None:
     file = keep(tmp_path)
     os.chown(file, 1234, 1235)
     await login(USER, tmp_path, entra.base_url).fetch()
@@ -190,10 +188,10 @@ async def test_it_stays_its_owner_s(entra: Entra, tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
-async def test_it_is_not_spent_where_its_successor_has_no_room(
+async def test_the_token_is_not_used_if_its_successor_cannot_be_stored(
     entra: Entra, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """P30: 73 or 74, before anybody is asked."""
+    """P30: exit status 73 or 74, before any request."""
     keep(tmp_path)
     atomic_file.temporary_name(tmp_path / "refresh").mkdir()
     await check_is_unspent(entra, tmp_path, StoreUnwritable, 73)
@@ -226,7 +224,7 @@ async def test_a_file_that_others_can_read_is_refused(entra: Entra, tmp_path: Pa
     assert not entra.asked
 
 
-def test_a_holder_is_not_waited_for_without_end(tmp_path: Path) -> None:
+def test_the_wait_for_another_holder_is_bounded(tmp_path: Path) -> None:
     file = keep(tmp_path)
     now = iter([0.0, 60.0, 121.0])
     pauses: list[float] = []
@@ -239,10 +237,10 @@ def test_a_holder_is_not_waited_for_without_end(tmp_path: Path) -> None:
     assert len(pauses) == 1
 
 
-def test_one_that_was_replaced_meanwhile_is_opened_anew(
+def test_a_file_that_was_replaced_meanwhile_is_opened_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The lock is on a file, and the name may stand for another one by now."""
+    """The lock is on the open file; meanwhile its path may name another file."""
     file = keep(tmp_path)
     lock = fcntl.flock
 
@@ -256,7 +254,7 @@ def test_one_that_was_replaced_meanwhile_is_opened_anew(
         assert held.secret.reveal() == "0.newer"
 
 
-def test_what_the_next_holder_made_room_with_is_left_to_it(tmp_path: Path) -> None:
+def test_the_temporary_file_of_the_next_holder_is_left_alone(tmp_path: Path) -> None:
     file = keep(tmp_path)
     with ExitStack() as next_one:
         with renewable_file(file) as held:

@@ -1,4 +1,4 @@
-"""What goes wrong at a token endpoint becomes an error that says what to mend, and no secret."""
+"""A fault of a token endpoint becomes an error that says what to fix, and shows no secret."""
 
 import asyncio
 import base64
@@ -40,13 +40,13 @@ async def entra(tmp_path: Path) -> AsyncIterator[Entra]:
 
 @pytest.fixture(autouse=True)
 def no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """S1: msal logs what it cannot read."""
+    """S1: msal logs replies that it cannot read."""
     yield
     assert not [each for each in caplog.get_records("call") if "canary" in each.getMessage()]
 
 
 def check_hides_its_secrets(error: AuditorError) -> None:
-    """S1: raw, base64, url-encoded; in the message, the hint, the repr and the whole trace."""
+    """S1: raw, base64 or URL-encoded; in message, hint, repr and traceback."""
     shown = f"{error} {error!r} {error.hint} {''.join(traceback.format_exception(error))}"
     for form in (
         SECRET,
@@ -60,10 +60,10 @@ def check_hides_its_secrets(error: AuditorError) -> None:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("code", [*MEANINGS, 999999])
-async def test_a_refusal_names_its_code_and_what_to_mend(
+async def test_a_refusal_names_its_code_and_what_to_fix(
     entra: Entra, tmp_path: Path, code: int
 ) -> None:
-    """S1: E_AUTH, 77; once: a refused credential is not tried again."""
+    """S1: E_AUTH with exit status 77, after one request: a refused credential is not retried."""
     entra.replies = [Refused(401, "invalid_client", code)]
 
     with pytest.raises(Unauthorized) as caught:
@@ -77,7 +77,7 @@ async def test_a_refusal_names_its_code_and_what_to_mend(
 
 
 @pytest.mark.asyncio
-async def test_what_the_server_refuses_by_itself_is_refused(entra: Entra, tmp_path: Path) -> None:
+async def test_refusals_by_the_server_itself_are_reported(entra: Entra, tmp_path: Path) -> None:
     cases = {
         "AADSTS7000215: the client secret is wrong": partner(AuthKind.APP, client_secret="env:X"),
         "AADSTS7000218: no client secret": partner(AuthKind.APP_USER, refresh_token="file:refresh"),
@@ -90,8 +90,8 @@ async def test_what_the_server_refuses_by_itself_is_refused(entra: Entra, tmp_pa
     }
     wrong = f"{SECRET}-wrong"
     keep(tmp_path)
-    for says, refused in cases.items():
-        with pytest.raises(Unauthorized, match=says) as caught:
+    for message, refused in cases.items():
+        with pytest.raises(Unauthorized, match=message) as caught:
             await login(refused, tmp_path, entra.base_url, X=wrong).fetch()
         check_hides_its_secrets(caught.value)
 
@@ -112,7 +112,7 @@ def replied(status: int, text: str = "") -> Callable[[], web.Response]:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize(
-    ("reply", "error", "says"),
+    ("reply", "error", "message"),
     [
         (replied(500, "canary"), Unreachable, "answered 500"),
         (replied(503), Unreachable, "answered 503"),
@@ -129,18 +129,18 @@ def replied(status: int, text: str = "") -> Callable[[], web.Response]:
         (replied(200, "x" * (2 << 20)), Unreachable, "cut"),
     ],
 )
-async def test_what_is_no_token_is_tried_thrice(
+async def test_a_reply_without_a_token_is_tried_three_times(
     entra: Entra,
     tmp_path: Path,
     reply: Callable[[], web.Response],
     error: type[AuditorError],
-    says: str,
+    message: str,
 ) -> None:
-    """S2 and P18: no redirect is followed, no attempt hidden."""
+    """S2 and P18: no redirect is followed, and each attempt is counted."""
     entra.replies = [reply(), reply(), reply(), reply()]
     signing = login(APP, tmp_path, entra.base_url)
 
-    with pytest.raises(error, match=says) as caught:
+    with pytest.raises(error, match=message) as caught:
         await signing.fetch()
 
     assert len(entra.replies) == 1
@@ -150,7 +150,7 @@ async def test_what_is_no_token_is_tried_thrice(
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("error", ["temporarily_unavailable", "server_error"])
-async def test_a_passing_fault_is_overcome(entra: Entra, tmp_path: Path, error: str) -> None:
+async def test_a_passing_fault_is_retried(entra: Entra, tmp_path: Path, error: str) -> None:
     entra.replies = [Refused(400, error, 90033), Refused(400, "invalid_request", 90033)]
     signing = login(APP, tmp_path, entra.base_url)
 
@@ -159,7 +159,7 @@ async def test_a_passing_fault_is_overcome(entra: Entra, tmp_path: Path, error: 
 
 
 @pytest.mark.asyncio
-async def test_one_who_says_nothing_is_unreachable(
+async def test_a_login_that_does_not_answer_in_time_is_unreachable(
     entra: Entra, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """P21."""
@@ -172,7 +172,7 @@ async def test_one_who_says_nothing_is_unreachable(
 
 
 @pytest.mark.asyncio
-async def test_nobody_listening_is_unreachable(tmp_path: Path) -> None:
+async def test_a_port_without_a_server_is_unreachable(tmp_path: Path) -> None:
     Authority(tmp_path)
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
@@ -182,7 +182,7 @@ async def test_nobody_listening_is_unreachable(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_name_that_is_none_is_unreachable(tmp_path: Path) -> None:
+async def test_an_unknown_host_name_is_unreachable(tmp_path: Path) -> None:
     """Row 17."""
     Authority(tmp_path)
     with pytest.raises(Unreachable, match=r"login\.invalid:443: the name cannot be resolved"):
@@ -212,7 +212,7 @@ def other_ca(authority: Authority, _: Path) -> ssl.SSLContext:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize(
-    ("made", "says"),
+    ("made", "message"),
     [
         (expired, "certificate has expired"),
         (other_host, "Hostname mismatch"),
@@ -220,10 +220,10 @@ def other_ca(authority: Authority, _: Path) -> ssl.SSLContext:
         (self_signed, "self-signed certificate"),
     ],
 )
-async def test_a_server_that_cannot_prove_who_it_is_gets_no_secret(
-    tmp_path: Path, made: Callable[[Authority, Path], ssl.SSLContext], says: str
+async def test_a_server_with_a_bad_certificate_gets_no_secret(
+    tmp_path: Path, made: Callable[[Authority, Path], ssl.SSLContext], message: str
 ) -> None:
-    """Row 18: refused, the failed check named, and no retry storm."""
+    """Row 18: the error names the failed check, and nothing is retried."""
     entra = Entra()
     waits: list[float] = []
 
@@ -232,7 +232,7 @@ async def test_a_server_that_cannot_prove_who_it_is_gets_no_secret(
 
     async with running(entra, made(Authority(tmp_path), tmp_path)):
         signing = login(APP, tmp_path, entra.base_url, sleep=wait)
-        with pytest.raises(Untrusted, match=rf"localhost:\d+: TLS: .*{says}"):
+        with pytest.raises(Untrusted, match=rf"localhost:\d+: TLS: .*{message}"):
             await signing.fetch()
     assert not entra.asked
     assert not waits
@@ -245,13 +245,13 @@ async def test_old_tls_is_refused(tmp_path: Path) -> None:
     with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         context.maximum_version = ssl.TLSVersion.TLSv1_1
     async with running(Entra(), context) as entra:
-        with pytest.raises(Unreachable):  # cut off at once, or told why not
+        with pytest.raises(Unreachable):  # the connection is closed, with or without a TLS alert
             await login(APP, tmp_path, entra.base_url).fetch()
         assert not entra.asked
 
 
 @pytest.mark.asyncio
-async def test_only_what_the_configuration_trusts_is_trusted(
+async def test_only_certificates_of_the_configuration_are_trusted(
     entra: Entra, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The environment adds no certificate and no proxy."""
@@ -263,7 +263,7 @@ async def test_only_what_the_configuration_trusts_is_trusted(
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
-def test_a_ca_file_without_a_certificate_is_told(tmp_path: Path, content: str | None) -> None:
+def test_a_ca_file_without_a_certificate_is_reported(tmp_path: Path, content: str | None) -> None:
     file = tmp_path / "ca.pem"
     if content is not None:
         file.write_text(content)
@@ -272,8 +272,8 @@ def test_a_ca_file_without_a_certificate_is_told(tmp_path: Path, content: str | 
 
 
 @pytest.mark.asyncio
-async def test_a_proxy_is_asked_for_the_way(entra: Entra, tmp_path: Path) -> None:
-    """Its password goes to it, and into no message."""
+async def test_the_login_is_reached_through_the_proxy(entra: Entra, tmp_path: Path) -> None:
+    """The proxy gets its password, and no message shows it."""
     seen: list[tuple[str, str]] = []
 
     async def refuse(request: web.BaseRequest) -> web.Response:
@@ -301,7 +301,7 @@ async def test_a_proxy_is_asked_for_the_way(entra: Entra, tmp_path: Path) -> Non
 async def test_no_other_host_is_asked(
     entra: Entra, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not whether the login is Microsoft's, not for a region of Azure."""
+    """No host is asked whether the login is Microsoft's, and none for a region of Azure."""
     monkeypatch.setenv("MSAL_FORCE_REGION", "westeurope")
     monkeypatch.setenv("REGION_NAME", "westeurope")
     asked: list[str] = []

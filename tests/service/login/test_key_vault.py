@@ -19,7 +19,7 @@ from tests.builders.signing import login, partner
 
 
 class FakeVault:
-    """Every version of every secret, and who asked."""
+    """A key vault that keeps each version of a secret, and records its requests."""
 
     def __init__(self) -> None:
         self.base_url = ""
@@ -55,7 +55,7 @@ class Identity:
         return SimpleNamespace(token="of-the-identity")
 
 
-class Nobody:
+class NoIdentity:
     def get_token(self, scope: str) -> SimpleNamespace:
         raise RuntimeError(f"{scope} {SECRET}")
 
@@ -69,7 +69,7 @@ async def fake(tmp_path: Path) -> AsyncIterator[FakeVault]:
         yield made
 
 
-def opened(folder: Path, identity: Identity | Nobody | None = None) -> Vault:
+def opened(folder: Path, identity: Identity | NoIdentity | None = None) -> Vault:
     return Vault(Https(ca_file=folder / "ca.pem"), identity or Identity())
 
 
@@ -98,7 +98,7 @@ async def test_a_secret_is_read_and_replaced(fake: FakeVault, tmp_path: Path) ->
     ],
 )
 def test_the_token_is_for_the_vaults_of_that_cloud(tmp_path: Path, host: str, scope: str) -> None:
-    """So a host that is no vault cannot be given one that a vault would take."""
+    """So another host never gets a token that a vault would accept."""
     Authority(tmp_path)
     identity = Identity()
     with pytest.raises(Unreachable):
@@ -108,7 +108,7 @@ def test_the_token_is_for_the_vaults_of_that_cloud(tmp_path: Path, host: str, sc
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize(
-    ("status", "error", "says"),
+    ("status", "error", "message"),
     [
         (401, Unauthorized, "is refused to the auditor's identity"),
         (403, Unauthorized, "is refused to the auditor's identity"),
@@ -117,26 +117,26 @@ def test_the_token_is_for_the_vaults_of_that_cloud(tmp_path: Path, host: str, sc
         (500, Unreachable, "answered 500"),
     ],
 )
-async def test_what_a_vault_refuses_is_told(
-    fake: FakeVault, tmp_path: Path, status: int, error: type[AuditorError], says: str
+async def test_a_refusal_of_the_vault_is_reported(
+    fake: FakeVault, tmp_path: Path, status: int, error: type[AuditorError], message: str
 ) -> None:
     fake.status = status
-    with pytest.raises(error, match=says) as caught:
+    with pytest.raises(error, match=message) as caught:
         await asyncio.to_thread(opened(tmp_path).read, f"{fake.base_url}/app")
     assert SECRET not in f"{caught.value} {caught.value.hint}"
 
 
 @pytest.mark.asyncio
-async def test_an_empty_secret_is_none(fake: FakeVault, tmp_path: Path) -> None:
+async def test_an_empty_secret_is_an_error(fake: FakeVault, tmp_path: Path) -> None:
     fake.versions["app"] = [" "]
     with pytest.raises(SettingsError, match="is empty"):
         await asyncio.to_thread(opened(tmp_path).read, f"{fake.base_url}/app")
 
 
 @pytest.mark.asyncio
-async def test_a_machine_without_an_identity_is_told(fake: FakeVault, tmp_path: Path) -> None:
+async def test_a_machine_without_an_identity_is_reported(fake: FakeVault, tmp_path: Path) -> None:
     with pytest.raises(Unauthorized, match="no identity of this machine") as caught:
-        await asyncio.to_thread(opened(tmp_path, Nobody()).read, f"{fake.base_url}/app")
+        await asyncio.to_thread(opened(tmp_path, NoIdentity()).read, f"{fake.base_url}/app")
     assert SECRET not in str(caught.value)
     assert not fake.asked
 
@@ -162,10 +162,10 @@ async def test_a_partner_signs_in_with_secrets_of_a_vault(fake: FakeVault, tmp_p
 
 
 @pytest.mark.asyncio
-async def test_the_machine_s_identity_is_azure_identity_s(
+async def test_the_identity_of_the_machine_comes_from_azure_identity(
     tmp_path: Path, fake: FakeVault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The extra itself, as far as a machine without Azure goes: nobody is found, and it is told."""
+    """The real package, on a machine without Azure: the error says that it found no identity."""
     for name in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_FEDERATED_TOKEN_FILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -48,8 +48,8 @@ async def test_an_app_signs_in_with_a_certificate(entra: Entra, tmp_path: Path) 
 
 
 @pytest.mark.asyncio
-async def test_the_passphrase_less_rsa_pair_is_asked_for(entra: Entra, tmp_path: Path) -> None:
-    """A PEM that will not do is told before anybody is asked."""
+async def test_a_certificate_is_rsa_and_has_no_passphrase(entra: Entra, tmp_path: Path) -> None:
+    """An unusable PEM is reported before any request."""
     key, other, curve = rsa_key(), rsa_key(), ec.generate_private_key(ec.SECP256R1())
     cases = {
         "holds no certificate": pem(key, None),
@@ -60,17 +60,17 @@ async def test_the_passphrase_less_rsa_pair_is_asked_for(entra: Entra, tmp_path:
         "app.pem holds no certificate": "not PEM at all",
     }
     app = partner(AuthKind.APP, certificate="file:app.pem")
-    for says, content in cases.items():
+    for message, content in cases.items():
         keep(tmp_path, content, "app.pem")
-        with pytest.raises(SettingsError, match=says) as caught:
+        with pytest.raises(SettingsError, match=message) as caught:
             await login(app, tmp_path, entra.base_url).fetch()
         assert "PRIVATE" not in caught.value.message
     assert not entra.asked
 
 
 @pytest.mark.asyncio
-async def test_a_workload_reads_its_token_anew_each_time(entra: Entra, tmp_path: Path) -> None:
-    """The kubelet replaces the file; who else may read it is not ours to judge."""
+async def test_a_workload_reads_its_token_file_each_time(entra: Entra, tmp_path: Path) -> None:
+    """The kubelet replaces the file and sets its mode, so any mode is accepted."""
     file = tmp_path / "federated"
     workload = partner(AuthKind.WORKLOAD_IDENTITY)
     signing = login(workload, tmp_path, entra.base_url, AZURE_FEDERATED_TOKEN_FILE=str(file))
@@ -83,7 +83,7 @@ async def test_a_workload_reads_its_token_anew_each_time(entra: Entra, tmp_path:
 
 @pytest.mark.asyncio
 async def test_a_forced_token_is_another_one(entra: Entra, tmp_path: Path) -> None:
-    """P22: msal's caches are passed over."""
+    """P22: the new token does not come from a cache of msal."""
     signing = login(partner(AuthKind.APP, client_secret="env:S"), tmp_path, entra.base_url)
     source = await signing.tokens()
 
@@ -97,7 +97,7 @@ async def test_a_forced_token_is_another_one(entra: Entra, tmp_path: Path) -> No
 
 @pytest.mark.asyncio
 async def test_fifty_waiters_cost_one_request(entra: Entra, tmp_path: Path) -> None:
-    """P22, counted at the server."""
+    """P22: the server counts the requests."""
     signing = login(partner(AuthKind.APP, client_secret="env:S"), tmp_path, entra.base_url)
     source = await signing.tokens()
     assert isinstance(source, RenewedToken)
@@ -111,8 +111,8 @@ async def test_fifty_waiters_cost_one_request(entra: Entra, tmp_path: Path) -> N
 
 
 @pytest.mark.asyncio
-async def test_the_loop_runs_on_while_somebody_signs_in(entra: Entra, tmp_path: Path) -> None:
-    """The server answers from the loop that waits: it could not, if the loop were blocked."""
+async def test_the_event_loop_is_not_blocked_during_a_sign_in(entra: Entra, tmp_path: Path) -> None:
+    """The server runs in the same event loop, so it could not answer if the loop were blocked."""
     held = asyncio.Event()
     entra.replies = [held]
     signing = login(partner(AuthKind.APP, client_secret="env:S"), tmp_path, entra.base_url)
@@ -126,7 +126,7 @@ async def test_the_loop_runs_on_while_somebody_signs_in(entra: Entra, tmp_path: 
 
 
 @pytest.mark.asyncio
-async def test_a_secret_that_was_changed_is_taken_up(entra: Entra, tmp_path: Path) -> None:
+async def test_a_secret_that_was_changed_is_read_again(entra: Entra, tmp_path: Path) -> None:
     keep(tmp_path, SECRET, "secret")
     signing = login(partner(AuthKind.APP, client_secret="file:secret"), tmp_path, entra.base_url)
     await signing.fetch()
@@ -138,7 +138,7 @@ async def test_a_secret_that_was_changed_is_taken_up(entra: Entra, tmp_path: Pat
 
 
 @pytest.mark.asyncio
-async def test_a_given_token_asks_nobody(entra: Entra, tmp_path: Path) -> None:
+async def test_a_given_token_needs_no_request(entra: Entra, tmp_path: Path) -> None:
     source = await login(partner(AuthKind.TOKEN, token="env:S"), tmp_path, entra.base_url).tokens()
 
     assert isinstance(source, GivenToken)
@@ -151,7 +151,7 @@ async def test_a_given_token_asks_nobody(entra: Entra, tmp_path: Path) -> None:
 async def test_the_token_is_for_the_cloud_s_partner_center(
     entra: Entra, tmp_path: Path, cloud: Cloud
 ) -> None:
-    """Wherever `base_url` points: a sandbox takes the real service's tokens."""
+    """Whatever `base_url` is: a sandbox accepts tokens of the real service."""
     app = msgspec.structs.replace(
         partner(AuthKind.APP, client_secret="env:S", base_url="http://127.0.0.1:8080"),
         cloud=cloud,
@@ -173,7 +173,7 @@ async def test_the_token_is_for_the_cloud_s_partner_center(
         "https://[::1",
     ],
 )
-def test_another_login_must_be_https_and_a_host_alone(url: str) -> None:
-    """S4: secrets go there."""
+def test_another_login_must_be_https_and_only_a_host(url: str) -> None:
+    """S4: secrets are sent to this URL."""
     with pytest.raises(SettingsError, match=LOGIN_URL):
         login_authority(partner(AuthKind.APP), {LOGIN_URL: url})

@@ -88,14 +88,14 @@ async def test_checks_of_many_customers_are_each_answered() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_missing_context_item_says_so() -> None:
+async def test_a_missing_context_item_is_a_typed_error() -> None:
     async with partner_center() as api:
         with pytest.raises(ContextMissing, match="400026"):
             await api.ask(inventory_request("US", [("P", "0001")], InventoryContext()))
 
 
 @pytest.mark.asyncio
-async def test_being_throttled_for_ever_ends() -> None:
+async def test_endless_throttling_ends_in_an_error() -> None:
     async with partner_center() as api:
         with pytest.raises(Throttled):
             await api.product("US", "P")

@@ -1,4 +1,4 @@
-"""Replies that point elsewhere: nothing is sent there, least of all a token or a secret."""
+"""Replies that point to another server: no request, token or secret is sent there."""
 
 import asyncio
 import itertools
@@ -38,8 +38,8 @@ PLACES = (
 )
 
 
-class Anyone:
-    """A server that counts what reaches it, and answers as it is told."""
+class Recorder:
+    """A server that records its requests, and sends the reply that it is given."""
 
     def __init__(self) -> None:
         self.heads: list[str] = []
@@ -60,8 +60,8 @@ class Anyone:
 
 
 @asynccontextmanager
-async def anyone() -> AsyncIterator[Anyone]:
-    server = Anyone()
+async def recorder() -> AsyncIterator[Recorder]:
+    server = Recorder()
     runner = web.AppRunner(server.app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
@@ -74,7 +74,7 @@ async def anyone() -> AsyncIterator[Anyone]:
 
 
 @asynccontextmanager
-async def client_of(server: Anyone) -> AsyncIterator[PartnerCenter]:
+async def client_of(server: Recorder) -> AsyncIterator[PartnerCenter]:
     base_url = f"http://127.0.0.1:{server.port}"
     token = GivenToken(Secret("canary-token"))
     async with Pacer(LIMITS) as pacer, Transport(base_url, token, pacer) as transport:
@@ -85,7 +85,7 @@ async def client_of(server: Anyone) -> AsyncIterator[PartnerCenter]:
 @pytest.mark.parametrize("place", PLACES)
 async def test_no_redirect_of_partner_center_is_followed(place: str) -> None:
     """S2: to another port, host, scheme or user."""
-    async with anyone() as elsewhere, anyone() as server, client_of(server) as client:
+    async with recorder() as elsewhere, recorder() as server, client_of(server) as client:
         for status in STATUSES:
             there = place.format(port=elsewhere.port)
             server.reply = web.Response(status=status, headers={"Location": there})
@@ -104,8 +104,8 @@ async def test_no_redirect_of_partner_center_is_followed(place: str) -> None:
 async def test_no_redirect_of_the_login_is_followed(
     tmp_path: Path, status: int, place: str
 ) -> None:
-    """S2: a client secret would go there in the body."""
-    elsewhere, context = Anyone(), Authority(tmp_path).context("localhost", "127.0.0.1")
+    """S2: the body would carry a client secret there."""
+    elsewhere, context = Recorder(), Authority(tmp_path).context("localhost", "127.0.0.1")
     async with running(Entra(), context) as entra, served(elsewhere.app, context) as there:
         location = place.format(port=there.rpartition(":")[2])
         entra.replies = [
@@ -118,7 +118,7 @@ async def test_no_redirect_of_the_login_is_followed(
         answer = await asyncio.to_thread(
             Https(ca_file=tmp_path / "ca.pem").send, "GET", f"{there}/reached"
         )
-        assert (answer.status, elsewhere.heads) == (200, ["GET /reached"]), "it would have been"
+        assert (answer.status, elsewhere.heads) == (200, ["GET /reached"]), "it is reachable"
 
 
 HOSTS = (
@@ -175,7 +175,7 @@ ON_THE_SAME_HOST = (
 
 
 def hostile(port: int, other: int) -> list[str]:
-    """Return links that lead anywhere but on."""
+    """Return links that do not lead to a next page of the same list."""
     made = [
         f"{scheme}{host.format(port=port, other=other)}{path}"
         for scheme, host, path in itertools.product(SCHEMES, HOSTS, PATHS)
@@ -184,9 +184,9 @@ def hostile(port: int, other: int) -> list[str]:
 
 
 @pytest.mark.asyncio
-async def test_no_link_leads_anywhere_but_on() -> None:
-    """S3: hundreds of links, and only one server is ever connected to."""
-    async with anyone() as elsewhere, anyone() as server, client_of(server) as client:
+async def test_no_hostile_link_is_followed() -> None:
+    """S3: with hundreds of links, the only connections are to the one server."""
+    async with recorder() as elsewhere, recorder() as server, client_of(server) as client:
         links = hostile(server.port, elsewhere.port)
         assert len(set(links)) > 400
         with connections() as seen:
@@ -203,9 +203,9 @@ async def test_no_link_leads_anywhere_but_on() -> None:
 
 
 @pytest.mark.asyncio
-async def test_the_guard_sees_what_connects() -> None:
-    """S3: or the test above would prove nothing."""
-    async with anyone() as server:
+async def test_the_recording_of_connections_sees_each_one() -> None:
+    """S3: otherwise the test above would prove nothing."""
+    async with recorder() as server:
         with connections() as seen, socket.socket() as one:
             one.connect(("127.0.0.2", server.port))
             with pytest.raises(ConnectionRefusedError, match="not on this machine"):

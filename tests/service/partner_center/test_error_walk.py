@@ -1,4 +1,4 @@
-"""Every row of the error table: the sandbox sends it, and what is done about it is seen."""
+"""Every row of the error table: the sandbox sends the error, the client acts as the row says."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -143,7 +143,7 @@ def most_attempts(discovery: Discovery, endpoint: str) -> int:
 
 
 def question(walk: Walk, discovery: Discovery, endpoint: str) -> Question:
-    """Return a batch of the endpoint's checks; of an availability there is but one in it."""
+    """Return a batch of checks of the endpoint; a question about availability has one check."""
     known = walk.known.skus[discovery.country, "AzurePlan"].values()
     skus = sorted(sku.name for sku in known if sku.inventory_variables == bench.BOTH)
     named = [
@@ -168,7 +168,7 @@ def question(walk: Walk, discovery: Discovery, endpoint: str) -> Question:
 
 
 async def settled(walk: Walk, transport: Transport, asked: Question) -> list[Settled]:
-    """Return what becomes of one question, with room to move to the other API."""
+    """Return how one question is settled; it may move to the other API."""
     rules = bench.rules(resource_types={VIEW: "VirtualMachines"})
     plan = Plan(rules, [walk.catalog], customers=())
     fetch = Fetch(transport.send, lambda *_, **__: None, lifecycle=False, at_once=1)
@@ -204,7 +204,7 @@ async def test_checks_do_as_the_table_says(endpoint: str) -> None:
     async with walking() as walk:
         for status, code in rows_of(endpoint):
             if code == TIMEOUT:
-                continue  # it has a test of its own
+                continue  # another test covers it
             done = steps(endpoint, status, code)
             for part in await settled_by(walk, endpoint, status, code):
                 if Does.MOVED in done:
@@ -221,7 +221,7 @@ async def test_checks_do_as_the_table_says(endpoint: str) -> None:
 @pytest.mark.asyncio
 @pytest.mark.parametrize("endpoint", INVENTORY)
 async def test_a_batch_that_times_out_is_halved(endpoint: str) -> None:
-    """Every call hangs, so how short the time is does not matter; in the end nobody is asked."""
+    """Every call hangs, so a short timeout is enough; in the end the breaker stops the calls."""
     async with walking() as walk, walk.discovering(timeout_s=0.05) as (discovery, transport):
         discovery.faults(fault(endpoint, 0, TIMEOUT))
         parts = await settled(walk, transport, question(walk, discovery, endpoint))
@@ -236,7 +236,7 @@ def test_the_sandbox_has_a_name_for_every_endpoint() -> None:
     assert SENDS.keys() == UNANSWERED.keys() == set(WAVE_1) | set(CHECKS)
 
 
-def test_every_row_is_walked() -> None:
-    walked = {row_of(name, s, c) for name in UNANSWERED for s, c in rows_of(name)}
-    left = {(row.status, row.code) for row in TABLE.values() if row not in walked}
+def test_every_row_is_sent() -> None:
+    sent = {row_of(name, s, c) for name in UNANSWERED for s, c in rows_of(name)}
+    left = {(row.status, row.code) for row in TABLE.values() if row not in sent}
     assert left == {(1, ANY), *((0, cause) for cause in UNSENT)}

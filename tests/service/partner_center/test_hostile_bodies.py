@@ -1,4 +1,4 @@
-"""Bodies that are meant to hurt, over a real socket: each ends typed, and memory stays small."""
+"""Harmful bodies over a real socket: each ends with a typed result, and memory stays small."""
 
 import asyncio
 import gzip
@@ -54,11 +54,11 @@ BAD = {
     "infinity": plain(b"[Infinity]"),
     "cut where the connection ends": CUT,
     "compressed twice": reply_of(gzip.compress(gzip.compress(b"[]")), "gzip"),
-    "compressed twice and said so": reply_of(gzip.compress(gzip.compress(b"[]")), "gzip, gzip"),
-    "compressed as nobody says": reply_of(gzip.compress(b"[]"), "identity"),
-    "an encoding nobody asked for": reply_of(b"[]", "br"),
-    "another one": reply_of(b"[]", "zstd"),
-    "not as compressed as it says": reply_of(gzip.compress(b"[]")[:-12] + b"x" * 12, "gzip"),
+    "compressed twice by header": reply_of(gzip.compress(gzip.compress(b"[]")), "gzip, gzip"),
+    "compressed, but not by header": reply_of(gzip.compress(b"[]"), "identity"),
+    "an encoding that was not accepted": reply_of(b"[]", "br"),
+    "another such encoding": reply_of(b"[]", "zstd"),
+    "broken compression": reply_of(gzip.compress(b"[]")[:-12] + b"x" * 12, "gzip"),
     "garbage after the compressed": reply_of(gzip.compress(b"[") + b"garbage", "gzip"),
     "too many parts": reply_of(gzip.compress(b"[") * 20_000, "gzip"),
 }
@@ -66,8 +66,8 @@ BAD = {
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("name", BAD)
-async def test_what_is_no_answer_ends_typed(name: str) -> None:
-    """P24: rows 21 to 24 of the fault matrix: an error told by the transport, or no answer."""
+async def test_a_body_that_is_no_answer_is_a_typed_error(name: str) -> None:
+    """P24: rows 21 to 24 of the fault matrix: an error of the transport, or of decoding."""
     async with serving(always(BAD[name])) as (transport, server):
         reply = await transport.send(ask())
 
@@ -86,14 +86,14 @@ GOOD = {
         b"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-16\r\n"
         + plain(b"[" + ITEM + b"]").split(b"\r\n", 1)[1]
     ),
-    "no length, and all of it": b"HTTP/1.1 200 OK\r\n\r\n[" + ITEM + b"]",
+    "a whole body without a length": b"HTTP/1.1 200 OK\r\n\r\n[" + ITEM + b"]",
     "two compressed parts": reply_of(gzip.compress(b"[" + ITEM) + gzip.compress(b"]"), "gzip"),
 }
 
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("name", GOOD)
-async def test_what_is_odd_and_whole_is_an_answer(name: str) -> None:
+async def test_a_body_that_is_odd_but_complete_is_an_answer(name: str) -> None:
     async with serving(always(GOOD[name])) as (transport, _):
         reply = await transport.send(ask())
 
@@ -101,8 +101,8 @@ async def test_what_is_odd_and_whole_is_an_answer(name: str) -> None:
 
 
 @pytest.mark.asyncio
-async def test_an_honest_reply_that_repeats_itself_is_read() -> None:
-    """Compressed to a fiftieth, as long lists are."""
+async def test_a_valid_reply_that_compresses_well_is_read() -> None:
+    """It is compressed to a fiftieth, which is usual for long lists."""
     items = ",".join(
         ITEM.decode().replace("0011", hashlib.sha256(str(n).encode()).hexdigest()[:4])
         for n in range(60_000)
@@ -115,8 +115,8 @@ async def test_an_honest_reply_that_repeats_itself_is_read() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_body_that_was_blown_up_is_given_up_early() -> None:
-    """Row 23: by its ratio, long before it is too large."""
+async def test_a_compression_bomb_is_refused_early() -> None:
+    """Row 23: its ratio is refused long before its size is too large."""
     bomb = reply_of(zeros(20 * 2**20), "gzip")
     async with serving(always(bomb), max_body=MOST) as (transport, _):
         reply = await transport.send(ask())
@@ -134,7 +134,7 @@ async def test_a_body_that_was_blown_up_is_given_up_early() -> None:
     ],
     ids=["chunks", "body", "headers"],
 )
-async def test_what_has_no_end_is_left(start: bytes, more: bytes, cause: str) -> None:
+async def test_reading_an_endless_reply_stops(start: bytes, more: bytes, cause: str) -> None:
     """P21, P24: row 24."""
 
     async def behave(_: int, writer: asyncio.StreamWriter) -> None:
@@ -152,7 +152,7 @@ async def test_what_has_no_end_is_left(start: bytes, more: bytes, cause: str) ->
 
 @pytest.mark.asyncio
 async def test_thirty_two_hostile_bodies_at_once_fit_in_little_memory() -> None:
-    """P25, S17: rows 23 and 24 of the fault matrix, of every kind three."""
+    """P25, S17: rows 23 and 24 of the fault matrix, about three bodies of each kind."""
 
     async def behave(nth: int, writer: asyncio.StreamWriter) -> None:
         writer.write(HOSTILE[nth % len(HOSTILE)])

@@ -1,4 +1,4 @@
-"""Who cannot prove who it is, or speaks a TLS too old, gets no request: neither way of asking."""
+"""A server with a bad certificate or an old TLS gets no request, from either HTTP client."""
 
 import asyncio
 import ssl
@@ -39,7 +39,7 @@ def of_another_authority(authority: Authority) -> ssl.SSLContext:
 
 
 def too_old(authority: Authority) -> ssl.SSLContext:
-    """TLS 1.1, by a library that would still speak it."""
+    """Offer only TLS 1.1, which the library can still use."""
     context = authority.context()
     context.set_ciphers("ALL:@SECLEVEL=0")
     with pytest.warns(DeprecationWarning, match="TLSv1_1"):
@@ -52,7 +52,7 @@ BAD = (expired, of_another_host, of_another_authority, too_old)
 
 @asynccontextmanager
 async def serving(context: ssl.SSLContext) -> AsyncIterator[tuple[str, list[str]]]:
-    """Serve over TLS; yield the address, and the paths that are asked for."""
+    """Serve over TLS; yield the base URL, and the list of requested paths."""
     seen: list[str] = []
 
     async def answer(request: web.Request) -> web.Response:
@@ -83,7 +83,7 @@ async def by_https(base_url: str, ca_file: Path) -> None:
 @pytest.mark.asyncio
 @pytest.mark.parametrize("ask", [by_transport, by_https])
 @pytest.mark.parametrize("bad", BAD)
-async def test_a_server_that_is_not_to_be_trusted_is_not_asked(
+async def test_a_server_that_cannot_be_trusted_gets_no_request(
     tmp_path: Path,
     ask: Callable[[str, Path], asyncio.Future[None]],
     bad: Callable[[Authority], ssl.SSLContext],
@@ -94,17 +94,17 @@ async def test_a_server_that_is_not_to_be_trusted_is_not_asked(
         with pytest.raises(Unreachable) as caught:
             await ask(base_url, authority.ca_file)
         assert seen == []
-    if bad is not too_old:  # which a server may end by hanging up
+    if bad is not too_old:  # there the server may just close the connection
         assert "tls" in caught.value.message.lower()
-        assert "3 attempt" not in caught.value.message, "asking again would only repeat it"
+        assert "3 attempt" not in caught.value.message, "a retry would fail in the same way"
 
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("ask", [by_transport, by_https])
-async def test_one_that_is_gets_the_request(
+async def test_a_server_that_can_be_trusted_gets_the_request(
     tmp_path: Path, ask: Callable[[str, Path], asyncio.Future[None]]
 ) -> None:
-    """S5: or the test above would prove nothing."""
+    """S5: otherwise the test above would prove nothing."""
     authority = Authority(tmp_path)
     async with serving(authority.context()) as (base_url, seen):
         await ask(base_url, authority.ca_file)
@@ -112,8 +112,8 @@ async def test_one_that_is_gets_the_request(
 
 
 @pytest.mark.asyncio
-async def test_the_old_tls_would_have_been_spoken(tmp_path: Path) -> None:
-    """S5: it is refused for its age, not because nobody could speak it."""
+async def test_the_server_with_the_old_tls_answers_a_client_that_allows_it(tmp_path: Path) -> None:
+    """S5: a client that allows TLS 1.1 gets a reply, so the refusal above is ours."""
     authority = Authority(tmp_path)
     lax = ssl.create_default_context(cafile=str(authority.ca_file))
     lax.set_ciphers("ALL:@SECLEVEL=0")

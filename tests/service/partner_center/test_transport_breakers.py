@@ -1,4 +1,4 @@
-"""A server of which a part, or all, answers nothing: what goes over the wire then."""
+"""What is sent to a server that does not answer, for one customer or for all."""
 
 import asyncio
 from collections import Counter
@@ -29,7 +29,7 @@ CALLS = 20
 
 
 class Server:
-    """Answers each customer as it is told to."""
+    """Answers each customer with the status that `behave` returns; 0 hangs."""
 
     def __init__(self, behave: Callable[[str, int], int]) -> None:
         self._behave = behave
@@ -70,7 +70,7 @@ async def serving(
     app.router.add_get("/v1/{customer}", server.handle)
     loop = asyncio.get_running_loop()
 
-    async def hardly_sleep(seconds: float) -> None:
+    async def sleep_briefly(seconds: float) -> None:
         await asyncio.sleep(seconds / 1000)
 
     async with (
@@ -82,7 +82,7 @@ async def serving(
             pacer,
             clock=lambda: haste * loop.time(),
             now=lambda: datetime(2026, 11, 21, tzinfo=UTC),
-            sleep=hardly_sleep,
+            sleep=sleep_briefly,
             timeouts=Timeouts(total_s=total_s),
             patience=Patience(least_s=900),
             deadline=None if deadline is None else loop.time() + deadline,
@@ -95,7 +95,7 @@ async def serving(
 
 
 async def ask_all(transport: Transport) -> Counter[tuple[bool, int, str]]:
-    """Return how often which (of the customer `dead`, status, cause) came back."""
+    """Count the replies by (is for the customer `dead`, status, cause)."""
     names = ["dead", *(f"c{n}" for n in range(1, CUSTOMERS))]
     calls = [name for _ in range(CALLS) for name in names]
     replies = await asyncio.gather(*(transport.send(ask(name)) for name in calls))
@@ -107,10 +107,10 @@ OTHERS = (CUSTOMERS - 1) * CALLS
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize(("status", "cause", "total_s"), [(0, "timeout", 2.0), (500, "", 60.0)])
-async def test_a_customer_that_is_dead_costs_a_few_attempts_and_nobody_elses_answers(
+async def test_a_dead_customer_costs_few_attempts_and_no_answer_of_another_customer(
     status: int, cause: str, total_s: float
 ) -> None:
-    """P20, fault matrix row 15: one customer hangs, or answers errors only."""
+    """P20, fault matrix row 15: calls of one customer hang, or get only errors."""
 
     def behave(customer: str, _: int) -> int:
         return status if customer == "dead" else 200
@@ -126,7 +126,7 @@ async def test_a_customer_that_is_dead_costs_a_few_attempts_and_nobody_elses_ans
 
 
 @pytest.mark.asyncio
-async def test_a_customer_that_is_throttled_for_ever_holds_up_the_run_once() -> None:
+async def test_a_customer_that_is_always_throttled_gets_few_calls_and_delays_no_other() -> None:
     def behave(customer: str, _: int) -> int:
         return 429 if customer == "dead" else 200
 
@@ -138,8 +138,8 @@ async def test_a_customer_that_is_throttled_for_ever_holds_up_the_run_once() -> 
 
 
 @pytest.mark.asyncio
-async def test_a_server_that_only_fails_is_asked_as_often_as_the_breaker_lets_it() -> None:
-    """P18: with everything failing, first attempts let through and a hundred."""
+async def test_a_server_that_only_fails_gets_only_the_calls_that_the_breaker_allows() -> None:
+    """P18: if every call fails, the calls that the breaker lets through, and at most 100 more."""
     async with serving(lambda _, __: 503) as (transport, server):
         came = await ask_all(transport)
 
@@ -149,7 +149,7 @@ async def test_a_server_that_only_fails_is_asked_as_often_as_the_breaker_lets_it
 
 
 @pytest.mark.asyncio
-async def test_an_outage_that_heals_loses_nothing() -> None:
+async def test_an_outage_that_ends_loses_no_answer() -> None:
     """Fault matrix row 13."""
     failing = range(50, 50 + PARTNER_OPENS_AFTER + LIMITS.concurrency + 5)
 
@@ -164,8 +164,8 @@ async def test_an_outage_that_heals_loses_nothing() -> None:
 
 
 @pytest.mark.asyncio
-async def test_whatever_happens_all_calls_end_at_the_deadline() -> None:
-    """P21: in flight, waiting in line, or waiting for an outage to end."""
+async def test_all_calls_end_at_the_deadline() -> None:
+    """P21: calls in flight, calls in the queue, and calls that wait for an outage to end."""
     loop = asyncio.get_running_loop()
 
     async with serving(lambda _, nth: 0 if nth > 40 else 200, deadline=1.0) as (transport, _):

@@ -1,4 +1,4 @@
-"""Whom a connection trusts."""
+"""Which certificates a connection trusts."""
 
 import ssl
 import subprocess
@@ -16,7 +16,7 @@ from tests.builders.raw_server import CANARY, LIMITS, OK, always, ask, serving
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Make a certificate for localhost that nobody knows."""
+    """Make a certificate for localhost that no known authority has signed."""
     folder = tmp_path_factory.mktemp("tls")
     key, cert = folder / "key.pem", folder / "cert.pem"
     command = (
@@ -28,7 +28,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.mark.asyncio
-async def test_a_certificate_nobody_knows_is_refused_at_once(
+async def test_a_certificate_of_an_unknown_authority_is_refused_at_once(
     certificate: tuple[Path, Path],
 ) -> None:
     """S5."""
@@ -57,7 +57,7 @@ async def test_a_certificate_of_a_given_authority_is_accepted(
 
 @pytest.mark.asyncio
 async def test_a_ca_file_without_a_certificate_is_a_wrong_setting(tmp_path: Path) -> None:
-    """S5, whatever the kind of credential: it is told before anything is sent."""
+    """S5: with any kind of credential, the error comes before the first request."""
     empty = tmp_path / "ca.pem"
     empty.write_text("no certificate")
     async with Pacer(LIMITS) as pacer:

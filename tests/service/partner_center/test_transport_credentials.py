@@ -1,4 +1,4 @@
-"""A token that is refused, given anew, or given by nobody."""
+"""A token that is refused, renewed, or cannot be had."""
 
 from collections.abc import Callable
 
@@ -56,7 +56,7 @@ async def test_a_401_on_a_given_token_is_an_answer() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_401_while_nobody_gives_tokens_is_an_answer() -> None:
+async def test_a_401_while_no_token_can_be_had_is_an_answer() -> None:
     now = 0.0
     credential = Credential(lambda: now)
     async with serving([(401, {})], tokens=credential.source) as (transport, seen, _):
@@ -93,7 +93,7 @@ async def test_a_refused_credential_passes_through() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_token_that_nobody_gives_is_no_reply() -> None:
+async def test_a_token_that_cannot_be_had_is_no_reply() -> None:
     async with serving([(200, {})], tokens=Refusing(Unreachable("down"))) as (transport, seen, _):
         reply = await transport.send(ASK)
 

@@ -22,7 +22,7 @@ from tests.builders.raw_server import CANARY, LIMITS, OK, always, ask, serving
 @pytest.mark.asyncio
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_kept_connection_that_breaks_costs_one_request_not_two(method: str) -> None:
-    """P17, P23: the library would ask again by itself, unseen by the pacer and the budget."""
+    """P17, P23: the library would send again by itself, uncounted by pacer and retry budget."""
 
     async def behave(nth: int, writer: asyncio.StreamWriter) -> None:
         if nth == 1:
@@ -43,8 +43,8 @@ async def test_a_kept_connection_that_breaks_costs_one_request_not_two(method: s
 @pytest.mark.asyncio
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_a_redirect_leads_nowhere(method: str, status: int) -> None:
-    """P17, S2: another server hears nothing, least of all the token."""
+async def test_a_redirect_is_not_followed(method: str, status: int) -> None:
+    """P17, S2: another server gets no request, and so no token."""
     async with serving(always(OK)) as (_, elsewhere):
         port = elsewhere.port
         moved = f"HTTP/1.1 {status} Moved\r\nLocation: http://localhost:{port}/\r\n"
@@ -60,7 +60,7 @@ async def test_a_redirect_leads_nowhere(method: str, status: int) -> None:
 
 
 @pytest.mark.asyncio
-async def test_what_got_no_reply_is_sent_again_under_the_same_request_id() -> None:
+async def test_a_call_without_a_reply_is_sent_again_with_the_same_request_id() -> None:
     async def behave(nth: int, writer: asyncio.StreamWriter) -> None:
         if nth < 3:
             writer.close()
@@ -93,7 +93,7 @@ FAULTS = [
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize(("sent", "cause"), FAULTS, ids=range(len(FAULTS)))
-async def test_half_a_reply_is_none(sent: bytes, cause: str) -> None:
+async def test_an_incomplete_reply_is_no_reply(sent: bytes, cause: str) -> None:
     async with serving(always(sent)) as (transport, server):
         reply = await transport.send(ask())
 
@@ -103,7 +103,7 @@ async def test_half_a_reply_is_none(sent: bytes, cause: str) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_server_that_says_nothing_is_left() -> None:
+async def test_a_server_that_does_not_answer_is_a_timeout() -> None:
     """P21."""
 
     async def behave(_: int, __: asyncio.StreamWriter) -> None:
@@ -118,8 +118,8 @@ async def test_a_server_that_says_nothing_is_left() -> None:
 
 
 @pytest.mark.asyncio
-async def test_replies_that_only_announce_one_are_left() -> None:
-    """P21: interim replies without end, and never a final one."""
+async def test_endless_interim_replies_are_a_timeout() -> None:
+    """P21: endless interim replies (102) without a final one."""
 
     async def behave(_: int, writer: asyncio.StreamWriter) -> None:
         while not writer.is_closing():
@@ -148,7 +148,7 @@ ODD = {
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("status", ODD)
-async def test_a_status_nobody_told_us_of_ends_typed(status: str) -> None:
+async def test_an_undocumented_status_is_a_typed_error(status: str) -> None:
     body = b"Content-Length: 2\r\n\r\n[]" if "304" not in status else b"\r\n"
     async with serving(always(f"HTTP/1.1 {status}\r\n".encode() + body)) as (transport, _):
         reply = await transport.send(ask())
@@ -159,8 +159,8 @@ async def test_a_status_nobody_told_us_of_ends_typed(status: str) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_trickle_is_left_too() -> None:
-    """P21: something always arrives in time, but never all."""
+async def test_a_body_that_arrives_too_slowly_is_a_timeout() -> None:
+    """P21: bytes keep arriving, but the body is never complete in time."""
 
     async def behave(_: int, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
@@ -201,7 +201,7 @@ def reply_of(body: bytes, encoding: str) -> bytes:
     ],
     ids=["plain", "chunked", "gzip bomb", "gzip in many parts", "deflate bomb"],
 )
-async def test_a_body_is_read_as_far_as_it_is_decent(sent: bytes) -> None:
+async def test_a_body_is_read_only_up_to_the_limit(sent: bytes) -> None:
     """S17, P24, P25."""
     async with serving(always(sent), retries=True) as (transport, server):
         tracemalloc.start()
@@ -210,7 +210,7 @@ async def test_a_body_is_read_as_far_as_it_is_decent(sent: bytes) -> None:
         tracemalloc.stop()
 
     assert (reply.status, reply.body, reply.cause) == (200, b"", "too_large")
-    assert len(server.heads) == 1, "another attempt would bring the same"
+    assert len(server.heads) == 1, "another attempt would get the same body"
     assert peak < 8 * 2**20
 
 
@@ -224,7 +224,7 @@ async def test_a_compressed_body_is_unpacked() -> None:
 async def test_a_server_that_is_not_there_is_refused() -> None:
     async with serving(always(OK)) as (transport, _):
         pass
-    port = transport._base_url.rsplit(":", 1)[1]  # noqa: SLF001 - nobody listens there any more
+    port = transport._base_url.rsplit(":", 1)[1]  # noqa: SLF001 - no server listens there any more
     async with (
         Pacer(LIMITS) as pacer,
         Transport(
@@ -240,8 +240,8 @@ async def test_a_server_that_is_not_there_is_refused() -> None:
 
 
 @pytest.mark.asyncio
-async def test_too_few_open_files_are_our_fault_and_stop_the_run() -> None:
-    """P30, fault 32: it is said with its limit, and no check is blamed on the server."""
+async def test_too_few_open_files_are_a_local_fault_and_stop_the_run() -> None:
+    """P30, fault 32: the error names the limit, and no check counts as the server's failure."""
     _, hard = limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     async with serving(always(OK), retries=True) as (transport, server):
         resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
@@ -320,8 +320,8 @@ async def test_no_reply_and_no_repr_shows_the_token() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_token_that_is_sent_back_is_not_written_down() -> None:
-    """S1, S18: bodies are journaled, and shown from there."""
+async def test_a_token_that_the_server_echoes_is_not_journaled() -> None:
+    """S1, S18: bodies are journaled, and commands show them."""
     body = f'{{"Authorization":"Bearer {CANARY}"}}'.encode()
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode()
     async with serving(always(head + body)) as (transport, _):
@@ -331,12 +331,12 @@ async def test_a_token_that_is_sent_back_is_not_written_down() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_token_that_comes_back_goes_no_further() -> None:
-    """S1: neither in a body, whatever its status, nor as an id."""
+async def test_a_token_that_the_server_echoes_is_in_no_part_of_the_reply() -> None:
+    """S1: not in a body of any status, and not as an id."""
     for status in (200, 401, 403, 500):
-        said = f"<pre>Authorization: Bearer {CANARY}</pre>".encode()
+        body = f"<pre>Authorization: Bearer {CANARY}</pre>".encode()
         head = f"HTTP/1.1 {status} X\r\nMS-RequestId: {CANARY}\r\nMS-CorrelationId: {CANARY}\r\n"
-        sent = f"{head}Content-Length: {len(said)}\r\n\r\n".encode() + said
+        sent = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
         async with serving(always(sent)) as (transport, server):
             reply = await transport.send(ask())
             assert CANARY.encode() in server.heads[0]

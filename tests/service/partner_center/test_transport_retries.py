@@ -1,4 +1,4 @@
-"""What the transport sends, and when it sends it again, seen from the server."""
+"""What the transport sends, and when it sends it again, as the server records it."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -43,7 +43,7 @@ Scripted = tuple[int, dict[str, str]]
 
 
 class Time:
-    """A clock that moves when somebody sleeps."""
+    """A clock that moves only when `sleep` is called."""
 
     def __init__(self) -> None:
         self.at = 0.0
@@ -61,7 +61,7 @@ class Time:
 
 
 class Seen:
-    """The server's side: what it was asked, when, and what it answers."""
+    """A server that records its requests and their times, and answers from a script."""
 
     def __init__(self, time: Time, script: Sequence[Scripted]) -> None:
         self.time = time
@@ -95,7 +95,7 @@ async def serving(
     app.router.add_route("*", "/{path:.*}", seen.handle)
     ids = count(1)
     with pytest.MonkeyPatch.context() as patch:
-        # The library takes no clock.
+        # The library has no parameter for a clock.
         patch.setattr(asyncio_throttle.throttler, "time", SimpleNamespace(monotonic=time.clock))
         async with (
             TestServer(app) as server,
@@ -140,7 +140,7 @@ async def test_a_request_goes_out_as_documented() -> None:
 
 
 @pytest.mark.asyncio
-async def test_doubled_ids_are_split_and_odd_ones_not_believed() -> None:
+async def test_doubled_ids_are_split_and_odd_ids_are_not_used() -> None:
     """S21."""
     doubled = {"MS-RequestId": "r-9,r-9", "MS-CorrelationId": "c-9, c-9"}
     odd = {"MS-RequestId": "x" * 100, "MS-CorrelationId": "<b>"}
@@ -206,7 +206,7 @@ async def test_the_request_id_is_new_after_a_reply_and_the_correlation_id_stays(
         ({"Retry-After": "86400"}, 600),
     ],
 )
-async def test_a_429_is_waited_for_as_told(header: dict[str, str], waited_s: float) -> None:
+async def test_the_retry_after_of_a_429_is_kept(header: dict[str, str], waited_s: float) -> None:
     """P19."""
     async with serving([(429, header), (200, {})]) as (transport, seen, _):
         reply = await transport.send(CHECK)
@@ -218,7 +218,7 @@ async def test_a_429_is_waited_for_as_told(header: dict[str, str], waited_s: flo
 
 @pytest.mark.asyncio
 async def test_a_429_stops_the_customers_other_calls_too() -> None:
-    """P19: the key is paused, not one task."""
+    """P19: all calls of the customer are paused, not only one task."""
     async with serving([(429, {"Retry-After": "57"}), (200, {})]) as (transport, seen, time):
         await transport.send(CHECK)
         first_free = time.at
@@ -230,10 +230,10 @@ async def test_a_429_stops_the_customers_other_calls_too() -> None:
 
 
 @pytest.mark.asyncio
-async def test_waits_that_were_told_spend_no_attempts() -> None:
+async def test_waits_for_a_429_use_up_no_attempts() -> None:
     """P18."""
-    told = (429, {"Retry-After": "57"})
-    script = [told, told, (503, {}), told, (503, {}), told, (200, {})]
+    wait = (429, {"Retry-After": "57"})
+    script = [wait, wait, (503, {}), wait, (503, {}), wait, (200, {})]
     async with serving(script) as (transport, _, _):
         reply = await transport.send(ASK)
 
@@ -245,7 +245,7 @@ async def test_waits_that_were_told_spend_no_attempts() -> None:
     ("header", "sent"), [("57", 11), ("86400", 2), ("0", MOST_WAITS + 1), ("600", 2)]
 )
 async def test_waiting_ends(header: str, sent: int) -> None:
-    """P19: ten minutes in all, or a sane number of waits."""
+    """P19: after ten minutes in all, or after `MOST_WAITS` waits."""
     async with serving([(429, {"Retry-After": header})]) as (transport, seen, _):
         reply = await transport.send(ASK)
 
@@ -254,7 +254,7 @@ async def test_waiting_ends(header: str, sent: int) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_503_that_says_when_is_given_that_time_within_reason() -> None:
+async def test_the_retry_after_of_a_503_is_kept_up_to_20_seconds() -> None:
     script = [(503, {"Retry-After": "7"}), (503, {"Retry-After": "999"}), (200, {})]
     async with serving(script) as (transport, _, time):
         await transport.send(ASK)
@@ -288,7 +288,7 @@ async def test_the_deadline_ends_waiting(script: Scripted, status: int, cause: s
 
 @pytest.mark.asyncio
 async def test_all_calls_together_keep_to_the_retry_budget() -> None:
-    """P18: at 100 % failure, first attempts and a hundred, not three times as many."""
+    """P18: if all calls fail, retries are a tenth of the calls plus the floor, not double."""
     async with serving([(500, {})], budget=RetryBudget(floor=10)) as (transport, seen, _):
         for _ in range(100):
             await transport.send(ASK)
@@ -297,7 +297,7 @@ async def test_all_calls_together_keep_to_the_retry_budget() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_call_still_waiting_at_the_deadline_is_given_up() -> None:
+async def test_a_call_that_still_waits_at_the_deadline_is_not_sent() -> None:
     time = Time()
     one_a_minute = PaceLimits(per_minute=dict.fromkeys(ApiClass, 1), per_customer=1, concurrency=1)
     async with (
@@ -313,7 +313,7 @@ async def test_a_call_still_waiting_at_the_deadline_is_given_up() -> None:
 
 
 @pytest.mark.asyncio
-async def test_sending_outside_the_block_is_our_own_mistake() -> None:
+async def test_sending_outside_the_async_with_block_is_a_programming_error() -> None:
     async with Pacer(LIMITS) as pacer:
         transport = Transport("http://127.0.0.1:9", GivenToken(Secret("t")), pacer)
         with pytest.raises(RuntimeError):

@@ -28,7 +28,7 @@ async def statuses(session: aiohttp.ClientSession, uri: str, times: int) -> list
 
 
 class Key:
-    """One product of one Azure subscription, to be checked as a whole."""
+    """One product of one Azure subscription, checked as a whole product."""
 
     def __init__(self, world: World) -> None:
         tenant = world.partners()[0].partner_tenant_id
@@ -68,7 +68,7 @@ async def test_a_status_comes_with_its_code_in_the_documented_shape() -> None:
 
 @pytest.mark.asyncio
 async def test_an_error_may_come_with_a_success_and_a_401_names_its_realm() -> None:
-    """As documented of 400072, and of every 401."""
+    """Documented for 400072, and for every 401."""
     faults = Faults(
         [Fault(status=200, code="400072", count=1), Fault(status=401, code="800001", count=1)]
     )
@@ -83,8 +83,8 @@ async def test_an_error_may_come_with_a_success_and_a_401_names_its_realm() -> N
 
 
 @pytest.mark.asyncio
-async def test_an_endpoint_may_take_nothing_but_a_post() -> None:
-    """As the tables of the by-customer pages have it."""
+async def test_an_endpoint_may_accept_only_post() -> None:
+    """The tables of the documents' by-customer pages name only POST."""
     world = World(1, SIZE)
     customer = Key(world).customer_id
     uri = f"/v1/customers/{customer}/products/DZH318Z0BPS6/skus/0001/availabilities"
@@ -110,14 +110,14 @@ async def test_a_429_has_a_retry_after_only_if_the_fault_gives_one() -> None:
             Fault(status=429, headers={"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}),
         ]
     )
-    told = []
+    replies = []
     async with Sandbox(World(1, SIZE), faults=faults) as sandbox, client(sandbox) as session:
         for _ in range(3):
             async with session.get("/v1/customers") as response:
                 body = await response.json()
                 assert body["statusCode"] == 429
-                told.append((response.headers.get("Retry-After"), body["message"][-11:]))
-    assert told == [
+                replies.append((response.headers.get("Retry-After"), body["message"][-11:]))
+    assert replies == [
         (None, "57 seconds."),
         ("5", "n 5 seconds."[1:]),
         ("Wed, 21 Oct 2026 07:28:00 GMT", "57 seconds."),
@@ -215,7 +215,7 @@ async def test_items_can_be_left_out_of_an_inventory_reply() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_truncated_list_does_not_betray_itself() -> None:
+async def test_a_truncated_list_shows_no_sign_of_it() -> None:
     world = World(1, SIZE)
     faults = Faults([Fault(truncate=2)])
     async with Sandbox(world, faults=faults) as sandbox, client(sandbox) as session:
@@ -227,14 +227,14 @@ async def test_a_truncated_list_does_not_betray_itself() -> None:
         async with session.get(uri) as response:
             assert (await response.json())["totalCount"] == 2
         assert len(await Key(world).items(session)) == 2
-        # The kept listing is not the truncated one.
+        # The truncated listing is not kept.
         sandbox.faults.clear()
         async with session.get(uri) as response:
             assert (await response.json())["totalCount"] == 3
 
 
 @pytest.mark.asyncio
-async def test_faults_pass_some_calls_and_stop_after_some() -> None:
+async def test_faults_begin_after_some_calls_and_end_after_some() -> None:
     faults = Faults([Fault(endpoint="customers", status=503, after=1, count=2)])
     async with Sandbox(World(1, SIZE), faults=faults) as sandbox, client(sandbox) as session:
         assert await statuses(session, "/v1/customers", 5) == [200, 503, 503, 200, 200]
@@ -284,7 +284,7 @@ async def test_a_share_of_the_questions_fails_on_every_try() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_share_of_the_tries_fails_and_a_retry_may_go_well() -> None:
+async def test_a_share_of_the_tries_fails_and_a_retry_may_succeed() -> None:
     faults = Faults([Fault(endpoint="customers", share_per_try=0.5, status=503)], seed=3)
     async with Sandbox(World(1, SIZE), faults=faults) as sandbox, client(sandbox) as session:
         found = await statuses(session, "/v1/customers", 40)
@@ -339,7 +339,7 @@ body_bytes = "AAE="
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "expected"),
     [
         ("[[fault]]\nstatus = 503\nendpiont = 'customers'", "endpiont"),
         ("sede = 1", "sede"),
@@ -351,12 +351,12 @@ body_bytes = "AAE="
         ("fault = 3", "fault"),
     ],
 )
-def test_what_a_script_cannot_mean_is_an_error(tmp_path: Path, text: str, says: str) -> None:
+def test_a_script_that_makes_no_sense_is_an_error(tmp_path: Path, text: str, expected: str) -> None:
     path = tmp_path / "faults.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=r"faults\.toml") as caught:
         Faults.load(path)
-    assert says in str(caught.value)
+    assert expected in str(caught.value)
 
 
 def test_a_script_that_is_no_json_is_an_error(tmp_path: Path) -> None:

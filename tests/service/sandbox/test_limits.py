@@ -40,7 +40,7 @@ def test_a_window_may_be_shorter_than_a_minute() -> None:
     assert limiter.admit("p", "", "catalog") == 0
 
 
-def test_gates_are_kept_apart_by_partner_customer_and_class() -> None:
+def test_limits_are_separate_for_each_partner_customer_and_class() -> None:
     limiter = Limiter(
         ServerLimits(per_partner={"catalog": 3}, per_customer={"catalog": 1}), Clock()
     )
@@ -63,7 +63,7 @@ def test_a_limit_of_nothing_admits_nothing() -> None:
     # Eighths of a second add up exactly.
     steps=st.lists(st.integers(0, 320).map(lambda eighths: eighths / 8), max_size=60),
 )
-def test_no_window_holds_more_than_the_limit_and_waiting_as_told_is_enough(
+def test_no_window_has_more_than_the_limit_and_the_returned_wait_is_enough(
     limit: int, steps: list[float]
 ) -> None:
     clock = Clock()

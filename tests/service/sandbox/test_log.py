@@ -1,4 +1,4 @@
-"""What the sandbox records, and what it tells other processes."""
+"""What the sandbox records, and what other processes can read and set."""
 
 import asyncio
 import json
@@ -82,7 +82,7 @@ async def test_a_check_is_recorded_with_everything_that_was_asked_and_sent() -> 
 
 
 @pytest.mark.asyncio
-async def test_calls_of_nobody_and_to_nowhere_are_recorded_too() -> None:
+async def test_calls_without_a_token_and_to_unknown_paths_are_recorded_too() -> None:
     async with Sandbox(World(1, SIZE)) as sandbox:
         async with aiohttp.ClientSession(sandbox.base_url) as session:
             await (await session.get("/v1/customers")).read()
@@ -94,15 +94,15 @@ async def test_calls_of_nobody_and_to_nowhere_are_recorded_too() -> None:
 
 @pytest.mark.asyncio
 async def test_the_most_calls_at_once_are_counted() -> None:
-    everybody_is_here = asyncio.Event()
+    all_are_waiting = asyncio.Event()
     waiting = 0
 
     async def wait_for_five(_: float) -> None:
         nonlocal waiting
         waiting += 1
         if waiting == 5:
-            everybody_is_here.set()
-        await everybody_is_here.wait()
+            all_are_waiting.set()
+        await all_are_waiting.wait()
 
     faults = Faults([Fault(delay_s=1)])
     async with Sandbox(World(1, SIZE), faults=faults, sleep=wait_for_five) as sandbox:
@@ -119,7 +119,7 @@ async def test_the_most_calls_at_once_are_counted() -> None:
 
 
 @pytest.mark.asyncio
-async def test_truth_and_log_are_told_without_a_token() -> None:
+async def test_truth_and_log_are_served_without_a_token() -> None:
     world = World(1, SIZE)
     async with Sandbox(world) as sandbox:
         async with client(sandbox) as session, session.get("/v1/customers") as response:
@@ -187,7 +187,7 @@ async def test_a_ready_configuration_names_every_partner() -> None:
     }
 
 
-def test_a_configuration_can_look_for_tokens_elsewhere() -> None:
+def test_a_configuration_can_name_another_place_for_tokens() -> None:
     text = config_text(World(1, SIZE), "http://127.0.0.1:1", lambda one: f"file:C:\\{one.name}")
     assert [one["token"] for one in tomllib.loads(text)["partner"]] == [
         "file:C:\\contoso-eu",

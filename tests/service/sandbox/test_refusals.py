@@ -1,4 +1,4 @@
-"""What the sandbox refuses, in the documented words."""
+"""What the sandbox refuses, with the documented codes and texts."""
 
 import aiohttp
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from auditor.sandbox import Sandbox, World
 from tests.service.sandbox.test_replies import BY_TYPE, CHECK, SIZE, Ids, ask, check, client
 
-STRANGER = "00000000-0000-4000-8000-000000000000"
+UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.mark.asyncio
@@ -72,7 +72,7 @@ async def test_errors_have_the_documented_code_and_shape(uri: str, status: int, 
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("token", ["", "Bearer ", "Bearer sandbox-nobody", "Basic c2FuZGJveA=="])
-async def test_a_token_of_nobody_is_refused(token: str) -> None:
+async def test_an_unknown_token_is_refused(token: str) -> None:
     async with Sandbox(World(1, SIZE)) as sandbox:
         headers = {"Authorization": token} if token else {}
         async with (
@@ -87,7 +87,7 @@ async def test_a_token_of_nobody_is_refused(token: str) -> None:
 
 
 @pytest.mark.asyncio
-async def test_inventory_checks_that_cannot_be_answered_say_why() -> None:
+async def test_inventory_checks_that_cannot_be_answered_get_a_code() -> None:
     world = World(1, SIZE)
     ids = Ids(world)
     whole = (ids.product, "")
@@ -119,11 +119,11 @@ async def test_inventory_checks_that_cannot_be_answered_say_why() -> None:
         assert await code(check(pascal, whole)) == (400, "400026")
         assert await code(check(ids.context, ids.regional)) == (400, "400026")
         assert await code(check(ids.context, (ids.regional[0], ""))) == (400, "400026")
-        wrong = {**ids.context, "customerId": STRANGER}
+        wrong = {**ids.context, "customerId": UNKNOWN_ID}
         assert await code(check(wrong, whole)) == (403, "20002")
         wrong = {**ids.context, "customerId": "nobody"}
         assert await code(check(wrong, whole)) == (400, "900118")
-        wrong = {**ids.context, "azureSubscriptionId": STRANGER}
+        wrong = {**ids.context, "azureSubscriptionId": UNKNOWN_ID}
         assert await code(check(wrong, whole)) == (400, "800011")
         assert await code(check(ids.context, whole), f"{CHECK}?country=US") == (403, "2030")
         assert await code(check(ids.context, whole), f"{BY_TYPE}?country=DE") == (400, "3000")
@@ -155,7 +155,7 @@ async def test_subscriptions_that_cannot_buy_are_refused_with_their_own_codes() 
 
 
 @pytest.mark.asyncio
-async def test_by_customer_availabilities_take_no_post() -> None:
+async def test_by_customer_availabilities_do_not_accept_post() -> None:
     world = World(1, SIZE)
     uri = f"/v1/customers/{Ids(world).customer}/products/DZH318Z0BPS6/skus/0001/availabilities"
     async with Sandbox(world) as sandbox, client(sandbox) as session:

@@ -1,4 +1,4 @@
-"""What the sandbox says over HTTP: the documents' samples, error shapes, paging, headers."""
+"""The sandbox's HTTP replies: the documents' samples, error shapes, paging, headers."""
 
 import gzip
 import json
@@ -25,7 +25,7 @@ def client(sandbox: Sandbox, partner: int = 0) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(sandbox.base_url, headers={"Authorization": f"Bearer {token}"})
 
 
-# JSON of any shape: the tests look at whatever came.
+# JSON of any shape: each test checks the reply itself.
 async def ask(session: aiohttp.ClientSession, uri: str, **options: Any) -> tuple[int, Any]:
     method = "POST" if "json" in options or "data" in options else "GET"
     async with session.request(method, uri, **options) as response:
@@ -88,7 +88,7 @@ def test_one_documented_sample_names_its_links_twice() -> None:
 
 
 class Ids:
-    """Ids of an ordinary key of the world, for questions that should go well but for one thing."""
+    """Ids of an ordinary key of the world, for questions in which at most one thing is wrong."""
 
     def __init__(self, world: World, partner: int = 0) -> None:
         tenant = world.partners()[partner].partner_tenant_id
@@ -105,7 +105,7 @@ class Ids:
 
 
 @pytest.mark.asyncio
-async def test_bodies_are_taken_in_pascal_and_in_camel_case_and_paths_in_any() -> None:
+async def test_bodies_may_be_in_pascal_or_camel_case_and_paths_in_any_case() -> None:
     world = World(1, SIZE)
     ids = Ids(world)
     pascal = check({**ids.context, "azureSubscriptionId": ids.azure.upper()}, (ids.product, ""))
@@ -196,7 +196,7 @@ async def test_ids_of_a_request_come_back_and_sometimes_twice() -> None:
 
 
 @pytest.mark.asyncio
-async def test_large_replies_are_compressed_for_those_who_take_it() -> None:
+async def test_large_replies_are_compressed_for_clients_that_accept_it() -> None:
     async with Sandbox(World(1, SIZE)) as sandbox, client(sandbox) as session:
         plain = {"Accept-Encoding": "identity"}
         async with session.get("/v1/customers", headers=plain) as response:
@@ -250,7 +250,7 @@ async def test_a_partner_sees_what_its_customer_holds() -> None:
 
 
 @pytest.mark.asyncio
-async def test_country_rules_are_told() -> None:
+async def test_country_rules_are_served() -> None:
     async with Sandbox(World(1, SIZE)) as sandbox, client(sandbox) as session:
         status, rules = await ask(session, "/v1/countryvalidationrules/us")
     assert status == 200

@@ -1,4 +1,4 @@
-"""The truth tables and the HTTP replies tell the same story, on every night."""
+"""The HTTP replies agree with the truth tables on every night."""
 
 import json
 from collections import defaultdict
@@ -56,7 +56,7 @@ async def test_inventory_replies_agree_with_the_truth(seed: int, night: int) -> 
         contexts[(*key, row["azure_subscription_id"], row["arm_region"])].append(row)
     async with Sandbox(world) as sandbox, client(sandbox) as session:
         for (tenant, country, customer_id, azure_id, region), rows in contexts.items():
-            # Products whose SKUs ask for a region are asked SKU by SKU, others as a whole.
+            # Products whose SKUs need a region are checked SKU by SKU, others as a whole.
             targets = {(r["product_id"], r["sku_id"] if region else "") for r in rows}
             context = {"customerId": customer_id, "azureSubscriptionId": azure_id}
             if region:
@@ -190,7 +190,7 @@ def offer_rows(offers: list[dict[str, Any]]) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.asyncio
-async def test_nonprofit_offers_are_for_those_who_ask() -> None:
+async def test_nonprofit_offers_are_listed_only_on_request() -> None:
     world = World(1)
     tenant = world.partners()[0].partner_tenant_id
     headers = authorized(world, tenant)
@@ -321,7 +321,7 @@ async def test_a_customer_has_a_catalog_of_its_own() -> None:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_who_and_what_leaves_is_not_found_by_id(seed: int) -> None:
+async def test_a_customer_or_subscription_that_left_is_not_found_by_id(seed: int) -> None:
     world = World(seed)
     seen = set()
     async with Sandbox(world) as sandbox, client(sandbox) as session:

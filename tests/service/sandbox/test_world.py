@@ -1,4 +1,4 @@
-"""The made-up world: repeatable, lively from night to night, and the same however it is asked."""
+"""The made-up world: repeatable, changing from night to night, the same in any order of calls."""
 
 import hashlib
 import json
@@ -32,14 +32,14 @@ def fingerprint(world: World, nights: tuple[int, ...] = (1, 2, 5)) -> str:
 
 @pytest.mark.parametrize("hash_seed", ["0", "4242"])
 def test_another_process_makes_the_same_world(hash_seed: str) -> None:
-    told = subprocess.run(
+    ran = subprocess.run(
         [sys.executable, "-c", FINGERPRINT.format(seed=7)],
         capture_output=True,
         check=True,
         text=True,
         env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
-    assert told.stdout.strip() == fingerprint(World(7, SMALL))
+    assert ran.stdout.strip() == fingerprint(World(7, SMALL))
 
 
 def test_worlds_of_different_seeds_differ() -> None:
@@ -79,14 +79,14 @@ def test_a_night_before_the_first_is_refused() -> None:
         WorldSize(partners=7, customers=40, products=14, regions=20, licence_products=15),
     ],
 )
-def test_worlds_of_any_size_live_for_some_nights(size: WorldSize) -> None:
+def test_worlds_of_any_size_have_several_nights(size: WorldSize) -> None:
     world = World(5, size)
     for night in range(1, 7):
         list(world.inventory_truth(night, since=1))
         list(world.availability_truth(night, since=1))
 
 
-def test_portfolios_hold_what_an_audit_stumbles_over() -> None:
+def test_portfolios_have_the_cases_that_are_hard_to_audit() -> None:
     world = World(11)
     customers = [one for partner in world.partners() for one in world.customers(partner, 1)]
     held = [one for c in customers for one in world.commerce_subscriptions(c.customer_id, 1)]
@@ -116,7 +116,7 @@ def test_catalogs_of_the_two_reservation_scopes_differ() -> None:
     assert plan & legacy
 
 
-def test_the_catalog_has_what_a_careless_reader_spoils() -> None:
+def test_the_catalog_has_ids_and_regions_that_are_easily_spoiled() -> None:
     world = World(11)
     skus = world.skus(1, world.partners()[0].partner_tenant_id, "DE", "AzurePlan")
     ids = {sku.sku_id for sku in skus}
@@ -170,7 +170,7 @@ def test_the_first_four_nights_hold_every_kind_of_change(seed: int) -> None:
         kinds["new keys"] += len(after.keys() - before.keys())
         for event in world.events(night):
             kinds[event.kind] += 1
-    # A region is lifted on the fifth night, a product returns two nights after it left.
+    # A region's restriction is lifted on night 5; a product returns two nights after it left.
     late = {Kind.REGION_LIFTED, Kind.PRODUCT_RETURNED}
     assert {str(kind) for kind in Kind if kind not in late} <= kinds.keys()
     assert {
@@ -216,8 +216,8 @@ def test_the_second_night_shows_changes_of_availability(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_no_night_is_a_flood(seed: int) -> None:
-    """Restrictions move for a small part of the keys, and for no customer by more than a fifth."""
+def test_no_night_changes_too_many_keys(seed: int) -> None:
+    """Few keys change: in one subscription at most 20, or a fifth of its keys if that is more."""
     world = World(seed)
     for night in range(2, 9):
         before, after = inventory(world, night - 1), inventory(world, night)
@@ -253,7 +253,7 @@ def test_customers_and_subscriptions_come_and_go(seed: int) -> None:
         assert after - before
 
 
-def test_ids_are_reissued_though_nothing_else_changes() -> None:
+def test_ids_are_reissued_although_nothing_else_changes() -> None:
     world = World(2)
     quiet = reissued = 0
     for row in list(world.availability_truth(1))[:300]:
@@ -276,7 +276,7 @@ def test_ids_are_reissued_though_nothing_else_changes() -> None:
     assert reissued
 
 
-def test_what_left_is_remembered_only_by_those_who_asked_before() -> None:
+def test_keys_that_left_are_in_the_truth_only_of_audits_since_an_earlier_night() -> None:
     world = World(4)
     plain = {json.dumps(row) for row in world.inventory_truth(3)}
     with_past = [json.dumps(row) for row in world.inventory_truth(3, since=1)]
@@ -293,13 +293,13 @@ def test_unknown_ids_are_lookup_errors() -> None:
     world = World(1, SMALL)
     partner = world.partners()[0]
     azure = next(iter(world.portfolio.azure_by_id.values()))
-    stranger = "00000000-0000-4000-8000-000000000000"
+    unknown_id = "00000000-0000-4000-8000-000000000000"
     key = ("DZH318Z0BXXX", "0001")
     with pytest.raises(LookupError):
-        world.partner(stranger)
+        world.partner(unknown_id)
     with pytest.raises(LookupError):
         world.inventory_answer(
-            1, partner.partner_tenant_id, "DE", stranger, azure.azure_subscription_id, "", *key
+            1, partner.partner_tenant_id, "DE", unknown_id, azure.azure_subscription_id, "", *key
         )
     answer = world.inventory_answer(
         1,

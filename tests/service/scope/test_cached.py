@@ -1,4 +1,4 @@
-"""What discovery takes from the store where a listing is not due, and what it does not."""
+"""What discovery takes from the store when a listing is not due, and what it asks all the same."""
 
 from datetime import timedelta
 from typing import Any
@@ -18,7 +18,7 @@ LISTS = tuple(ENDPOINT_NAMES - {"customers"})
 
 
 async def first_customers(discovery: Discovery) -> tuple[dict[str, CustomerFound], Known]:
-    """Discover the customers of a first night; return them and what is known from then on."""
+    """Discover the customers of a first night; return them and what the next night knows."""
     found = await discovery.customers()
     known = discovery.remembered(found.values())
     discovery.quiet_night()
@@ -39,7 +39,7 @@ def registered(found: dict[str, CustomerFound]) -> str:
 
 
 @pytest.mark.asyncio
-async def test_with_nothing_due_the_customer_list_alone_is_asked_and_all_is_as_it_was() -> None:
+async def test_with_nothing_due_only_the_customer_list_is_asked_and_all_stays_as_it_was() -> None:
     async with discovering() as discovery:
         first, known = await first_customers(discovery)
         found = await discovery.customers(known, **CACHED)
@@ -58,7 +58,7 @@ async def test_with_nothing_due_the_customer_list_alone_is_asked_and_all_is_as_i
 
 
 @pytest.mark.asyncio
-async def test_a_customer_that_left_has_left_though_nothing_is_due() -> None:
+async def test_a_customer_that_left_is_noticed_although_nothing_is_due() -> None:
     async with discovering() as discovery:
         first, known = await first_customers(discovery)
         leaver = min(first)
@@ -70,7 +70,7 @@ async def test_a_customer_that_left_has_left_though_nothing_is_due() -> None:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("endpoint", ["entitlements", "registration"])
-async def test_what_was_answered_in_part_is_asked_for_again(endpoint: str) -> None:
+async def test_a_customer_that_was_answered_in_part_is_asked_again(endpoint: str) -> None:
     async with discovering() as discovery:
         name = registered(await discovery.customers())
         discovery.faults(Fault(endpoint=endpoint, customer=name, status=503))
@@ -105,7 +105,7 @@ async def test_a_country_that_is_not_due_is_not_read_though_subscriptions_are() 
 
 
 @pytest.mark.asyncio
-async def test_where_all_countries_were_asked_billing_countries_are_read_when_they_count() -> None:
+async def test_billing_countries_never_read_before_are_read_although_not_due() -> None:
     async with discovering() as discovery:
         found = await discovery.customers(own_country=False)
         known = discovery.remembered(found.values())
@@ -115,7 +115,7 @@ async def test_where_all_countries_were_asked_billing_countries_are_read_when_th
 
 
 @pytest.mark.asyncio
-async def test_a_customer_that_cannot_be_listed_is_failed_and_never_empty() -> None:
+async def test_a_customer_that_cannot_be_listed_is_failed_and_not_empty() -> None:
     async with discovering() as discovery:
         discovery.faults(Fault(endpoint="subscriptions", status=503))
         for each in (await discovery.customers()).values():
@@ -139,7 +139,7 @@ def product_of(discovery: Discovery) -> str:
 
 
 def assert_as_before(found: CatalogFound, known: Known) -> None:
-    """Everything is there, nothing was asked or proved."""
+    """Check that the whole catalog is found in the store, and that no listing was answered."""
     where = (found.country, found.reservation_scope)
     assert {s.name: s for s in found.skus} == known.skus[where]
     assert found.views == known.views[where]
@@ -193,7 +193,7 @@ async def test_a_product_that_is_named_now_is_listed_at_once() -> None:
 
 @pytest.mark.asyncio
 async def test_a_sku_list_that_failed_is_asked_again_and_its_view_with_it() -> None:
-    """The view alone tells the title of a product without SKUs."""
+    """Only the list of the view has the title of a product without SKUs."""
     async with discovering() as discovery:
         broken = product_of(discovery)
         discovery.faults(Fault(endpoint="skus", product=broken, status=503))
@@ -215,8 +215,8 @@ async def test_a_product_list_that_was_not_confirmed_is_asked_again() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_view_of_which_a_segment_is_not_for_us_is_asked_in_every_run() -> None:
-    """400030: what is forbidden is told in every run; the SKU lists need not be asked for that."""
+async def test_a_view_with_a_forbidden_segment_is_asked_in_every_run() -> None:
+    """400030: each run reports what is forbidden, from the product list, without the SKU lists."""
     segments = ("commercial", "government")
     async with discovering() as discovery:
         first = await discovery.catalog(segments=segments)
@@ -242,14 +242,14 @@ async def test_a_sku_that_could_not_be_confirmed_leaves_its_list_due() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_due_sku_list_of_a_product_that_is_no_more_is_a_departure() -> None:
-    """Its product list is not due and still names it: it is asked for by id, as ever."""
+async def test_a_product_whose_due_sku_list_is_not_found_has_left() -> None:
+    """The product list is not due, and still names the product; so it is asked for by id."""
     async with discovering() as discovery:
         known = await first_catalog(discovery)
         left = product_of(discovery)
         discovery.world.state(2).products_out[left] = 2
         where = (discovery.country, "AzurePlan")
-        listed = {n: said for n, said in known.catalog_listed[where].items() if n != (left, "")}
+        listed = {n: entry for n, entry in known.catalog_listed[where].items() if n != (left, "")}
         known.catalog_listed[where] = listed
         found = await discovery.catalog(known, due=NOT_DUE)
         assert [record.endpoint for record in discovery.asked()] == ["skus", "product"]
@@ -260,8 +260,8 @@ async def test_a_due_sku_list_of_a_product_that_is_no_more_is_a_departure() -> N
 
 
 @pytest.mark.asyncio
-async def test_a_named_product_that_its_view_names_no_more_is_asked_by_id() -> None:
-    """Its SKU list is not due, its view is."""
+async def test_a_named_product_that_its_view_no_longer_lists_is_asked_by_id() -> None:
+    """The SKU list of the product is not due; the product list of its view is due."""
     async with discovering() as discovery:
         left = product_of(discovery)
         known = await first_catalog(discovery, products=(left,))
@@ -273,7 +273,7 @@ async def test_a_named_product_that_its_view_names_no_more_is_asked_by_id() -> N
 
 
 @pytest.mark.asyncio
-async def test_a_product_that_left_is_listed_anew_when_it_returns() -> None:
+async def test_a_product_that_left_is_listed_again_when_it_returns() -> None:
     async with discovering() as discovery:
         known = await first_catalog(discovery)
         left = product_of(discovery)
@@ -282,9 +282,9 @@ async def test_a_product_that_left_is_listed_anew_when_it_returns() -> None:
         known = discovery.remembered(catalog=without, before=known)
         del discovery.world.state(2).products_out[left]
         discovery.sandbox.log.clear()
-        views = {n: said for n, said in without.listed.items() if n[0] != f"view:{VIEW}"}
+        views = {n: asked for n, asked in without.listed.items() if n[0] != f"view:{VIEW}"}
         where = (discovery.country, "AzurePlan")
-        known.catalog_listed[where] = {n: (AT, said) for n, said in views.items()}
+        known.catalog_listed[where] = {n: (AT, asked) for n, asked in views.items()}
         found = await discovery.catalog(known, due=NOT_DUE)
         assert [record.endpoint for record in discovery.asked()] == ["products", "skus"]
         assert left in {s.product_id for s in found.skus}

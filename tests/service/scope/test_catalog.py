@@ -1,4 +1,4 @@
-"""What discovery finds in the catalog, and what it takes for gone."""
+"""What discovery finds in the catalog, and what it regards as gone."""
 
 import pytest
 
@@ -34,17 +34,17 @@ def listed_sku(discovery: Discovery) -> Sku:
 
 
 def gone_of(found: CatalogFound) -> dict[Name, bool]:
-    """Return whether each that is gone went with its product."""
+    """Return each product or SKU that is gone, and whether it left with its product."""
     return {(gone.product_id, gone.sku_id): gone.with_product for gone in found.gone}
 
 
 async def first_night(discovery: Discovery) -> Known:
-    """Discover the first night and return what is known from then on."""
+    """Discover the first night and return what the next night knows."""
     return discovery.remembered(catalog=await discovery.catalog())
 
 
 def assert_nothing_happened(found: CatalogFound) -> None:
-    """Nothing is new, gone, or unknown."""
+    """Check that nothing is new, gone or unknown."""
     assert not found.new
     assert not found.unlisted | found.failed
     assert not found.carried
@@ -126,7 +126,7 @@ async def test_what_was_gone_is_not_new_when_it_returns() -> None:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("endpoint", ["products", "skus"])
-async def test_a_list_that_comes_back_short_takes_nothing_away(endpoint: str) -> None:
+async def test_a_list_that_comes_back_short_removes_nothing(endpoint: str) -> None:
     async with discovering() as discovery:
         known = await first_night(discovery)
         discovery.quiet_night()
@@ -139,7 +139,7 @@ async def test_a_list_that_comes_back_short_takes_nothing_away(endpoint: str) ->
 
 
 @pytest.mark.asyncio
-async def test_a_sku_that_by_id_is_not_found_is_gone() -> None:
+async def test_a_sku_that_is_not_found_by_id_is_gone() -> None:
     async with discovering() as discovery:
         known = await first_night(discovery)
         left = listed_sku(discovery)
@@ -153,7 +153,7 @@ async def test_a_sku_that_by_id_is_not_found_is_gone() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_product_that_by_id_is_not_found_is_gone_with_its_skus() -> None:
+async def test_a_product_that_is_not_found_by_id_is_gone_with_its_skus() -> None:
     async with discovering() as discovery:
         known = await first_night(discovery)
         left = products(discovery)[0]
@@ -167,7 +167,7 @@ async def test_a_product_that_by_id_is_not_found_is_gone_with_its_skus() -> None
 
 
 @pytest.mark.asyncio
-async def test_what_is_gone_is_told_once() -> None:
+async def test_a_departure_is_reported_once() -> None:
     async with discovering() as discovery:
         known = await first_night(discovery)
         second = discovery.quiet_night()
@@ -184,7 +184,7 @@ async def test_what_is_gone_is_told_once() -> None:
 @pytest.mark.parametrize(
     ("status", "code"), [(503, ""), (403, ""), (400, "3000"), (404, "1000"), (404, "")]
 )
-async def test_what_cannot_be_asked_by_id_is_carried(status: int, code: str) -> None:
+async def test_a_product_or_sku_not_answered_by_id_is_carried(status: int, code: str) -> None:
     """P2: anything but a 404 that names the product or SKU proves nothing."""
     async with discovering() as discovery:
         known = await first_night(discovery)
@@ -269,7 +269,7 @@ async def test_a_sku_list_that_fails_at_the_baseline_is_no_news_later() -> None:
 
 
 @pytest.mark.asyncio
-async def test_the_skus_of_a_new_product_are_news_when_they_can_be_listed_at_last() -> None:
+async def test_the_skus_of_a_new_product_are_news_once_they_can_be_listed() -> None:
     async with discovering() as discovery:
         late = products(discovery)[0].product_id
         discovery.world.state(1).products_out[late] = 0
@@ -299,7 +299,7 @@ async def test_when_the_product_list_is_refused_the_partner_is_out(status: int) 
 
 @pytest.mark.asyncio
 async def test_a_view_that_is_not_allowed_is_passed_over() -> None:
-    """400036; no other view suffers, and it is said that it was not looked at."""
+    """400036: the other views are listed, and `forbidden` names this one."""
     async with discovering() as discovery:
         views = ("MarketplaceSaaS", VIEW)
         found = await discovery.catalog(target_views=views)
@@ -315,8 +315,8 @@ async def test_a_view_that_is_not_allowed_is_passed_over() -> None:
 
 
 @pytest.mark.asyncio
-async def test_what_a_view_shows_when_it_is_allowed_at_last_is_no_news() -> None:
-    """It widens what is looked at: a baseline."""
+async def test_the_products_of_a_view_that_becomes_allowed_are_no_news() -> None:
+    """Its products widen the scope, which is a baseline."""
     async with discovering() as discovery:
         discovery.faults(Fault(endpoint="products", status=403, code="400036"))
         known = discovery.remembered(catalog=await discovery.catalog())
@@ -340,7 +340,7 @@ async def test_a_view_that_is_not_allowed_any_more_carries_its_products() -> Non
 
 @pytest.mark.asyncio
 async def test_a_segment_that_is_not_allowed_is_passed_over_and_departures_are_still_seen() -> None:
-    """400030: `government` is for the United States."""
+    """400030: the segment `government` exists only in the United States."""
     segments = ("commercial", "government")
     async with discovering() as discovery:
         known = discovery.remembered(catalog=await discovery.catalog(segments=segments))
@@ -357,7 +357,7 @@ async def test_a_segment_that_is_not_allowed_is_passed_over_and_departures_are_s
 
 @pytest.mark.asyncio
 async def test_a_sku_list_that_no_segment_is_allowed_to_see_was_not_answered() -> None:
-    """Or every SKU would be news on the day that it is."""
+    """Otherwise every SKU would be news on the day when a segment is allowed."""
     async with discovering() as discovery:
         closed = products(discovery)[0].product_id
         discovery.faults(Fault(endpoint="skus", product=closed, status=403, code="400030"))

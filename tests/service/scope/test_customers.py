@@ -1,4 +1,4 @@
-"""What discovery finds of customers, and what it takes for gone."""
+"""What discovery finds about customers, and which it regards as gone."""
 
 import asyncio
 from contextlib import aclosing
@@ -17,7 +17,7 @@ from tests.builders.discovering import Discovery, discovering
 
 
 def with_plan(discovery: Discovery, azure: int = 1) -> Customer:
-    """Return a customer that is sold to, with one plan of so many subscriptions, none legacy."""
+    """Return a customer sold to, with one plan (not legacy) of `azure` or more subscriptions."""
     state = discovery.world.state()
     for customer in discovery.world.customers(discovery.partner):
         plans = [p for p in state.commerce(customer) if p.azure_subscriptions]
@@ -45,7 +45,7 @@ def held_by(found: CustomerFound) -> set[str]:
 
 
 @pytest.mark.asyncio
-async def test_everybody_and_everything_is_found_as_it_is() -> None:
+async def test_every_customer_and_all_it_holds_is_found() -> None:
     async with discovering(WorldSize(partners=1, customers=60)) as discovery:
         found = await discovery.customers()
         world, state = discovery.world, discovery.world.state()
@@ -82,7 +82,7 @@ async def test_registration_is_read_once_for_each_active_plan_that_has_subscript
 
 
 @pytest.mark.asyncio
-async def test_a_registration_that_cannot_be_read_says_so() -> None:
+async def test_a_registration_that_cannot_be_read_is_unknown() -> None:
     async with discovering() as discovery:
         customer = with_plan(discovery)
         discovery.faults(Fault(endpoint="registration", status=503))
@@ -93,7 +93,7 @@ async def test_a_registration_that_cannot_be_read_says_so() -> None:
 
 
 @pytest.mark.asyncio
-async def test_with_all_countries_nobodys_billing_country_is_asked() -> None:
+async def test_with_all_countries_no_billing_country_is_asked() -> None:
     async with discovering() as discovery:
         found = await discovery.customers(own_country=False)
         assert {f.countries for f in found.values() if not f.ineligible} == {
@@ -103,7 +103,7 @@ async def test_with_all_countries_nobodys_billing_country_is_asked() -> None:
 
 
 @pytest.mark.asyncio
-async def test_narrowed_to_a_country_the_customers_of_others_are_left_out() -> None:
+async def test_narrowed_to_a_country_customers_of_other_countries_are_left_out() -> None:
     async with discovering() as discovery:
         countries = {c.customer_id: c.country for c in discovery.world.customers(discovery.partner)}
         found = await discovery.customers(narrowed_to=frozenset({"FR"}))
@@ -113,7 +113,7 @@ async def test_narrowed_to_a_country_the_customers_of_others_are_left_out() -> N
 
 
 @pytest.mark.asyncio
-async def test_named_customers_are_asked_by_id_and_strangers_are_nobodys() -> None:
+async def test_named_customers_are_asked_by_id_and_unknown_ids_are_left_out() -> None:
     async with discovering() as discovery:
         customer = with_plan(discovery)
         stranger = "00000000-0000-0000-0000-000000000009"
@@ -134,7 +134,7 @@ async def test_domains_and_company_names_are_found_in_any_letter_case() -> None:
 
 
 @pytest.mark.asyncio
-async def test_closed_early_it_leaves_no_call_under_way() -> None:
+async def test_discovery_that_is_closed_early_leaves_no_call_running() -> None:
     async with discovering() as discovery:
         rules = discovery.customer_rules()
         listed = await list_customers(discovery.api, discovery.nothing, rules)
@@ -147,11 +147,11 @@ async def test_closed_early_it_leaves_no_call_under_way() -> None:
         assert ours == set()
 
 
-# Who leaves ---------------------------------------------------------------------------------
+# Customers that leave -----------------------------------------------------------------------
 
 
 @pytest.mark.asyncio
-async def test_a_customer_list_that_comes_back_short_takes_nobody_away() -> None:
+async def test_a_customer_list_that_comes_back_short_removes_no_customer() -> None:
     async with discovering() as discovery:
         first = await discovery.customers()
         known = discovery.remembered(first.values())
@@ -164,7 +164,7 @@ async def test_a_customer_list_that_comes_back_short_takes_nobody_away() -> None
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("how", ["20002", "404"])
-async def test_a_customer_that_by_id_is_nobodys_customer_has_left(how: str) -> None:
+async def test_a_customer_that_is_not_found_by_id_has_left(how: str) -> None:
     """P5."""
     async with discovering() as discovery:
         known = discovery.remembered((await discovery.customers()).values())
@@ -190,7 +190,7 @@ async def test_a_customer_that_by_id_is_nobodys_customer_has_left(how: str) -> N
     ],
 )
 async def test_a_customer_that_cannot_be_asked_is_carried(fault: Fault) -> None:
-    """P2: no proof, no departure."""
+    """P2: without proof, no customer counts as gone."""
     async with discovering() as discovery:
         known = discovery.remembered((await discovery.customers()).values())
         customer = with_plan(discovery)
@@ -204,8 +204,8 @@ async def test_a_customer_that_cannot_be_asked_is_carried(fault: Fault) -> None:
 
 
 @pytest.mark.asyncio
-async def test_one_that_was_never_read_and_is_nobodys_has_left_too() -> None:
-    """Its cell says that it failed, and would be asked about for ever."""
+async def test_a_customer_that_was_never_read_and_is_not_found_has_left_too() -> None:
+    """Otherwise its failed cell would be asked about for ever."""
     async with discovering() as discovery:
         customer = with_plan(discovery)
         discovery.faults(Fault(endpoint="customer", customer=customer.customer_id, status=503))
@@ -217,7 +217,7 @@ async def test_one_that_was_never_read_and_is_nobodys_has_left_too() -> None:
 
 @pytest.mark.asyncio
 async def test_five_thousand_customers_come_in_pages_of_five_hundred() -> None:
-    """By seek paging: the continuation header, and a link with /v1 or without it."""
+    """Paging by seek: with the continuation header, and a link with or without /v1."""
     size = WorldSize(partners=1, customers=5000, products=1, regions=1, licence_products=1)
     async with discovering(size) as discovery:
         pages = await discovery.api.customers()
@@ -231,12 +231,10 @@ async def test_five_thousand_customers_come_in_pages_of_five_hundred() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_customer_list_that_breaks_off_says_who_was_not_reached() -> None:
+async def test_a_customer_list_that_breaks_off_names_the_customers_not_reached() -> None:
     async with discovering(WorldSize(partners=1, customers=600)) as discovery:
-        everybody = await list_customers(
-            discovery.api, discovery.nothing, discovery.customer_rules()
-        )
-        names = {read.id.lower() for read in everybody.listed}
+        whole = await list_customers(discovery.api, discovery.nothing, discovery.customer_rules())
+        names = {read.id.lower() for read in whole.listed}
         assert len(names) > 500
         known = discovery.remembered(
             CustomerFound(
@@ -268,7 +266,7 @@ async def test_without_a_customer_list_the_partner_is_out(
 
 
 @pytest.mark.asyncio
-async def test_a_customer_that_is_sold_to_no_more_is_ineligible() -> None:
+async def test_a_customer_that_is_no_longer_sold_to_is_ineligible() -> None:
     async with discovering() as discovery:
         known = discovery.remembered((await discovery.customers()).values())
         customer = with_plan(discovery)
@@ -314,8 +312,8 @@ async def test_a_failed_listing_carries_everything_and_proves_nothing() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_list_that_says_it_is_not_whole_is_a_failed_one() -> None:
-    """It was once cut at 50 without a word; here there is a word."""
+async def test_a_list_that_shows_that_it_is_cut_has_failed() -> None:
+    """Here the totalCount shows that it was cut; a list was once cut at 50 without a sign."""
     async with discovering() as discovery:
         customer = with_plan(discovery)
         short = '{"totalCount": 2, "items": [{"id": "x"}], "links": {}}'
@@ -325,7 +323,7 @@ async def test_a_list_that_says_it_is_not_whole_is_a_failed_one() -> None:
 
 
 @pytest.mark.asyncio
-async def test_what_was_not_listed_at_the_baseline_is_no_news_later() -> None:
+async def test_subscriptions_not_listed_at_the_baseline_are_no_news_later() -> None:
     async with discovering() as discovery:
         customer = with_plan(discovery)
         discovery.faults(Fault(endpoint="subscriptions", customer=customer.customer_id, status=503))
@@ -360,7 +358,7 @@ async def test_a_plan_that_was_not_listed_at_the_baseline_is_no_news_later() -> 
 
 
 @pytest.mark.asyncio
-async def test_what_a_plan_bought_later_holds_is_news_when_it_can_be_listed_at_last() -> None:
+async def test_subscriptions_of_a_plan_bought_later_are_news_once_they_can_be_listed() -> None:
     async with discovering() as discovery:
         customer = with_plan(discovery)
         [plan] = [p for p in discovery.world.state(1).commerce(customer) if p.kind == "azure_plan"]

@@ -1,4 +1,4 @@
-"""Wave 1: which subscriptions and plans a customer holds, and which it holds no more."""
+"""Wave 1: which subscriptions and plans a customer holds, and which it no longer holds."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.service.scope.test_customers import azure_of, held_by, names_of, with
 
 
 @pytest.mark.asyncio
-async def test_a_short_list_of_subscriptions_takes_none_away() -> None:
+async def test_a_short_list_of_subscriptions_removes_none() -> None:
     async with discovering() as discovery:
         first = await discovery.customers()
         known = discovery.remembered(first.values())
@@ -25,7 +25,7 @@ async def test_a_short_list_of_subscriptions_takes_none_away() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_plan_that_by_id_is_not_found_ends_its_subscriptions_and_is_held_no_more() -> None:
+async def test_a_plan_not_found_by_id_is_no_longer_held_and_its_subscriptions_end() -> None:
     async with discovering() as discovery:
         known = discovery.remembered((await discovery.customers()).values())
         customer = with_plan(discovery)
@@ -56,7 +56,7 @@ async def test_a_plan_that_cannot_be_asked_by_id_is_carried_with_its_subscriptio
 
 
 @pytest.mark.asyncio
-async def test_a_licence_that_is_gone_or_inactive_is_held_no_more() -> None:
+async def test_a_licence_that_is_gone_or_inactive_is_no_longer_held() -> None:
     async with discovering() as discovery:
         known = discovery.remembered((await discovery.customers()).values())
         state = discovery.world.state()
@@ -99,7 +99,7 @@ async def test_an_entitlement_list_that_became_shorter_is_asked_once_more() -> N
 
 
 @pytest.mark.asyncio
-async def test_a_subscription_told_twice_to_be_gone_has_ended() -> None:
+async def test_a_subscription_missing_from_two_lists_has_ended() -> None:
     async with discovering() as discovery:
         known = discovery.remembered((await discovery.customers()).values())
         customer = with_plan(discovery, azure=2)
@@ -111,7 +111,7 @@ async def test_a_subscription_told_twice_to_be_gone_has_ended() -> None:
 
 
 @pytest.mark.asyncio
-async def test_told_once_to_be_gone_and_then_nothing_it_is_carried() -> None:
+async def test_a_subscription_missing_from_one_list_before_a_failure_is_carried() -> None:
     async with discovering() as discovery:
         known = discovery.remembered((await discovery.customers()).values())
         customer = with_plan(discovery, azure=2)

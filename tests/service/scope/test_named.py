@@ -1,4 +1,4 @@
-"""Wave 1: what the configuration names, and what only customers are shown."""
+"""Wave 1: products that the configuration names, and products that only customers see."""
 
 import pytest
 
@@ -62,7 +62,7 @@ async def test_a_named_sku_that_was_never_there_is_no_news() -> None:
 
 @pytest.mark.asyncio
 async def test_a_named_sku_that_cannot_be_asked_is_carried_and_counts_as_failed() -> None:
-    """Its checks are skipped, not forgotten."""
+    """Its checks are recorded as skipped."""
     async with discovering() as discovery:
         sku = listed_sku(discovery)
         named = (":".join(sku.key),)
@@ -77,7 +77,7 @@ async def test_a_named_sku_that_cannot_be_asked_is_carried_and_counts_as_failed(
 
 @pytest.mark.asyncio
 async def test_a_named_sku_of_a_product_whose_list_failed_is_there_once() -> None:
-    """A SKU that is found and carried at once would be two rows of one key."""
+    """A SKU that is both found and carried would be two rows of one key."""
     async with discovering() as discovery:
         sku = listed_sku(discovery)
         named = (":".join(sku.key),)
@@ -110,7 +110,7 @@ async def test_products_always_asked_about_are_listed_though_not_named() -> None
         assert found.named == frozenset()
 
 
-# Products that only customers are shown -----------------------------------------------------
+# Products that only customers see -----------------------------------------------------------
 
 PLANS = {(SAVINGS_PLAN, "0001"), (SAVINGS_PLAN, "0002")}
 ALWAYS = (SAVINGS_PLAN,)
@@ -121,8 +121,8 @@ def plans_of(found: CatalogFound) -> set[Name]:
 
 
 @pytest.mark.asyncio
-async def test_savings_plans_are_looked_at_through_a_customer_with_an_azure_plan() -> None:
-    """Facts 1.13: by country there are none; one customer is asked, not all."""
+async def test_savings_plans_are_listed_through_a_customer_with_an_azure_plan() -> None:
+    """Facts 1.13: no country lists them, so one customer is asked, not all."""
     async with discovering() as discovery:
         customers = (await discovery.customers()).values()
         discovery.sandbox.log.clear()
@@ -155,8 +155,8 @@ async def test_one_customer_that_refuses_hides_no_savings_plan() -> None:
 
 
 @pytest.mark.asyncio
-async def test_without_a_customer_to_look_through_savings_plans_are_carried() -> None:
-    """P2: that nobody could see them is no proof that they are gone."""
+async def test_without_a_customer_to_ask_through_savings_plans_are_carried() -> None:
+    """P2: no customer could be asked, which does not prove that they are gone."""
     async with discovering() as discovery:
         customers = (await discovery.customers()).values()
         first = await discovery.catalog(also_listed=ALWAYS, customers=customers)
@@ -168,7 +168,7 @@ async def test_without_a_customer_to_look_through_savings_plans_are_carried() ->
 
 
 @pytest.mark.asyncio
-async def test_a_product_nobody_is_shown_any_more_has_left() -> None:
+async def test_a_product_that_no_customer_sees_any_more_has_left() -> None:
     async with discovering() as discovery:
         customers = (await discovery.customers()).values()
         first = await discovery.catalog(also_listed=ALWAYS, customers=customers)

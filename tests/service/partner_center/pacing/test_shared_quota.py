@@ -46,7 +46,7 @@ def database(request: pytest.FixtureRequest) -> str:
 
 
 class Waits:
-    """Notes what would be slept, and ends the test's patience."""
+    """Records the wait that was asked for, and cancels the caller instead of sleeping."""
 
     def __init__(self) -> None:
         self.asked: deque[float] = deque()
@@ -69,7 +69,7 @@ async def drain(quota: BucketQuota) -> int:
 
 @pytest.mark.asyncio
 async def test_processes_share_a_minutes_quota(database: str) -> None:
-    """P17: together no more than one of them alone."""
+    """P17: all processes together get as many calls as one process alone."""
     waits = Waits()
     quotas = [BucketQuota(database, "shared", PER_MINUTE, sleep=waits) for _ in range(3)]
     for quota in quotas:
@@ -88,7 +88,7 @@ async def test_processes_share_a_minutes_quota(database: str) -> None:
 
 
 @pytest.mark.asyncio
-async def test_quotas_of_different_names_are_apart_and_a_restart_gives_nothing_back(
+async def test_quotas_of_different_names_are_separate_and_a_restart_resets_none(
     database: str,
 ) -> None:
     """P17."""
@@ -100,7 +100,7 @@ async def test_quotas_of_different_names_are_apart_and_a_restart_gives_nothing_b
 
 
 @pytest.mark.asyncio
-async def test_a_database_that_is_not_there_is_told_at_the_start() -> None:
+async def test_a_missing_database_is_reported_at_the_start() -> None:
     port = free_port()
     with pytest.raises(DatabaseUnreachable):
         await BucketQuota(f"redis://127.0.0.1:{port}", "x", PER_MINUTE).open()
@@ -109,7 +109,7 @@ async def test_a_database_that_is_not_there_is_told_at_the_start() -> None:
 @pytest.mark.asyncio
 @pytest.mark.parametrize("password", ["ab+cd/ef=", "%2Bpercent", "a@b:c/d?e#f&g", "it's \\ 中"])
 async def test_a_user_and_a_password_of_redis_are_decoded_once(password: str, redis: str) -> None:
-    """S1: where they stand in the URL makes no difference, and nothing of it is told."""
+    """S1: they may be in the authority or the query of the URL; no error shows them."""
     commands = [
         ["acl", "setuser", "ni+ght@", "reset", "on", f">{password}", "~*", "&*", "+@all"],
         ["config", "set", "requirepass", "another"],
@@ -126,24 +126,24 @@ async def test_a_user_and_a_password_of_redis_are_decoded_once(password: str, re
         await quota.open()
         await quota.take()
         await quota.close()
-        with pytest.raises(DatabaseUnreachable) as told:
+        with pytest.raises(DatabaseUnreachable) as caught:
             await BucketQuota(f"{url}x" if "?" in url else url.replace("@", "x@"), "x", 1).open()
-        said = "".join(traceback.format_exception(told.value))
-        assert password not in said
-        assert secret not in said
+        shown = "".join(traceback.format_exception(caught.value))
+        assert password not in shown
+        assert secret not in shown
 
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("option", ["hunter2pass=1", "socket_timeout=hunter2pass"])
 async def test_an_option_that_redis_does_not_know_is_not_repeated(option: str) -> None:
-    with pytest.raises(Unreadable) as told:
+    with pytest.raises(Unreadable) as caught:
         await BucketQuota(f"redis://127.0.0.1:{free_port()}/0?{option}", "x", 1).open()
-    assert "hunter2" not in "".join(traceback.format_exception(told.value)) + told.value.hint
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value)) + caught.value.hint
 
 
 @pytest.mark.asyncio
 async def test_calls_go_on_when_the_database_is_gone(redis: str) -> None:
-    """The process goes on at its own limit: the night is not lost."""
+    """The process then keeps to its own limit, so the run continues."""
     quota = BucketQuota(redis, "gone", 6000)
     await quota.open()
     await quota.take()
@@ -157,8 +157,8 @@ async def test_calls_go_on_when_the_database_is_gone(redis: str) -> None:
 
 
 @pytest.mark.asyncio
-async def test_what_no_minute_counts_any_more_is_swept_away_once_a_minute(redis: str) -> None:
-    """Or a database that many share would fill with calls of long ago."""
+async def test_calls_that_count_no_longer_are_deleted_once_a_minute(redis: str) -> None:
+    """Otherwise old calls would fill a database that many processes share."""
 
     async def cli(*words: str) -> str:
         command = ["redis-cli", "-u", redis, *words]
