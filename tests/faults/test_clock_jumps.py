@@ -30,7 +30,7 @@ async def test_a_night_after_the_clock_was_set_finds_the_truth(days: int, tmp_pa
         assert night.availability() == night.availability_truth(2)
 
 
-# One partner: of two, one waits for the other's lock, and libfaketime breaks that `time.sleep`.
+# With two partners, one waits for the other's lock, and libfaketime breaks that `time.sleep`.
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 
 
@@ -53,7 +53,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
 def test_a_night_in_which_the_clock_is_set_finds_the_same(
     alone: Prepared, zone: str, jump: timedelta, tmp_path: Path
 ) -> None:
-    """P32, fault 29: set after half of the calls, in a zone with daylight saving time."""
+    """P32, fault 29: the clock is set after half of the calls, in a zone with summer time."""
     folder = alone.fresh(tmp_path / "night")
     clock = tmp_path / "clock"
     clock.write_text("+0")
@@ -82,5 +82,5 @@ def test_a_night_in_which_the_clock_is_set_finds_the_same(
     assert alone.problems(folder, kills=0) == []
     newest = FolderStore.open(str(folder / "lake")).snapshot("latest")
     took = newest["published_at"] - newest["started_at"]
-    set_by = max(jump, timedelta())  # nothing is published before it was started
+    set_by = max(jump, timedelta())  # `published_at` is never before `started_at`
     assert abs(took - set_by) < timedelta(minutes=5), "the clock was not set"

@@ -18,7 +18,7 @@ def test_a_killed_run_is_resumed_row_for_row(case: Prepared, first: int, tmp_pat
 
 
 def test_a_difference_is_found(case: Prepared, tmp_path: Path) -> None:
-    """The checks find no problem in an unharmed second night, and every one in a harmed night."""
+    """The checks find no problem in an unharmed second night, and each problem in a harmed one."""
     folder = case.fresh(tmp_path / "whole")
     assert exit_problems(case.launcher.run(folder, "run"), {0}) == []
     assert case.problems(folder, kills=0) == []

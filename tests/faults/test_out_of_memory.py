@@ -17,7 +17,7 @@ MIB = 2**20
 
 @pytest.fixture
 def group() -> Iterator[Path]:
-    """A new, empty memory cgroup; the test sets its limit."""
+    """Return a new, empty memory cgroup; the test sets its limit."""
     made = GROUPS / f"auditor-{os.getpid()}"
     try:
         made.mkdir()

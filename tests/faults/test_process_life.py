@@ -1,4 +1,4 @@
-"""Signals, full and read-only disks, few open files, time zones: a named error, and resumable."""
+"""Signals, full or read-only disks, few open files, time zones: named errors, resumable runs."""
 
 import os
 import random
@@ -21,8 +21,8 @@ RUN = ("run", "--format", "json")
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_signal_ends_it_resumable(case: Prepared, seed: int, tmp_path: Path) -> None:
-    """P29, P33, fault 30; a third of the seeds send a second one."""
+def test_a_run_that_a_signal_ended_is_resumed(case: Prepared, seed: int, tmp_path: Path) -> None:
+    """P29, P33, fault 30: a third of the seeds send a second signal."""
     assert signal_and_resume(case, seed, tmp_path / "signalled") == []
 
 
@@ -42,10 +42,10 @@ def mounted(folder: Path, *options: str) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("room", [8, 80, 160, 400])
-def test_a_full_disk_is_74_and_what_it_held_is_whole(
+def test_a_full_disk_is_74_and_the_store_is_complete(
     case: Prepared, room: int, tmp_path: Path
 ) -> None:
-    """P16, P30, fault 4: with `room` KiB left; resumed with more room, it equals the golden run."""
+    """P16, P30, fault 4: `room` KiB are left; resumed with more room, it equals the golden run."""
     folder = tmp_path / "disk"
     with mounted(folder, "-o", "size=64m"):
         case.fresh(folder, is_mounted=True)
@@ -85,7 +85,7 @@ def test_a_read_only_disk_is_reported_before_any_call(
 
 
 @pytest.mark.parametrize("files", [64, 40, 24])
-def test_few_open_files_are_enough_or_named(case: Prepared, files: int, tmp_path: Path) -> None:
+def test_few_open_files_are_enough_or_reported(case: Prepared, files: int, tmp_path: Path) -> None:
     """P30, fault 32: a run that had too few is resumed with more."""
     folder = case.fresh(tmp_path / "few")
     ended = case.launcher.start(folder, *RUN, files=files).wait()
@@ -98,7 +98,7 @@ def test_few_open_files_are_enough_or_named(case: Prepared, files: int, tmp_path
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/Sao_Paulo", "Australia/Lord_Howe"])
-def test_local_time_changes_nothing(case: Prepared, zone: str, tmp_path: Path) -> None:
+def test_the_local_time_zone_changes_nothing(case: Prepared, zone: str, tmp_path: Path) -> None:
     """P32, fault 29: run ids and stored instants are UTC."""
     folder = case.fresh(tmp_path / "zone")
     before = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
@@ -109,7 +109,7 @@ def test_local_time_changes_nothing(case: Prepared, zone: str, tmp_path: Path) -
 
 
 def test_a_run_killed_for_its_memory_is_resumed(case: Prepared, tmp_path: Path) -> None:
-    """P11, fault 31: however it ends for lack of memory, it is resumable."""
+    """P11, fault 31: however the run ends for lack of memory, it can be resumed."""
     folder = case.fresh(tmp_path / "memory")
     started = case.launcher.start(folder, *RUN)
     used = int(Path(f"/proc/{started.pid}/statm").read_text().split()[0]) * resource.getpagesize()
@@ -123,7 +123,7 @@ def test_a_run_killed_for_its_memory_is_resumed(case: Prepared, tmp_path: Path) 
     assert case.problems(folder, kills=1) == []
 
 
-def test_a_second_run_of_the_same_is_75_and_harms_nothing(case: Prepared, tmp_path: Path) -> None:
+def test_a_second_full_run_is_75_and_harms_nothing(case: Prepared, tmp_path: Path) -> None:
     """P14, fault 11: a new run and a resumed one are refused; the first equals the golden run."""
     folder = case.fresh(tmp_path / "first")
     others = []

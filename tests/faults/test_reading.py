@@ -21,7 +21,7 @@ def test_readers_see_whole_snapshots_only(tmp_path: Path) -> None:
     assert looks >= 4
 
 
-def test_a_partial_snapshot_is_noticed(tmp_path: Path) -> None:
+def test_a_partial_snapshot_is_found(tmp_path: Path) -> None:
     """The readers' check finds a missing file."""
     store = make(tmp_path)
     publish_one(store, 1)
@@ -33,7 +33,7 @@ def test_a_partial_snapshot_is_noticed(tmp_path: Path) -> None:
 
 
 def publish_slowly(root: str, staged: Event, go_on: Event) -> None:
-    """Publish the second snapshot, after a pause while another one is staged."""
+    """Stage a snapshot, wait for `go_on`, drop it, and publish the second snapshot."""
     store = open_store(root)
     with store.publishing(0.0) as publication:
         publication.stage("s0009")
@@ -42,7 +42,7 @@ def publish_slowly(root: str, staged: Event, go_on: Event) -> None:
     publish_one(store, 2)
 
 
-def test_a_stopped_publisher_keeps_its_lock_and_publishes_right_when_it_goes_on(
+def test_a_stopped_publisher_keeps_its_lock_and_publishes_correctly_later(
     tmp_path: Path,
 ) -> None:
     """P14, fault 11, docs/decisions/0012: no other process gets the lock of a stopped publisher."""

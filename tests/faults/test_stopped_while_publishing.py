@@ -29,9 +29,9 @@ MOMENTS = (
     ("rmdir", r"\.staged"),
     ("rename", r"/\.?run\."),
 )
-"""System calls of the first partner that publishes; the last is of the run itself.
+"""System calls of the first partner that publishes; the last one is of the run itself.
 
-Each is made only once on its path: a second signal would end the run at once.
+Each call is made once on its path, because a second signal would end the run at once.
 """
 usable = pytest.mark.skipif(
     not syscalls.is_usable(), reason="no strace that can inject faults here"
@@ -48,7 +48,7 @@ def publishing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Publishing]
 @usable
 @pytest.mark.timeout(300)
 def test_a_run_stopped_while_it_publishes_reports_every_change(publishing: Publishing) -> None:
-    """P11, P29: by its own report and by the resumed run's, including `--fail-on`."""
+    """P11, P29: its own report and that of the resumed run agree with the store and `--fail-on`."""
     ends = set()
     for place, (call, path) in enumerate(MOMENTS):
         point = found(publishing, call, path)
@@ -71,7 +71,7 @@ def test_a_run_stopped_while_it_publishes_reports_every_change(publishing: Publi
 
 @usable
 def test_a_run_killed_before_its_report_is_reported_by_the_next(publishing: Publishing) -> None:
-    """P11: it was killed after everything was published, before the first byte of its report."""
+    """P11: killed after everything was published, and before the first byte of its report."""
     out = Point("write", str(publishing.folder / "out"), 1)
     killed = publishing.signalled(out, signal.SIGKILL, *FAIL_ON)
     assert (killed.status, killed.out) == (-signal.SIGKILL, "")

@@ -39,7 +39,7 @@ def test_a_system_call_that_fails_or_kills_harms_nothing(publishing: Publishing)
 @usable
 @pytest.mark.timeout(300)
 def test_a_kill_before_any_rename_leaves_no_file_behind(publishing: Publishing) -> None:
-    """P11: for each file that is written under a temporary name; resuming removes it."""
+    """P11: tried for each file with a temporary name; resuming removes the temporary file."""
     points = {
         re.sub("[0-9a-f-]{36}|[0-9]+", "", point.path): point
         for point in publishing.points
