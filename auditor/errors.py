@@ -42,9 +42,9 @@ class Does(StrEnum):
     """What the run does about a reply that is no answer; `docs/errors.md` uses these texts."""
 
     RETRIED = "sent again, three times in all"
-    WAITED_FOR = "waited for as `Retry-After` says, ten minutes in all, and sent again"
+    WAITED_FOR = "sent again after the wait that `Retry-After` asks for, ten minutes in all"
     TOKEN_RENEWED = "sent once more with a fresh token"  # noqa: S105 - words
-    HALVED = "a batch is halved until the bad item stands alone"
+    HALVED = "a batch is halved until the bad item is alone in its call"
     LEARNED = (
         "the context item it names is sent with all checks of the product, which are asked again"
     )
@@ -55,17 +55,17 @@ class Does(StrEnum):
     NOT_IN_CATALOG = "an answer: `not_in_catalog`"
     LEFT_CATALOG = "an answer: it left the catalog"
     LEFT = "an answer: the customer has `left`"
-    ENDED = "an answer: it is held no more"
+    ENDED = "an answer: the customer no longer holds it"
     CUSTOMER_FAILED = (
-        "this customer is `failed`: its checks are `skipped`, what is known is carried"
+        "this customer is `failed`: its checks are `skipped`, its known rows are carried forward"
     )
-    CARRIED = "what is known of it is carried, its checks are `skipped`"
-    PASSED_OVER = "passed over and recorded as `forbidden`; what is known of it is carried"
+    CARRIED = "its known rows are carried forward, its checks are `skipped`"
+    PASSED_OVER = "left out and recorded as `forbidden`; its known rows are carried forward"
     PAGES_FAILED = (
         "the customers of the pages that were not read are `failed`; without any page, the partner"
         " is not published"
     )
-    PARTNER_OUT = "the partner is out: nothing more of it is asked, nothing is published"
+    PARTNER_OUT = "the partner is out: it is not asked about any more and not published"
 
 
 class AuditorError(Exception):

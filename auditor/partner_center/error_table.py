@@ -139,7 +139,7 @@ ROWS: tuple[ErrorMeaning, ...] = (
     _row(EVERYWHERE, 400, "20002", Rejected, "no relationship with the customer"),
     _row(EVERYWHERE, 400, "400056", Rejected, "invalid input"),
     _row(EVERYWHERE, 400, "900118", Rejected, "the customer id is invalid"),
-    _row(AVAILABILITY, 400, "900143", Rejected, "not all availabilities could be had"),
+    _row(AVAILABILITY, 400, "900143", Rejected, "not all availabilities could be read"),
     # 401, 403: a credential
     *_credential(401, "400", "access denied"),
     *_credential(401, "800001", "the partner's token is missing"),
@@ -204,9 +204,9 @@ ROWS: tuple[ErrorMeaning, ...] = (
     *(_row(EVERYWHERE, status, ANY, UnexpectedReply, "no HTTP status") for status in range(6, 10)),
     # no reply
     _row(INVENTORY, 0, "timeout", Unreachable, "timed out", Does.RETRIED, Does.HALVED),
-    _row(EVERYWHERE, 0, "breaker", Unreachable, "not sent: nothing was answered any more"),
+    _row(EVERYWHERE, 0, "breaker", Unreachable, "not sent: the server no longer answered"),
     _row(EVERYWHERE, 0, "deadline", Unreachable, "the run's deadline had passed"),
-    _row(EVERYWHERE, 0, "tls", Unreachable, "the certificate is not to be trusted"),
+    _row(EVERYWHERE, 0, "tls", Unreachable, "the certificate is not trusted"),
     _row(EVERYWHERE, 0, "unsendable", Rejected, "the request fits no HTTP message"),
     _row(EVERYWHERE, 0, ANY, Unreachable, "timed out, reset, refused or cut", Does.RETRIED),
 )
