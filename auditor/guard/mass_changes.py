@@ -125,7 +125,7 @@ class Guard:
     def _doubt(
         self, con: duckdb.DuckDBPyConnection, chunk: Chunk, settled: Sequence[Settled]
     ) -> set[str]:
-        """Keep the keys of one chunk that are checked again; return the ids of their checks."""
+        """Store which keys of one chunk must be asked again; return the ids of their checks."""
         doubted = self._flips(con, {chunk: settled})
         if not doubted:
             return set()

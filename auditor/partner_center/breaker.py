@@ -92,7 +92,7 @@ class _Partner(_Breaker):
         self._failing: set[str] = set()
         """Customers that failed since the last success; two are kept, more are not needed."""
         self.waiting: Counter[int] = Counter()
-        """The number of calls that wait for a ticket, by the attempts they have spent."""
+        """How many calls wait for permission to start, by the attempts each has made so far."""
 
     @contextmanager
     def waits(self, spent: int) -> Iterator[None]:

@@ -117,7 +117,7 @@ class Plan:
         return self._anew(self.rules, catalogs)
 
     def _anew(self, rules: Rules, catalogs: Iterable[CatalogFound]) -> "Plan":
-        """Return a new plan for the same customers that still resolves the checks of this one."""
+        """Return a new plan for the same customers; `skus_of` still knows this plan's checks."""
         plan = Plan(rules, catalogs, customers=self.customers)
         plan._whole = self._whole | plan._whole
         return plan

@@ -17,7 +17,7 @@ from auditor.scope.known import Known
 
 
 class ProductFound(msgspec.Struct, frozen=True, kw_only=True):
-    """A product of one country and reservation scope."""
+    """A product that the catalog of one country and reservation scope lists."""
 
     product_id: str
     title: str

@@ -260,7 +260,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """(code, message, hint) of each warning."""
 
     def __repr__(self) -> str:
-        """Return a line for a debugger: the rest may hold passwords in URLs."""
+        """Return the store and the folder only: other settings may hold passwords in URLs."""
         return f"Settings(store={self.shown_store()!r}, folder={self.folder!r})"
 
     def shown_store(self) -> str:

@@ -1,5 +1,5 @@
 -- The customers with the most restricted keys, and how many of their keys are unknown.
--- Grain: one customer of a partner that has inventory keys.
+-- Grain: one customer of one partner. A customer without an inventory key has no row.
 -- A SKU restricted in two Azure subscriptions counts twice. restricted_share: share of the known keys.
 -- unknown: keys whose last answer is older than the partner's newest full run.
 SELECT

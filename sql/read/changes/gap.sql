@@ -1,5 +1,5 @@
 -- How many published snapshots covered a cell after a given snapshot.
--- Grain: one cell and earlier snapshot, each distinct row of `asked`.
+-- Grain: one pair of a cell and an earlier snapshot of it. The table `asked` has the pairs.
 -- Reads: asked, published (snapshot_id, sequence), coverage.
 SELECT
     a.partner_tenant_id, a.customer_id, a.country, a.before_snapshot_id,
