@@ -274,7 +274,10 @@ class CatalogDiscovery:
             self._add(products, read, view, by_customer=by_customer)
 
     def _is_seen(self, product_id: str) -> bool:
-        """Tell whether the product could be read, if only customers can see it."""
+        """Tell whether a 404 proves that the product is gone.
+
+        It does not for a product that only customers can see, if no customer could be asked.
+        """
         return product_id not in self._rules.also_listed or bool(self._buyers)
 
     async def _product(self, product_id: str) -> tuple[wire.Product, bool]:

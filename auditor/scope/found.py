@@ -90,7 +90,8 @@ class CustomerFound(msgspec.Struct, frozen=True, kw_only=True):
     unlisted: frozenset[str] = frozenset()
     """Listings ('' for the subscriptions, else a plan) that were never answered so far."""
     listed: RememberedListing | None = None
-    """Its listing, if all of it was answered in this run, registrations too; else None."""
+    """What to remember of the customer's listing; None if some part of it got no answer in this
+    run, a registration for example."""
     is_cached: bool = False
     """Its listing is not due and was not asked."""
     is_country_read: bool = False

@@ -1,4 +1,8 @@
-"""Readers' queries in DuckDB: named relations, conditions, customers, and errors as ours."""
+"""Helps to read a store in DuckDB: names, conditions, customers, and DuckDB's errors.
+
+Names are checked, conditions are built, a customer is found by its name, and an error of DuckDB
+becomes one of the auditor's own.
+"""
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
