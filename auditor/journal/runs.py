@@ -140,9 +140,8 @@ class Runs:
             for path in sorted(self._runs.iterdir()):
                 with suppress(OSError, msgspec.DecodeError):
                     header = msgspec.json.decode((path / _HEADER).read_bytes(), type=RunHeader)
-                    if (
-                        header.run_id == path.name
-                    ):  # the id becomes a path, so it must be this folder
+                    # `folder` makes a path of the id: an id that is not this folder's is ignored.
+                    if header.run_id == path.name:
                         yield header
 
     def _write(self, header: RunHeader) -> None:

@@ -75,7 +75,9 @@ class Store(ABC):
 
     @abstractmethod
     def gaps(self, cells_and_before: pa.Table) -> pa.Table:
-        """Add `gap_snapshots` to the distinct rows: how many snapshots covered the cell since.
+        """Return each distinct row with `gap_snapshots` added.
+
+        That is how many snapshots after `before_snapshot_id` covered the cell of the row.
 
         Takes partner_tenant_id, customer_id, country, before_snapshot_id. Reads the coverage of
         every snapshot since the oldest of these, so pass many rows in one call.

@@ -59,7 +59,10 @@ def cells(root: Path, index: Index, buckets: int, partner_tenant_id: str) -> pa.
 def gaps(
     root: Path, index: Index, entries: Sequence[Entry], cells_and_before: pa.Table
 ) -> pa.Table:
-    """Add `gap_snapshots` to the distinct rows: how many of `entries` covered the cell since."""
+    """Return each distinct row with `gap_snapshots` added.
+
+    That is how many of `entries` cover the row's cell and are newer than its earlier snapshot.
+    """
     sequences = {entry.snapshot_id: entry.sequence for entry in index.entries}
     published = pa.table(
         {
