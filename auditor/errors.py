@@ -136,8 +136,9 @@ class InputMissing(AuditorError):
 class PartnerCenterError(AuditorError):
     """Partner Center gave no usable answer to one request.
 
-    `status` is 0 if no reply came; `error_code_sent` is the code in the reply's body; `does` is
-    what the run does about it; `sent_at` is when the request was sent.
+    `status` is 0 if no reply came; `reason` is the kind of failure in one word; `error_code_sent`
+    is the code in the reply's body; `does` is what the run does about it; `sent_at` is when the
+    request was sent, for the last of `attempts` times; `key` is that of the request.
     """
 
     code = "E_PARTNER_CENTER"
@@ -149,19 +150,25 @@ class PartnerCenterError(AuditorError):
         *,
         hint: str = "",
         status: int = 0,
+        reason: str = "",
         error_code_sent: str = "",
         does: tuple[Does, ...] = (),
         request_id: str = "",
         correlation_id: str = "",
+        attempts: int = 0,
         sent_at: datetime | None = None,
+        key: bytes = b"",
     ) -> None:
         super().__init__(message, hint=hint)
         self.status = status
+        self.reason = reason
         self.error_code_sent = error_code_sent
         self.does = does
         self.request_id = request_id
         self.correlation_id = correlation_id
+        self.attempts = attempts
         self.sent_at = sent_at
+        self.key = key
 
 
 class Retryable(PartnerCenterError):

@@ -285,6 +285,29 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     """None if nothing was sent."""
 
 
+class FailedListing(msgspec.Struct, frozen=True, kw_only=True):
+    """A listing of wave 1 that got no usable answer, or one of its items did not."""
+
+    listing: str
+    """The endpoint: `list_subscriptions`."""
+    key: bytes
+    """Finds the reply in the journal."""
+    customer_id: str = NOT_PART
+    country: str = NOT_PART
+    plan_id: str = NOT_PART
+    """The commerce subscription whose entitlements or registration are listed."""
+    reservation_scope: str = NOT_PART
+    product_id: str = NOT_PART
+    sku_id: str = NOT_PART
+    reason: str
+    http_status: int
+    error_code: str
+    request_id: str
+    correlation_id: str
+    attempts: int
+    sent_at: datetime | None
+
+
 class RememberedListing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The facts of an answered listing that the store keeps beside the relations."""
 

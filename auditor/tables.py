@@ -8,7 +8,7 @@ import pyarrow as pa
 TEXT = pa.dictionary(pa.int32(), pa.string())
 """Text that repeats: in rows sorted by key, a dictionary takes almost no space."""
 TIME = pa.timestamp("us", tz="UTC")
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 CELL = ("partner_tenant_id", "customer_id", "country")
 INVENTORY_KEY = (
@@ -82,6 +82,8 @@ _INTS = {
     "checks_failed",
     "checks_skipped",
     "checks_not_eligible",
+    "listings_failed",
+    "customers_unlisted",
     "inventory_rows",
     "availability_rows",
     "changes",
@@ -97,7 +99,14 @@ _BOOLS = {"suspect", "is_renewable"}
 _DOUBLES = {"ram_gb"}
 _PLAIN = {"event_id", "check_id", "request_id", "correlation_id", "commerce_subscription_id"}
 
-_COUNTS = ("checks_answered", "checks_failed", "checks_skipped", "checks_not_eligible")
+_COUNTS = (
+    "checks_answered",
+    "checks_failed",
+    "checks_skipped",
+    "checks_not_eligible",
+    "listings_failed",
+    "customers_unlisted",
+)
 _CHECKED = ("checked_at", "checked_snapshot_id", "verdict_since_at", "verdict_since_snapshot_id")
 
 _REST: dict[str, tuple[str, ...]] = {

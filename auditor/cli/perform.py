@@ -112,9 +112,8 @@ def _plan(command: commands.Plan, console: Console) -> int:
 
     runtime = Runtime(environ=console.environ, now=console.now, hide=console.hide)
     forecast = console.stopper.wait(forecast_run(settings, command.narrow, runtime=runtime))
-    if command.explain:
-        for line in forecast.explanation:
-            console.events.note(line)
+    for line in (*forecast.unknown, *(forecast.explanation if command.explain else ())):
+        console.events.note(line)
     return _write(forecast.table(), command.format, console)
 
 

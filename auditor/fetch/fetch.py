@@ -7,7 +7,7 @@ from contextlib import aclosing
 import msgspec
 
 from auditor.concurrency import fan_out
-from auditor.errors import Does, PartnerCenterError, Rejected, Unauthorized, UnexpectedReply
+from auditor.errors import Does, PartnerCenterError, Rejected, Unauthorized
 from auditor.fetch.learned_context import Learning
 from auditor.model import (
     UNREADABLE,
@@ -269,7 +269,7 @@ def _outcome(
     # "No such SKU" does not say which SKU, if the question is about a whole product.
     is_named = bool(question.checks[0].sku_id) or code != NO_SUCH_SKU
     not_found = Does.NOT_IN_CATALOG in _does(error) and is_named
-    reason = "" if error is None or not_found else _reason(error, reply)
+    reason = "" if error is None or not_found else error.reason
     if error is None and not _is_inventory(question):
         reason = unreadable_availability(reply.body)
     outcome = Outcome.FAILED if reason else Outcome.ANSWERED
@@ -289,12 +289,3 @@ def _outcome(
         attempts=reply.attempts,
         sent_at=reply.sent_at,
     )
-
-
-def _reason(error: PartnerCenterError, reply: Reply) -> str:
-    """Return why there is no answer, in one word for `check_outcome.reason`."""
-    if reply.cause:
-        return reply.cause
-    if isinstance(error, UnexpectedReply):
-        return UNREADABLE
-    return f"http_{reply.status}"

@@ -12,6 +12,7 @@ import msgspec
 from auditor.errors import Bug
 from auditor.model import Check, CheckKind, Outcome, Question, Settled, Unasked
 from auditor.normalize.inventory import SkusOf
+from auditor.scope.found import Found
 
 
 class Ledger:
@@ -114,6 +115,26 @@ class Ledger:
                 if not (is_answered and (each.key, *key) in failed)
             )
         return next((check for (check, _), count in owed.items() if count), None)
+
+
+def check_listings(found: Found) -> None:
+    """Verify that whatever discovery carried over or left unread belongs to a failed listing.
+
+    Raises:
+        Bug: something is unknown and no failed listing says so: nothing may be published.
+    """
+    noted = {listing.customer_id for listing in found.failed_listings}
+    places = {listing.country for listing in found.failed_listings}
+    is_list_whole = found.list_ended_after is None
+    for each in found.customers:
+        customer_id = each.customer.customer_id
+        is_unknown = bool(each.failed or each.carried or each.unlisted)
+        if is_unknown and customer_id not in noted and is_list_whole:
+            raise Bug(f"customer {customer_id} is not listed whole, and no failed listing says why")
+    for catalog in found.catalogs:
+        # a list that only customers can see has no country
+        if catalog.failed and catalog.country not in places and noted <= {""}:
+            raise Bug(f"the catalog of {catalog.country} failed, and no failed listing says why")
 
 
 def _uneven_reply(

@@ -1,10 +1,12 @@
 """How each check ended, as rows for the guard and the comparison."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 
+import msgspec
 import pyarrow as pa
 
-from auditor.model import Settled
+from auditor.model import Cell, FailedListing, Outcome, Settled
 from auditor.plan.plan import Plan
 from auditor.tables import TIME
 
@@ -53,6 +55,33 @@ def settled_rows(settled: Iterable[Settled]) -> Iterator[RowValues]:
             )
 
 
+def listing_rows(placed: Iterable[tuple[Cell, FailedListing]]) -> Iterator[RowValues]:
+    """Yield one row for each failed listing and the cell it belongs to, as `SETTLED_COLUMNS`."""
+    for cell, failed in placed:
+        name = msgspec.msgpack.encode((failed.key, cell.customer_id, cell.country))
+        yield (
+            hashlib.sha256(name).hexdigest()[:32],
+            "listing",
+            cell.customer_id,
+            cell.country,
+            failed.plan_id,
+            "",
+            failed.reservation_scope,
+            failed.product_id,
+            failed.sku_id,
+            Outcome.FAILED.value,
+            f"{failed.listing}: {failed.reason}",
+            failed.http_status,
+            failed.error_code,
+            failed.request_id,
+            failed.correlation_id,
+            failed.attempts,
+            failed.sent_at,
+            "",
+            False,
+        )
+
+
 SETTLED_COLUMNS = {
     "check_id": TEXT,
     "kind": TEXT,
@@ -76,6 +105,8 @@ SETTLED_COLUMNS = {
 }
 
 
-def settled_table(settled: Iterable[Settled]) -> pa.Table:
-    """Return how each check ended, as `SETTLED_COLUMNS`."""
-    return table_of(SETTLED_COLUMNS, settled_rows(settled))
+def settled_table(
+    settled: Iterable[Settled], placed: Iterable[tuple[Cell, FailedListing]] = ()
+) -> pa.Table:
+    """Return how each check ended, and which listings failed, as `SETTLED_COLUMNS`."""
+    return table_of(SETTLED_COLUMNS, (*settled_rows(settled), *listing_rows(placed)))

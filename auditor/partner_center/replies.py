@@ -3,7 +3,7 @@
 from typing import TypeVar
 
 from auditor.errors import Does, Forbidden, PartnerCenterError, Unauthorized, UnexpectedReply
-from auditor.model import Reply, Request
+from auditor.model import UNREADABLE, Reply, Request
 from auditor.partner_center import decoding
 from auditor.partner_center.error_table import NO_CODE, row_of, steps
 
@@ -52,16 +52,20 @@ def _error(
 ) -> E:
     status = str(reply.status) if reply.status else f"no reply ({reply.cause})"
     summary = " ".join(part for part in (status, code, what) if part)
+    is_unusable = issubclass(kind, UnexpectedReply)
     head = _printable(reply.body[: 4 * BODY_HEAD].decode("utf-8", "replace"))[:BODY_HEAD]
     error = kind(
         f"{request.method} {request.path}: {summary}{': ' if head else ''}{head}"
         f" (request {reply.request_id}, correlation {reply.correlation_id})",
         status=reply.status,
+        reason=reply.cause or (UNREADABLE if is_unusable else f"http_{reply.status}"),
         error_code_sent=code,
         does=does,
         request_id=reply.request_id,
         correlation_id=reply.correlation_id,
+        attempts=reply.attempts,
         sent_at=reply.sent_at,
+        key=request.key(),
     )
     if kind is Unauthorized and reply.status == FORBIDDEN:
         error.error_code = Forbidden.code  # the sign-in worked: consent or a role is missing

@@ -1,6 +1,7 @@
 """The cells that a snapshot covers, how completely, and their previous snapshots."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 
 import msgspec
@@ -8,6 +9,7 @@ import pyarrow as pa
 
 from auditor.model import Cell, Outcome
 from auditor.normalize.settled import table_of
+from auditor.publish.unlisted import cell_of, placed, unlisted
 from auditor.scope.found import CatalogFound, CustomerFound, Found
 from auditor.scope.known import Previous
 
@@ -22,9 +24,9 @@ class Counts(msgspec.Struct, kw_only=True):
     skipped: int = 0
     not_eligible: int = 0
 
-    def add(self, outcome: Outcome) -> None:
-        """Count one check."""
-        setattr(self, outcome.value, getattr(self, outcome.value) + 1)
+    def add(self, outcome: Outcome, count: int = 1) -> None:
+        """Count a check, or `count` keys of it."""
+        setattr(self, outcome.value, getattr(self, outcome.value) + count)
 
     @property
     def failed_share(self) -> float:
@@ -42,6 +44,8 @@ CELL_COLUMNS = {
     "checks_failed": pa.int64(),
     "checks_skipped": pa.int64(),
     "checks_not_eligible": pa.int64(),
+    "listings_failed": pa.int64(),
+    "customers_unlisted": pa.int64(),
     "previous_snapshot_id": _TEXT,
     "is_baseline": pa.bool_(),
     "is_listed": pa.bool_(),
@@ -63,9 +67,11 @@ def cells(
     cell; they do not narrow that scope, because they were never listed.
     """
     rows = []
+    failed = Counter(cell for cell, _ in placed(found))
+    touched = unlisted(found)
     never_listed = {c for c, _, _, name in found.known.unlisted if not name}
     unread = {c.customer.customer_id for c in found.customers if c.failed}
-    for cell, status in sorted(_statuses(found, counts).items()):
+    for cell, status in sorted(_statuses(found, counts, failed).items()):
         before = previous.get(cell)
         tally = counts.get(cell, Counts())
         is_first = before is None or before.status == "left" or cell.customer_id in never_listed
@@ -76,11 +82,15 @@ def cells(
                 cell.customer_id,
                 cell.country,
                 status,
-                json.dumps({**scope, **_forbidden(found, cell)}, sort_keys=True),
+                json.dumps(
+                    {**scope, **_forbidden(found, cell), **_ended(found, cell)}, sort_keys=True
+                ),
                 tally.answered,
                 tally.failed,
                 tally.skipped,
                 tally.not_eligible,
+                failed[cell],
+                int(not cell.country and cell.customer_id in touched),
                 before.snapshot_id if before else "",
                 is_first or is_widened,
                 is_unchanged and cell.customer_id not in unread,
@@ -107,44 +117,61 @@ def _forbidden(found: Found, cell: Cell) -> dict[str, object]:
     return {"forbidden": forbidden} if forbidden else {}
 
 
-def _statuses(found: Found, counts: Mapping[Cell, Counts]) -> dict[Cell, str]:
+def _ended(found: Found, cell: Cell) -> dict[str, object]:
+    """Return after how many customers their list ended, in the scope of the list's own cell."""
+    is_list = not cell.customer_id and not cell.country
+    return {"ended_after": found.list_ended_after} if is_list and found.list_ended_after else {}
+
+
+def _statuses(
+    found: Found, counts: Mapping[Cell, Counts], failed: Counter[Cell]
+) -> dict[Cell, str]:
     known: dict[str, set[Cell]] = {}
     for cell in found.known.cells:
         known.setdefault(cell.customer_id, set()).add(cell)
     statuses: dict[Cell, str] = {}
     for customer in found.customers:
         before = known.get(customer.customer.customer_id, set())
-        statuses |= _customer_statuses(customer, before, found, counts)
+        statuses |= _customer_statuses(customer, before, found, counts, failed)
     if found.covers_catalog:
         for catalog in found.catalogs:
-            cell = _cell(found, "", catalog.country)
+            cell = cell_of(found, "", catalog.country)
             worst = [statuses.get(cell, "covered"), _status(cell, counts), _catalog_status(catalog)]
             statuses[cell] = max(worst, key=("covered", "partly", "failed").index)
+    the_list = cell_of(found, "", "")
+    if failed[the_list]:
+        statuses[the_list] = "partly"
+    elif the_list in found.known.cells and found.covers_catalog:
+        statuses[the_list] = "covered"  # its failed listing was answered now
     return statuses
 
 
-def _cell(found: Found, customer_id: str, country: str) -> Cell:
-    return Cell(
-        partner_tenant_id=found.known.partner_tenant_id, customer_id=customer_id, country=country
-    )
-
-
-def _status(cell: Cell, counts: Mapping[Cell, Counts]) -> str:
+def _status(cell: Cell, counts: Mapping[Cell, Counts], *, is_listed: bool = True) -> str:
     tally = counts.get(cell, Counts())
-    if tally.failed + tally.skipped == 0:
+    if tally.failed + tally.skipped == 0 and is_listed:
         return "covered"
     return "partly" if tally.answered else "failed"
 
 
 def _customer_statuses(
-    customer: CustomerFound, before: set[Cell], found: Found, counts: Mapping[Cell, Counts]
+    customer: CustomerFound,
+    before: set[Cell],
+    found: Found,
+    counts: Mapping[Cell, Counts],
+    failed: Counter[Cell],
 ) -> dict[Cell, str]:
     """Return the status of each cell of a customer; `before` are the cells known so far."""
     if customer.left:
         return dict.fromkeys(before, "left")
     customer_id = customer.customer.customer_id
-    now = {_cell(found, customer_id, country) for country in ("", *customer.countries)}
-    statuses = {cell: "failed" if customer.failed else _status(cell, counts) for cell in now}
+    now = {cell_of(found, customer_id, country) for country in ("", *customer.countries)}
+    is_listed = not failed[cell_of(found, customer_id, "")]
+    statuses = {
+        cell: "failed"
+        if customer.failed
+        else _status(cell, counts, is_listed=is_listed and not failed[cell])
+        for cell in now
+    }
     if customer.ineligible:
         statuses |= dict.fromkeys(before - now, "covered")
     elif found.covers_all_countries and not customer.failed:

@@ -17,13 +17,14 @@ import pyarrow.compute as pc
 from auditor.diff.compare import NONE_AFFECTED, Diff
 from auditor.diff.facts import tables
 from auditor.diff.parts import Part, Parts
-from auditor.model import Cell, Settled, Sku, bucket_of
+from auditor.model import Cell, FailedListing, Settled, Sku, bucket_of
 from auditor.normalize.settled import RowValues, settled_table, table_of
 from auditor.normalize.staged import ANSWERS, AT_ONCE, SUSPECTS, Staged
 from auditor.plan.plan import Plan
 from auditor.publish.coverage import Counts, cells
 from auditor.publish.outcomes_on_disk import Outcomes
 from auditor.publish.snapshot import Published, Snapshot
+from auditor.publish.unlisted import Unknown, placed, unknown_share, unlisted
 from auditor.scope import recall
 from auditor.scope.found import Found
 from auditor.store.interface import Store
@@ -55,6 +56,9 @@ class Publisher:
         self._staged = staged
         self._at_start = at_start
         self._now = now
+        self._failed_listings: dict[str, list[tuple[Cell, FailedListing]]] = defaultdict(list)
+        for cell, failed in placed(found):
+            self._failed_listings[cell.customer_id].append((cell, failed))
         self._listed_now = {c.customer.customer_id: c for c in found.customers if not c.left}
         self.at_once = AT_ONCE
 
@@ -66,12 +70,18 @@ class Publisher:
             StoreError: the store failed; nothing is published.
         """
         counts: dict[Cell, Counts] = defaultdict(Counts)
-        total = Counts()
+        total, keys = Counts(), Counts()
         for each in settled:
             for check in each.question.checks:
                 counts[check.cell].add(each.outcome)
                 total.add(each.outcome)
-        return self._publish(snapshot, settled, counts, total)
+                keys.add(each.outcome, len(self._plan.skus_of(check)) or 1)
+        unknown = Unknown(
+            list_ended_after=self._found.list_ended_after,
+            customers=unknown_share(self._found, counts),
+            checks=max(total.failed_share, keys.failed_share),
+        )
+        return self._publish(snapshot, settled, counts, total, unknown)
 
     def _bucket(self, customer_id: str) -> int:
         return bucket_of(customer_id, self._store.buckets)
@@ -82,6 +92,7 @@ class Publisher:
         settled: Sequence[Settled],
         counts: Mapping[Cell, Counts],
         total: Counts,
+        unknown: Unknown,
     ) -> Published:
         kinds: Counter[str] = Counter()
         rows: Counter[str] = Counter()
@@ -104,12 +115,13 @@ class Publisher:
                 rows[relation] += table.num_rows
                 if relation == "change":
                     kinds.update(_kinds_not_suspect(table))
-            is_complete = total.failed_share <= snapshot.max_failed_share
-            status = "complete" if is_complete else "incomplete"
+            why = unknown.why_incomplete(snapshot.max_failed_share)
+            status = "incomplete" if why else "complete"
             publication.commit(self._row(snapshot, status, total), snapshot.config_hash)
         return Published(
             snapshot_id=snapshot.snapshot_id,
             status=status,
+            why_incomplete=why,
             checks=total,
             rows={name: rows[name] for name in ("inventory", "availability")},
             changes=dict(sorted(kinds.items())),
@@ -191,7 +203,10 @@ class Publisher:
             {name: part.of(table) for name, table in part.known.items()},
             part.staged(ANSWERS, self._staged.answers),
             {name: self._listed(name, part) for name in _DESCRIBING},
-            settled_table(each for of_customer in part.settled.values() for each in of_customer),
+            settled_table(
+                (each for of_customer in part.settled.values() for each in of_customer),
+                (each for name in part.settled for each in self._failed_listings.get(name, ())),
+            ),
             suspects=part.staged(SUSPECTS, self._staged.suspects),
             gaps=self._store.gaps,
             is_catalog=part.has_catalog and self._found.covers_catalog,
@@ -254,6 +269,8 @@ class Publisher:
             "checks_failed": total.failed,
             "checks_skipped": total.skipped,
             "checks_not_eligible": total.not_eligible,
+            "listings_failed": len(self._found.failed_listings),
+            "customers_unlisted": len(unlisted(self._found)),
             "auditor_version": __version__,
         }
 

@@ -35,6 +35,8 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
 
     snapshot_id: str
     status: str
+    why_incomplete: str = ""
+    """What is missing, for people; '' if it is complete, or was published before."""
     checks: Counts
     rows: dict[str, int]
     changes: dict[str, int]

@@ -15,6 +15,7 @@ import msgspec
 from auditor.errors import ScopeError
 from auditor.model import Cell, Question, Reply, Request
 from auditor.partner_center.client import PartnerCenter, Refuse, Send
+from auditor.partner_center.failed_listings import FailedListings, by_cause
 from auditor.plan.plan import Plan
 from auditor.progress import Progress
 from auditor.run.job import Job
@@ -41,10 +42,13 @@ class Discovered(msgspec.Struct, frozen=True, kw_only=True):
     at_start: dict[Cell, Previous]
     calls: Counter[str]
     """Calls of wave 1, by endpoint."""
+    failed: FailedListings
 
     def completed(self, plan: Plan) -> "Discovered":
-        """Return the same with the customers that joined the plan later."""
-        found = msgspec.structs.replace(self.found, customers=_sorted(plan.customers))
+        """Return the same at the end of wave 1: with every customer and every failed listing."""
+        found = msgspec.structs.replace(
+            self.found, customers=_sorted(plan.customers), failed_listings=self.failed.all()
+        )
         return msgspec.structs.replace(self, found=found, plan=plan)
 
 
@@ -61,6 +65,7 @@ class Discovery:
         self._calls: Counter[str] = Counter()
         self._resources = AsyncExitStack()
         self._arrivals: Arrivals | None = None
+        self._list_ended_after: int | None = None
         self.unknown: frozenset[str] = frozenset()
         """The names given by `--customer` that no customer of this partner has."""
         self._nearest: tuple[str, ...] = ()
@@ -127,11 +132,14 @@ class Discovery:
             covers_catalog=job.covers_catalog,
             covers_all_countries=not job.narrow.countries,
             started_at=job.started_at,
+            list_ended_after=self._list_ended_after,
         )
         rules = job.plan_rules(is_route_gone=known.is_route_gone)
         plan = Plan(rules, catalogs, customers=found.customers)
         self._check_scope(found, plan)
-        return Discovered(found=found, plan=plan, at_start=at_start, calls=self._calls)
+        return Discovered(
+            found=found, plan=plan, at_start=at_start, calls=self._calls, failed=api.failed
+        )
 
     async def find_rest(self) -> tuple[CustomerFound, ...]:
         """Wait for the customers that `find_most` left out, and return them."""
@@ -162,6 +170,7 @@ class Discovery:
             ids = await self._named_customers(api, job.narrow.customers)
         rules = job.customer_rules(ids)
         listed = await list_customers(api, known, rules)
+        self._list_ended_after = listed.ended_after
         self._progress.phase(job.partner.name, "customers", len(listed))
         at_once = job.partner.limits.concurrency
         discovery = CustomerDiscovery(api, known, rules, at_once=at_once)
@@ -227,6 +236,26 @@ class Discovery:
                 f"{self._job.partner.name}: {len(found.customers)} customers and 0 SKUs to ask"
                 " about; nothing is published",
                 hint="look at [scope] target_views, products and segments",
+            )
+
+    def report_failed(self, found: Found) -> None:
+        """Write one event for each cause of failed listings."""
+        for listing, count in by_cause(found.failed_listings):
+            ended = {} if listing.listing != "list_customers" else {"after": found.list_ended_after}
+            self._progress.event(
+                "listing.failed",
+                partner=self._job.partner.name,
+                listing=listing.listing,
+                reason=listing.reason,
+                status=listing.http_status,
+                code=listing.error_code,
+                count=count,
+                customer_id=listing.customer_id,
+                country=listing.country,
+                product_id=listing.product_id,
+                request_id=listing.request_id,
+                correlation_id=listing.correlation_id,
+                **ended,
             )
 
     def _report_forbidden(self, catalogs: Iterable[CatalogFound]) -> None:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from auditor.model import CheckKind, Question
+from auditor.partner_center.failed_listings import by_cause
 from auditor.plan.targets import resource_type
 from auditor.run.discover import Discovered
+from auditor.scope.found import Found
 from auditor.settings import Partner
 
 if TYPE_CHECKING:
@@ -43,6 +45,8 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[Line, ...]
     explanation: tuple[str, ...]
     """For each group of SKUs, what is sent and why."""
+    unknown: tuple[str, ...] = ()
+    """What could not be listed, and is missing from the lines."""
 
     @classmethod
     def of(cls, parts: Iterable["Forecast"]) -> "Forecast":
@@ -51,6 +55,7 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
         return cls(
             lines=tuple(line for part in parts for line in part.lines),
             explanation=tuple(line for part in parts for line in part.explanation),
+            unknown=tuple(line for part in parts for line in part.unknown),
         )
 
     def table(self) -> "pa.Table":
@@ -109,8 +114,20 @@ def forecast(partner: Partner, discovered: Discovered) -> Forecast:
         for (kind, country), count in sorted(calls.items())
     ]
     return Forecast(
-        lines=(*first_wave, *second_wave), explanation=tuple(_explained(partner, discovered))
+        lines=(*first_wave, *second_wave),
+        explanation=tuple(_explained(partner, discovered)),
+        unknown=tuple(_unknown(partner, discovered.found)),
     )
+
+
+def _unknown(partner: Partner, found: Found) -> Iterable[str]:
+    if found.list_ended_after is not None:
+        yield f"{partner.name}: the customer list ended after {found.list_ended_after}"
+    for listing, count in by_cause(found.failed_listings):
+        yield (
+            f"{partner.name}: {listing.listing} failed {count} time(s), {listing.reason}:"
+            " what it would have named is missing here"
+        )
 
 
 def _explained(partner: Partner, discovered: Discovered) -> Iterable[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from auditor.concurrency import run_in_thread
 from auditor.errors import Locked, Retryable, StoreFailed
 from auditor.fetch.fetch import Fetch
+from auditor.guard.conservation import check_listings
 from auditor.guard.mass_changes import Guard
 from auditor.journal import quarantine
 from auditor.journal.journal import Journal, Recorded
@@ -77,6 +78,8 @@ class PartnerRun:
             )
             plan = await checking.ask(discovered.plan, self.discovery.find_rest)
             discovered = discovered.completed(plan)
+            check_listings(discovered.found)
+            self.discovery.report_failed(discovered.found)
             with self._staged(discovered.found, plan) as staged:
                 await checking.stage_and_recheck(
                     plan, Guard(self._store, staged, plan), staged, body

@@ -174,7 +174,7 @@ def report_from_run(partner: Partner, published: Published, counts: CallCounts) 
         snapshot_id=published.snapshot_id,
         status=published.status,
         published=True,
-        reason="",
+        reason=published.why_incomplete,
         calls=counts.calls,
         retries=counts.retries,
         throttled=counts.throttled,

@@ -52,9 +52,12 @@ class Buyers:
         refusals: list[PartnerCenterError] = []
         for buyer in self._ids:
             try:
-                return await ask(buyer)
+                found = await ask(buyer)
             except PartnerCenterError as refusal:
                 refusals.append(refusal)
+            else:
+                self._api.failed.take_back(*refusals)
+                return found
         raise next((r for r in refusals if Does.LEFT_CATALOG not in r.does), refusals[0])
 
 

@@ -125,10 +125,9 @@ class CatalogDiscovery:
                 answered.add(product_id)
                 new |= self._new(found)
                 cached |= {s.name for s in found.skus if found.is_cached}
-            elif found.is_missing and found.product.is_cached:
+            elif found.missing and found.product.is_cached:
                 del products[product_id]
-                await self._confirm(product_id, products, gone, failed)
-                failed |= {product_id} & products.keys()
+                await self._confirm(product_id, products, gone, failed, found.missing)
             else:
                 failed.add(product_id)
                 if self._product_never_answered(found.product):
@@ -259,19 +258,31 @@ class CatalogDiscovery:
         return sorted((in_views - gone | named) - set(products))
 
     async def _confirm(
-        self, product_id: str, products: dict[str, ProductFound], gone: list[Gone], failed: set[str]
+        self,
+        product_id: str,
+        products: dict[str, ProductFound],
+        gone: list[Gone],
+        failed: set[str],
+        missing: Iterable[PartnerCenterError] = (),
     ) -> None:
-        """Ask for one product by id: it is there, gone, or failed."""
+        """Ask for one product by id: it is there, gone, or failed.
+
+        `missing` are the 404s of its SKU list. They are right if the product is gone.
+        """
         view = self._known_views.get(product_id, "")
         try:
             read, by_customer = await self._product(product_id)
         except PartnerCenterError as refusal:
             if Does.LEFT_CATALOG not in refusal.does:
                 failed.add(product_id)
-            elif product_id in self._known_views and self._is_seen(product_id):
+                return
+            self._api.failed.take_back(*missing)
+            if product_id in self._known_views and self._is_seen(product_id):
                 gone.extend(self._gone_with_product(product_id, refusal.sent_at))
         else:
             self._add(products, read, view, by_customer=by_customer)
+            if missing:
+                failed.add(product_id)
 
     def _is_seen(self, product_id: str) -> bool:
         """Tell whether a 404 proves that the product is gone.
@@ -284,10 +295,12 @@ class CatalogDiscovery:
         """Return a product, and whether only customers can see it."""
         try:
             return await self._api.product(self._country, product_id), False
-        except NotFound:
+        except NotFound as refusal:
             if product_id not in self._rules.also_listed or not self._buyers:
                 raise
-        return await self._buyers.product(product_id), True
+            read = await self._buyers.product(product_id)
+            self._api.failed.take_back(refusal)
+        return read, True
 
     def _gone_with_product(self, product_id: str, at: datetime | None) -> Iterable[Gone]:
         yield departure(self._where, (product_id, ""), at)

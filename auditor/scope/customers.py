@@ -54,6 +54,8 @@ class CustomerList(msgspec.Struct, frozen=True, kw_only=True):
     """Known customers that the listing does not name: they are asked for by id."""
     unreached: tuple[str, ...] = ()
     """Known customers on the pages that could not be read: they are `failed`."""
+    ended_after: int | None = None
+    """How many customers the list named before it failed; None if it was read to its end."""
 
     def __len__(self) -> int:
         return len(self.listed) + len(self.unconfirmed) + len(self.unreached)
@@ -76,6 +78,7 @@ async def list_customers(api: PartnerCenter, known: Known, rules: CustomerRules)
         listed=tuple(listed.values()),
         unconfirmed=tuple(missing) if pages.complete else (),
         unreached=() if pages.complete else tuple(missing),
+        ended_after=None if pages.complete else len(listed),
     )
 
 

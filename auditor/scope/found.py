@@ -5,7 +5,14 @@ from datetime import datetime
 
 import msgspec
 
-from auditor.model import AzureSubscription, CommerceSubscription, Customer, RememberedListing, Sku
+from auditor.model import (
+    AzureSubscription,
+    CommerceSubscription,
+    Customer,
+    FailedListing,
+    RememberedListing,
+    Sku,
+)
 from auditor.scope.known import Known
 
 
@@ -108,3 +115,6 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the run covers all customers, so that it may report catalog changes."""
     covers_all_countries: bool
     started_at: datetime
+    list_ended_after: int | None = None
+    """How many customers the list named before it failed; None if it was read to its end."""
+    failed_listings: tuple[FailedListing, ...] = ()

@@ -39,8 +39,8 @@ class SkusFound(msgspec.Struct, frozen=True, kw_only=True):
     is_answered: bool = False
     is_cached: bool = False
     """The list was not due, so it was not asked."""
-    is_missing: bool = False
-    """The reply was 404: the product may be gone."""
+    missing: tuple[PartnerCenterError, ...] = ()
+    """The replies, if all were 404: the product may be gone."""
 
 
 class SkuLists:
@@ -76,12 +76,13 @@ class SkuLists:
             return SkusFound(product=product, skus=remembered, is_answered=True, is_cached=True)
         before = {n: s for n, s in self._known_skus.items() if s.product_id == product.product_id}
         listed: dict[tuple[str, str], Sku] = {}
-        is_answered = is_missing = False
+        missing: list[PartnerCenterError] = []
+        is_answered = False
         for segment in ("",) if product.by_customer else self._segments or ("",):
             try:
                 reads = await self._list(product, segment)
-            except NotFound:
-                is_missing = True
+            except NotFound as refusal:
+                missing.append(refusal)
                 continue  # not in this segment
             except PartnerCenterError as refusal:
                 if Does.PASSED_OVER not in refusal.does:
@@ -91,7 +92,10 @@ class SkuLists:
             listed |= {s.name: s for s in (self._sku(product, r) for r in reads)}
             is_answered = True
         if not is_answered:
-            return SkusFound(product=product, carried=tuple(before.values()), is_missing=is_missing)
+            return SkusFound(
+                product=product, carried=tuple(before.values()), missing=tuple(missing)
+            )
+        self._api.failed.take_back(*missing)
         return await self._confirmed(product, before, listed)
 
     async def named(self, product: ProductFound, sku_id: str) -> Sku:

@@ -12,5 +12,6 @@ SELECT
             THEN scope
     END AS scope,
     scope_hash, calls, retries, throttled, checks_answered, checks_failed, checks_skipped,
-    checks_not_eligible, inventory_rows, availability_rows, changes, auditor_version, schema_version
+    checks_not_eligible, listings_failed, customers_unlisted, inventory_rows, availability_rows,
+    changes, auditor_version, schema_version
 FROM auditor_tables.snapshot;

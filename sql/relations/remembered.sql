@@ -12,7 +12,7 @@ WITH covered AS (
 -- customers with a check that Partner Center refused: what their listing named may no longer exist
 doubtful AS (
     SELECT DISTINCT customer_id FROM settled_check
-    WHERE outcome = 'failed' AND http_status IN (400, 403, 404)
+    WHERE kind <> 'listing' AND outcome = 'failed' AND http_status IN (400, 403, 404)
 ),
 failed AS (
     SELECT s.*

@@ -22,7 +22,7 @@ SELECT
     s.published_at, s.business_date, s.kind, s.status,
     CAST(EXTRACT(EPOCH FROM (s.published_at - s.started_at)) AS double precision) AS seconds,
     s.calls, s.retries, s.throttled, s.checks_answered, s.checks_failed, s.checks_skipped,
-    s.checks_not_eligible,
+    s.checks_not_eligible, s.listings_failed, s.customers_unlisted,
     CAST(s.checks_failed + s.checks_skipped AS double precision)
         / NULLIF(s.checks_answered + s.checks_failed + s.checks_skipped, 0) AS unknown_share,
     COALESCE(c.cells, 0) AS cells,

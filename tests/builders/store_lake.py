@@ -63,6 +63,8 @@ def snapshot_row(snapshot_id: str, started_at: datetime, **given: object) -> Row
         "checks_failed": 0,
         "checks_skipped": 0,
         "checks_not_eligible": 0,
+        "listings_failed": 0,
+        "customers_unlisted": 0,
         "auditor_version": "0",
         **given,
     }
@@ -109,7 +111,10 @@ def make(folder: Path, buckets: int = 4) -> FolderStore:
 
 def cover(customer_id: str = "", country: str = "", **more: object) -> Row:
     """Return the coverage row of a cell."""
-    counts = ("checks_answered", "checks_failed", "checks_skipped", "checks_not_eligible")
+    counts = (
+        *("checks_answered", "checks_failed", "checks_skipped", "checks_not_eligible"),
+        *("listings_failed", "customers_unlisted"),
+    )
     return {
         "customer_id": customer_id,
         "country": country,

@@ -7,7 +7,8 @@ from auditor.tables import BULKY, KEYS, PER_SNAPSHOT, SCHEMAS, STATE, TEXT, TIME
 
 CELL = "partner_tenant_id customer_id country"
 INVENTORY = f"{CELL} azure_subscription_id arm_region reservation_scope product_id sku_id"
-COUNTS = "checks_answered checks_failed checks_skipped checks_not_eligible"
+CHECKS = "checks_answered checks_failed checks_skipped checks_not_eligible"
+COUNTS = f"{CHECKS} listings_failed customers_unlisted"
 CHECKED = "checked_at checked_snapshot_id verdict_since_at verdict_since_snapshot_id"
 
 CONTRACT = {

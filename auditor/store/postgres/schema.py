@@ -11,7 +11,7 @@ from auditor.store import comments, sql
 from auditor.store.postgres import tables
 from auditor.store.postgres.connection import Database
 
-NEWEST = 4
+NEWEST = 5
 """The last file of `sql/schema/`, which this version is built for."""
 FIRST_RELEASED = 4
 """No released version wrote to an older schema."""

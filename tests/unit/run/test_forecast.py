@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import UTC, datetime
 
+from auditor.partner_center.failed_listings import FailedListings
 from auditor.plan.plan import Plan
 from auditor.run.discover import Discovered
 from auditor.run.forecast import Forecast, Line, forecast
@@ -41,6 +42,7 @@ def forecast_of(
             plan=Plan(bench.rules(**rules), catalogs, customers=customers),
             at_start={},
             calls=Counter(calls or {}),
+            failed=FailedListings(),
         ),
     )
 

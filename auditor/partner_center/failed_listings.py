@@ -1,0 +1,65 @@
+"""Which listings of wave 1 got no usable answer.
+
+The client notes every failed call by itself, so that no caller can forget one. A caller takes a
+note back only if another call answered the same question.
+"""
+
+from collections.abc import Iterable
+from typing import TypedDict
+
+from auditor.errors import Does, PartnerCenterError
+from auditor.model import FailedListing, Request
+
+_FAILED = frozenset({Does.CUSTOMER_FAILED, Does.CARRIED, Does.PAGES_FAILED})
+"""The ends of a question without an answer. The other ends are answers, or end the run."""
+
+
+class Subject(TypedDict, total=False):
+    """What a listing is about, as far as the request says."""
+
+    customer_id: str
+    country: str
+    plan_id: str
+    reservation_scope: str
+    product_id: str
+    sku_id: str
+
+
+class FailedListings:
+    """The failed listings of one partner's run, by the key of their request."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[bytes, FailedListing] = {}
+
+    def note(self, request: Request, error: PartnerCenterError, subject: Subject) -> None:
+        """Add a listing, unless the reply is an answer such as "there is no such customer"."""
+        if error.does and error.does[-1] in _FAILED:
+            self._by_key[error.key] = FailedListing(
+                listing=request.endpoint,
+                key=error.key,
+                **subject,
+                reason=error.reason,
+                http_status=error.status,
+                error_code=error.error_code_sent,
+                request_id=error.request_id,
+                correlation_id=error.correlation_id,
+                attempts=error.attempts,
+                sent_at=error.sent_at,
+            )
+
+    def take_back(self, *errors: PartnerCenterError) -> None:
+        """Remove listings whose question another call has answered."""
+        for error in errors:
+            self._by_key.pop(error.key, None)
+
+    def all(self) -> tuple[FailedListing, ...]:
+        """Return the failed listings, in an order that does not depend on the replies' order."""
+        return tuple(self._by_key[key] for key in sorted(self._by_key))
+
+
+def by_cause(failed: Iterable[FailedListing]) -> list[tuple[FailedListing, int]]:
+    """Return the first listing of each cause, and how many have the same one."""
+    same: dict[tuple[str, str, str], list[FailedListing]] = {}
+    for each in failed:
+        same.setdefault((each.listing, each.reason, each.error_code), []).append(each)
+    return [(of_cause[0], len(of_cause)) for _, of_cause in sorted(same.items())]

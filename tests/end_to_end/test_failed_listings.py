@@ -1,0 +1,237 @@
+"""P35: a listing that fails is an unanswered question, from the first night on."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from auditor.run.result import RunReport
+from auditor.run.run import Runtime, forecast_run
+from auditor.sandbox import Fault, Faults, WorldSize
+from auditor.sandbox.answers.shapes import customer_item
+from auditor.settings.values import Cache
+from auditor.store import open_store
+from auditor.store.interface import Store
+from tests.builders.nightly import INVENTORY_KEY, IS_SOAK, Key, Night, nights
+
+SEED = 1
+TINY = WorldSize(customers=24, products=2, regions=2, sizes_per_product=1, licence_products=3)
+PAGE = 5
+"""Customers on a page: each partner's list has several."""
+LISTS = ("customers", "subscriptions", "entitlements", "products", "skus")
+SINGLE = ("customer", "registration")
+"""Asked by id: the billing country, and whether a plan may buy reservations."""
+NEXT = {
+    "uri": "/customers?size=500&seekOperation=Next",
+    "method": "GET",
+    "headers": [{"key": "MS-ContinuationToken", "value": "same"}],
+}
+ACTIONS: dict[str, dict[str, Any]] = {
+    "503": {"status": 503},
+    "HTML": {"body": "<html><body>Service unavailable</body></html>"},
+    "cut": {"cut": True},
+    "empty": {"body": ""},
+    "204": {"status": 204, "body": ""},
+    "403": {"status": 403, "code": "20002"},
+    "short": {"body": json.dumps({"totalCount": 16, "items": []})},
+}
+ELSEWHERE = {
+    "body": json.dumps(
+        {"totalCount": 0, "items": [], "links": {"next": {**NEXT, "uri": "/v1//v1/customers"}}}
+    )
+}
+OUT = {("customers", "403"), ("products", "403")}
+"""These say that the partner's own credential is refused: nothing of it is published."""
+CASES = [
+    *((listing, name) for listing in LISTS for name in ACTIONS if (listing, name) not in OUT),
+    *((listing, name) for listing in SINGLE for name in ACTIONS if name != "short"),
+    ("customers", "loop"),
+    ("customers", "elsewhere"),
+]
+FEW = [
+    *((listing, "503") for listing in (*LISTS, *SINGLE)),
+    *(
+        ("customers", name)
+        for name in (*ACTIONS, "loop", "elsewhere")
+        if name not in {"503", "403"}
+    ),
+    ("subscriptions", "HTML"),
+    ("subscriptions", "short"),
+    ("entitlements", "403"),
+    ("entitlements", "204"),
+    ("products", "empty"),
+    ("skus", "cut"),
+]
+"""What the suite runs; `make soak-truth` runs all of `CASES`."""
+ONCE = [*((listing, "503") for listing in (*LISTS, *SINGLE)), ("customers", "short")]
+
+
+def fault(night: Night, listing: str, action: str) -> Faults:
+    """Return the fault of one listing of the first partner; of the customers, from page 2 on."""
+    partner = night.world.partners()[0]
+    after = 1 if listing == "customers" else 0
+    how = ELSEWHERE if action == "elsewhere" else ACTIONS.get(action, {})
+    if action == "loop":
+        item = customer_item(night.world.state(1), night.world.customers(partner, 1)[-1])
+        page = {"totalCount": 1, "items": [item], "links": {"next": NEXT}}
+        how = {"body": msgspec.json.encode(page).decode()}
+    return Faults([Fault(endpoint=listing, partner=partner.name, after=after, **how)])
+
+
+def covered(key: Mapping[str, str], unanswered: Iterable[Mapping[str, str]]) -> bool:
+    """Tell whether a row of `unanswered` says that the key is unknown."""
+    for row in unanswered:
+        if row["partner_tenant_id"] != key["partner_tenant_id"] or row["kind"] == "availability":
+            continue
+        names: Iterable[str] = INVENTORY_KEY[1:]
+        if row["kind"] == "listing":  # it names a plan where a check names an Azure subscription
+            names = ("customer_id", "country", "reservation_scope", "product_id", "sku_id")
+        if all(row[name] in {"", key[name]} for name in names):
+            return True
+    return False
+
+
+def silent(night: Night, number: int) -> list[Key]:
+    """Return the keys of the truth that are neither known nor said to be unknown."""
+    known = night.inventory()
+    unanswered = night.rows("SELECT * FROM unanswered")
+    return [
+        key
+        for key in night.inventory_truth(number)
+        if key not in known and not covered(dict(zip(INVENTORY_KEY, key, strict=True)), unanswered)
+    ]
+
+
+def assert_said(night: Night, report: RunReport, partner: str) -> None:
+    """The snapshot of the partner says what is missing, everywhere alike."""
+    of = {each.partner: each for each in report.snapshots}
+    assert report.exit == 3
+    assert {name: each.status for name, each in of.items()} == {
+        name: "incomplete" if name == partner else "complete" for name in of
+    }
+    assert of[partner].reason
+    snapshot_id = of[partner].snapshot_id
+    (row,) = night.rows(f"SELECT * FROM snapshot WHERE snapshot_id = '{snapshot_id}'")
+    outcomes = night.rows(
+        f"SELECT * FROM check_outcome WHERE kind = 'listing' AND snapshot_id = '{snapshot_id}'"
+    )
+    unanswered = night.rows("SELECT * FROM unanswered WHERE kind = 'listing'")
+    assert row["listings_failed"] == len(outcomes) == len(unanswered) > 0
+    assert all(each["outcome"] == "failed" and each["reason"] for each in outcomes)
+    cells = night.rows(f"SELECT * FROM coverage WHERE snapshot_id = '{snapshot_id}'")
+    assert sum(cell["listings_failed"] for cell in cells) == len(outcomes)
+    assert sum(cell["customers_unlisted"] for cell in cells) == row["customers_unlisted"]
+    assert all(cell["status"] != "covered" for cell in cells if cell["listings_failed"])
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("listing", "action"), CASES if IS_SOAK else FEW)
+async def test_on_a_first_night_a_failed_listing_is_said_and_the_next_night_is_the_truth(
+    listing: str, action: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P35."""
+    monkeypatch.setattr("auditor.sandbox.answers.customers.LARGEST_PAGE", PAGE)
+    async with nights(tmp_path, SEED, size=TINY) as night:
+        partner = night.world.partners()[0].name
+        night.sandbox.faults = fault(night, listing, action)
+        report = await night.run(1)
+        assert_said(night, report, partner)
+        assert silent(night, 1) == []
+        night.sandbox.faults = Faults()
+        report = await night.run(1)
+        assert report.exit == 0
+        assert night.inventory() == night.inventory_truth(1)
+        assert night.rows("SELECT * FROM unanswered") == []
+        assert [each.changes for each in report.snapshots] == [{}, {}]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("listing", "action"), CASES if IS_SOAK else ONCE)
+async def test_an_empty_store_and_a_full_one_name_the_same_failed_listings(
+    listing: str, action: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P35: what was known before is carried, and the night after is the truth again."""
+    monkeypatch.setattr("auditor.sandbox.answers.customers.LARGEST_PAGE", PAGE)
+    async with nights(tmp_path, SEED, size=TINY) as night:
+        uncached = msgspec.structs.replace(
+            night.settings, cache=Cache(subscriptions=0, catalog=0, billing_country=0)
+        )
+        empty = msgspec.structs.replace(uncached, store=str(tmp_path / "empty"))
+        partner = night.world.partners()[0].name
+        await night.run(1, settings=uncached)
+        night.sandbox.faults = fault(night, listing, action)
+        report = await night.run(1, settings=uncached)
+        assert_said(night, report, partner)
+        assert silent(night, 1) == []
+        assert all(each.changes == {} for each in report.snapshots)
+        named = listings(open_store(uncached.store))
+        night.sandbox.faults = fault(night, listing, action)
+        await night.run(1, settings=empty)
+        assert listings(open_store(empty.store)) == named
+        night.sandbox.faults = Faults()
+        report = await night.run(2, settings=uncached)
+        assert report.exit == 0
+        assert night.inventory() == night.inventory_truth(2)
+
+
+def listings(store: Store) -> set[tuple[str, ...]]:
+    """Return the failed listings that the newest snapshots name."""
+    columns = ("customer_id", "country", "azure_subscription_id", "product_id", "reason")
+    rows = store.arrow("unanswered", kind="listing").to_pylist()
+    return {tuple(row[name] for name in columns) for row in rows}
+
+
+@pytest.mark.asyncio
+async def test_new_customers_behind_a_failing_page_are_said_on_a_later_night(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P35."""
+    async with nights(tmp_path, SEED, size=TINY) as night:
+        partner = night.world.partners()[0]
+        night.sandbox.faults = Faults(
+            [Fault(endpoint="customers", partner=partner.name, truncate=3)]
+        )
+        await night.run(1)
+        monkeypatch.setattr("auditor.sandbox.answers.customers.LARGEST_PAGE", PAGE)
+        night.sandbox.faults = fault(night, "customers", "503")
+        report = await night.run(1)
+        assert_said(night, report, partner.name)
+        assert silent(night, 1) == []
+
+
+@pytest.mark.asyncio
+async def test_a_plan_says_what_it_could_not_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P35."""
+    monkeypatch.setattr("auditor.sandbox.answers.customers.LARGEST_PAGE", PAGE)
+    async with nights(tmp_path, SEED, size=TINY) as night:
+        partner = night.world.partners()[0].name
+        night.sandbox.faults = fault(night, "customers", "HTML")
+        runtime = Runtime(environ=night.environ)
+        forecast = await forecast_run(night.settings, runtime=runtime)
+        assert f"{partner}: the customer list ended after {PAGE}" in forecast.unknown
+        assert any("list_customers failed 1 time" in line for line in forecast.unknown)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("listing", ["customers", "entitlements", "skus"])
+async def test_a_failed_listing_is_said_in_a_database_too(
+    listing: str, tmp_path: Path, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P35."""
+    monkeypatch.setattr("auditor.sandbox.answers.customers.LARGEST_PAGE", PAGE)
+    async with nights(tmp_path, SEED, size=TINY, store=store_url) as night:
+        partner = night.world.partners()[0].name
+        night.sandbox.faults = fault(night, listing, "503")
+        report = await night.run(1)
+        assert_said(night, report, partner)
+        assert silent(night, 1) == []
+        night.sandbox.faults = Faults()
+        report = await night.run(1)
+        assert report.exit == 0
+        assert night.inventory() == night.inventory_truth(1)
+        assert night.rows("SELECT * FROM unanswered") == []
