@@ -9,6 +9,19 @@ TEXT = pa.dictionary(pa.int32(), pa.string())
 """Text that repeats: in rows sorted by key, a dictionary takes almost no space."""
 TIME = pa.timestamp("us", tz="UTC")
 SCHEMA_VERSION = 2
+"""The version of what this release writes; it grows with a new relation or column."""
+SINCE: dict[str, int] = {
+    "snapshot.listings_failed": 2,
+    "snapshot.customers_unlisted": 2,
+    "coverage.listings_failed": 2,
+    "coverage.customers_unlisted": 2,
+}
+"""The version that a relation (`sku`) or column (`sku.cores`) came with, unless it is the first.
+
+No relation or column is ever removed and no type changes, so this says what a file lacks.
+"""
+DEFAULTS: dict[str, object] = {}
+"""The value of a column (`sku.cores`) in rows older than the column, unless it is null."""
 
 CELL = ("partner_tenant_id", "customer_id", "country")
 INVENTORY_KEY = (
@@ -280,3 +293,22 @@ def _schema(relation: str) -> pa.Schema:
 
 SCHEMAS: dict[str, pa.Schema] = {relation: _schema(relation) for relation in KEYS}
 """The Arrow schema of each relation, key columns first."""
+
+
+def lacking(relation: str, version: int) -> tuple[str, ...]:
+    """Return the columns that rows of an older schema version lack; all of a later relation."""
+    return tuple(name for name in SCHEMAS[relation].names if _since(relation, name) > version)
+
+
+def _since(relation: str, column: str) -> int:
+    return max(SINCE.get(relation, 1), SINCE.get(f"{relation}.{column}", 1))
+
+
+def default(relation: str, column: str) -> object:
+    """Return the value of a column in rows that are older than the column.
+
+    For a key column that is '' or 0, as for a question that the column is no part of.
+    """
+    if column not in KEYS[relation]:
+        return DEFAULTS.get(f"{relation}.{column}")
+    return 0 if column in _INTS else ""

@@ -12,30 +12,32 @@ import duckdb
 
 from auditor import atomic_file
 from auditor.store import comments, sql
-from auditor.store.folder import views
+from auditor.store.folder import older, views
 from auditor.store.folder.store import FolderStore
 from auditor.tables import KEYS
 
 
 def write(lake: Path, file: Path) -> None:
     """Write the file and put it in place as a whole. If two write at once, the first one fails."""
-    root = FolderStore.open(str(lake)).root
-    pattern = views.files(root, "snapshot", ())[0].removesuffix("/_schema/snapshot.parquet")
+    store = FolderStore.open(str(lake))
+    root, index = store.root, store.index()
+    oldest, absent = older.oldest_version(root, index), older.absent(root, index)
     atomic_file.remove_leftovers(file)
     made = atomic_file.temporary_name(file)  # DuckDB creates the file, so it has no lock of ours
     with duckdb.connect(str(made)) as con:
         for definition in (sql.statement("duckdb/latest_map"), *sql.definitions()):
-            con.execute(_with_files(definition, root, pattern))
+            con.execute(_with_files(older.completed(definition, oldest, absent), root))
         comments.add_comments(con)
     made.replace(file)
 
 
-def _with_files(definition: str, root: Path, pattern: str) -> str:
+def _with_files(definition: str, root: Path) -> str:
     """Return a view's statement with its file variables replaced by file patterns."""
+    pattern = views.as_pattern(root)
     latest = _list([f"{pattern}/latest.parquet"])
     definition = definition.replace("getvariable('latest_map_files')", latest)
     for relation in KEYS:
-        paths = [f"{pattern}/_schema/{relation}.parquet"]
+        paths = views.files(root, relation, ())
         if any(root.glob(f"snapshot=*/{relation}/*.parquet")):
             paths.append(f"{pattern}/snapshot=*/{relation}/*.parquet")
         for name in (relation, f"current_{relation}"):

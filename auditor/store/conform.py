@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from auditor.errors import Bug, UsageError
 from auditor.model import Cell, bucket_of
-from auditor.tables import CELL, KEYS, SCHEMAS
+from auditor.tables import CELL, KEYS, SCHEMAS, default
 
 _SNAPSHOT_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 _ROOM = 2**62
@@ -148,6 +148,20 @@ def conformed(relation: str, table: pa.Table, snapshot_id: str) -> pa.Table:
     return table
 
 
+def completed(relation: str, table: pa.Table, names: Sequence[str]) -> pa.Table:
+    """Return the columns `names` of a relation's rows; those that an old file lacks are filled."""
+    schema = pa.schema([SCHEMAS[relation].field(name) for name in names])
+    for field in schema:
+        if field.name not in table.column_names:
+            value = pa.scalar(default(relation, field.name), _value_type(field.type))
+            table = table.append_column(field.name, pa.repeat(value, table.num_rows))
+    return table.select(names).cast(schema)
+
+
+def _value_type(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
 def _typed(relation: str, field: pa.Field, column: pa.ChunkedArray) -> pa.ChunkedArray:
     if not field.nullable and column.null_count:
         raise Bug(f"{relation}.{field.name}: a key column is null")
@@ -161,7 +175,7 @@ def _typed(relation: str, field: pa.Field, column: pa.ChunkedArray) -> pa.Chunke
 
 def plain(table: pa.Table) -> pa.Table:
     """Return a table without dictionaries: one of a few rows may hold the texts of many."""
-    kinds = (getattr(field.type, "value_type", field.type) for field in table.schema)
+    kinds = (_value_type(field.type) for field in table.schema)
     return table.cast(pa.schema(zip(table.column_names, kinds, strict=True)))
 
 

@@ -1,7 +1,8 @@
-"""Makes a folder store."""
+"""Makes a folder store, and upgrades one that an older release made."""
 
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -22,10 +23,28 @@ def make_store(root: Path, buckets: int) -> None:
     disk.try_to_write(root)
     if (root / "store.json").exists():
         return
+    _write_columns(root)
+    info = manifest.StoreInfo(schema_version=SCHEMA_VERSION, buckets=buckets)
+    disk.put_if_absent(root / "store.json", manifest.encode(info))
+
+
+def upgrade_store(root: Path) -> None:
+    """Let a store that an older release made hold what this one writes; older ones then refuse it.
+
+    The caller holds the publish lock. No snapshot is changed. The version is raised last, so after
+    a kill the next publisher does it again. Raises StoreTooNew if a newer release has upgraded it.
+    """
+    info = manifest.read_store_info(root)
+    if info.schema_version < SCHEMA_VERSION:
+        _write_columns(root)
+        raised = msgspec.structs.replace(info, schema_version=SCHEMA_VERSION)
+        disk.replace(root / "store.json", manifest.encode(raised))
+
+
+def _write_columns(root: Path) -> None:
+    """Write a file without rows for each relation: it defines the columns."""
     for relation, schema in SCHEMAS.items():
         stream = pa.BufferOutputStream()
         described = comments.described(relation, schema)
         pq.write_table(described.empty_table(), stream, compression="zstd")
         disk.replace(root / "_schema" / f"{relation}.parquet", memoryview(stream.getvalue()))
-    info = manifest.StoreInfo(schema_version=SCHEMA_VERSION, buckets=buckets)
-    disk.put_if_absent(root / "store.json", manifest.encode(info))

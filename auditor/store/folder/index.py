@@ -46,6 +46,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     published_at: datetime
     buckets: dict[str, tuple[int, ...]]
     """The buckets of each relation that have a file."""
+    schema_version: int = 1
+    """That of its files. The first release did not name it in `latest.parquet`."""
 
     def paths(
         self, root: Path | str, relation: str, only: Collection[int] | None = None
@@ -169,6 +171,7 @@ def _entry(folder: Path) -> Entry:
         kind=row["kind"],
         published_at=msgspec.convert(row["published_at"], datetime),
         buckets={name: tuple(sorted(found)) for name, found in buckets.items()},
+        schema_version=written.schema_version,
     )
 
 

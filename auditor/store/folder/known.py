@@ -8,7 +8,7 @@ import pyarrow as pa
 from auditor.model import Cell
 from auditor.store import conform, sql
 from auditor.store.duck import connect
-from auditor.store.folder import views
+from auditor.store.folder import older, views
 from auditor.store.folder.index import Entry, Index, read_file
 from auditor.store.span import EVERYONE, Span
 from auditor.tables import CELL, SCHEMAS
@@ -36,11 +36,12 @@ def rows(
     for snapshot_id, cells in sorted(current.items()):
         for path in index.by_id[snapshot_id].paths(root, relation, (bucket,)):
             table = read_file(Path(path), list(columns) or None, span)
+            table = conform.completed(relation, table, schema.names)
             found, which = conform.cells_of(relation, table)
             keep = [cell in cells and span.holds(cell.customer_id) for cell in found]
             if not all(keep):
                 table = table.filter(pa.array(keep, pa.bool_()).take(pa.array(which)))
-            tables.append(table.select(schema.names).cast(schema))
+            tables.append(table)
     return pa.concat_tables(tables).unify_dictionaries()
 
 
@@ -74,5 +75,6 @@ def gaps(
         con.register("asked", cells_and_before)
         con.register("published", published)
         views.name_files(con, "coverage", views.files(root, "coverage", entries))
-        con.execute(sql.statement("duckdb/coverage"))
+        oldest = older.oldest_version(root, index)
+        con.execute(older.completed(sql.statement("duckdb/coverage"), oldest))
         return con.sql(sql.statement("read/changes/gap")).to_arrow_table()

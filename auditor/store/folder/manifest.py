@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from auditor.disk import guarded
 from auditor.errors import StoreCorrupt, StoreTooNew
-from auditor.tables import SCHEMA_VERSION, SCHEMAS
+from auditor.tables import SCHEMA_VERSION, SCHEMAS, default
 
 NAME = "manifest.json"
 PRUNED = "pruned.json"
@@ -51,7 +51,7 @@ class Pruned(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StoreInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings fixed when a store is made."""
+    """The settings fixed when a store is made, and the version of what it holds."""
 
     schema_version: int
     buckets: int
@@ -104,7 +104,8 @@ def encode(value: msgspec.Struct) -> bytes:
 
 def snapshot_row(manifest: Manifest) -> dict[str, Any]:
     """Return the row of the relation `snapshot`, its times decoded."""
-    row = {name: manifest.snapshot.get(name) for name in SCHEMAS["snapshot"].names}
+    names = SCHEMAS["snapshot"].names
+    row = {name: manifest.snapshot.get(name, default("snapshot", name)) for name in names}
     for field in SCHEMAS["snapshot"]:
         value = row[field.name]
         if value is not None and pa.types.is_timestamp(field.type):

@@ -14,7 +14,7 @@ import pyarrow as pa
 from auditor.errors import InputMissing, StoreError
 from auditor.store import reading
 from auditor.store.folder import known, manifest, untrusted_sql, upkeep, views
-from auditor.store.folder.create import make_store
+from auditor.store.folder.create import make_store, upgrade_store
 from auditor.store.folder.index import Index, folder_of, published_ids, read_index
 from auditor.store.folder.lock import publish_lock
 from auditor.store.folder.publication import FolderPublication
@@ -66,8 +66,13 @@ class FolderStore(Store):
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> Iterator[FolderPublication]:
-        """Hold the publish lock (Locked after `timeout_s`) and clear up after killed publishers."""
+        """Hold the publish lock (Locked after `timeout_s`) and clear up after killed publishers.
+
+        A store of an older release is upgraded. Raises StoreTooNew if a newer release did so since
+        this one opened the store.
+        """
         with publish_lock(self.root / ".publish.lock", timeout_s, clock, pause):
+            upgrade_store(self.root)
             publication = FolderPublication(self.root, self.buckets, self.index)
             publication.recover()
             yield publication

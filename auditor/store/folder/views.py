@@ -10,6 +10,7 @@ import duckdb
 from auditor.model import bucket_of
 from auditor.store import reading, sql
 from auditor.store.duck import opened, spill_folder
+from auditor.store.folder import older
 from auditor.store.folder.index import Entry, Index
 from auditor.tables import KEYS
 
@@ -38,8 +39,9 @@ def connection(
             con.execute("SET temp_directory = $1", [spill_folder() if spill is None else spill])
             only = None if query is None else sql.needed(query)
             _name_all_files(con, root, index, _buckets_of(customer_id, buckets), only)
+            oldest, absent = older.oldest_version(root, index), older.absent(root, index)
             for definition in sql.definitions(only, copied or frozenset()):
-                con.execute(definition)
+                con.execute(older.completed(definition, oldest, absent))
             _lock_down(con, root, is_copied=copied is not None)
         except duckdb.Error as error:
             raise reading.translated(error) from error
@@ -70,15 +72,21 @@ def _name_all_files(
                 name_files(con, name, files(root, relation, entries, buckets))
 
 
+def as_pattern(root: Path) -> str:
+    """Return a store's folder escaped, as DuckDB reads each file name as a pattern."""
+    return re.sub(r"[*?\[]", r"[\g<0>]", str(root))
+
+
 def files(
     root: Path, relation: str, entries: Iterable[Entry], buckets: frozenset[int] | None = None
 ) -> list[str]:
-    """Return the files of a relation, escaped: DuckDB reads each item of a list as a pattern.
+    """Return the files of a relation, as patterns.
 
-    The first file has no rows; it defines the columns.
+    The first file has no rows; it defines the columns. A store that an older release made has none
+    for a relation that came later.
     """
-    folder = re.sub(r"[*?\[]", r"[\g<0>]", str(root))
-    found = [f"{folder}/_schema/{relation}.parquet"]
+    folder = as_pattern(root)
+    found = [f"{folder}/_schema/{relation}.parquet"] if older.has_columns(root, relation) else []
     for entry in entries:
         found += entry.paths(folder, relation, buckets)
     return found
@@ -86,7 +94,11 @@ def files(
 
 def is_whole(root: Path, index: Index) -> bool:
     """Return whether every file that a relation or view reads exists."""
-    paths = [f"{root}/_schema/{relation}.parquet" for relation in KEYS]
+    paths = [
+        f"{root}/_schema/{relation}.parquet"
+        for relation in KEYS
+        if older.has_columns(root, relation)
+    ]
     for entry in index.entries:
         for relation in KEYS:
             paths += entry.paths(root, relation)
@@ -99,8 +111,7 @@ def name_files(con: duckdb.DuckDBPyConnection, name: str, paths: Sequence[str]) 
 
 
 def _lock_down(con: duckdb.DuckDBPyConnection, root: Path, *, is_copied: bool) -> None:
-    as_pattern = files(root, "snapshot", ())[0].removesuffix("/_schema/snapshot.parquet")
     if not is_copied:
-        con.execute("SET allowed_directories = $1", [[str(root), as_pattern]])
+        con.execute("SET allowed_directories = $1", [[str(root), as_pattern(root)]])
     con.execute("SET enable_external_access = false")
     con.execute("SET lock_configuration = true")

@@ -1,0 +1,85 @@
+"""Reads relations from files of older releases, which lack the columns that came later."""
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+import pyarrow as pa
+
+from auditor.store.folder import manifest
+from auditor.store.folder.index import Index
+from auditor.tables import KEYS, SCHEMAS, SINCE, default, lacking
+
+_READ = re.compile(
+    r"read_parquet\(getvariable\('(?:current_)?(?P<relation>\w+)_files'\),"
+    r" hive_partitioning = false\)"
+)
+_TYPES = {
+    pa.int64(): "BIGINT",
+    pa.bool_(): "BOOLEAN",
+    pa.float64(): "DOUBLE",
+    pa.date32(): "DATE",
+    pa.timestamp("us", tz="UTC"): "TIMESTAMP WITH TIME ZONE",
+}
+"""DuckDB's types, by Arrow type; VARCHAR for all others."""
+
+
+def oldest_version(root: Path, index: Index) -> int:
+    """Return the schema version of the oldest file that a reader may open."""
+    made = manifest.read_store_info(root).schema_version
+    return min([made, *(entry.schema_version for entry in index.entries)])
+
+
+def has_columns(root: Path, relation: str) -> bool:
+    """Return whether a store has the file without rows that defines a relation's columns.
+
+    A store lacks it if no release has published into it since the relation came.
+    """
+    return relation not in SINCE or (root / "_schema" / f"{relation}.parquet").exists()
+
+
+def absent(root: Path, index: Index) -> frozenset[str]:
+    """Return the relations that have no file at all."""
+    return frozenset(
+        relation
+        for relation in KEYS
+        if not has_columns(root, relation)
+        and not any(relation in entry.buckets for entry in index.entries)
+    )
+
+
+def completed(definition: str, oldest: int, without_file: Collection[str] = ()) -> str:
+    """Return a base view's statement that gives every column, whatever its files lack.
+
+    `oldest` is the schema version of the oldest file; `without_file` are relations that have none.
+    A statement whose files lack nothing stays as it is: to unite columns by name, DuckDB opens
+    every file before the first row.
+    """
+
+    def source(found: re.Match[str]) -> str:
+        relation = found["relation"]
+        missing = lacking(relation, oldest)
+        if not missing:
+            return found[0]
+        nothing = f"SELECT {', '.join(map(_null, SCHEMAS[relation]))} WHERE false"
+        if relation in without_file:
+            return f"({nothing})"
+        by_name = found[0].removesuffix(")") + ", union_by_name = true)"
+        filled = ", ".join(
+            f"COALESCE({name}, {_literal(value)}) AS {name}"
+            for name in missing
+            if (value := default(relation, name)) is not None
+        )
+        columns = f"* REPLACE ({filled})" if filled else "*"
+        every = f"{nothing} UNION ALL BY NAME FROM {by_name}"
+        return f"(SELECT {columns} FROM ({every}))"  # noqa: S608 - known names
+
+    return _READ.sub(source, definition)
+
+
+def _null(field: pa.Field) -> str:
+    return f"CAST(NULL AS {_TYPES.get(field.type, 'VARCHAR')}) AS {field.name}"
+
+
+def _literal(value: object) -> str:
+    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value)
