@@ -17,7 +17,7 @@ from auditor.store import open_store
 from auditor.store.folder.store import FolderStore
 from auditor.store.interface import Store
 from auditor.store.span import EVERYONE, Span
-from auditor.tables import SCHEMAS
+from auditor.tables import SCHEMA_VERSION, SCHEMAS
 from tests.builders.store_lake import (
     ACME,
     BOND,
@@ -362,7 +362,7 @@ def test_a_missing_store_is_missing_input(tmp_path: Path) -> None:
 def test_a_newer_or_damaged_store_file_is_refused(tmp_path: Path) -> None:
     store = make(tmp_path)
     path = store.root / "store.json"
-    path.write_text(json.dumps({"schema_version": 2, "buckets": 4, "new": True}))
+    path.write_text(json.dumps({"schema_version": SCHEMA_VERSION + 1, "buckets": 4, "new": True}))
     with pytest.raises(StoreTooNew) as caught:
         open_store(str(store.root))
     assert caught.value.exit_status == 76
