@@ -43,15 +43,22 @@ GRANT SELECT, INSERT, DELETE ON extra, staged_extra TO auditor_writer;
 """
 
 
+class Failed(Exception):
+    """The process ended with this traceback."""
+
+
 def run(url: str, *commands: str) -> list[Any]:  # whatever the commands answer
     """Return what each command answered."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.builders.next_release", url, *commands],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=True,
+        check=False,
         capture_output=True,
+        text=True,
     )
+    if done.returncode:
+        raise Failed(done.stderr)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
@@ -158,7 +165,7 @@ class Commands:
         )
 
         rows = {
-            "coverage": [cover(customer_id, "DE", pages=7), cover("", "DE")],
+            "coverage": [cover(customer_id, "DE", pages=7), cover("", "DE", pages=0)],
             "inventory": [stock(customer_id, "0011", "unrestricted", at(3), note="seen")],
             "sku": [listed("0011", channel="web")],
             "extra": [{"customer_id": customer_id, "country": "DE", "word": "new"}],

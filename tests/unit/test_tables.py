@@ -1,9 +1,24 @@
 """The relations have the keys and columns of docs/contract.md."""
 
+import json
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
 
-from auditor.tables import BULKY, KEYS, PER_SNAPSHOT, SCHEMAS, STATE, TEXT, TIME
+from auditor.tables import (
+    BULKY,
+    DEFAULTS,
+    KEYS,
+    PER_SNAPSHOT,
+    SCHEMA_VERSION,
+    SCHEMAS,
+    SINCE,
+    STATE,
+    TEXT,
+    TIME,
+    lacking,
+)
 
 CELL = "partner_tenant_id customer_id country"
 INVENTORY = f"{CELL} azure_subscription_id arm_region reservation_scope product_id sku_id"
@@ -132,3 +147,26 @@ def test_rows_about_one_run_are_separate_from_known_rows() -> None:
     assert set(PER_SNAPSHOT) == {"snapshot", "coverage", "check_outcome", "change"}
     assert set(STATE) == SCHEMAS.keys() - set(PER_SNAPSHOT)
     assert set(BULKY) == {*STATE, "check_outcome"}
+
+
+RELEASED = sorted((Path(__file__).parents[1] / "fixtures").glob("columns-*.json"))
+"""The columns of each released schema version; a new one is added at a release."""
+
+
+@pytest.mark.parametrize("path", RELEASED, ids=lambda path: path.stem)
+def test_what_came_after_a_released_version_is_known(path: Path) -> None:
+    """P34: a column that `SINCE` does not name would be looked for in files that lack it."""
+    version = int(path.stem.partition("-")[2])
+    columns = {
+        relation: [n for n in schema.names if n not in lacking(relation, version)]
+        for relation, schema in SCHEMAS.items()
+    }
+    assert {r: names for r, names in columns.items() if names} == json.loads(path.read_text())
+
+
+def test_every_version_before_this_one_is_released() -> None:
+    versions = [int(path.stem.partition("-")[2]) for path in RELEASED]
+    assert set(range(1, SCHEMA_VERSION)) <= set(versions) <= set(range(1, SCHEMA_VERSION + 1))
+    names = {*SCHEMAS, *(f"{r}.{name}" for r, schema in SCHEMAS.items() for name in schema.names)}
+    assert names >= SINCE.keys() | DEFAULTS.keys()
+    assert set(SINCE.values()) <= set(range(2, SCHEMA_VERSION + 1))

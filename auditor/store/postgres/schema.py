@@ -11,17 +11,26 @@ from auditor.store import comments, sql
 from auditor.store.postgres import tables
 from auditor.store.postgres.connection import Database
 
-NEWEST = 5
+NEWEST = max(step for step, _ in sql.schema_steps())
 """The last file of `sql/schema/`, which this version is built for."""
-FIRST_RELEASED = 4
-"""No released version wrote to an older schema."""
+_OPTIONAL = "-- Optional: "
+"""How a step begins without which this version works as well: an index, say."""
 _OLDEST_SERVER = 150000
 _LOCK = 0x5CA1_AB1E
 """Key of the advisory lock that an upgrade holds until its transaction ends."""
 
 
-def check(con: Connection, *, newest: int = NEWEST, oldest_server: int = _OLDEST_SERVER) -> None:
-    """Raise StoreTooOld or StoreTooNew if a version built for `newest` cannot use the schema."""
+def check(
+    con: Connection,
+    *,
+    newest: int = NEWEST,
+    oldest: int | None = None,
+    oldest_server: int = _OLDEST_SERVER,
+) -> None:
+    """Raise StoreTooOld or StoreTooNew unless the schema is from `oldest` to `newest`.
+
+    By default, those are the last step that is not optional, and the last step.
+    """
     _check_server(con, oldest_server)
     have = version(con)
     if have > newest:
@@ -29,11 +38,19 @@ def check(con: Connection, *, newest: int = NEWEST, oldest_server: int = _OLDEST
             f"the database has schema {have}, this auditor knows {newest}",
             hint="use a newer auditor",
         )
-    if have < max(FIRST_RELEASED, newest - 1):
+    if have < (_last_needed() if oldest is None else oldest):
         raise StoreTooOld(
             f"the database has schema {have or 'none'}, this auditor needs {newest}",
             hint="run `auditor db upgrade` as the owner of the database",
         )
+
+
+def _last_needed() -> int:
+    return max(
+        step
+        for step, name in sql.schema_steps()
+        if not sql.statement(f"schema/{name}").startswith(_OPTIONAL)
+    )
 
 
 def check_role(con: Connection) -> None:

@@ -82,6 +82,7 @@ class PostgresStore(Store):
             ThreadPoolExecutor(3, "publishing") as pool,
         ):
             self._lock(con, timeout_s)
+            schema.check(con)  # it may have been upgraded since the store was opened
             taken = tables.STORE.update().values(epoch=tables.STORE.c.epoch + 1)
             epoch = con.execute(taken.returning(tables.STORE.c.epoch)).scalar_one()
             con.commit()
@@ -240,9 +241,14 @@ class PostgresStore(Store):
         snapshot_id = self.snapshot_id(name)
         with self._database.translating_errors(), self._database.engine.connect() as con:
             published = upkeep.published(con, snapshot_id)
+            version = upkeep.schema_version(con, snapshot_id)
         faults = (
             upkeep.fault(
-                snapshot_id, relation, expected, self._rows(upkeep.rows_of(relation, snapshot_id))
+                snapshot_id,
+                relation,
+                expected,
+                self._rows(upkeep.rows_of(relation, snapshot_id)),
+                version=version,
             )
             for relation, expected in published.items()
         )

@@ -9,7 +9,7 @@ from auditor.errors import StoreCorrupt, StoreError
 from auditor.store import conform
 from auditor.store.postgres import tables
 from auditor.store.postgres.digest import digest
-from auditor.tables import BULKY, STATE, TIME
+from auditor.tables import BULKY, SCHEMA_VERSION, STATE, TIME, lacking
 
 _SCHEMA = pa.schema(
     [
@@ -44,6 +44,15 @@ def published(con: Connection, snapshot_id: str) -> dict[str, tuple[int, int]]:
     }
 
 
+def schema_version(con: Connection, snapshot_id: str) -> int:
+    """Return the version of the columns that the snapshot was published with."""
+    snapshot = tables.TABLES["snapshot"].c
+    found = con.execute(
+        select(snapshot.schema_version).where(snapshot.snapshot_id == snapshot_id)
+    ).scalar()
+    return found or 1
+
+
 def rows_of(relation: str, snapshot_id: str) -> Select[tuple[object, ...]]:
     """Return the query for all rows of a relation in a snapshot."""
     rows = tables.SNAPSHOT_ROWS[relation]
@@ -51,16 +60,25 @@ def rows_of(relation: str, snapshot_id: str) -> Select[tuple[object, ...]]:
 
 
 def fault(
-    snapshot_id: str, relation: str, expected: tuple[int, int], found: pa.Table
+    snapshot_id: str,
+    relation: str,
+    expected: tuple[int, int],
+    found: pa.Table,
+    *,
+    version: int = SCHEMA_VERSION,
 ) -> StoreError | None:
-    """Return the fault of the rows found in one relation; None if they are as published."""
+    """Return the fault of the rows found in one relation; None if they are as published.
+
+    `version` is that of the columns they were published with: later ones do not count.
+    """
     count, number = expected
     if found.num_rows != count:
         return StoreCorrupt(
             f"{snapshot_id}: {relation}: expected {count} rows, found {found.num_rows}",
             hint="restore the database from a backup",
         )
-    if digest(conform.conformed(relation, found, snapshot_id)) != number:
+    whole = conform.conformed(relation, found, snapshot_id)
+    if digest(whole.drop_columns(lacking(relation, version))) != number:
         return StoreCorrupt(
             f"{snapshot_id}: {relation}: its {count} rows differ from those that were published",
             hint="restore the database from a backup",
