@@ -15,6 +15,7 @@ SINCE: dict[str, int] = {
     "snapshot.customers_unlisted": 2,
     "coverage.listings_failed": 2,
     "coverage.customers_unlisted": 2,
+    "attempt": 2,
 }
 """The version that a relation (`sku`) or column (`sku.cores`) came with, unless it is the first.
 
@@ -85,7 +86,11 @@ KEYS: dict[str, tuple[str, ...]] = {
     ),
 }
 
+ATTEMPT_KEY = ("run_id", "partner_tenant_id")
+"""The relation `attempt` is beside the snapshots: a run that published nothing has a row too."""
+
 _INTS = {
+    "exit",
     "ordinal",
     "sequence",
     "calls",
@@ -262,6 +267,19 @@ _REST: dict[str, tuple[str, ...]] = {
         "reseller_id",
     ),
     "remembered": ("detail", "since_at"),
+    "attempt": (
+        "partner_name",
+        "kind",
+        "trigger",
+        "customers",
+        "started_at",
+        "ended_at",
+        "exit",
+        "error_code",
+        "reason",
+        "snapshot_id",
+        "calls",
+    ),
 }
 
 PER_SNAPSHOT = ("snapshot", "coverage", "check_outcome", "change")
@@ -285,19 +303,30 @@ def _type(column: str) -> pa.DataType:
     return pa.string() if column in _PLAIN else TEXT
 
 
+def _key(relation: str) -> tuple[str, ...]:
+    return ATTEMPT_KEY if relation == "attempt" else KEYS[relation]
+
+
 def _schema(relation: str) -> pa.Schema:
-    key = KEYS[relation]
+    key = _key(relation)
     columns = dict.fromkeys((*key, *_REST[relation]))
     return pa.schema([pa.field(c, _type(c), nullable=c not in key) for c in columns])
 
 
 SCHEMAS: dict[str, pa.Schema] = {relation: _schema(relation) for relation in KEYS}
-"""The Arrow schema of each relation, key columns first."""
+"""The Arrow schema of each relation of a snapshot, key columns first."""
+ATTEMPT = _schema("attempt")
+"""The Arrow schema of the relation `attempt`."""
 
 
 def lacking(relation: str, version: int) -> tuple[str, ...]:
     """Return the columns that rows of an older schema version lack; all of a later relation."""
-    return tuple(name for name in SCHEMAS[relation].names if _since(relation, name) > version)
+    return tuple(name for name in schema_of(relation).names if _since(relation, name) > version)
+
+
+def schema_of(relation: str) -> pa.Schema:
+    """Return the Arrow schema of a relation of a snapshot, or of `attempt`."""
+    return ATTEMPT if relation == "attempt" else SCHEMAS[relation]
 
 
 def _since(relation: str, column: str) -> int:
@@ -309,6 +338,6 @@ def default(relation: str, column: str) -> object:
 
     For a key column that is '' or 0, as for a question that the column is no part of.
     """
-    if column not in KEYS[relation]:
+    if column not in _key(relation):
         return DEFAULTS.get(f"{relation}.{column}")
     return 0 if column in _INTS else ""

@@ -28,7 +28,13 @@ _BY_PURPOSE: dict[str, tuple[type[Command] | HelpPage, ...]] = {
     "try it, without an account": (commands.Demo, commands.Sandbox),
     "set up": (commands.Init, commands.Doctor),
     "every night": (commands.Plan, commands.Run),
-    "look at the results": (commands.Changes, commands.Report, SNAPSHOTS, commands.Sql),
+    "look at the results": (
+        commands.Status,
+        commands.Changes,
+        commands.Report,
+        SNAPSHOTS,
+        commands.Sql,
+    ),
     "maintain a database": (DB,),
 }
 BELOW: dict[str, tuple[type[Command], ...]] = {

@@ -1,5 +1,6 @@
 """What the user may ask for: one frozen value per command, with its flags and its page of help."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -183,6 +184,23 @@ class Changes(RowsCommand, frozen=True, kw_only=True):
         Path | None,
         Option("write an Excel file instead; - is stdout", "FILE.xlsx", words.excel_path),
     ] = None
+
+
+class Status(RowsCommand, frozen=True, kw_only=True):
+    """`auditor status`."""
+
+    page = HelpPage(
+        name="status",
+        line="how each partner's last night went, for people and for monitoring",
+        text="Shows for each partner its last complete night, its last attempt and why it failed,\n"
+        "and how much is unknown.",
+        examples=("auditor status", "auditor status --max-age 26h --format json"),
+        more=manual.STATUS_STATUSES,
+    )
+
+    max_age: Annotated[
+        timedelta, Option("how old a complete night may be (default: 26h)", "26h", words.age)
+    ] = timedelta(hours=26)
 
 
 class Report(Configured, frozen=True, kw_only=True):

@@ -19,6 +19,11 @@ exit status
     else the status of the worst fault: 78 configuration or secret, 77 credentials,
     76 store version, 73 cannot write, 74 disk full, 69 not reachable"""
 
+STATUS_STATUSES = """\
+exit status
+    0   every partner has a complete night that is young enough, and its last attempt was complete
+    3   a partner is older than --max-age, incomplete, failed or was never asked"""
+
 ABOUT = """\
 auditor tells which SKUs each customer of a Cloud Solution Provider can no longer buy:
 where, since when, and why.

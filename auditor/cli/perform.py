@@ -124,6 +124,27 @@ def _run(command: commands.Run, console: Console) -> int:
 
 
 @perform.register
+def _status(command: commands.Status, console: Console) -> int:
+    settings = _settings(command, console)
+    from auditor.report import terminal, trust  # noqa: PLC0415 - heavy
+    from auditor.run.result import INCOMPLETE  # noqa: PLC0415 - likewise
+    from auditor.store import open_store  # noqa: PLC0415 - likewise
+
+    found = trust.of_partners(
+        open_store(settings.store),
+        [partner.name for partner in settings.partner],
+        now=console.now(),
+        max_age=command.max_age,
+        with_shares=True,
+    )
+    if command.format is Format.TABLE:
+        terminal.write_status(found, console.stdout)
+    else:
+        _write(trust.table(found), command.format, console)
+    return 0 if all(each.is_known for each in found) else INCOMPLETE
+
+
+@perform.register
 def _changes(command: commands.Changes, console: Console) -> int:
     store = _store(command, console)
     from auditor.report import formats, output  # noqa: PLC0415 - heavy
@@ -137,13 +158,15 @@ def _changes(command: commands.Changes, console: Console) -> int:
     kinds = tuple(kind.value for kind in command.kinds)
     table = read(command.snapshot, command.between, kinds, command.customer)
     if not table.num_rows:
-        console.events.note("nothing changed; the first snapshot of a partner is the baseline")
+        console.events.note("no change; the first snapshot of a partner is the baseline")
     if command.out is None:
         if command.format is Format.TABLE and not command.by_cause:
             table = table.select(_CHANGE_COLUMNS)
-        return _write(table, command.format, console)
-    output.save(formats.workbook(table), command.out, console.stdout)
-    console.events.note(f"wrote {command.out}: {table.num_rows} row(s)")
+        _write(table, command.format, console)
+    else:
+        output.save(formats.workbook(table), command.out, console.stdout)
+        console.events.note(f"wrote {command.out}: {table.num_rows} row(s)")
+    _write_trust(store, console, command.format, command.customer)
     return 0
 
 
@@ -178,10 +201,13 @@ _CHANGE_COLUMNS = [
 
 @perform.register
 def _snapshots_list(command: commands.SnapshotsList, console: Console) -> int:
-    table = _store(command, console).snapshots()
+    store = _store(command, console)
+    table = store.snapshots()
     if command.format is Format.TABLE:
         table = table.select(_SNAPSHOT_COLUMNS)
-    return _write(table, command.format, console)
+    _write(table, command.format, console)
+    _write_trust(store, console, command.format)
+    return 0
 
 
 @perform.register
@@ -226,7 +252,10 @@ def _snapshots_prune(command: commands.SnapshotsPrune, console: Console) -> int:
 @perform.register
 def _sql(command: commands.Sql, console: Console) -> int:
     query = console.stdin.read() if command.query == "-" else command.query
-    return _write(_store(command, console).sql(query), command.format, console)
+    store = _store(command, console)
+    _write(store.sql(query), command.format, console)
+    _write_trust(store, console)
+    return 0
 
 
 @perform.register
@@ -282,6 +311,21 @@ def _store(command: Configured, console: Console) -> "Store":
     from auditor.store import open_store  # noqa: PLC0415 - heavy
 
     return open_store(_settings(command, console).store)
+
+
+def _write_trust(
+    store: "Store", console: Console, how: Format | None = None, customer: str | None = None
+) -> None:
+    """Write how far the rows can be trusted: under a table of ours, else to stderr."""
+    from auditor.report import terminal, trust  # noqa: PLC0415 - heavy
+
+    found = trust.of_partners(store)
+    unknown = [] if customer is None else trust.of_customer(store, customer)
+    if how is Format.TABLE:
+        terminal.write_trust(found, unknown, console.stdout)
+        return
+    for line in (*unknown, *(each.sentence() for each in found)):
+        console.events.note(line)
 
 
 def _write(table: "pa.Table", how: Format, console: Console) -> int:

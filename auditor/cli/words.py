@@ -3,6 +3,7 @@
 import re
 from argparse import ArgumentTypeError
 from collections.abc import Callable
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
@@ -59,6 +60,14 @@ def days(word: str) -> int:
     if found is None:
         raise ArgumentTypeError(f"{word[:60]!a} is not a number of days, as in 90d")
     return int(found[1])
+
+
+def age(word: str) -> timedelta:
+    """Return a length of time in hours or days: `26h`, `2d`."""
+    found = re.fullmatch(r"([0-9]{1,5})([hd])", word)
+    if found is None:
+        raise ArgumentTypeError(f"{word[:60]!a} is not an age in hours or days, as in 26h or 2d")
+    return timedelta(hours=int(found[1]) * (24 if found[2] == "d" else 1))
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:

@@ -9,6 +9,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from auditor.report import trust
 from auditor.report.masking import Naming, ReportRow
 from auditor.report.values import (
     Cause,
@@ -81,7 +82,7 @@ def read(
     asking = " ".join(sql.statement(f"read/report/{name}") for name in _STATEMENTS)
     asking += sql.statement("read/changes/change_named")
     asking += " unanswered current_check_outcome current_inventory current_availability"
-    asking += " inventory availability check_outcome"
+    asking += " inventory availability check_outcome partner_night"
     with store.connect(query=asking, is_sparing=brief) as con, _explained():
         return _Reader(con, wanted, longest=longest, is_masked=mask).summary(brief=brief)
 
@@ -176,6 +177,7 @@ class _Reader:
                 msgspec.convert(row, Cause) for row in history.causes(changed).to_pylist()
             ),
             changes=self._changes(changed),
+            trust=() if self._wanted else self._trust(),
             reasons=self._rows(ReasonCount, "reason"),
             unknown=self._listed(
                 self._table("unknown"),
@@ -189,6 +191,9 @@ class _Reader:
             is_pruned=current.is_empty and any(p.inventory_rows for p in partners),
             is_baseline=all(self._reported.column("is_first").to_pylist()),
         )
+
+    def _trust(self) -> tuple[trust.Trust, ...]:
+        return trust.of_rows(self._con.sql("FROM partner_night").to_arrow_table().to_pylist())
 
     def _current(self) -> "_Current":
         """Return the current state."""

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
@@ -12,6 +13,7 @@ from rich.text import Text
 from auditor.log import clean
 from auditor.report import summary
 from auditor.report.terminal_page import TerminalPage, number, plain, table, words
+from auditor.report.trust import Trust
 from auditor.report.values import (
     Cause,
     Figures,
@@ -87,6 +89,44 @@ def after_run(
         page.print(_reasons(unknown))
     page.heading("Look")
     page.commands(look)
+
+
+def write_status(found: Sequence[Trust], stream: TextIO) -> None:
+    """Write a line for each partner: its last night, its last complete one, and what is unknown."""
+    page = TerminalPage(stream)
+    shown = table("partner", "last night", "last complete", ">checks", ">customers", ">keys", "why")
+    for each in found:
+        shown.add_row(
+            plain(each.partner),
+            Text(each.state.value, "green" if each.is_known else "bold red"),
+            plain(_when(each.complete_started_at)),
+            *(
+                _share(each.row.get(f"{of}_unknown_share"))
+                for of in ("checks", "customers", "keys")
+            ),
+            plain(each.reason),
+        )
+    page.print(shown)
+    page.print(Text("checks, customers, keys: the share of them that is unknown", "dim"))
+
+
+def write_trust(found: Sequence[Trust], unknown: Sequence[str], stream: TextIO) -> None:
+    """Write how far the rows above can be trusted: what is unknown, and a line for each partner."""
+    page = TerminalPage(stream)
+    for line in unknown:
+        page.print(Text(clean(line), "bold red"))
+    for each in found:
+        page.print(Text(clean(each.sentence()), "dim" if each.is_known else "bold red"))
+
+
+def _when(at: datetime | None) -> str:
+    return "never" if at is None else f"{at:%Y-%m-%d %H:%M}"
+
+
+def _share(share: float | None) -> Text:
+    if share is None:
+        return Text("", "dim")
+    return Text(f"{share:.1%}", "bold red" if share else "dim")
 
 
 def overview(

@@ -7,6 +7,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from auditor.report.trust import Trust
+
 T = TypeVar("T")
 
 
@@ -306,6 +308,8 @@ class Summary(Value, frozen=True, kw_only=True):
     causes: tuple[Cause, ...]
     changes: dict[str, Excerpt[Change]]
     """By kind; suspect changes are left out."""
+    trust: tuple[Trust, ...]
+    """How each partner's last night went; empty in a report of one snapshot."""
     reasons: tuple[ReasonCount, ...]
     unknown: Excerpt[Unknown]
     stale: tuple[Stale, ...]

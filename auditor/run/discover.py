@@ -66,6 +66,8 @@ class Discovery:
         self._resources = AsyncExitStack()
         self._arrivals: Arrivals | None = None
         self._list_ended_after: int | None = None
+        self.asked: tuple[str, ...] = ()
+        """The ids of the customers that `--customer` named, as far as they were found."""
         self.unknown: frozenset[str] = frozenset()
         """The names given by `--customer` that no customer of this partner has."""
         self._nearest: tuple[str, ...] = ()
@@ -167,7 +169,7 @@ class Discovery:
         job, scope = self._job, self._job.settings.scope
         ids = scope.customers
         if job.narrow.customers:
-            ids = await self._named_customers(api, job.narrow.customers)
+            ids = self.asked = await self._named_customers(api, job.narrow.customers)
         rules = job.customer_rules(ids)
         listed = await list_customers(api, known, rules)
         self._list_ended_after = listed.ended_after

@@ -40,11 +40,14 @@ class PartnerRun:
         self, job: Job, store: Store, progress: Progress, *, now: Callable[[], datetime]
     ) -> None:
         self._job = job
+        self.tenant_id = job.partner.tenant_id
         self._store = store
         self._progress = progress
         self._now = now
         self._quarantine = Quarantine()
         self.discovery = Discovery(job, store, progress, self._quarantine.refuse)
+        self.calls = 0
+        """Calls made so far, by earlier processes of the run too."""
         self.made: tuple[Published, CallCounts] | None = None
         """Set once the snapshot is published: a run stopped at that moment reports it too."""
 
@@ -57,6 +60,7 @@ class PartnerRun:
             journal.forget_failures()
             raise
         finally:
+            self.calls = journal.calls
             await journal.close()
 
     async def run(self, send: Send) -> None:

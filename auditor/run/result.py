@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _NOT_PUBLISHED = (PartnerCenterError, ScopeError, SettingsError, StoreUnreachable)
 """Errors after which a partner has not published, or the store cannot be asked."""
+INCOMPLETE = 3
+"""Exit status: something was published, but not everything is known."""
 PUBLISHED_BEFORE = "published before"
 """The reason of a snapshot that an earlier process of this run published before it stopped."""
 

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -25,6 +25,7 @@ from auditor.errors import (
     Unreachable,
     as_auditor_error,
 )
+from auditor.journal.attempts import Attempt, Attempts
 from auditor.journal.quarantine import Quarantine
 from auditor.journal.runs import RunHeader, Runs
 from auditor.login.secrets import Secrets
@@ -36,6 +37,7 @@ from auditor.partner_center.pacing.rates import PaceLimits
 from auditor.partner_center.retry import RetryBudget
 from auditor.partner_center.transport import Transport
 from auditor.progress import Progress, Silent
+from auditor.run import attempted
 from auditor.run.clock import never_back
 from auditor.run.discover import Discovery
 from auditor.run.forecast import Forecast, forecast
@@ -43,6 +45,7 @@ from auditor.run.job import Job
 from auditor.run.partner import PartnerRun
 from auditor.run.quotas import per_minute, quotas_of
 from auditor.run.result import (
+    INCOMPLETE,
     NothingPublished,
     Reports,
     RunReport,
@@ -57,7 +60,6 @@ from auditor.store import open_store
 if TYPE_CHECKING:
     from auditor.store.interface import Store
 
-INCOMPLETE = 3
 CHANGED = 10
 
 
@@ -170,7 +172,11 @@ class Run:
                 why = await self._find_published(partial(open_store, self._settings.store), header)
                 return self.so_far(0, why or "the run ended without it")
         # an unreachable store ends the run here: nothing is lost yet, so it is not waited for
-        store = open_store(self._settings.store, create=True)
+        try:
+            store = open_store(self._settings.store, create=True)
+        except AuditorError as error:
+            self._note_unopened(error, header)
+            raise
         self._start_after(store.last_published_at())
         tenants = [partner.tenant_id for partner in self._partners]
         if header is None:
@@ -183,6 +189,8 @@ class Run:
             runs.save(header)
             self._reports.begin(header)
             runs.prune(self._runtime.now(), self._settings.run.resume_max_age_hours)
+            self._save_attempts(attempted.begun(self._reports, header, self._narrow))
+            await self._record_attempts(store)
             progress.event("run.started", run=header.run_id, partners=len(self._partners))
             async with asyncio.TaskGroup() as group:
                 for partner in self._partners:
@@ -191,7 +199,36 @@ class Run:
         finally:
             if self._reports.run_id:
                 await self._find_published(lambda: store, header)
+                self._save_attempts(self._ended_attempts(header))
+                await self._record_attempts(store, mine=header.run_id)
         return self._ended(header)
+
+    def _ended_attempts(self, header: RunHeader) -> Iterator[Attempt]:
+        runs = {run.tenant_id: run for run in self._runs}
+        return attempted.ended(self._reports, header, self._narrow, runs, self._runtime.now())
+
+    def _save_attempts(self, attempts: Iterable[Attempt]) -> None:
+        """Write attempts into `state_dir`. A disk that refuses does not end the run."""
+        try:
+            Attempts(self._settings.state_dir).save(attempts)
+        except OSError as error:
+            self._progress.event("attempt.not_saved", reason=str(error))
+
+    async def _record_attempts(self, store: "Store", mine: str = "") -> None:
+        """Give the store the attempts that wait, of killed runs too."""
+        attempts = Attempts(self._settings.state_dir)
+        await run_in_thread(attempts.record, store, self._runtime.now(), mine=mine)
+
+    def _note_unopened(self, error: AuditorError, header: RunHeader | None) -> None:
+        """Write that no partner could be tried, because the store cannot be opened."""
+        runs = Runs(self._settings.state_dir)
+        tenants = [partner.tenant_id for partner in self._partners]
+        header = header or runs.begin(
+            self._settings, self._narrow, tenants, self._runtime.now(), self._runtime.entropy()
+        )
+        for partner in self._partners:
+            self._reports.failed(partner, error)
+        self._save_attempts(self._ended_attempts(header))
 
     def _ended(self, header: RunHeader) -> RunReport:
         """Return the report, once every partner's part has ended."""

@@ -9,7 +9,7 @@ from auditor.store.duck import connect
 
 
 class ChangeFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Selects changes; without `snapshot` and `between`, those of each newest partner snapshot."""
+    """Selects changes; by default those since each partner's previous full snapshot."""
 
     snapshot: str | None
     between: tuple[str, str] | None

@@ -104,6 +104,10 @@ class Store(ABC):
         """
 
     @abstractmethod
+    def record_attempts(self, attempts: pa.Table) -> None:
+        """Write rows of the relation `attempt`; earlier rows of the same runs are replaced."""
+
+    @abstractmethod
     def sql(self, query: str) -> pa.Table:
         """Return the rows of one read-only statement; UsageError with the engine's message."""
 
@@ -197,7 +201,13 @@ class Store(ABC):
         kinds: Sequence[str] = (),
         customer: str | None = None,
     ) -> pa.Table:
-        """Return changes with the names of things: of each partner's newest snapshot by default."""
+        """Return changes with the names of things.
+
+        By default those since each partner's previous full snapshot, as `newly_restricted` counts.
+        UsageError if `between` names snapshots of two partners.
+        """
+        if between is not None:
+            self._check_same_partner(*between)
         wanted = history.ChangeFilter(
             snapshot=self.snapshot_id(snapshot) if snapshot else None,
             between=(self.snapshot_id(between[0]), self.snapshot_id(between[1]))
@@ -208,6 +218,15 @@ class Store(ABC):
         )
         read = partial(history.changes, wanted=wanted)
         return self._read(read, wanted.customer, history.query(wanted))
+
+    def _check_same_partner(self, before: str, after: str) -> None:
+        first, second = self.snapshot(before), self.snapshot(after)
+        if first["partner_tenant_id"] != second["partner_tenant_id"]:
+            raise UsageError(
+                f"snapshots {first['snapshot_id']} and {second['snapshot_id']} are of two partners:"
+                f" {first['partner_name']} and {second['partner_name']}",
+                hint="compare two snapshots of one partner: auditor snapshots list",
+            )
 
     def causes(
         self,

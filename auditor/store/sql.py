@@ -30,6 +30,7 @@ BASE = (
     "current_remembered",
     "known_sku_title",
     "change_since",
+    "attempt",
 )
 """The base views, written separately for each engine, in an order in which they can be created."""
 
@@ -43,6 +44,8 @@ VIEWS = (
     "latest_availability",
     "newly_restricted",
     "unanswered",
+    "partner_night",
+    "partner_status",
     "restriction_timeline",
     "renewal_at_risk",
     "snapshot_health",

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from auditor import disk
 from auditor.store import comments
 from auditor.store.folder import manifest
-from auditor.tables import SCHEMA_VERSION, SCHEMAS
+from auditor.tables import ATTEMPT, SCHEMA_VERSION, SCHEMAS
 
 
 def make_store(root: Path, buckets: int) -> None:
@@ -43,7 +43,7 @@ def upgrade_store(root: Path) -> None:
 
 def _write_columns(root: Path) -> None:
     """Write a file without rows for each relation: it defines the columns."""
-    for relation, schema in SCHEMAS.items():
+    for relation, schema in {**SCHEMAS, "attempt": ATTEMPT}.items():
         stream = pa.BufferOutputStream()
         described = comments.described(relation, schema)
         pq.write_table(described.empty_table(), stream, compression="zstd")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from auditor.store.folder import manifest
+from auditor.store.folder import attempts, manifest
 from auditor.store.folder.index import Index
-from auditor.tables import KEYS, SCHEMAS, SINCE, default, lacking
+from auditor.tables import KEYS, SINCE, default, lacking, schema_of
 
 _READ = re.compile(
     r"read_parquet\(getvariable\('(?:current_)?(?P<relation>\w+)_files'\),"
@@ -42,9 +42,10 @@ def absent(root: Path, index: Index) -> frozenset[str]:
     """Return the relations that have no file at all."""
     return frozenset(
         relation
-        for relation in KEYS
+        for relation in (*KEYS, "attempt")
         if not has_columns(root, relation)
         and not any(relation in entry.buckets for entry in index.entries)
+        and not (relation == "attempt" and attempts.paths(root))
     )
 
 
@@ -61,7 +62,7 @@ def completed(definition: str, oldest: int, without_file: Collection[str] = ()) 
         missing = lacking(relation, oldest)
         if not missing:
             return found[0]
-        nothing = f"SELECT {', '.join(map(_null, SCHEMAS[relation]))} WHERE false"
+        nothing = f"SELECT {', '.join(map(_null, schema_of(relation)))} WHERE false"
         if relation in without_file:
             return f"({nothing})"
         by_name = found[0].removesuffix(")") + ", union_by_name = true)"

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from auditor.errors import InputMissing, StoreError
 from auditor.store import reading
+from auditor.store.folder import attempts as attempts_on_disk
 from auditor.store.folder import known, manifest, untrusted_sql, upkeep, views
 from auditor.store.folder.create import make_store, upgrade_store
 from auditor.store.folder.index import Index, folder_of, published_ids, read_index
@@ -129,6 +130,10 @@ class FolderStore(Store):
                 self._seen = None
                 con = opened()
             yield con
+
+    def record_attempts(self, attempts: pa.Table) -> None:
+        """Write rows of the relation `attempt`; earlier rows of the same runs are replaced."""
+        attempts_on_disk.record(self.root, attempts)
 
     def sql(self, query: str) -> pa.Table:
         """Return the rows of one read-only statement; UsageError with DuckDB's message."""

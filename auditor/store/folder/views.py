@@ -10,7 +10,7 @@ import duckdb
 from auditor.model import bucket_of
 from auditor.store import reading, sql
 from auditor.store.duck import opened, spill_folder
-from auditor.store.folder import older
+from auditor.store.folder import attempts, older
 from auditor.store.folder.index import Entry, Index
 from auditor.tables import KEYS
 
@@ -70,6 +70,9 @@ def _name_all_files(
         for name, entries in ((relation, index.entries), (f"current_{relation}", current)):
             if only is None or name in only:
                 name_files(con, name, files(root, relation, entries, buckets))
+    if only is None or "attempt" in only:
+        found = [f"{as_pattern(root)}/{path.relative_to(root)}" for path in attempts.paths(root)]
+        name_files(con, "attempt", [*files(root, "attempt", ()), *found])
 
 
 def as_pattern(root: Path) -> str:

@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 from adbc_driver_postgresql import dbapi
 from sqlalchemy import Connection, Select, Text, column, func, literal, select, table, text, true
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import OperationalError
 
 from auditor.errors import Locked, StoreError, UsageError
@@ -27,7 +28,7 @@ from auditor.store.postgres.connection import (
 )
 from auditor.store.postgres.publication import PostgresPublication
 from auditor.store.span import EVERYONE, Span
-from auditor.tables import CELL, SCHEMAS
+from auditor.tables import ATTEMPT, ATTEMPT_KEY, CELL, SCHEMAS
 
 _PUBLISH_LOCK = 0x5CA1_AB1F
 _READING_STATEMENTS = ("SELECT", "WITH", "VALUES", "TABLE")
@@ -200,6 +201,17 @@ class PostgresStore(Store):
                 opened = stack.enter_context(views.filled(relations, only, is_sparing=is_sparing))
                 cursor.execute("COMMIT")
             yield opened
+
+    def record_attempts(self, attempts: pa.Table) -> None:
+        """Write rows of the relation `attempt`; earlier rows of the same runs are replaced."""
+        rows = attempts.to_pylist()
+        insert = postgresql.insert(tables.ATTEMPT)
+        rest = [name for name in ATTEMPT.names if name not in ATTEMPT_KEY]
+        upsert = insert.on_conflict_do_update(
+            index_elements=ATTEMPT_KEY, set_={name: insert.excluded[name] for name in rest}
+        )
+        with self._database.translating_errors(), self._database.engine.begin() as con:
+            con.execute(upsert, rows)
 
     def sql(self, query: str) -> pa.Table:
         """Return the rows of one read-only statement; UsageError with PostgreSQL's message."""

@@ -16,7 +16,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import DateTime, Float, TypeEngine
 
-from auditor.tables import AVAILABILITY_KEY, CELL, INVENTORY_KEY, KEYS, PER_SNAPSHOT, SCHEMAS, STATE
+from auditor.tables import (
+    AVAILABILITY_KEY,
+    CELL,
+    INVENTORY_KEY,
+    KEYS,
+    PER_SNAPSHOT,
+    SCHEMAS,
+    STATE,
+    schema_of,
+)
 
 CHECKED = ("checked_at", "checked_snapshot_id")
 """Columns that change every night; stored once for all keys of a check."""
@@ -52,7 +61,7 @@ _TYPES: dict[pa.DataType, type[TypeEngine[Any]]] = {  # by Arrow type; Text for 
 
 
 def _column(relation: str, name: str) -> Column[object]:
-    kind = SCHEMAS[relation].field(name).type
+    kind = schema_of(relation).field(name).type
     if pa.types.is_timestamp(kind):
         return Column(name, DateTime(timezone=True))
     return Column(name, _TYPES.get(kind, Text))
@@ -99,6 +108,9 @@ STAGED = {
     for name, columns in _columns(relation).items()
 }
 """The staged rows of the snapshot that is being published."""
+ATTEMPT = Table(
+    "attempt", _META, *(_column("attempt", name) for name in schema_of("attempt").names)
+)
 STORE = Table("store", _META, Column("buckets", SmallInteger), Column("epoch", BigInteger))
 PUBLICATION = Table(
     "publication",

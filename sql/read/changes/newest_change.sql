@@ -1,5 +1,8 @@
--- The changes of each partner's newest snapshot.
+-- The changes since each partner's previous full snapshot, those of on-demand runs included.
 -- Grain: one change.
 SELECT c.*
 FROM change AS c
-SEMI JOIN partner_now AS p ON p.newest_snapshot_id = c.snapshot_id;
+INNER JOIN snapshot AS s ON s.snapshot_id = c.snapshot_id
+INNER JOIN partner_now AS p
+    ON p.partner_tenant_id = s.partner_tenant_id
+    AND s.sequence > COALESCE(p.previous_full_sequence, 0);

@@ -1,0 +1,6 @@
+-- Every run's try of each partner, also where nothing was published.
+-- Grain: one run and partner.
+-- Reads: the files named in the variable attempt_files.
+CREATE VIEW attempt AS
+SELECT *
+FROM read_parquet(getvariable('attempt_files'), hive_partitioning = false);
