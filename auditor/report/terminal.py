@@ -114,9 +114,10 @@ def write_trust(found: Sequence[Trust], unknown: Sequence[str], stream: TextIO) 
     """Write how far the rows above can be trusted: what is unknown, and a line for each partner."""
     page = TerminalPage(stream)
     for line in unknown:
-        page.print(Text(clean(line), "bold red"))
+        page.print(Text(clean(line), "bold red"), is_whole=True)
     for each in found:
-        page.print(Text(clean(each.sentence()), "dim" if each.is_known else "bold red"))
+        style = "dim" if each.is_known else "bold red"
+        page.print(Text(clean(each.sentence()), style), is_whole=True)
 
 
 def _when(at: datetime | None) -> str:

@@ -58,7 +58,7 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
                 missing = self.reason or "not everything was answered"
                 return f"{self.partner}: incomplete, {missing}; last complete night: {since}"
             case State.FAILED:
-                why = self.reason or "nothing was published"
+                why = _short(self.reason) or "nothing was published"
                 return (
                     f"{self.partner}: not asked {_minute(self.last_started_at)}, {why};"
                     f" last complete night: {since}"
@@ -126,6 +126,11 @@ def _state(row: dict[str, Any]) -> tuple[State, str]:
         return State.COMPLETE, ""
     is_of_full = row["last_snapshot_id"] == row["full_snapshot_id"]
     return State.INCOMPLETE, row["last_reason"] if is_of_full else ""
+
+
+def _short(reason: str) -> str:
+    """Return a reason without the body of a reply that it quotes."""
+    return reason.partition(": {")[0].partition(" (request ")[0]
 
 
 def _minute(at: datetime | None) -> str:
