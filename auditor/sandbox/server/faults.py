@@ -61,6 +61,9 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Sent instead of the true body; the status is 200 unless `status` is set."""
     body_bytes: bytes | None = None
     """Like `body`, for bytes that are not text; base64 in a file."""
+    replace: tuple[tuple[str, str], ...] = ()
+    """Regular expressions, and what is sent instead of the first match of each in the true body, or
+    of the match's first group. Both are Latin-1, so that any byte can be sent."""
     delay_s: float = 0.0
     reset: bool = False
     """Reset the connection and send nothing."""
@@ -85,8 +88,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             raise ValueError(message)
         if self.only_delays and not self.delay_s:
             message = (
-                "a fault needs an action: status, body, delay_s, reset, cut, omit, truncate,"
-                " post_only"
+                "a fault needs an action: status, body, replace, delay_s, reset, cut, omit,"
+                " truncate, post_only"
             )
             raise ValueError(message)
 
@@ -103,6 +106,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             or bool(self.omit)
             or self.truncate is not None
             or self.post_only
+            or bool(self.replace)
         )
 
     @property
@@ -115,6 +119,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             "reset": self.reset,
             "cut": self.cut,
             "body": self.replaces_body,
+            "replace": bool(self.replace),
             "omit": bool(self.omit),
             "truncate": self.truncate is not None,
             "post_only": self.post_only,

@@ -1,6 +1,7 @@
 """Sends a reply over HTTP, whole or broken by a fault."""
 
 import contextlib
+import re
 import socket
 import struct
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ def apply_fault(reply: SandboxReply, fault: Fault) -> SandboxReply:
         return problem_reply(problems.method_not_allowed("GET"), {"Allow": "POST"})
     if fault.status is not None or fault.replaces_body:
         return _replaced(fault)
+    if fault.replace:
+        return SandboxReply(reply.status, headers=reply.headers, encoded=_altered(reply, fault))
     if reply.items is None:
         return reply
     places = list(range(len(reply.items)))
@@ -60,6 +63,15 @@ def _replaced(fault: Fault) -> SandboxReply:
         body = problems.error_body(fault.code, fault.description)
     headers = {**problems.REALM, **fault.headers} if status == UNAUTHORIZED else fault.headers
     return SandboxReply(status, headers=headers, encoded=body)
+
+
+def _altered(reply: SandboxReply, fault: Fault) -> bytes:
+    text = reply.body().decode("latin-1")
+    for pattern, by in fault.replace:
+        if found := re.search(pattern, text):
+            at, to = found.span(1 if found.re.groups else 0)
+            text = text[:at] + by + text[to:]
+    return text.encode("latin-1")
 
 
 async def send(

@@ -234,6 +234,25 @@ async def test_a_truncated_list_shows_no_sign_of_it() -> None:
 
 
 @pytest.mark.asyncio
+async def test_the_true_body_is_sent_with_the_first_match_replaced() -> None:
+    odd = Fault(
+        endpoint="customers",
+        replace=(('"id":"[^"]*"', '"id":null'), ('"companyName":("[^"]*")', '"\\u0000\xe9"')),
+    )
+    async with Sandbox(World(1, SIZE)) as sandbox, client(sandbox) as session:
+        async with session.get("/v1/customers") as response:
+            before = (await response.json())["items"]
+        sandbox.faults.add(odd)
+        async with session.get("/v1/customers") as response:
+            body = await response.read()
+        assert b'"companyName":"\\u0000\xe9"' in body
+        items = json.loads(body.decode("latin-1"))["items"]
+        assert items[0]["id"] is None
+        assert [item["id"] for item in items[1:]] == [item["id"] for item in before[1:]]
+        assert [record.fault for record in sandbox.log.records] == [None, "replace"]
+
+
+@pytest.mark.asyncio
 async def test_faults_begin_after_some_calls_and_end_after_some() -> None:
     faults = Faults([Fault(endpoint="customers", status=503, after=1, count=2)])
     async with Sandbox(World(1, SIZE), faults=faults) as sandbox, client(sandbox) as session:
