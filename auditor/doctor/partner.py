@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import msgspec
 
@@ -13,6 +14,7 @@ from auditor.model import CheckKind
 from auditor.partner_center import decoding, requests, wire
 from auditor.partner_center.client import PartnerCenter
 from auditor.partner_center.clouds import CLOUDS
+from auditor.partner_center.decoding import MOST_TOLD, Listed
 from auditor.partner_center.pacing.pacer import Pacer
 from auditor.partner_center.pacing.rates import PaceLimits
 from auditor.partner_center.tokens import TokenSource
@@ -113,11 +115,14 @@ class PartnerExamination:
             return self._refused("customers", error)
         except decoding.Malformed as exc:
             return self._refused("customers", UnexpectedReply(f"the list is garbled: {exc}"))
+        if page.spoiled and not page.items:
+            garbled = f"the list is garbled: {page.spoiled[0].reason}"
+            return self._refused("customers", UnexpectedReply(garbled))
         if not page.items:
             hint = "does the app belong to the tenant that has the customers?"
             return self._finding("customers", "the list is empty", hint, State.WARNING)
         more = " or more" if page.links.next else ""
-        return self._finding("customers", f"{len(page.items)}{more} can be listed")
+        return self._listed("customers", f"{len(page.items)}{more} can be listed", page)
 
     async def _view(self, api: PartnerCenter, view: str) -> list[Finding]:
         """List a view's products in each country; those with the same result share a finding."""
@@ -146,11 +151,19 @@ class PartnerExamination:
             )
         except PartnerCenterError as error:
             return self._refused("products", error), ()
-        if not found:
+        if not found.count:
             hint = "nothing of this view is sold there: remove it, or check scope.segments"
             return self._finding("products", "the list is empty", hint, State.WARNING), ()
-        message = f"{len(found)} can be listed"
-        return self._finding("products", message), tuple(product.id for product in found)
+        finding = self._listed("products", f"{len(found.items)} can be listed", found)
+        return finding, tuple(product.id for product in found.items)
+
+    def _listed(self, check: str, message: str, listed: Listed[Any]) -> Finding:  # Any: items
+        if not listed.spoiled:
+            return self._finding(check, message)
+        names = "; ".join(one.shown for one in listed.spoiled[:MOST_TOLD])
+        hint = f"report them to Microsoft: {names}"
+        message = f"{message}, {len(listed.spoiled)} cannot be used"
+        return self._finding(check, message, hint, State.WARNING)
 
     def _refused(self, check: str, error: PartnerCenterError) -> Finding:
         meaning = meaning_of(error)

@@ -4,29 +4,48 @@ A method returns the reply's values or raises a subclass of `PartnerCenterError`
 says which. `ask` returns the reply to a check unchanged: `normalize` decides what it means.
 """
 
-from collections.abc import Awaitable, Callable, Iterator
+import hashlib
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar, Unpack
+
+import msgspec
 
 from auditor.errors import PartnerCenterError, UnexpectedReply
 from auditor.model import Reply, Request
 from auditor.partner_center import decoding, requests, wire
+from auditor.partner_center.decoding import Listed, Spoiled
 from auditor.partner_center.failed_listings import FailedListings, Subject
 from auditor.partner_center.pages import BadLink, Pages, Trail
 from auditor.partner_center.replies import error_of, unexpected
 
 T = TypeVar("T")
+NOT_ASKED = "an item about something else"
 Send = Callable[[Request], Awaitable[Reply]]
 Refuse = Callable[[Request, Reply, str], None]
 """Takes a success whose body cannot be used, and the reason."""
+SetApart = Callable[[Request, Reply, Sequence[Spoiled]], None]
+"""Takes a success with items that cannot be used beside items that can, and these items."""
+Overlook = Callable[[Request, Reply, int], None]
+"""Takes a success with fields that could not be read and decide nothing, and their number."""
 
 
 class PartnerCenter:
     """The API as one partner sees it."""
 
-    def __init__(self, send: Send, base_url: str, refuse: Refuse = lambda _, __, ___: None) -> None:
+    def __init__(
+        self,
+        send: Send,
+        base_url: str,
+        refuse: Refuse = lambda _, __, ___: None,
+        set_apart: SetApart = lambda _, __, ___: None,
+        overlook: Overlook = lambda _, __, ___: None,
+    ) -> None:
+        """Each of the last three is called at most once for each reply."""
         self._send = send
         self._refuse = refuse
+        self._set_apart = set_apart
+        self._overlook = overlook
         self._base_url = base_url
         self.failed = FailedListings()
 
@@ -44,21 +63,23 @@ class PartnerCenter:
         request = requests.customers()
         trail = Trail(self._base_url, request)
         items: dict[str, wire.Customer] = {}
+        spoiled: list[Spoiled] = []
         received = 0
         while True:
             try:
                 reply = await self.ask(request)
-                page = self._read(request, reply, _customers)
+                page = self._list(request, reply, wire.Customer)
                 items |= {item.id.lower(): item for item in page.items}
-                received += len(page.items)
+                spoiled += page.spoiled
+                received += page.count
                 link = page.links.next
                 # The count may be that of the page, or of the whole list.
                 if link is None and (page.total_count or 0) > received:
                     what = f"short list: {received} of {page.total_count} items"
                     raise self._unexpected(request, reply, what)
                 if link is None:
-                    return Pages(items=tuple(items.values()), complete=True)
-                if not trail.new_items(item.id for item in page.items):
+                    return _pages(items, spoiled)
+                if not trail.new_items(_shown(page, reply)):
                     raise self._unexpected(request, reply, "a page without a new customer")
                 try:
                     request = trail.next_request(link)
@@ -66,15 +87,18 @@ class PartnerCenter:
                     raise self._unexpected(request, reply, str(exc)) from exc
             except PartnerCenterError as exc:
                 self.failed.note(request, exc, {})
-                return Pages(items=tuple(items.values()), complete=False, error=exc)
+                return _pages(items, spoiled, exc)
 
     async def customer(self, customer_id: str) -> wire.Customer:
         """Return a customer, with its billing country."""
         return await self._one(
-            requests.customer(customer_id), wire.Customer, customer_id=customer_id
+            requests.customer(customer_id),
+            wire.Customer,
+            lambda c: _same(c.id, customer_id),
+            customer_id=customer_id,
         )
 
-    async def subscriptions(self, customer_id: str) -> tuple[wire.Subscription, ...]:
+    async def subscriptions(self, customer_id: str) -> Listed[wire.Subscription]:
         """Return what a customer holds or has held."""
         return await self._all(
             requests.subscriptions(customer_id), wire.Subscription, customer_id=customer_id
@@ -85,6 +109,7 @@ class PartnerCenter:
         return await self._one(
             requests.subscription(customer_id, subscription_id),
             wire.Subscription,
+            lambda s: _same(s.id, subscription_id),
             customer_id=customer_id,
             plan_id=subscription_id,
         )
@@ -94,7 +119,7 @@ class PartnerCenter:
         customer_id: str,
         plan_id: str,
         round: int = 0,  # noqa: A002 - as in Request
-    ) -> tuple[wire.AzureEntitlement, ...]:
+    ) -> Listed[wire.AzureEntitlement]:
         """Return the Azure subscriptions under an Azure plan."""
         return await self._all(
             requests.azure_entitlements(customer_id, plan_id, round),
@@ -114,7 +139,7 @@ class PartnerCenter:
 
     async def products(
         self, country: str, target_view: str, segment: str, reservation_scope: str
-    ) -> tuple[wire.Product, ...]:
+    ) -> Listed[wire.Product]:
         """Return the products of one target view."""
         return await self._all(
             requests.products(country, target_view, segment, reservation_scope),
@@ -125,20 +150,17 @@ class PartnerCenter:
 
     async def product(self, country: str, product_id: str) -> wire.Product:
         """Return a product."""
-        return await self._one(
-            requests.product(country, product_id),
-            wire.Product,
-            country=country,
-            product_id=product_id,
-        )
+        request = requests.product(country, product_id)
+        return await self._one(request, wire.Product, country=country, product_id=product_id)
 
     async def skus(
         self, country: str, product_id: str, segment: str, reservation_scope: str
-    ) -> tuple[wire.Sku, ...]:
+    ) -> Listed[wire.Sku]:
         """Return the SKUs of a product."""
         return await self._all(
             requests.skus(country, product_id, segment, reservation_scope),
             wire.Sku,
+            _of_product(product_id),
             country=country,
             reservation_scope=reservation_scope,
             product_id=product_id,
@@ -151,6 +173,7 @@ class PartnerCenter:
         return await self._one(
             requests.sku(country, product_id, sku_id, reservation_scope),
             wire.Sku,
+            _of_product(product_id, sku_id),
             country=country,
             reservation_scope=reservation_scope,
             product_id=product_id,
@@ -159,18 +182,17 @@ class PartnerCenter:
 
     async def customer_product(self, customer_id: str, product_id: str) -> wire.Product:
         """Return a product as a customer sees it."""
+        request = requests.customer_product(customer_id, product_id)
         return await self._one(
-            requests.customer_product(customer_id, product_id),
-            wire.Product,
-            customer_id=customer_id,
-            product_id=product_id,
+            request, wire.Product, customer_id=customer_id, product_id=product_id
         )
 
-    async def customer_skus(self, customer_id: str, product_id: str) -> tuple[wire.Sku, ...]:
+    async def customer_skus(self, customer_id: str, product_id: str) -> Listed[wire.Sku]:
         """Return the SKUs of a product that a customer sees."""
         return await self._all(
             requests.customer_skus(customer_id, product_id),
             wire.Sku,
+            _of_product(product_id),
             customer_id=customer_id,
             product_id=product_id,
         )
@@ -180,27 +202,46 @@ class PartnerCenter:
         return await self._one(
             requests.customer_sku(customer_id, product_id, sku_id),
             wire.Sku,
+            _of_product(product_id, sku_id),
             customer_id=customer_id,
             product_id=product_id,
             sku_id=sku_id,
         )
 
-    async def _one(self, request: Request, item: type[T], **subject: Unpack[Subject]) -> T:
+    async def _one(
+        self,
+        request: Request,
+        item: type[T],
+        is_asked: Callable[[T], bool] = lambda _: True,
+        **subject: Unpack[Subject],
+    ) -> T:
         with self._noting(request, subject):
             reply = await self.ask(request)
-            return self._read(request, reply, lambda body: decoding.one(body, item))
+            found, odd_fields = self._read(request, reply, lambda body: decoding.single(body, item))
+            if odd_fields:
+                self._overlook(request, reply, odd_fields)
+            if not is_asked(found):
+                raise self._unexpected(request, reply, "an answer about something else")
+            return found
 
     async def _all(
-        self, request: Request, item: type[T], **subject: Unpack[Subject]
-    ) -> tuple[T, ...]:
-        """Return the items of an unpaged list; such a list was once cut at 50 without notice."""
+        self,
+        request: Request,
+        item: type[T],
+        is_asked: Callable[[T], bool] = lambda _: True,
+        **subject: Unpack[Subject],
+    ) -> Listed[T]:
+        """Return the items of an unpaged list; such a list was once cut at 50 without notice.
+
+        Items about something else are set apart.
+        """
         with self._noting(request, subject):
             reply = await self.ask(request)
-            listed = self._read(request, reply, lambda body: decoding.collection(body, item))
-            if listed.links.next is not None or listed.total_count not in (None, len(listed.items)):
-                what = f"short list: {len(listed.items)} of {listed.total_count} items"
+            listed = self._list(request, reply, item, is_asked, **subject)
+            if listed.links.next is not None or listed.total_count not in {None, listed.count}:
+                what = f"short list: {listed.count} of {listed.total_count} items"
                 raise self._unexpected(request, reply, what)
-            return listed.items
+            return listed
 
     @contextmanager
     def _noting(self, request: Request, subject: Subject) -> Iterator[None]:
@@ -209,6 +250,23 @@ class PartnerCenter:
         except PartnerCenterError as error:
             self.failed.note(request, error, subject)
             raise
+
+    def _list(
+        self,
+        request: Request,
+        reply: Reply,
+        item: type[T],
+        is_asked: Callable[[T], bool] = lambda _: True,
+        **subject: Unpack[Subject],
+    ) -> Listed[T]:
+        listed = self._read(request, reply, lambda body: decoding.collection(body, item))
+        listed = _asked(listed, is_asked)
+        if listed.odd_fields:
+            self._overlook(request, reply, listed.odd_fields)
+        if listed.spoiled:
+            self._set_apart(request, reply, listed.spoiled)
+            self.failed.note_items(request, reply, listed.spoiled, subject)
+        return listed
 
     def _read(self, request: Request, reply: Reply, decode: Callable[[bytes], T]) -> T:
         try:
@@ -221,5 +279,38 @@ class PartnerCenter:
         return unexpected(request, reply, what)
 
 
-def _customers(body: bytes) -> wire.Collection[wire.Customer]:
-    return decoding.collection(body, wire.Customer)
+def _same(one: str, other: str) -> bool:
+    return one.lower() == other.lower()
+
+
+def _of_product(product_id: str, sku_id: str = "") -> Callable[[wire.Sku], bool]:
+    """Return whether a SKU is the asked one, or any of the asked product."""
+    return lambda sku: _same(sku.product_id, product_id) and (not sku_id or _same(sku.id, sku_id))
+
+
+def _asked(listed: Listed[T], is_asked: Callable[[T], bool]) -> Listed[T]:
+    items = tuple(item for item in listed.items if is_asked(item))
+    if len(items) == len(listed.items):
+        return listed
+    others = (Spoiled(reason=NOT_ASKED),) * (len(listed.items) - len(items))
+    return msgspec.structs.replace(listed, items=items, spoiled=(*listed.spoiled, *others))
+
+
+def _shown(page: Listed[wire.Customer], reply: Reply) -> list[str]:
+    """Return the ids of a page; items without one are told apart by the page as a whole."""
+    whole = [hashlib.sha256(reply.body).hexdigest()] if page.has_nameless else []
+    return [*(item.id for item in page.items), *page.spoiled_ids, *whole]
+
+
+def _pages(
+    items: dict[str, wire.Customer],
+    spoiled: Sequence[Spoiled],
+    error: PartnerCenterError | None = None,
+) -> Pages[wire.Customer]:
+    return Pages(
+        items=tuple(items.values()),
+        # a customer on two pages, once readable, is read
+        spoiled=tuple(one for one in spoiled if one.id.lower() not in items),
+        complete=error is None,
+        error=error,
+    )

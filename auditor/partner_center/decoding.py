@@ -1,30 +1,82 @@
 """Reads Partner Center's bodies into the shapes of `wire`.
 
-A wrong type in a field of `wire` raises `Malformed`, the only error of these functions; the caller
-keeps the bytes.
+A list is read item by item: an item that cannot be relied on is set apart, and the others count.
+Only a body without readable items raises `Malformed`, the only error of these functions; the
+caller keeps the bytes.
 """
 
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
-from auditor.partner_center import wire
+from auditor.partner_center import lenient, wire
+from auditor.partner_center.strict_json import (
+    REPLACED,
+    is_clean,
+    malformed,
+    mended,
+    read,
+    repeated_keys,
+    text_of,
+    value_of,
+)
 from auditor.partner_center.strict_json import Malformed as Malformed  # noqa: PLC0414 - raised here
-from auditor.partner_center.strict_json import malformed, read, repeated_keys, text_of
 
 T = TypeVar("T")
 MOST_SPOILED = 1000
 """A reply with more unusable items is `Malformed`: each of them takes a slow look by itself."""
+MOST_ODD = 50_000
+"""A reply with more items that do not fit their struct is `Malformed`, for the same reason."""
 MOST_AVAILABILITIES = 10_000
+LONGEST_NAME = 100
+MOST_TOLD = 10
+"""The most spoiled items of a reply that are told by name."""
 
 
 class Spoiled(msgspec.Struct, frozen=True, kw_only=True):
-    """An unusable item in a list whose other items are usable."""
+    """An unusable item in a list whose other items are usable; nothing else of it is told."""
 
     reason: str
-    raw: str
+    """The type that was expected, and where; no text of the reply."""
+    id: str = ""
+    """'' if it cannot be read."""
+    name: str = ""
+    """The company name, title or other name that people know it by, '' if it cannot be read."""
     names: tuple[str, str] | None = None
-    """Product and SKU; None if even these cannot be read."""
+    """Of an inventory item: product and SKU; None if even these cannot be read."""
+
+    @property
+    def shown(self) -> str:
+        """The names that it still shows, for people."""
+        key = ":".join(name for name in self.names or () if name)
+        return " ".join(part for part in (self.id, self.name, key) if part) or "without an id"
+
+
+class Listed(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """A list, item by item."""
+
+    items: tuple[T, ...]
+    spoiled: tuple[Spoiled, ...] = ()
+    odd_fields: int = 0
+    """Fields that decide nothing and could not be converted."""
+    total_count: int | None = None
+    """None if the reply has none."""
+    links: wire.Links = wire.Links()
+
+    @property
+    def count(self) -> int:
+        """The number of items as sent."""
+        return len(self.items) + len(self.spoiled)
+
+    @property
+    def spoiled_ids(self) -> frozenset[str]:
+        """The ids that spoiled items show, in lower case."""
+        return frozenset(one.id.lower() for one in self.spoiled if one.id)
+
+    @property
+    def has_nameless(self) -> bool:
+        """Whether an item is spoiled that may be any that the list seems to lack."""
+        return any(not one.id for one in self.spoiled)
 
 
 class InventoryAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +86,8 @@ class InventoryAnswer(msgspec.Struct, frozen=True, kw_only=True):
     spoiled: tuple[Spoiled, ...] = ()
     repeated_keys: int = 0
     """Keys sent twice in one object, in fields that decide nothing: the last value counts."""
+    odd_fields: int = 0
+    """As `Listed.odd_fields`."""
 
 
 class Error(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,29 +97,51 @@ class Error(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
 
 
-def collection(body: bytes, item: type[T]) -> wire.Collection[T]:
-    """Read a list: the envelope, or a bare array."""
+def collection(body: bytes, item: type[T]) -> Listed[T]:
+    """Read a list: the envelope, or a bare array; unusable items are set apart."""
     with malformed():
-        return _collection(text_of(body), item)
+        text = text_of(body)
+        if is_clean(text):
+            try:
+                whole = _collection(text, item)
+            except msgspec.DecodeError:
+                pass  # the slow way finds out whose fault it is
+            else:
+                return Listed(items=whole.items, total_count=whole.total_count, links=whole.links)
+        return _item_by_item(_envelope(mended(text)), item)
 
 
 def one(body: bytes, item: type[T]) -> T:
     """Read a single object."""
+    return single(body, item)[0]
+
+
+def single(body: bytes, item: type[T]) -> tuple[T, int]:
+    """Read a single object; return its `odd_fields` too."""
     with malformed():
-        return read(text_of(body), item)
+        text = text_of(body)
+        if is_clean(text):
+            try:
+                return read(text, item), 0
+            except msgspec.DecodeError:
+                pass
+        return _item(mended(text), item)
 
 
 def inventory_answer(body: bytes) -> InventoryAnswer:
     """Read the answer to an inventory check; unusable items are set apart."""
     with malformed():
         text = text_of(body)
-        try:
-            items = _whole_list(text, wire.InventoryItem)
-        except msgspec.ValidationError:
-            return _item_by_item(text)
-        if _may_repeat_keys(text, items):
-            return _item_by_item(text)
-        return InventoryAnswer(items=items)
+        if is_clean(text):
+            try:
+                whole = _collection(text, wire.InventoryItem)
+            except msgspec.DecodeError:
+                pass
+            else:
+                if not _may_repeat_keys(text, whole.items):
+                    _check_whole(whole.links, whole.total_count, len(whole.items))
+                    return InventoryAnswer(items=whole.items)
+        return _inventory_items(mended(text))
 
 
 def availabilities(body: bytes) -> tuple[wire.Availability, ...]:
@@ -74,14 +150,15 @@ def availabilities(body: bytes) -> tuple[wire.Availability, ...]:
     One unusable item makes the whole list unusable: a term that is left out would look withdrawn.
     """
     with malformed():
-        text = text_of(body)
+        text = _readable(text_of(body))
         try:
-            raws = _whole_list(text, msgspec.Raw)
-        except msgspec.ValidationError:
+            envelope = _envelope(text)
+        except (_NoItems, msgspec.ValidationError):
             return (_availability(text),)
-        if len(raws) > MOST_AVAILABILITIES:
+        _check_whole(envelope.links, envelope.total_count, len(envelope.items))
+        if len(envelope.items) > MOST_AVAILABILITIES:
             raise Malformed(f"more than {MOST_AVAILABILITIES} availabilities of one SKU")
-        return tuple(_availability(bytes(raw).decode()) for raw in raws)
+        return tuple(_availability(item) for item in envelope.items)
 
 
 def error(body: bytes) -> Error:
@@ -91,6 +168,14 @@ def error(body: bytes) -> Error:
     except Malformed:
         return Error()
     return Error(code=str(sent.code), description=sent.description or sent.message)
+
+
+class _NoItems(Malformed):
+    pass
+
+
+class _TooOdd(Malformed):
+    pass
 
 
 _DECISIVE = frozenset(
@@ -114,35 +199,144 @@ def _collection(text: str, item: type[T]) -> wire.Collection[T]:
     return read(text, wire.Collection[item])  # type: ignore[valid-type] # known at run time
 
 
-def _whole_list(text: str, item: type[T]) -> tuple[T, ...]:
-    whole = _collection(text, item)
-    if whole.links.next is not None or whole.total_count not in (None, len(whole.items)):
+def _readable(text: str) -> str:
+    """Return a text that can be split into items, mended if need be."""
+    if is_clean(text):
+        try:
+            read(text, msgspec.Raw)
+        except msgspec.DecodeError:
+            pass
+        else:
+            return text
+    return mended(text)
+
+
+def _envelope(text: str) -> wire.Collection[str]:
+    """Return a list whose items are still JSON."""
+    if text.startswith("["):
+        sent = wire.Envelope(items=read(text, tuple[msgspec.Raw, ...]))
+    else:
+        sent = read(text, wire.Envelope)
+    if sent.items is None and sent.total_count != 0:
+        raise _NoItems("a list without items")
+    links = _text(sent.links)
+    return wire.Collection(
+        items=tuple(_text(raw) for raw in sent.items or ()),
+        total_count=sent.total_count,
+        links=wire.Links() if links == "null" else _item(links, wire.Links)[0],
+    )
+
+
+def _text(raw: msgspec.Raw) -> str:
+    return bytes(raw).decode()
+
+
+def _check_whole(links: wire.Links, total_count: int | None, count: int) -> None:
+    if links.next is not None or total_count not in {None, count}:
         raise Malformed("a list that is not whole")
-    return whole.items
 
 
-def _item_by_item(text: str) -> InventoryAnswer:
+def _item(text: str, item: type[T]) -> tuple[T, int]:
+    """Read an item of a mended text, leniently if need be; return its `odd_fields` too."""
+    return _Reader().item(text, item)
+
+
+class _Reader:
+    """Reads the items of one reply."""
+
+    def __init__(self) -> None:
+        self._slow = 0
+
+    def item(self, text: str, item: type[T]) -> tuple[T, int]:
+        """Do what `_item` does; too many items that take a slow look are too many."""
+        if REPLACED not in text:
+            try:
+                return read(text, item), 0
+            except msgspec.ValidationError:
+                pass
+        self._slow += 1
+        if self._slow > MOST_ODD:
+            raise _TooOdd(f"more than {MOST_ODD} items with an odd field")
+        return lenient.read(value_of(text), item)
+
+
+def _item_by_item(envelope: wire.Collection[str], item: type[T]) -> Listed[T]:
+    items: list[T] = []
+    spoiled: list[Spoiled] = []
+    odd = 0
+    reader = _Reader()
+    for text in envelope.items:
+        try:
+            usable, fields = reader.item(text, item)
+        except _TooOdd:
+            raise
+        except (ValueError, RecursionError) as exc:
+            _set_apart(spoiled, Spoiled(reason=str(exc), id=_id_of(text), name=_name_of(text)))
+        else:
+            items.append(usable)
+            odd += fields
+    return Listed(
+        items=tuple(items),
+        spoiled=tuple(spoiled),
+        odd_fields=odd,
+        total_count=envelope.total_count,
+        links=envelope.links,
+    )
+
+
+def _inventory_items(text: str) -> InventoryAnswer:
     items: list[wire.InventoryItem] = []
     spoiled: list[Spoiled] = []
-    repeated = 0
-    for raw in _whole_list(text, msgspec.Raw):
-        item = bytes(raw).decode()
+    repeated = odd = 0
+    envelope = _envelope(text)
+    _check_whole(envelope.links, envelope.total_count, len(envelope.items))
+    reader = _Reader()
+    for sent in envelope.items:
         try:
-            twice = repeated_keys(item, _DECISIVE)
-            items.append(read(item, wire.InventoryItem))
+            twice = repeated_keys(sent, _DECISIVE)
+            item, fields = reader.item(sent, wire.InventoryItem)
+        except _TooOdd:
+            raise
+        except (ValueError, RecursionError) as exc:
+            _set_apart(spoiled, Spoiled(reason=str(exc), names=_names_of(sent)))
+        else:
+            items.append(item)
             repeated += twice
-        except ValueError as exc:
-            spoiled.append(Spoiled(reason=str(exc), raw=item, names=_names_of(item)))
-            if len(spoiled) > MOST_SPOILED:
-                raise Malformed(f"more than {MOST_SPOILED} items that cannot be used") from exc
-    return InventoryAnswer(items=tuple(items), spoiled=tuple(spoiled), repeated_keys=repeated)
+            odd += fields
+    return InventoryAnswer(
+        items=tuple(items), spoiled=tuple(spoiled), repeated_keys=repeated, odd_fields=odd
+    )
+
+
+def _set_apart(spoiled: list[Spoiled], one_more: Spoiled) -> None:
+    spoiled.append(one_more)
+    if len(spoiled) > MOST_SPOILED:
+        raise Malformed(f"more than {MOST_SPOILED} items that cannot be used")
+
+
+def _id_of(item: str) -> str:
+    """Return the id of a spoiled item, '' if it has none that can be relied on."""
+    try:
+        repeated_keys(item, {"id"})
+        found = read(item, wire.Identified).id
+    except (ValueError, RecursionError):
+        return ""
+    return "" if REPLACED in found else found
+
+
+def _name_of(item: str) -> str:
+    """Return what people call a spoiled item, '' if that cannot be read."""
+    try:
+        return read(item, wire.Shown).name[:LONGEST_NAME]
+    except (ValueError, RecursionError):
+        return ""
 
 
 def _names_of(item: str) -> tuple[str, str] | None:
     try:
         repeated_keys(item, _NAMES)
-        named = read(item, wire.Named)
-    except ValueError:
+        named = lenient.read(value_of(item), wire.Named)[0]
+    except (ValueError, RecursionError):
         return None
     return named.product_id, named.sku_id
 
@@ -159,8 +353,8 @@ def _may_repeat_keys(text: str, items: tuple[wire.InventoryItem, ...]) -> bool:
 
 def _availability(text: str) -> wire.Availability:
     repeated = repeated_keys(text, _DECISIVE)
-    availability = read(text, wire.Availability)
-    sent = read(text, dict[str, object])
+    availability, _ = _item(text, wire.Availability)
+    sent: dict[str, object] = value_of(text)  # or the line before had failed
     # An object without a SKU id is shaped like a SKU: its unknown fields are a SKU's.
     names = sent.keys() - _KNOWN if availability.sku_id else ()
     lifecycle = {name: sent[name] for name in names}

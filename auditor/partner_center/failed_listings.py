@@ -4,14 +4,27 @@ The client notes every failed call by itself, so that no caller can forget one. 
 note back only if another call answered the same question.
 """
 
+import hashlib
 from collections.abc import Iterable
 from typing import TypedDict
 
 from auditor.errors import Does, PartnerCenterError
-from auditor.model import FailedListing, Request
+from auditor.model import FailedListing, Reply, Request
+from auditor.partner_center.decoding import Spoiled
 
 _FAILED = frozenset({Does.CUSTOMER_FAILED, Does.CARRIED, Does.PAGES_FAILED})
 """The ends of a question without an answer. The other ends are answers, or end the run."""
+
+
+SET_APART = "item_set_apart"
+"""The reason of an item that cannot be used, in a list whose other items can."""
+_NAMED_BY = {
+    "list_customers": "customer_id",
+    "list_products": "product_id",
+    "list_skus": "sku_id",
+    "list_customer_skus": "sku_id",
+}
+"""Which key column the id of an item is, by endpoint."""
 
 
 class Subject(TypedDict, total=False):
@@ -47,6 +60,26 @@ class FailedListings:
                 sent_at=error.sent_at,
             )
 
+    def note_items(
+        self, request: Request, reply: Reply, items: Iterable[Spoiled], subject: Subject
+    ) -> None:
+        """Add a listing for each item that was set apart, with the id that it still shows."""
+        for place, item in enumerate(items):
+            about: Subject = {**subject, **_named(request.endpoint, item)}
+            key = hashlib.sha256(request.key() + str(place).encode()).digest()[:16]
+            self._by_key[key] = FailedListing(
+                listing=request.endpoint,
+                key=key,
+                **about,
+                reason=SET_APART,
+                http_status=reply.status,
+                error_code="",
+                request_id=reply.request_id,
+                correlation_id=reply.correlation_id,
+                attempts=reply.attempts,
+                sent_at=reply.sent_at,
+            )
+
     def take_back(self, *errors: PartnerCenterError) -> None:
         """Remove listings whose question another call has answered."""
         for error in errors:
@@ -55,6 +88,18 @@ class FailedListings:
     def all(self) -> tuple[FailedListing, ...]:
         """Return the failed listings, in an order that does not depend on the replies' order."""
         return tuple(self._by_key[key] for key in sorted(self._by_key))
+
+
+def _named(endpoint: str, item: Spoiled) -> Subject:
+    """Return what an item that was set apart is about."""
+    if not item.id:
+        return {}
+    name = _NAMED_BY.get(endpoint)
+    if name == "customer_id":
+        return {"customer_id": item.id.lower()}
+    if name == "product_id":
+        return {"product_id": item.id}
+    return {"sku_id": item.id} if name == "sku_id" else {}
 
 
 def by_cause(failed: Iterable[FailedListing]) -> list[tuple[FailedListing, int]]:

@@ -9,6 +9,7 @@ import msgspec
 from auditor.errors import PartnerCenterError
 from auditor.model import Request
 from auditor.partner_center import wire
+from auditor.partner_center.decoding import Spoiled
 
 T = TypeVar("T")
 MOST_PAGES = 10_000
@@ -20,6 +21,8 @@ class Pages(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """The items of a paged list, as far as it was read."""
 
     items: tuple[T, ...]
+    spoiled: tuple[Spoiled, ...] = ()
+    """The items that cannot be used, as far as they show their names."""
     complete: bool
     error: PartnerCenterError | None = None
     """Why it is not complete."""

@@ -1,15 +1,22 @@
 """The fields of Partner Center's JSON that the auditor uses; `decoding` reads them.
 
-Unknown fields are ignored and a null is an absent field. Ids stay as they were sent: GUIDs come in
-either letter case, even inside one reply; the modules that make the
-auditor's own values of them lower-case them.
+Unknown fields are ignored and a null is an absent field. A field that decides nothing is `Lenient`:
+another type in its place costs nothing but itself. In any other field it sets the item apart.
+
+Ids stay as they were sent: GUIDs come in either letter case, even inside one reply; the modules
+that make the auditor's own values of them lower-case them.
 """
 
 from typing import Annotated, Generic, TypeVar
 
 import msgspec
 
+from auditor.partner_center.lenient import DECIDING, LENIENT, OR_ID
+
 T = TypeVar("T")
+Lenient = Annotated[T, msgspec.Meta(extra={LENIENT: True})]
+Id = Annotated[str, msgspec.Meta(min_length=1)]
+_TEXT_OR_NONE = (str, type(None))
 Count = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
@@ -40,10 +47,18 @@ class Collection(_Wire, Generic[T], frozen=True, kw_only=True):
     links: Links = Links()
 
 
+class Envelope(_Wire, frozen=True, kw_only=True):
+    """A list whose items and links are not decoded yet."""
+
+    items: tuple[msgspec.Raw, ...] | None = None
+    total_count: Count | None = None
+    links: msgspec.Raw = msgspec.Raw(b"{}")
+
+
 class CompanyProfile(_Wire, frozen=True, kw_only=True):
-    tenant_id: str = ""
-    domain: str = ""
-    company_name: str = ""
+    tenant_id: Lenient[str] = ""
+    domain: Lenient[str] = ""
+    company_name: Lenient[str] = ""
 
 
 class Address(_Wire, frozen=True, kw_only=True):
@@ -55,12 +70,17 @@ class BillingProfile(_Wire, frozen=True, kw_only=True):
 
 
 class Customer(_Wire, frozen=True, kw_only=True):
-    id: str
-    company_profile: CompanyProfile = CompanyProfile()
+    id: Id
+    company_profile: Lenient[CompanyProfile] = CompanyProfile()
     relationship_to_partner: str = ""
-    """`none`, `reseller`, `advisor`, `syndication`, `microsoft_support`, or something new."""
-    associated_partner_id: str = ""
-    associated_partner_id_upper: str = msgspec.field(default="", name="associatedPartnerID")
+    """`none`, `reseller`, `advisor`, `syndication`, `microsoft_support`, or something new.
+
+    Strict: only a reseller's customers are asked about.
+    """
+    associated_partner_id: Lenient[str] = ""
+    associated_partner_id_upper: Lenient[str] = msgspec.field(
+        default="", name="associatedPartnerID"
+    )
     billing_profile: BillingProfile = BillingProfile()
     """Only in the reply for one customer, not in the list."""
 
@@ -77,88 +97,103 @@ class Customer(_Wire, frozen=True, kw_only=True):
 
 class ProductType(_Wire, frozen=True, kw_only=True):
     id: str = ""
-    display_name: str = ""
+    display_name: Lenient[str] = ""
+
+
+ProductTypeOrId = Annotated[ProductType, msgspec.Meta(extra={OR_ID: True})]
 
 
 class NextTermProduct(_Wire, frozen=True, kw_only=True):
     product_id: str = ""
     sku_id: str = ""
-    availability_id: str = ""
-    billing_cycle: str = ""
-    term_duration: str = ""
+    availability_id: Lenient[str] = ""
+    billing_cycle: Lenient[str] = ""
+    term_duration: Lenient[str] = ""
 
 
 class NextTerm(_Wire, frozen=True, kw_only=True):
     product: NextTermProduct = NextTermProduct()
-    quantity: Count | None = None
+    quantity: Lenient[Count | None] = None
 
 
 class Subscription(_Wire, frozen=True, kw_only=True):
-    id: str
+    id: Id
     entitlement_id: str = ""
     offer_id: str = ""
     """Older samples leave it out."""
-    offer_name: str = ""
-    friendly_name: str = ""
-    product_type: ProductType = ProductType()
-    quantity: Count = 0
-    unit_type: str = ""
+    offer_name: Lenient[str] = ""
+    friendly_name: Lenient[str] = ""
+    product_type: ProductTypeOrId = ProductType()
+    """Strict: it tells licences from what only looks like one."""
+    quantity: Lenient[Count] = 0
+    unit_type: Lenient[str] = ""
     status: str = ""
-    creation_date: str = ""
-    effective_start_date: str = ""
-    commitment_end_date: str = ""
+    """Strict: nothing is asked about an inactive subscription."""
+    creation_date: Lenient[str] = ""
+    effective_start_date: Lenient[str] = ""
+    commitment_end_date: Lenient[str] = ""
     """Text: a far-future sentinel where the subscription does not renew by itself."""
-    auto_renew_enabled: bool | None = None
-    is_trial: bool | None = None
-    billing_type: str = ""
-    billing_cycle: str = ""
-    term_duration: str = ""
-    renewal_term_duration: str = ""
-    parent_subscription_id: str = ""
-    is_microsoft_product: bool | None = None
-    partner_id: str = ""
+    auto_renew_enabled: Lenient[bool | None] = None
+    is_trial: Lenient[bool | None] = None
+    billing_type: Lenient[str] = ""
+    billing_cycle: Lenient[str] = ""
+    term_duration: Lenient[str] = ""
+    renewal_term_duration: Lenient[str] = ""
+    parent_subscription_id: Lenient[str] = ""
+    is_microsoft_product: Lenient[bool | None] = None
+    partner_id: Lenient[str] = ""
     scheduled_next_term_instructions: NextTerm | None = None
 
 
 class AzureEntitlement(_Wire, frozen=True, kw_only=True):
-    id: str
+    id: Id
     """The Azure subscription."""
-    friendly_name: str = ""
+    friendly_name: Lenient[str] = ""
     status: str = ""
-    subscription_id: str = ""
-    """The plan it belongs to."""
+    """Strict, as a subscription's."""
+    subscription_id: Lenient[str] = ""
+    """The plan it belongs to; the request names it too."""
 
 
 class RegistrationStatus(_Wire, frozen=True, kw_only=True):
     status: str
     """`NotRegistered`, `Registering`, `Registered`, or something new."""
-    subscription_id: str = ""
+    subscription_id: Lenient[str] = ""
 
 
 class Product(_Wire, frozen=True, kw_only=True):
-    id: str
-    title: str = ""
-    product_type: ProductType = ProductType()
+    id: Id
+    title: Lenient[str] = ""
+    product_type: Lenient[ProductTypeOrId] = ProductType()
 
 
 class Sku(_Wire, frozen=True, kw_only=True):
-    id: str
+    id: Id
     """Unique only inside its product."""
-    product_id: str
-    title: str = ""
+    product_id: Id
+    title: Lenient[str] = ""
     purchase_prerequisites: tuple[str, ...] = ()
     inventory_variables: tuple[str, ...] = ()
-    dynamic_attributes: dict[str, object] = {}
+    dynamic_attributes: Annotated[
+        dict[str, object], msgspec.Meta(extra={DECIDING: ("armRegionName",)})
+    ] = {}
     """Can change without notice; text, true or false, lists."""
     minimum_purchase_commitment: object = None
     """Only savings plans have it."""
+
+    def __post_init__(self) -> None:
+        # A check sends the region, so a SKU without its own would be another question.
+        if not isinstance(self.dynamic_attributes.get("armRegionName"), _TEXT_OR_NONE):
+            raise TypeError("Expected `str` - at `$.dynamicAttributes.armRegionName`")
 
 
 class Restriction(_Wire, frozen=True, kw_only=True):
     reason_code: str = ""
     """Documented: NotAvailableForSubscription only. An open set."""
-    description: str = ""
-    properties: dict[str, object] = {}
+    description: Lenient[str] = ""
+    properties: Annotated[
+        dict[str, object], msgspec.Meta(extra={DECIDING: ("type", "values")})
+    ] = {}
     """Documented: `type` and `values`, the latter one string. An open set."""
 
 
@@ -170,15 +205,38 @@ class InventoryItem(_Wire, frozen=True, kw_only=True):
 
 
 class Named(_Wire, frozen=True, kw_only=True):
-    """The names of an item: enough to say what an unusable one is about."""
+    """The names of an inventory item: enough to say what an unusable one is about."""
 
     product_id: str
     sku_id: str = ""
 
 
+class Identified(_Wire, frozen=True, kw_only=True):
+    """The id of any other item."""
+
+    id: str
+
+
+class Shown(_Wire, frozen=True, kw_only=True):
+    """What people call an item of any listing, as far as it is a text."""
+
+    company_profile: object = None
+    title: object = None
+    friendly_name: object = None
+    offer_name: object = None
+
+    @property
+    def name(self) -> str:
+        """'' if it has no name."""
+        profile = self.company_profile
+        company = profile.get("companyName") if isinstance(profile, dict) else None
+        names = (company, self.title, self.friendly_name, self.offer_name)
+        return next((name for name in names if name and isinstance(name, str)), "")
+
+
 class Currency(_Wire, frozen=True, kw_only=True):
-    code: str = ""
-    symbol: str = ""
+    code: Lenient[str] = ""
+    symbol: Lenient[str] = ""
 
 
 class RenewalOption(_Wire, frozen=True, kw_only=True):
@@ -195,7 +253,7 @@ class RenewalInstruction(_Wire, frozen=True, kw_only=True):
 class Term(_Wire, frozen=True, kw_only=True):
     id: str = ""
     duration: str = ""
-    description: str = ""
+    description: Lenient[str] = ""
     billing_cycle: str = ""
     renewal_options: tuple[RenewalOption, ...] = ()
 
@@ -210,10 +268,10 @@ class Availability(_Wire, frozen=True, kw_only=True):
     sku_id: str = ""
     """'' in an object shaped like a SKU, as the documents show for an Azure plan."""
     catalog_item_id: str = ""
-    default_currency: Currency | str = ""
+    default_currency: Lenient[Currency | str] = ""
     """Documented as text, sent as an object."""
     segment: str = ""
-    country: str = ""
+    country: Lenient[str] = ""
     is_purchasable: bool | None = None
     """None if the reply has none."""
     is_renewable: bool | None = None
@@ -238,6 +296,6 @@ class Availability(_Wire, frozen=True, kw_only=True):
 
 class ErrorBody(_Wire, frozen=True, kw_only=True):
     code: str | int = ""
-    description: str = ""
-    message: str = ""
+    description: Lenient[str] = ""
+    message: Lenient[str] = ""
     """A 429 has this instead of a description."""

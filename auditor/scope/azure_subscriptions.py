@@ -33,9 +33,7 @@ class Azure:
         self.has_baseline = known.holds(customer_id, "") and not self._unlisted(
             known, customer_id, ""
         )
-        self._never_listed = {
-            plan_id for plan_id in self.plans_before if self._unlisted(known, customer_id, plan_id)
-        }
+        self._never_listed = {name for c, _, _, name in known.unlisted if c == customer_id}
         self.found: dict[str, AzureSubscription] = {}
         self.carried: set[str] = set()
         self.ended: set[str] = set()
@@ -72,6 +70,14 @@ class Azure:
         for name in self.before_of(plan_id):
             self.found.setdefault(name, self._before[name])
             self.carried.add(name)
+
+    def carry_some(self, names: Iterable[str]) -> None:
+        """Keep known subscriptions that an answered listing may name in an unusable item."""
+        self.is_whole = False
+        for name in names:
+            if name not in self.found:
+                self.found[name] = self._before[name]
+                self.carried.add(name)
 
     def end_the_rest(self, carried_plans: Iterable[str]) -> None:
         """End the known subscriptions that no listing names any more."""

@@ -10,6 +10,7 @@ from typing import TypeVar
 from auditor.errors import Does, PartnerCenterError
 from auditor.partner_center import wire
 from auditor.partner_center.client import PartnerCenter
+from auditor.partner_center.decoding import Listed
 from auditor.scope.found import CustomerFound
 from auditor.scope.offers import AZURE_PLAN, is_active
 
@@ -35,7 +36,7 @@ class Buyers:
         """Return a product as the first customer sees it."""
         return await self._first(lambda buyer: self._api.customer_product(buyer, product_id))
 
-    async def skus(self, product_id: str) -> tuple[wire.Sku, ...]:
+    async def skus(self, product_id: str) -> Listed[wire.Sku]:
         """Return the SKUs of a product that the first customer sees."""
         return await self._first(lambda buyer: self._api.customer_skus(buyer, product_id))
 

@@ -81,6 +81,8 @@ class CatalogDiscovery:
             pass_over=self._pass_over,
         )
         self._views_listed: dict[tuple[str, str], RememberedListing] = {}
+        self._partly_listed: set[str] = set()
+        """Target views with an item that cannot be used: only a product's id can spoil it."""
 
     async def find(self) -> CatalogFound:
         """Return the catalog as far as it could be listed, and what has left it.
@@ -110,6 +112,7 @@ class CatalogDiscovery:
         missing = self._missing(products, failed_views | forbidden_views)
         for product_id in missing:
             await self._confirm(product_id, products, gone, failed)
+        unlisted |= {f"view:{v}" for v in self._partly_listed if self._never_answered(f"view:{v}")}
         skus: list[Sku] = []
         carried = [s for s in self._known_skus.values() if s.product_id in failed]
         answered: set[str] = set()
@@ -124,6 +127,7 @@ class CatalogDiscovery:
             if found.is_answered:
                 answered.add(product_id)
                 new |= self._new(found)
+                unlisted |= self._partly_answered(found)
                 cached |= {s.name for s in found.skus if found.is_cached}
             elif found.missing and found.product.is_cached:
                 del products[product_id]
@@ -174,11 +178,13 @@ class CatalogDiscovery:
                     failed.add(view)
                 continue
             allowed = True
-            for read in listed:
+            for read in listed.items:
                 self._add(products, read, view)
+            if listed.spoiled:
+                self._partly_listed.add(view)
         if not allowed:
             forbidden.add(view)
-        elif view not in failed:
+        elif view not in failed | self._partly_listed:
             self._views_listed[f"view:{view}", ""] = self._remembered.of_view
 
     def _wholly_listed(
@@ -245,6 +251,11 @@ class CatalogDiscovery:
         if product.product_id in self._unlisted_before:
             return True
         return product.product_id not in self._known_views and not product.is_new
+
+    def _partly_answered(self, found: SkusFound) -> set[str]:
+        """Return the product if its first answered list is not whole: the next is a baseline."""
+        is_first = found.is_partly and self._product_never_answered(found.product)
+        return {found.product.product_id} if is_first else set()
 
     def _missing(self, products: Iterable[str], unread_views: set[str]) -> list[str]:
         """Return the known or configured products that no listing names, though one should."""

@@ -4,16 +4,24 @@ An answered listing may have been cut off, so what it no longer names is asked f
 is dropped (docs/contract.md, "Leaving").
 """
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 
 import msgspec
 
 from auditor.concurrency import fan_out
-from auditor.errors import Does, Forbidden, NotFound, PartnerCenterError, Unauthorized
+from auditor.errors import (
+    Does,
+    Forbidden,
+    NotFound,
+    PartnerCenterError,
+    Unauthorized,
+    UnexpectedReply,
+)
 from auditor.model import CommerceSubscription, Customer, Reason, RememberedListing
 from auditor.partner_center import wire
 from auditor.partner_center.client import PartnerCenter
+from auditor.partner_center.decoding import Listed, Spoiled
 from auditor.scope import cached, from_wire
 from auditor.scope.azure_subscriptions import Azure, one, some
 from auditor.scope.due import EVERY_RUN, Due
@@ -56,9 +64,15 @@ class CustomerList(msgspec.Struct, frozen=True, kw_only=True):
     """Known customers on the pages that could not be read: they are `failed`."""
     ended_after: int | None = None
     """How many customers the list named before it failed; None if it was read to its end."""
+    set_apart: dict[str, str] = {}
+    """Customers, known or not, whose item cannot be used: they are `failed`. The names they show,
+    by id."""
+    nameless: int = 0
+    """The number of items that cannot be used and show no id: anybody's."""
 
     def __len__(self) -> int:
-        return len(self.listed) + len(self.unconfirmed) + len(self.unreached)
+        count = len(self.listed) + len(self.unconfirmed) + len(self.unreached)
+        return count + len(self.set_apart)
 
 
 async def list_customers(api: PartnerCenter, known: Known, rules: CustomerRules) -> CustomerList:
@@ -70,15 +84,20 @@ async def list_customers(api: PartnerCenter, known: Known, rules: CustomerRules)
     if rules.ids is not None:
         return CustomerList(unconfirmed=rules.ids)
     pages = await api.customers()
-    if pages.error is not None and (isinstance(pages.error, Unauthorized) or not pages.items):
+    is_empty = not (pages.items or pages.spoiled)
+    if pages.error is not None and (isinstance(pages.error, Unauthorized) or is_empty):
         raise pages.error
     listed = {read.id.lower(): read for read in pages.items}
-    missing = sorted({c.customer_id for c in known.cells if c.customer_id} - listed.keys())
+    set_apart = {one.id.lower(): one.name for one in pages.spoiled if one.id}
+    known_ids = {c.customer_id for c in known.cells if c.customer_id}
+    missing = sorted(known_ids - listed.keys() - set_apart.keys())
     return CustomerList(
         listed=tuple(listed.values()),
         unconfirmed=tuple(missing) if pages.complete else (),
         unreached=() if pages.complete else tuple(missing),
         ended_after=None if pages.complete else len(listed),
+        set_apart=set_apart,
+        nameless=sum(not one.id for one in pages.spoiled),
     )
 
 
@@ -91,7 +110,7 @@ async def match_customers(api: PartnerCenter, named: Iterable[str]) -> dict[str,
     pages = await api.customers()
     if pages.error is not None:
         raise pages.error
-    ids: dict[str, str] = {}
+    ids = {one.name.casefold(): one.id.lower() for one in pages.spoiled if one.id}
     for read in pages.items:
         ids[read.company_profile.domain.casefold()] = read.id.lower()
         ids[read.company_profile.company_name.casefold()] = read.id.lower()
@@ -117,6 +136,8 @@ class CustomerDiscovery:
         """Yield each customer as found, None for those of other countries."""
         for customer_id in customers.unreached:
             yield self._failed(self._stub(customer_id), Reason.LISTING_FAILED)
+        for customer_id, name in customers.set_apart.items():
+            yield self._failed(self._stub(customer_id, name), Reason.LISTING_FAILED)
         todo: list[wire.Customer | str] = [*customers.listed, *customers.unconfirmed]
         async with aclosing(fan_out(todo, self._find, at_once=self._at_once)) as results:
             async for found in results:
@@ -131,7 +152,8 @@ class CustomerDiscovery:
             except (Forbidden, NotFound) as refusal:
                 return self._refused(entry, refusal)
             except PartnerCenterError as refusal:
-                self.refusal = refusal
+                if not isinstance(refusal, UnexpectedReply):  # asked again, it would be the same
+                    self.refusal = refusal
                 return self._failed(self._stub(entry), Reason.LISTING_FAILED)
             customer = from_wire.customer(self._known.partner_tenant_id, read)
         else:
@@ -177,11 +199,11 @@ class CustomerDiscovery:
             return CustomerFound(customer=stub, left=True)
         return self._failed(stub, Reason.LISTING_FAILED)
 
-    def _stub(self, customer_id: str) -> Customer:
+    def _stub(self, customer_id: str, company_name: str = "") -> Customer:
         return self._known.customers.get(customer_id) or Customer(
             partner_tenant_id=self._known.partner_tenant_id,
             customer_id=customer_id,
-            company_name="",
+            company_name=company_name,
             domain="",
             country="",
             relationship="",
@@ -226,25 +248,18 @@ class CustomerDiscovery:
         if remembered is not None:
             return remembered
         try:
-            listed = {s.id.lower(): s for s in await self._api.subscriptions(customer_id)}
+            answer = await self._api.subscriptions(customer_id)
         except PartnerCenterError:
             return self._failed(customer, Reason.LISTING_FAILED, countries)
         before = self._known.commerce_subscriptions.get(customer_id, {})
-        carried_plans: set[str] = set()
-        for missing in sorted(before.keys() - listed.keys()):
-            try:
-                listed[missing] = await self._api.subscription(customer_id, missing)
-            except NotFound:
-                continue
-            except PartnerCenterError:
-                carried_plans.add(missing)
+        azure = Azure(self._known, customer_id)
+        listed, carried_plans = await self._confirmed(customer_id, answer, before, azure)
         held = [
             from_wire.commerce_subscription(self._known.partner_tenant_id, customer_id, read)
-            for read in listed.values()
+            for read in listed
         ]
-        azure = Azure(self._known, customer_id)
-        for plan in held:
-            await self._azure_of(plan, listed[plan.commerce_subscription_id], azure)
+        for plan, read in zip(held, listed, strict=True):
+            await self._azure_of(plan, read, azure)
         for plan_id in carried_plans:
             azure.carry(plan_id)
         azure.end_the_rest(carried_plans)
@@ -264,6 +279,35 @@ class CustomerDiscovery:
             listed=_listing_of(held) if azure.is_whole else None,
         )
 
+    async def _confirmed(
+        self,
+        customer_id: str,
+        answer: Listed[wire.Subscription],
+        before: Mapping[str, CommerceSubscription],
+        azure: Azure,
+    ) -> tuple[list[wire.Subscription], set[str]]:
+        """Return the listed subscriptions, and the ids of the known ones to carry.
+
+        Those that the list lacks or that were set apart are asked for by id. One that was set
+        apart is listed, so no refusal makes it gone.
+        """
+        listed = {read.id.lower(): read for read in answer.items}
+        set_apart = answer.spoiled_ids
+        carried: set[str] = set()
+        for missing in sorted((before.keys() | set_apart) - listed.keys()):
+            try:
+                listed[missing] = await self._api.subscription(customer_id, missing)
+            except PartnerCenterError as refusal:
+                if missing not in before:
+                    azure.unlisted.add(missing)
+                elif missing in set_apart or not isinstance(refusal, NotFound):
+                    carried.add(missing)
+        if answer.has_nameless:
+            known = customer_id in self._known.customers
+            azure.unlisted |= self._still_unlisted(customer_id, "", known=known)
+        azure.is_whole = not (answer.has_nameless or set_apart - listed.keys())
+        return list(listed.values()), carried
+
     async def _azure_of(
         self, plan: CommerceSubscription, read: wire.Subscription, azure: Azure
     ) -> None:
@@ -275,29 +319,37 @@ class CustomerDiscovery:
         if plan.product_id != AZURE_PLAN:
             return
         plan_id = plan.commerce_subscription_id
+        before = azure.before_of(plan_id)
+        known = plan_id in azure.plans_before or azure.has_baseline
         try:
-            entitlements = await self._entitlements(plan, azure.before_of(plan_id))
+            entitlements, spoiled = await self._entitlements(plan, before)
         except PartnerCenterError:
             azure.carry(plan_id)
-            known = plan_id in azure.plans_before or azure.has_baseline
             azure.unlisted |= self._still_unlisted(plan.customer_id, plan_id, known=known)
             return
         status = await self._registration(plan) if entitlements else ""
         found = [from_wire.azure_subscription(plan, e, status) for e in entitlements.values()]
         azure.add(plan, found)
+        if spoiled:
+            ids = {one.id.lower() for one in spoiled}
+            azure.carry_some(before if "" in ids else ids.intersection(before))
+            azure.unlisted |= self._still_unlisted(plan.customer_id, plan_id, known=known)
 
     async def _entitlements(
         self, plan: CommerceSubscription, before: Iterable[str]
-    ) -> dict[str, wire.AzureEntitlement]:
-        """Return a plan's Azure subscriptions; a list that became shorter is asked once more."""
+    ) -> tuple[dict[str, wire.AzureEntitlement], tuple[Spoiled, ...]]:
+        """Return a plan's Azure subscriptions, and the items that cannot be used.
+
+        A list that became shorter is asked once more.
+        """
         listed = await self._api.azure_entitlements(plan.customer_id, plan.commerce_subscription_id)
-        found = {e.id.lower(): e for e in listed}
+        found = {e.id.lower(): e for e in listed.items}
         if set(before) - found.keys():
             listed = await self._api.azure_entitlements(
                 plan.customer_id, plan.commerce_subscription_id, round=1
             )
-            found |= {e.id.lower(): e for e in listed}
-        return found
+            found |= {e.id.lower(): e for e in listed.items}
+        return found, tuple(one for one in listed.spoiled if one.id.lower() not in found)
 
     async def _registration(self, plan: CommerceSubscription) -> str:
         rules = self._rules

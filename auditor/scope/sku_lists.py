@@ -9,6 +9,7 @@ from auditor.errors import Bug, Does, NotFound, PartnerCenterError
 from auditor.model import RememberedListing, Sku
 from auditor.partner_center import wire
 from auditor.partner_center.client import PartnerCenter
+from auditor.partner_center.decoding import Listed
 from auditor.scope import from_wire
 from auditor.scope.buyers import Buyers
 from auditor.scope.cached import CatalogAsListed
@@ -41,6 +42,8 @@ class SkusFound(msgspec.Struct, frozen=True, kw_only=True):
     """The list was not due, so it was not asked."""
     missing: tuple[PartnerCenterError, ...] = ()
     """The replies, if all were 404: the product may be gone."""
+    is_partly: bool = False
+    """A list holds an item that cannot be used, and may be about a SKU that is not known."""
 
 
 class SkuLists:
@@ -77,7 +80,8 @@ class SkuLists:
         before = {n: s for n, s in self._known_skus.items() if s.product_id == product.product_id}
         listed: dict[tuple[str, str], Sku] = {}
         missing: list[PartnerCenterError] = []
-        is_answered = False
+        set_apart: set[tuple[str, str]] = set()
+        is_answered = is_partly = False
         for segment in ("",) if product.by_customer else self._segments or ("",):
             try:
                 reads = await self._list(product, segment)
@@ -89,14 +93,16 @@ class SkuLists:
                     return SkusFound(product=product, carried=tuple(before.values()))
                 self._pass_over(product.view, segment, refusal)
                 continue
-            listed |= {s.name: s for s in (self._sku(product, r) for r in reads)}
+            listed |= {s.name: s for s in (self._sku(product, r) for r in reads.items)}
+            set_apart |= {(product.product_id, one.id) for one in reads.spoiled if one.id}
+            is_partly |= reads.has_nameless
             is_answered = True
         if not is_answered:
             return SkusFound(
                 product=product, carried=tuple(before.values()), missing=tuple(missing)
             )
         self._api.failed.take_back(*missing)
-        return await self._confirmed(product, before, listed)
+        return await self._confirmed(product, before, listed, set_apart, is_partly=is_partly)
 
     async def named(self, product: ProductFound, sku_id: str) -> Sku:
         """Return a SKU that is asked for by id.
@@ -115,21 +121,29 @@ class SkuLists:
         product: ProductFound,
         before: dict[tuple[str, str], Sku],
         listed: dict[tuple[str, str], Sku],
+        set_apart: set[tuple[str, str]],
+        *,
+        is_partly: bool,
     ) -> SkusFound:
-        """Return an answered list; known SKUs that it lacks are asked for by id."""
+        """Return an answered list; SKUs that it lacks or that were set apart are asked for by id.
+
+        One that was set apart is listed, so no refusal makes it gone.
+        """
         gone: list[Gone] = []
         carried: list[Sku] = []
-        for name in sorted(before.keys() - listed.keys()):
+        for name in sorted((before.keys() | set_apart) - listed.keys()):
             try:
                 read = await self._known_sku(product, name)
             except PartnerCenterError as refusal:
-                if Does.LEFT_CATALOG in refusal.does:
+                if name not in before:
+                    is_partly = True
+                elif Does.LEFT_CATALOG in refusal.does and name not in set_apart:
                     gone.append(departure((self._country, self._scope), name, refusal.sent_at))
                 else:
                     carried.append(before[name])
             else:
                 listed[name] = self._sku(product, read)
-        if not carried:
+        if not carried and not is_partly:
             self.listed[product.product_id, ""] = self._listing_of(listed.values())
         return SkusFound(
             product=product,
@@ -137,9 +151,10 @@ class SkuLists:
             carried=tuple(carried),
             gone=tuple(gone),
             is_answered=True,
+            is_partly=is_partly,
         )
 
-    async def _list(self, product: ProductFound, segment: str) -> tuple[wire.Sku, ...]:
+    async def _list(self, product: ProductFound, segment: str) -> Listed[wire.Sku]:
         if product.by_customer:
             return await self._buyers.skus(product.product_id)
         return await self._api.skus(self._country, product.product_id, segment, self._scope)

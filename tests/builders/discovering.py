@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from auditor.errors import PartnerCenterError
 from auditor.model import ApiClass, Cell
 from auditor.partner_center.breaker import Patience
 from auditor.partner_center.client import PartnerCenter
@@ -43,6 +44,8 @@ class Discovery:
         self.api = api
         self.partner = sandbox.world.partners()[0]
         self.nothing = Known(partner_tenant_id=self.partner.partner_tenant_id)
+        self.refusal: PartnerCenterError | None = None
+        """The refusal of the last discovery of customers."""
 
     def faults(self, *faults: Fault) -> None:
         """Inject these faults from now on."""
@@ -80,6 +83,7 @@ class Discovery:
                     continue
                 assert each.customer.customer_id not in found
                 found[each.customer.customer_id] = each
+        self.refusal = discovery.refusal
         return found
 
     async def catalog(

@@ -256,6 +256,18 @@ async def test_a_list_that_is_garbled_is_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
+async def test_items_that_cannot_be_used_are_told_beside_those_that_can(tmp_path: Path) -> None:
+    """P36."""
+    async with serving() as api:
+        api.customers = [{"id": "c1"}, {"id": "c2", "relationshipToPartner": 5}]
+        found = await examine(configured(tmp_path, given(api)), ENVIRON)
+    [customers] = of(found, "customers")
+    assert customers.state is State.WARNING
+    assert customers.message == "1 can be listed, 1 cannot be used"
+    assert "c2" in customers.hint
+
+
+@pytest.mark.asyncio
 async def test_a_limit_above_the_documented_one_is_a_warning(tmp_path: Path) -> None:
     async with serving() as api:
         one = msgspec.structs.replace(given(api), limits=Limits(customers=501, shared="none"))

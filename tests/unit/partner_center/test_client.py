@@ -171,6 +171,19 @@ async def test_a_customer_list_that_ends_early_is_not_complete(answers: list[Ans
 
 
 @pytest.mark.asyncio
+async def test_a_page_of_items_without_ids_is_passed_once() -> None:
+    """P36: but the same page again is a circle."""
+    odd = json.dumps({"items": [{"id": None}], "links": {"next": {"uri": NEXT + "&x=1"}}}).encode()
+    again = odd.replace(b"x=1", b"x=2")
+    pages = await Server([page("a", uri=NEXT, token="T"), (200, odd), page("b")]).client.customers()
+    assert ([c.id for c in pages.items], pages.complete) == (["a", "b"], True)
+    assert len(pages.spoiled) == 1
+    answers = [(200, odd), (200, again), (200, again)]
+    circle = await Server(answers).client.customers()
+    assert isinstance(circle.error, UnexpectedReply)
+
+
+@pytest.mark.asyncio
 async def test_an_endless_list_is_cut() -> None:
     count = 0
 
@@ -234,7 +247,8 @@ async def test_a_customer_on_two_pages_is_one_customer() -> None:
 
 
 BODIES: Mapping[str, bytes] = {
-    "get_customer": b'{"id":"c","billingProfile":{"defaultAddress":{"country":"de"}}}',
+    "get_customer": b'{"id":"D6BF25B7-E0A8-4F2D-A31B-97B55CFC774D",'
+    b'"billingProfile":{"defaultAddress":{"country":"de"}}}',
     "list_subscriptions": (SAMPLES / "customer_subscriptions_list.json").read_bytes(),
     "get_subscription": b'{"id":"s"}',
     "list_azure_entitlements": b'{"totalCount":1,"items":[{"id":"e"}]}',
@@ -249,23 +263,47 @@ BODIES: Mapping[str, bytes] = {
 }
 
 
+RESERVED, LICENCE = "DZH318Z0BQ3V", "CFQ7TTC0LH18"
+"""The products of the sampled SKUs."""
+
+
+@pytest.mark.asyncio
+async def test_an_answer_about_something_else_is_none() -> None:
+    """P36: it would be a second one about that."""
+    api = Server(lambda request: (200, BODIES[request.endpoint])).client
+    other = CUSTOMER.replace("d6", "d7")
+    for wrong in (
+        api.customer(other),
+        api.subscription(CUSTOMER, "other"),
+        api.sku("US", "P", "0001", ""),
+        api.sku("US", LICENCE, "0002", ""),
+        api.customer_sku(CUSTOMER, "P", "0001"),
+    ):
+        with pytest.raises(UnexpectedReply, match="something else"):
+            await wrong
+    for listed in (api.skus("US", "P", "", ""), api.customer_skus(CUSTOMER, "P")):
+        found = await listed
+        assert (found.items, len(found.spoiled)) == ((), 1)
+
+
 @pytest.mark.asyncio
 async def test_every_endpoint_returns_its_values() -> None:
     server = Server(lambda request: (200, BODIES[request.endpoint]))
     api = server.client
 
     assert (await api.customer(CUSTOMER)).country == "de"
-    assert len(await api.subscriptions(CUSTOMER)) == 2
+    assert len((await api.subscriptions(CUSTOMER)).items) == 2
     assert (await api.subscription(CUSTOMER, "s")).id == "s"
-    assert [e.id for e in await api.azure_entitlements(CUSTOMER, "plan", round=1)] == ["e"]
+    entitlements = await api.azure_entitlements(CUSTOMER, "plan", round=1)
+    assert [e.id for e in entitlements.items] == ["e"]
     assert (await api.registration_status(CUSTOMER, "plan")).status == "Registered"
-    assert await api.products("US", "AzureReservationsVM", "", "AzurePlan") == ()
+    assert (await api.products("US", "AzureReservationsVM", "", "AzurePlan")).items == ()
     assert (await api.product("US", "P")).title == "DSv2 Series"
-    assert [s.id for s in await api.skus("US", "P", "", "AzurePlan")] == ["00G1"]
-    assert (await api.sku("US", "P", "0001", "")).id == "0001"
+    assert [s.id for s in (await api.skus("US", RESERVED, "", "AzurePlan")).items] == ["00G1"]
+    assert (await api.sku("US", LICENCE, "0001", "")).id == "0001"
     assert (await api.customer_product(CUSTOMER, "P")).title == "DSv2 Series"
-    assert [s.id for s in await api.customer_skus(CUSTOMER, "P")] == ["00G1"]
-    assert (await api.customer_sku(CUSTOMER, "P", "0001")).id == "0001"
+    assert [s.id for s in (await api.customer_skus(CUSTOMER, RESERVED)).items] == ["00G1"]
+    assert (await api.customer_sku(CUSTOMER, LICENCE, "0001")).id == "0001"
     assert {r.endpoint for r in server.seen} == set(BODIES)
     assert server.seen[3].round == 1
 
