@@ -333,3 +333,7 @@ def bucket_of(customer_id: str, buckets: int) -> int:
 
 
 UNREADABLE = "unreadable_reply"
+SPOILED_ITEM = "spoiled_item"
+"""An item that cannot be decoded, or that has a decisive field twice."""
+ODD_FIELD = "odd_field"
+"""A field that decides nothing and could not be read."""

@@ -188,6 +188,15 @@ class Fetch:
             return (_failed(settled, UNREADABLE),)
         apart = ", ".join(f"{count} {reason}" for reason, count in reading.set_apart.items())
         settled = msgspec.structs.replace(settled, set_apart=apart)
+        if reading.spoiled:
+            self._report(
+                "item.set_apart",
+                endpoint=settled.endpoint,
+                customer_id=question.checks[0].customer_id,
+                count=len(reading.spoiled),
+                names="; ".join(one.shown for one in reading.spoiled[: decoding.MOST_TOLD]),
+                correlation_id=settled.correlation_id,
+            )
         if not reading.unanswered:
             return (settled,)
         told = {key.check for key in reading.answered}

@@ -5,7 +5,7 @@ See docs/decisions/0011-quarantine-is-an-index-of-the-journal.md.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -16,7 +16,16 @@ from auditor import atomic_file
 from auditor.errors import InputMissing, StoreFailed
 from auditor.journal.journal import reading
 from auditor.log import redacted
-from auditor.model import UNREADABLE, Outcome, Reply, Request, Settled
+from auditor.model import (
+    ODD_FIELD,
+    SPOILED_ITEM,
+    UNREADABLE,
+    Outcome,
+    Reply,
+    Request,
+    Settled,
+)
+from auditor.partner_center.decoding import MOST_TOLD, Spoiled
 from auditor.tables import TEXT
 
 MOST_SHOWN = 256 * 2**10
@@ -71,12 +80,25 @@ class Quarantine:
 
     def refuse(self, request: Request, reply: Reply, what: str) -> None:
         """Record a reply that discovery could not use."""
+        self._record(request, reply, reply.cause or UNREADABLE, what)
+
+    def set_apart(self, request: Request, reply: Reply, spoiled: Sequence[Spoiled]) -> None:
+        """Record a reply of discovery with items that cannot be used."""
+        shown = "; ".join(f"{one.shown}: {one.reason}" for one in spoiled[:MOST_TOLD])
+        self._record(request, reply, SPOILED_ITEM, f"{len(spoiled)} {SPOILED_ITEM}: {shown}")
+
+    def overlook(self, request: Request, reply: Reply, odd_fields: int) -> None:
+        """Record a reply of discovery with fields that could not be read and decide nothing."""
+        if request.key() not in self._records:
+            self._record(request, reply, ODD_FIELD, f"{odd_fields} {ODD_FIELD}")
+
+    def _record(self, request: Request, reply: Reply, reason: str, items: str) -> None:
         self._records[request.key()] = QuarantineRecord(
             at=reply.sent_at,
             endpoint=request.endpoint,
             customer_id=request.customer_id,
-            reason=reply.cause or UNREADABLE,
-            items=what,
+            reason=reason,
+            items=items,
             status=reply.status,
             sha256=hashlib.sha256(reply.body).hexdigest(),
             size=len(reply.body),

@@ -11,14 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from auditor.model import Check, Question
+from auditor.model import SPOILED_ITEM, Check, Question
 from auditor.partner_center import decoding, wire
 
 MISMATCHED_ECHO = "mismatched_echo"
 """An item for a product or SKU that was not requested."""
 DISAGREEING_DUPLICATES = "disagreeing_duplicates"
-SPOILED_ITEM = "spoiled_item"
-"""An item that cannot be decoded, or that has a decisive field twice."""
 
 _KNOWN_PROPERTIES = {"type", "values"}
 
@@ -44,6 +42,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """Keys without an answer, by reason."""
     set_apart: Mapping[str, int]
     """Number of items that give no verdict, by reason."""
+    spoiled: tuple[decoding.Spoiled, ...] = ()
+    """Those of them that cannot be used."""
 
 
 def read(question: Question, body: bytes, skus_of: SkusOf) -> Reading:
@@ -93,6 +93,7 @@ def read(question: Question, body: bytes, skus_of: SkusOf) -> Reading:
         answered=tuple(answered),
         unanswered={reason: tuple(keys) for reason, keys in unanswered.items()},
         set_apart={reason: count for reason, count in set_apart.items() if count},
+        spoiled=answer.spoiled,
     )
 
 

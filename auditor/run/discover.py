@@ -5,7 +5,7 @@ Wave 2 does not wait for the last few customers: one that hangs would delay all 
 
 import difflib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
@@ -13,8 +13,10 @@ from typing import Self
 import msgspec
 
 from auditor.errors import ScopeError
+from auditor.journal.quarantine import Quarantine
 from auditor.model import Cell, Question, Reply, Request
-from auditor.partner_center.client import PartnerCenter, Refuse, Send
+from auditor.partner_center.client import PartnerCenter, Send
+from auditor.partner_center.decoding import MOST_TOLD, Spoiled
 from auditor.partner_center.failed_listings import FailedListings, by_cause
 from auditor.plan.plan import Plan
 from auditor.progress import Progress
@@ -55,12 +57,14 @@ class Discovered(msgspec.Struct, frozen=True, kw_only=True):
 class Discovery:
     """Discovers one partner's scope. Leaving its context cancels the listings under way."""
 
-    def __init__(self, job: Job, store: Store | None, progress: Progress, refuse: Refuse) -> None:
-        """Use `store` for what is known (None: nothing) and `refuse` for each unusable reply."""
+    def __init__(
+        self, job: Job, store: Store | None, progress: Progress, quarantine: Quarantine
+    ) -> None:
+        """Use `store` for what is known (None: nothing)."""
         self._job = job
         self._store = store
         self._progress = progress
-        self._refuse = refuse
+        self._quarantine = quarantine
         self.outage = Outage(job.database_s, job.partner.name, progress)
         self._calls: Counter[str] = Counter()
         self._resources = AsyncExitStack()
@@ -71,6 +75,7 @@ class Discovery:
         self.unknown: frozenset[str] = frozenset()
         """The names given by `--customer` that no customer of this partner has."""
         self._nearest: tuple[str, ...] = ()
+        self._nameless = 0
 
     async def __aenter__(self) -> Self:
         await self._resources.__aenter__()
@@ -97,13 +102,25 @@ class Discovery:
             ScopeError: there is no customer or no SKU to ask about.
         """
         job, scope = self._job, self._job.settings.scope
-        api = PartnerCenter(self._counting(send), job.base_url, self._refuse)
+        api = PartnerCenter(
+            self._counting(send),
+            job.base_url,
+            refuse=self._quarantine.refuse,
+            set_apart=self._set_apart,
+            overlook=self._quarantine.overlook,
+        )
         at_start, known = await self.outage.retry(self._read_known)
         self._progress.phase(job.partner.name, "discovering")
         arrivals = await self._customers(api, known)
         customers = arrivals.found
         if not customers and self.unknown:
             raise self.unknown_customers(self.unknown)
+        if not customers and self._nameless:
+            raise ScopeError(
+                f"{job.partner.name}: none of the {self._nameless} customers listed can be used,"
+                " not even their ids; nothing is published",
+                hint="the event item.set_apart tells which; report them to Microsoft",
+            )
         if not customers:
             raise ScopeError(
                 f"{job.partner.name}: the filters left 0 customers; nothing is published",
@@ -157,6 +174,19 @@ class Discovery:
 
         return counted
 
+    def _set_apart(self, request: Request, reply: Reply, spoiled: Sequence[Spoiled]) -> None:
+        """Record the items of a listing that cannot be used, and tell of them."""
+        self._quarantine.set_apart(request, reply, spoiled)
+        self._progress.event(
+            "item.set_apart",
+            partner=self._job.partner.name,
+            endpoint=request.endpoint,
+            customer_id=request.customer_id,
+            count=len(spoiled),
+            names="; ".join(one.shown for one in spoiled[:MOST_TOLD]),
+            correlation_id=reply.correlation_id,
+        )
+
     def _read_known(self) -> tuple[dict[Cell, Previous], Known]:
         tenant_id = self._job.partner.tenant_id
         if self._store is None:
@@ -173,6 +203,7 @@ class Discovery:
         rules = job.customer_rules(ids)
         listed = await list_customers(api, known, rules)
         self._list_ended_after = listed.ended_after
+        self._nameless = listed.nameless
         self._progress.phase(job.partner.name, "customers", len(listed))
         at_once = job.partner.limits.concurrency
         discovery = CustomerDiscovery(api, known, rules, at_once=at_once)

@@ -45,7 +45,7 @@ class PartnerRun:
         self._progress = progress
         self._now = now
         self._quarantine = Quarantine()
-        self.discovery = Discovery(job, store, progress, self._quarantine.refuse)
+        self.discovery = Discovery(job, store, progress, self._quarantine)
         self.calls = 0
         """Calls made so far, by earlier processes of the run too."""
         self.made: tuple[Published, CallCounts] | None = None

@@ -408,7 +408,7 @@ class Run:
                 snapshots={partner.tenant_id: ""},
             )
             job = self._job(partner, header, Path())
-            discovery = Discovery(job, store, Silent(), Quarantine().refuse)
+            discovery = Discovery(job, store, Silent(), Quarantine())
             async with self._sending(job) as send, discovery:
                 discovered = await discovery.find_all(send)
             forecasts.append(forecast(partner, discovered))

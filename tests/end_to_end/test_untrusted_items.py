@@ -10,7 +10,8 @@ import pytest
 
 from auditor.cli.shell import main
 from auditor.journal.journal import Journal
-from auditor.normalize.inventory import DISAGREEING_DUPLICATES, MISMATCHED_ECHO, SPOILED_ITEM
+from auditor.model import SPOILED_ITEM
+from auditor.normalize.inventory import DISAGREEING_DUPLICATES, MISMATCHED_ECHO
 from auditor.sandbox import Fault, Faults
 from tests.builders.nightly import Night, nights
 

@@ -211,3 +211,45 @@ def test_each_record_is_one_line_whatever_its_text(tmp_path: Path) -> None:
 
     [line] = path_of(tmp_path, TENANT).read_bytes().splitlines()
     assert json.loads(line)["items"] == "one\r\ntwo\u2028three"
+
+
+SKUS = Request(endpoint="list_skus", method="GET", path="/v1/x", api_class=ApiClass.CATALOG)
+
+
+@pytest.mark.asyncio
+async def test_a_listing_with_odd_items_is_one_record_that_names_them(tmp_path: Path) -> None:
+    """P36, P24: an item set apart counts for more than a field that was overlooked."""
+    odd = [{"id": "0001", "productId": 5, "title": {}, "secret": "x"}, {"id": None}, {"id": "2"}]
+    good = {"id": "0003", "productId": "P", "title": {"a": 1}}
+    records = Quarantine()
+
+    async def send(_: Request) -> Reply:
+        return Reply(status=200, body=json.dumps([*odd, good]).encode(), sent_at=AT)
+
+    api = PartnerCenter(
+        send,
+        "https://api.partnercenter.microsoft.com",
+        set_apart=records.set_apart,
+        overlook=records.overlook,
+    )
+    assert [sku.id for sku in (await api.skus("DE", "P", "", "")).items] == ["0003"]
+    records.save(path_of(tmp_path, TENANT))
+    await journaled(tmp_path)
+    [row] = rows(tmp_path, with_bodies=False)
+    assert (row["endpoint"], row["reason"]) == ("list_skus", "spoiled_item")
+    assert str(row["items"]).startswith("3 spoiled_item: 0001: Expected `str`, got `int`")
+    assert "without an id: " in str(row["items"])
+
+
+def test_fields_that_were_overlooked_are_counted_in_a_record(tmp_path: Path) -> None:
+    """P36."""
+    records = Quarantine()
+    reply = Reply(status=200, body=b"[]", sent_at=AT)
+    records.overlook(SKUS, reply, 3)
+    assert len(records.keys) == 1
+    records.refuse(SKUS, reply, "short list")
+    records.overlook(SKUS, reply, 3)
+    records.save(path_of(tmp_path, TENANT))
+    (tmp_path / f"{TENANT}.journal").touch()
+    [row] = rows(tmp_path, with_bodies=False)
+    assert row["items"] == "short list"

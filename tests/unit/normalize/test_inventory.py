@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.model import Check, CheckKind, Question
+from auditor.model import SPOILED_ITEM, Check, CheckKind, Question
 from auditor.normalize.inventory import (
     DISAGREEING_DUPLICATES,
     MISMATCHED_ECHO,
-    SPOILED_ITEM,
     Reading,
     read,
 )
