@@ -1,8 +1,9 @@
 """Every error this project raises, sorted by what the caller does about it.
 
 AuditorError
-├── SettingsError            before any call: stop (78); UsageError (64)
-├── ScopeError               before any check: stop (65, 66)
+├── SettingsError            before any call: stop (78)
+├── UsageError               the command line, or a name on it, is wrong: stop (64)
+├── ScopeError               before any check: stop (65)
 ├── PartnerCenterError       one request, or one partner
 │   ├── Retryable
 │   │   ├── Throttled        429: wait as `Retry-After` says
@@ -85,7 +86,7 @@ class AuditorError(Exception):
 
 
 class UsageError(AuditorError):
-    """The command line is wrong."""
+    """The command line is wrong, or names what does not exist or is not one thing."""
 
     code = "E_USAGE"
     exit_status = 64
@@ -120,7 +121,7 @@ class ConfigMissing(AuditorError):
 
 
 class ScopeError(AuditorError):
-    """The scope is empty or names what does not exist."""
+    """The scope is empty, or the run to resume has another one."""
 
     code = "E_EMPTY_SCOPE"
     exit_status = 65

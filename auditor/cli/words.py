@@ -7,10 +7,10 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
+from auditor.customer_names import as_id
 from auditor.settings.problems import nearest
 
 _SNAPSHOT = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
-_GUID_LENGTH = 36
 _LONGEST = 256
 
 
@@ -31,9 +31,7 @@ def path(word: str) -> Path:
 
 
 def customer(word: str) -> str:
-    given = text(word)
-    is_id = len(given) == _GUID_LENGTH and given.count("-") == 4  # noqa: PLR2004 - a GUID has 4
-    return given.lower() if is_id else given
+    return as_id(text(word)) or word
 
 
 def country(word: str) -> str:

@@ -3,7 +3,6 @@
 Wave 2 does not wait for the last few customers: one that hangs would delay all others.
 """
 
-import difflib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
@@ -21,6 +20,7 @@ from auditor.partner_center.failed_listings import FailedListings, by_cause
 from auditor.plan.plan import Plan
 from auditor.progress import Progress
 from auditor.run.job import Job
+from auditor.run.naming import Naming
 from auditor.run.outage import Outage
 from auditor.scope import recall
 from auditor.scope.arrivals import Arrivals
@@ -33,7 +33,6 @@ from auditor.store.interface import Store
 
 ONE_LATE_IN = 20
 """Wave 2 starts while up to 1 customer in 20 (at least one) is still being listed."""
-_GUID_LENGTH = 36
 
 
 class Discovered(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,10 +57,21 @@ class Discovery:
     """Discovers one partner's scope. Leaving its context cancels the listings under way."""
 
     def __init__(
-        self, job: Job, store: Store | None, progress: Progress, quarantine: Quarantine
+        self,
+        job: Job,
+        store: Store | None,
+        progress: Progress,
+        quarantine: Quarantine,
+        *,
+        naming: Naming | None = None,
     ) -> None:
-        """Use `store` for what is known (None: nothing)."""
+        """Use `store` for what is known (None: nothing).
+
+        `naming` decides with the other partners whom `--customer` names; None: there are no others.
+        """
         self._job = job
+        tenant_id = job.partner.tenant_id
+        self._naming = naming or Naming(job.narrow.customers, [tenant_id])
         self._store = store
         self._progress = progress
         self._quarantine = quarantine
@@ -72,9 +82,6 @@ class Discovery:
         self._list_ended_after: int | None = None
         self.asked: tuple[str, ...] = ()
         """The ids of the customers that `--customer` named, as far as they were found."""
-        self.unknown: frozenset[str] = frozenset()
-        """The names given by `--customer` that no customer of this partner has."""
-        self._nearest: tuple[str, ...] = ()
         self._nameless = 0
 
     async def __aenter__(self) -> Self:
@@ -100,6 +107,8 @@ class Discovery:
         Raises:
             PartnerCenterError: the partner is out: its credential is refused, or it is unreachable.
             ScopeError: there is no customer or no SKU to ask about.
+            UsageError: a name given by `--customer` fits no customer, or two.
+            NothingNamed: the named customers are those of other partners.
         """
         job, scope = self._job, self._job.settings.scope
         api = PartnerCenter(
@@ -113,8 +122,6 @@ class Discovery:
         self._progress.phase(job.partner.name, "discovering")
         arrivals = await self._customers(api, known)
         customers = arrivals.found
-        if not customers and self.unknown:
-            raise self.unknown_customers(self.unknown)
         if not customers and self._nameless:
             raise ScopeError(
                 f"{job.partner.name}: none of the {self._nameless} customers listed can be used,"
@@ -199,7 +206,8 @@ class Discovery:
         job, scope = self._job, self._job.settings.scope
         ids = scope.customers
         if job.narrow.customers:
-            ids = self.asked = await self._named_customers(api, job.narrow.customers)
+            found = await match_customers(api, known, job.narrow.customers)
+            ids = self.asked = await self._naming.agree(job.partner.tenant_id, found)
         rules = job.customer_rules(ids)
         listed = await list_customers(api, known, rules)
         self._list_ended_after = listed.ended_after
@@ -214,13 +222,6 @@ class Discovery:
             await arrivals.until(0)
             if discovery.refusal is not None and all(found.failed for found in arrivals.found):
                 raise discovery.refusal
-        ours = {found.customer.customer_id for found in arrivals.found}
-        self.unknown |= frozenset(self._job.narrow.customers) & (set(ids or ()) - ours)
-        self._nearest = tuple(
-            name
-            for customer in known.customers.values()
-            for name in (customer.company_name, customer.domain, customer.customer_id)
-        )
         return arrivals
 
     def _late_allowed(self, customers: int) -> int:
@@ -233,27 +234,6 @@ class Discovery:
 
     def _step(self, found: CustomerFound) -> None:
         self._progress.step(self._job.partner.name, failed=1 if found.failed else 0)
-
-    def unknown_customers(self, names: Iterable[str]) -> ScopeError:
-        """Return the error for names that no customer has, with the nearest known names."""
-        shown = sorted(names)
-        near = difflib.get_close_matches(shown[0], self._nearest, n=3, cutoff=0.5)
-        hint = "a customer is named by id, domain or exact company name"
-        return ScopeError(
-            f"--customer {', '.join(map(repr, shown))}: no customer of this partner",
-            code="E_CUSTOMER_UNKNOWN",
-            hint=f"did you mean {' or '.join(map(repr, near))}?" if near else hint,
-        )
-
-    async def _named_customers(self, api: PartnerCenter, named: Iterable[str]) -> tuple[str, ...]:
-        """Return the ids of customers named by id, domain or exact company name."""
-        ids = [name for name in named if _is_guid(name)]
-        others = [name for name in named if not _is_guid(name)]
-        if others:
-            matched = await match_customers(api, others)
-            ids += matched.values()
-            self.unknown = frozenset(others).difference(matched)
-        return tuple(ids)
 
     def _check_scope(self, found: Found, plan: Plan) -> None:
         """Refuse a scope without SKUs: everything known would look as if it had left.
@@ -305,10 +285,6 @@ class Discovery:
                     request_id=listing.request_id,
                     correlation_id=listing.correlation_id,
                 )
-
-
-def _is_guid(name: str) -> bool:
-    return len(name) == _GUID_LENGTH and name.count("-") == 4  # noqa: PLR2004 - 8-4-4-4-12
 
 
 def _sorted(customers: Iterable[CustomerFound]) -> tuple[CustomerFound, ...]:

@@ -25,6 +25,7 @@ from auditor.publish.snapshot import Published
 from auditor.run.check import Checking
 from auditor.run.discover import Discovered, Discovery
 from auditor.run.job import CallCounts, Job
+from auditor.run.naming import Naming
 from auditor.scope.found import Found
 from auditor.store.interface import Store
 
@@ -37,15 +38,21 @@ class PartnerRun:
     """Takes one partner through the pipeline."""
 
     def __init__(
-        self, job: Job, store: Store, progress: Progress, *, now: Callable[[], datetime]
+        self,
+        job: Job,
+        store: Store,
+        progress: Progress,
+        *,
+        now: Callable[[], datetime],
+        naming: Naming | None = None,
     ) -> None:
+        """`naming` as in `Discovery`."""
         self._job = job
-        self.tenant_id = job.partner.tenant_id
         self._store = store
         self._progress = progress
         self._now = now
         self._quarantine = Quarantine()
-        self.discovery = Discovery(job, store, progress, self._quarantine)
+        self.discovery = Discovery(job, store, progress, self._quarantine, naming=naming)
         self.calls = 0
         """Calls made so far, by earlier processes of the run too."""
         self.made: tuple[Published, CallCounts] | None = None
@@ -68,7 +75,7 @@ class PartnerRun:
 
         Raises:
             PartnerCenterError: the partner is out: its credential is refused, or it is unreachable.
-            ScopeError: there is no customer or no SKU to ask about; nothing is published.
+            ScopeError, UsageError, NothingNamed: as `Discovery.find_most`; nothing is published.
         """
         name = self._job.partner.name
         async with self._recorded(send) as (journal, recorded), self.discovery:

@@ -11,6 +11,7 @@ from auditor.errors import (
     ScopeError,
     SettingsError,
     StoreUnreachable,
+    UsageError,
 )
 from auditor.journal.runs import RunHeader
 from auditor.publish.coverage import Counts
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from auditor.store.interface import Store
 
-_NOT_PUBLISHED = (PartnerCenterError, ScopeError, SettingsError, StoreUnreachable)
+_NOT_PUBLISHED = (PartnerCenterError, ScopeError, SettingsError, StoreUnreachable, UsageError)
 """Errors after which a partner has not published, or the store cannot be asked."""
 INCOMPLETE = 3
 """Exit status: something was published, but not everything is known."""

@@ -19,7 +19,6 @@ from auditor.errors import (
     AuditorError,
     Bug,
     Locked,
-    ScopeError,
     StoreFailed,
     StoreUnwritable,
     Unreachable,
@@ -42,6 +41,7 @@ from auditor.run.clock import never_back
 from auditor.run.discover import Discovery
 from auditor.run.forecast import Forecast, forecast
 from auditor.run.job import Job
+from auditor.run.naming import Naming, NothingNamed
 from auditor.run.partner import PartnerRun
 from auditor.run.quotas import per_minute, quotas_of
 from auditor.run.result import (
@@ -126,7 +126,11 @@ class Run:
         ]
         self._began = self._runtime.clock()
         self._reports = Reports(self._partners)
-        self._runs: list[PartnerRun] = []
+        self._naming = Naming(
+            self._narrow.customers, [partner.tenant_id for partner in self._partners]
+        )
+        self._runs: dict[str, PartnerRun] = {}
+        """By partner tenant."""
         self._budget = RetryBudget()
         self._held = ExitStack()
         self._done: RunHeader | None = None
@@ -204,8 +208,8 @@ class Run:
         return self._ended(header)
 
     def _ended_attempts(self, header: RunHeader) -> Iterator[Attempt]:
-        runs = {run.tenant_id: run for run in self._runs}
-        return attempted.ended(self._reports, header, self._narrow, runs, self._runtime.now())
+        now = self._runtime.now()
+        return attempted.ended(self._reports, header, self._narrow, self._runs, now)
 
     def _save_attempts(self, attempts: Iterable[Attempt]) -> None:
         """Write attempts into `state_dir`. A disk that refuses does not end the run."""
@@ -232,17 +236,6 @@ class Run:
 
     def _ended(self, header: RunHeader) -> RunReport:
         """Return the report, once every partner's part has ended."""
-        errors = self._reports.errors
-        without_customer = [
-            partner
-            for partner in self._partners
-            if isinstance(errors.get(partner.tenant_id), ScopeError)
-        ]
-        if self._narrow.customers and len(without_customer) < len(self._partners):
-            # a customer belongs to one partner: that the others do not know it is no failure
-            for partner in without_customer:
-                self._reports.leave_out(partner)
-        self._check_customers()
         failures = list(self._reports.errors.values())
         if len(failures) == len(self._reports.partners):
             cause = failures[0]
@@ -276,14 +269,6 @@ class Run:
             return error.error_code
         return ""
 
-    def _check_customers(self) -> None:
-        """Refuse a `--customer` that no partner knows."""
-        # a resumed run does not look for customers of partners that are already published
-        if len(self._runs) == len(self._partners):
-            unknown = frozenset.intersection(*(run.discovery.unknown for run in self._runs))
-            if unknown:
-                raise self._runs[0].discovery.unknown_customers(unknown)
-
     def _start_after(self, latest: datetime | None) -> None:
         """Keep this run's times after the latest snapshot, even if the clock was set back since."""
         self._now = never_back(self._runtime.now, latest)
@@ -302,9 +287,12 @@ class Run:
     ) -> None:
         """Take one partner through the pipeline. Its failure is recorded; the others go on."""
         job = self._job(partner, header, folder)
-        partner_run = PartnerRun(job, store, self._progress, now=self._now)
+        partner_run = PartnerRun(job, store, self._progress, now=self._now, naming=self._naming)
+        self._runs[partner.tenant_id] = partner_run
         try:
             await self._publish(partner_run, job, store)
+        except NothingNamed:
+            self._reports.leave_out(partner)
         except Exception as failure:
             error = as_auditor_error(failure)
             self._reports.failed(partner, error)
@@ -317,6 +305,7 @@ class Run:
                 reason=error.message,
             )
         finally:  # after a cancellation too: it may come while the snapshot is being published
+            self._naming.out(partner.tenant_id)
             if partner_run.made is not None:
                 report = report_from_run(partner, *partner_run.made)
                 self._report_snapshot("snapshot.published", partner, report)
@@ -328,7 +317,6 @@ class Run:
             report = await outage.retry(report_from_store, job.partner, store, job.snapshot_id)
             self._report_snapshot("snapshot.published_before", job.partner, report)
             return
-        self._runs.append(partner_run)
         async with self._sending(job) as send:
             await partner_run.run(send)
 
@@ -394,25 +382,44 @@ class Run:
         return time.monotonic() + 3600 * hours if hours else None
 
     async def forecast(self) -> Forecast:
+        """Return what a run would ask; see `forecast_run`."""
         try:
             store = open_store(self._settings.store)
         except AuditorError:
             store = None
-        forecasts = []
+        found: dict[str, Forecast] = {}
+        errors: dict[str, AuditorError] = {}
+
+        async def one(partner: Partner) -> None:
+            try:
+                found[partner.tenant_id] = await self._forecast(partner, store)
+            except NothingNamed:
+                pass
+            except AuditorError as error:
+                errors[partner.tenant_id] = error
+            finally:
+                self._naming.out(partner.tenant_id)
+
+        async with asyncio.TaskGroup() as group:
+            for partner in self._partners:
+                group.create_task(one(partner))
         for partner in self._partners:
-            header = RunHeader(
-                run_id="",
-                started_at=self._runtime.now(),
-                config_hash="",
-                identity={},
-                snapshots={partner.tenant_id: ""},
-            )
-            job = self._job(partner, header, Path())
-            discovery = Discovery(job, store, Silent(), Quarantine())
-            async with self._sending(job) as send, discovery:
-                discovered = await discovery.find_all(send)
-            forecasts.append(forecast(partner, discovered))
-        return Forecast.of(forecasts)
+            if partner.tenant_id in errors:
+                raise errors[partner.tenant_id]
+        return Forecast.of(found[p.tenant_id] for p in self._partners if p.tenant_id in found)
+
+    async def _forecast(self, partner: Partner, store: "Store | None") -> Forecast:
+        header = RunHeader(
+            run_id="",
+            started_at=self._runtime.now(),
+            config_hash="",
+            identity={},
+            snapshots={partner.tenant_id: ""},
+        )
+        job = self._job(partner, header, Path())
+        discovery = Discovery(job, store, Silent(), Quarantine(), naming=self._naming)
+        async with self._sending(job) as send, discovery:
+            return forecast(partner, await discovery.find_all(send))
 
 
 def _with_host(error: Unreachable, job: Job) -> Unreachable:

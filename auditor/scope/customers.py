@@ -10,6 +10,7 @@ from contextlib import aclosing
 import msgspec
 
 from auditor.concurrency import fan_out
+from auditor.customer_names import CustomerName, as_id, matching
 from auditor.errors import (
     Does,
     Forbidden,
@@ -101,20 +102,78 @@ async def list_customers(api: PartnerCenter, known: Known, rules: CustomerRules)
     )
 
 
-async def match_customers(api: PartnerCenter, named: Iterable[str]) -> dict[str, str]:
-    """Return the ids of customers by domain or exact company name, as far as they are found.
+class CustomerMatches(msgspec.Struct, frozen=True, kw_only=True):
+    """The customers of one partner that given names fit."""
+
+    ids: dict[str, tuple[str, ...]]
+    """By name: the ids of the customers that it fits; a name without any is not a key."""
+    seen: tuple[CustomerName, ...]
+    """Everyone known of this partner, to offer the names nearest to an unknown one."""
+
+    @property
+    def customers(self) -> tuple[str, ...]:
+        """The ids of all of them."""
+        return tuple(dict.fromkeys(one for ids in self.ids.values() for one in ids))
+
+
+async def match_customers(
+    api: PartnerCenter, known: Known, names: Iterable[str]
+) -> CustomerMatches:
+    """Return which customers the names fit; see `auditor.customer_names`.
+
+    An id is asked for by itself; the customer list is read only if there is another name.
 
     Raises:
         PartnerCenterError: the customer list cannot be read.
     """
-    pages = await api.customers()
-    if pages.error is not None:
-        raise pages.error
-    ids = {one.name.casefold(): one.id.lower() for one in pages.spoiled if one.id}
-    for read in pages.items:
-        ids[read.company_profile.domain.casefold()] = read.id.lower()
-        ids[read.company_profile.company_name.casefold()] = read.id.lower()
-    return {name: ids[name.casefold()] for name in named if name.casefold() in ids}
+    seen = [
+        CustomerName(customer_id=one.customer_id, company_name=one.company_name, domain=one.domain)
+        for one in known.customers.values()
+    ]
+    ids: dict[str, tuple[str, ...]] = {}
+    others: list[str] = []
+    for name in names:
+        customer_id = as_id(name)
+        if not customer_id:
+            others.append(name)
+        elif await _is_ours(api, known, customer_id):
+            ids[name] = (customer_id,)
+    if others:
+        pages = await api.customers()
+        if pages.error is not None:
+            raise pages.error
+        listed = [
+            CustomerName(
+                customer_id=read.id.lower(),
+                company_name=read.company_profile.company_name,
+                domain=read.company_profile.domain,
+            )
+            for read in pages.items
+        ]
+        listed += [
+            CustomerName(customer_id=one.id.lower(), company_name=one.name, domain="")
+            for one in pages.spoiled
+            if one.id
+        ]
+        seen += listed
+        ids |= {name: found for name in others if (found := matching(name, listed))}
+    return CustomerMatches(ids=ids, seen=tuple(seen))
+
+
+async def _is_ours(api: PartnerCenter, known: Known, customer_id: str) -> bool:
+    """Tell whether an id may be one of the partner's customers; only a refusal says that it is not.
+
+    One that is known and refused is asked once more with the others: it may have left.
+    """
+    if customer_id in known.customers or known.holds(customer_id, ""):
+        return True
+    try:
+        await api.customer(customer_id)
+    except (Forbidden, NotFound):
+        return False
+    except PartnerCenterError:
+        return True
+    return True
 
 
 class CustomerDiscovery:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from auditor.errors import ConfigMissing, ScopeError, SettingsError
+from auditor.errors import ConfigMissing, SettingsError, UsageError
 from auditor.settings import environment, known_places, problems, secret_references
 from auditor.settings.contradictions import find_contradictions, find_oddities, find_open_passwords
 from auditor.settings.decode import Decoder, Table
@@ -78,12 +78,12 @@ def load(
 
 
 def partners_for(settings: Settings, narrow: Narrow) -> tuple[Partner, ...]:
-    """Return the partners of a run; raise for unknown partner names and countries."""
+    """Return the partners of a run; raise UsageError for unknown partner names and countries."""
     names = [partner.name for partner in settings.partner]
     for name in narrow.partners:
         if name not in names:
             near = nearest(name, names)
-            raise ScopeError(
+            raise UsageError(
                 f"--partner {name!r} is not in the configuration",
                 code="E_PARTNER_UNKNOWN",
                 hint=f"did you mean `{near}`?" if near else f"known: {', '.join(names)}",
@@ -94,7 +94,7 @@ def partners_for(settings: Settings, narrow: Narrow) -> tuple[Partner, ...]:
         if country not in sold_in:
             near = known_places.MISTAKEN_COUNTRIES.get(country, "")
             hint = f"did you mean `{near}`?" if near in sold_in else ""
-            raise SettingsError(
+            raise UsageError(
                 f"--country {country!r} is not a country of the configured partners",
                 code=problems.REGION,
                 hint=hint or f"configured: {', '.join(sorted(sold_in))}",

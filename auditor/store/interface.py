@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import duckdb
 import pyarrow as pa
 
+from auditor.customer_names import as_id
 from auditor.errors import InputMissing, StoreError, UsageError
 from auditor.store import history, reading
 from auditor.store.span import EVERYONE, Span
@@ -176,6 +177,14 @@ class Store(ABC):
         with self.connect(query="current_customer") as con:
             return reading.find_customer(con, customer)
 
+    def _covered_customer(self, customer: str) -> str:
+        """Return the id of a customer, which some snapshot has covered."""
+        customer_id = self.find_customer(customer)
+        if as_id(customer):
+            with self.connect(query="coverage current_customer") as con:
+                reading.check_covered(con, customer_id)
+        return customer_id
+
     def snapshots(self) -> pa.Table:
         """Return the relation `snapshot`, oldest first."""
         return self.arrow("snapshot").sort_by("sequence")
@@ -214,7 +223,7 @@ class Store(ABC):
             if between
             else None,
             kinds=tuple(kinds),
-            customer=self.find_customer(customer) if customer else None,
+            customer=self._covered_customer(customer) if customer else None,
         )
         read = partial(history.changes, wanted=wanted)
         return self._read(read, wanted.customer, history.query(wanted))

@@ -11,8 +11,8 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from auditor.errors import AuditorError, ScopeError, StoreCorrupt, StoreFailed, UsageError
-from auditor.model import is_guid
+from auditor.customer_names import CustomerName, ambiguous, as_id, matching, unknown
+from auditor.errors import AuditorError, StoreCorrupt, StoreFailed, UsageError
 from auditor.store import sql
 from auditor.tables import KEYS
 
@@ -91,22 +91,31 @@ def _order(name: str, columns: Sequence[str]) -> str:
 
 
 def find_customer(con: duckdb.DuckDBPyConnection, customer: str) -> str:
-    """Return the id of the customer that has this id, domain or exact company name."""
-    query = sql.statement("read/find_customer")
-    found = [row[0] for row in con.sql(query, params={"customer": customer}).fetchall()]
-    if len(found) == 1:
-        return str(found[0])
-    if found:
-        raise UsageError(f"{len(found)} customers are named {customer!r}", hint=", ".join(found))
-    if is_guid(customer):
-        return customer.lower()
-    rows = con.sql("SELECT company_name, domain FROM current_customer").fetchall()
-    near = get_close_matches(customer, [name for row in rows for name in row if name], n=3)
-    raise ScopeError(
-        f"no customer {customer!r}",
-        code="E_CUSTOMER_UNKNOWN",
-        hint=f"did you mean {', '.join(near)}?" if near else "an id, a domain or the exact name",
-    )
+    """Return the id of the customer that has this id, domain or exact company name.
+
+    An id is returned as it is, whether the customer is known or not: it may have left.
+    """
+    if customer_id := as_id(customer):
+        return customer_id
+    rows = con.sql(sql.statement("read/customer_names")).fetchall()
+    known = [
+        CustomerName(customer_id=customer_id, company_name=company_name, domain=domain)
+        for customer_id, company_name, domain in rows
+    ]
+    found = matching(customer, known)
+    if len(found) > 1:
+        raise ambiguous(customer, found)
+    if not found:
+        raise unknown([customer], known)
+    return found[0]
+
+
+def check_covered(con: duckdb.DuckDBPyConnection, customer_id: str) -> None:
+    """Raise UsageError if no snapshot has ever covered a customer."""
+    query = sql.statement("read/covered_customer")
+    if not con.sql(query, params={"customer_id": customer_id}).fetchall():
+        rows = con.sql(sql.statement("read/customer_names")).fetchall()
+        raise unknown([customer_id], [CustomerName(customer_id=row[0]) for row in rows])
 
 
 def translated(error: duckdb.Error, *, is_users_sql: bool = False) -> AuditorError:

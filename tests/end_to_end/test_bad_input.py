@@ -196,9 +196,9 @@ def test_a_misspelt_variable_is_reported(auditor: Auditor) -> None:
 @pytest.mark.parametrize(
     ("words", "status", "code", "hint"),
     [
-        (["run", "--country", "XX"], 78, "E_REGION", "configured: DE"),
-        (["plan", "--country", "Germany"], 78, "E_REGION", "configured: DE"),
-        (["run", "--partner", "contoso-ue"], 65, "E_PARTNER_UNKNOWN", "`contoso-eu`"),
+        (["run", "--country", "XX"], 64, "E_REGION", "configured: DE"),
+        (["plan", "--country", "Germany"], 64, "E_REGION", "configured: DE"),
+        (["run", "--partner", "contoso-ue"], 64, "E_PARTNER_UNKNOWN", "`contoso-eu`"),
         (["run", "--config", "nowhere.toml"], 66, "E_CONFIG_MISSING", "--config"),
         (["run", "--config", "."], 66, "E_CONFIG_MISSING", "--config"),
         (["run", "--custmer", "x"], 64, "E_USAGE", "`--customer`"),

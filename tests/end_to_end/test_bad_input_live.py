@@ -143,12 +143,16 @@ async def test_an_unknown_customer(center: AnotherPartnerCenter, tmp_path: Path,
     assert (await auditor(tmp_path, "run")).status == 0
     before = published(tmp_path)
     ran = await auditor(tmp_path, "run", "--format", "json", "--customer", name)
-    message, hint = only_error(ran, 65, "E_CUSTOMER_UNKNOWN")
+    message, hint = only_error(ran, 64, "E_CUSTOMER_UNKNOWN")
     assert repr(name) in message
     assert "did you mean" in hint
     assert {"Relecloud", "relecloud.example", RELECLOUD} & set(re.findall(r"'([^']+)'", hint))
-    assert ran.report["exit"] == 65
+    assert ran.report["exit"] == 64
     assert published(tmp_path) == before
+    changes = await auditor(tmp_path, "changes", "--customer", name)
+    assert repr(name) in only_error(changes, 64, "E_CUSTOMER_UNKNOWN")[0]
+    plan = await auditor(tmp_path, "plan", "--customer", name)
+    assert only_error(plan, 64, "E_CUSTOMER_UNKNOWN") == (message, hint)
 
 
 @pytest.mark.asyncio
@@ -157,7 +161,7 @@ async def test_a_customer_named_before_any_run(
 ) -> None:
     configure(tmp_path, config(center.base_url))
     ran = await auditor(tmp_path, "run", "--customer", "Reelcloud")
-    only_error(ran, 65, "E_CUSTOMER_UNKNOWN")
+    only_error(ran, 64, "E_CUSTOMER_UNKNOWN")
     ran = await auditor(tmp_path, "run", "--customer", "relecloud", "--format", "json")
     assert ran.status == 0, ran.stderr
     assert [row["kind"] for row in published(tmp_path)] == ["partial"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from auditor.cli.shell import main
-from auditor.errors import ScopeError
+from auditor.errors import UsageError
 from auditor.sandbox import Fault, Faults
 from tests.builders.nightly import Night, nights
 from tests.builders.report_lake import two_nights
@@ -87,7 +87,7 @@ def test_a_name_never_becomes_sql(folder: Path, name: str) -> None:
     """S6: no customer has this name, so nothing is found."""
     for words in (("changes",), ("changes", "--by-cause")):
         status, output = ended(folder, *words, "--customer", name, "--format", "json")
-        assert status == ScopeError.exit_status
+        assert status == UsageError.exit_status
         assert "E_CUSTOMER_UNKNOWN" in output
         assert "sub-" not in output
 

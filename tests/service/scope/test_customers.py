@@ -127,10 +127,35 @@ async def test_domains_and_company_names_are_found_in_any_letter_case() -> None:
     async with discovering() as discovery:
         one, other = discovery.world.customers(discovery.partner)[:2]
         named = (one.domain.upper(), other.company_name.lower(), "nobody.example")
-        assert await match_customers(discovery.api, named) == {
-            named[0]: one.customer_id,
-            named[1]: other.customer_id,
-        }
+        found = await match_customers(discovery.api, discovery.nothing, named)
+        assert found.ids == {named[0]: (one.customer_id,), named[1]: (other.customer_id,)}
+        assert found.customers == (one.customer_id, other.customer_id)
+        assert one.company_name in {customer.company_name for customer in found.seen}
+        assert discovery.asked("customer") == []
+
+
+@pytest.mark.asyncio
+async def test_an_id_is_matched_by_asking_for_it_and_only_a_refusal_says_it_is_not_ours() -> None:
+    async with discovering() as discovery:
+        customer = with_plan(discovery)
+        stranger = "00000000-0000-0000-0000-000000000009"
+        named = (customer.customer_id.upper(), stranger)
+        found = await match_customers(discovery.api, discovery.nothing, named)
+        assert found.ids == {named[0]: (customer.customer_id,)}
+        assert discovery.asked("customers") == []
+        discovery.faults(Fault(endpoint="customer", status=503))
+        found = await match_customers(discovery.api, discovery.nothing, named)
+        assert found.customers == (customer.customer_id, stranger)
+
+
+@pytest.mark.asyncio
+async def test_an_id_that_is_known_is_a_customer_even_after_it_has_left() -> None:
+    async with discovering() as discovery:
+        known = discovery.remembered((await discovery.customers()).values())
+        customer = with_plan(discovery)
+        discovery.quiet_night().absent.add(customer.customer_id)
+        found = await match_customers(discovery.api, known, [customer.customer_id])
+        assert found.customers == (customer.customer_id,)
 
 
 @pytest.mark.asyncio

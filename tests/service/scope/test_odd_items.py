@@ -7,6 +7,7 @@ from auditor.sandbox import Fault
 from auditor.sandbox.world.model import Customer
 from auditor.scope.customers import match_customers
 from auditor.scope.found import CatalogFound, CustomerFound
+from auditor.scope.known import Known
 from tests.builders.discovering import VIEW, Discovery, discovering
 from tests.service.scope.test_catalog import first_night, in_the_world, products, skus_of
 from tests.service.scope.test_customers import azure_of, held_by, names_of, with_plan
@@ -93,7 +94,9 @@ async def test_a_customer_is_found_by_the_name_of_an_item_that_cannot_be_used() 
             odd("customers", of_item(customer.customer_id, "relationshipToPartner", "5"))
         )
         named = customer.company_name
-        assert await match_customers(discovery.api, [named]) == {named: customer.customer_id}
+        known = Known(partner_tenant_id=customer.partner_tenant_id)
+        found = await match_customers(discovery.api, known, [named])
+        assert found.ids == {named: (customer.customer_id,)}
 
 
 @pytest.mark.asyncio

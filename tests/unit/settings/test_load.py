@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from auditor.errors import ConfigMissing, ScopeError, SettingsError
+from auditor.errors import ConfigMissing, SettingsError, UsageError
 from auditor.model import ChangeKind, CheckKind
 from auditor.settings import (
     AuthKind,
@@ -274,16 +274,16 @@ class TestNarrow:
         assert [partner.name for partner in chosen] == ["contoso-us"]
 
     def test_an_unknown_partner_is_reported_with_the_nearest_name(self, tmp_path: Path) -> None:
-        with pytest.raises(ScopeError) as caught:
+        with pytest.raises(UsageError) as caught:
             partners_for(loaded(tmp_path, PARTNER), Narrow(partners=("contoso-ue",)))
-        assert caught.value.exit_status == 65
+        assert (caught.value.exit_status, caught.value.error_code) == (64, "E_PARTNER_UNKNOWN")
         assert "contoso-eu" in caught.value.hint
 
     def test_a_country_must_be_one_of_the_partners(self, tmp_path: Path) -> None:
         settings = loaded(tmp_path, PARTNER.replace("fr", "gb"))
-        with pytest.raises(SettingsError) as caught:
+        with pytest.raises(UsageError) as caught:
             partners_for(settings, Narrow(countries=("UK",)))
-        assert caught.value.error_code == "E_REGION"
+        assert (caught.value.exit_status, caught.value.error_code) == (64, "E_REGION")
         assert "GB" in caught.value.hint
 
     def test_only_the_secrets_of_the_selected_partners_are_needed(self, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Reading a folder store: by the library, by read-only SQL, and by any tool that opens Parquet."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from auditor.errors import InputMissing, ScopeError, SettingsError, StoreCorrupt, UsageError
+from auditor.errors import InputMissing, SettingsError, StoreCorrupt, UsageError
 from auditor.model import bucket_of
 from auditor.store import open_store, reading, sql
 from auditor.store.folder.store import FolderStore
@@ -86,7 +87,9 @@ def answers(store: FolderStore, query: str) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize("customer", [ACME, ACME.upper(), "acme.example", "Acme"])
+@pytest.mark.parametrize(
+    "customer", [ACME, ACME.upper(), "acme.example", "Acme", "ACME ", "\uff21cme.example"]
+)
 def test_a_customer_is_found_by_id_domain_or_exact_name(store: FolderStore, customer: str) -> None:
     frame = store.table("latest_inventory", customer=customer)
     assert frame["customer_id"].tolist() == [ACME]
@@ -117,7 +120,7 @@ def test_an_unknown_name_is_reported_with_the_valid_ones(store: FolderStore) -> 
         store.table("latest_inventory", colour="red")
     with pytest.raises(UsageError, match="no column"):
         store.table("latest_inventory", **{'x" = 1 OR "y': "red"})
-    with pytest.raises(ScopeError, match="Acmee") as customer:
+    with pytest.raises(UsageError, match="Acmee") as customer:
         store.table("latest_inventory", customer="Acmee")
     assert customer.value.error_code == "E_CUSTOMER_UNKNOWN"
     assert "Acme" in customer.value.hint
@@ -132,8 +135,22 @@ def test_values_are_bound_and_never_inserted_into_the_sql(store: FolderStore) ->
 def test_a_name_that_two_customers_share_is_refused(fresh: FolderStore) -> None:
     rows = {"coverage": [cover(BOND, "")], "customer": [client(BOND, "Acme", domain="b.example")]}
     publish(fresh, "20261103T020000Z-00000d", at(3), rows)
-    with pytest.raises(UsageError, match="2 customers"):
-        fresh.table("latest_inventory", customer="Acme")
+    for name in ("Acme", "aCME"):
+        for read in (partial(fresh.table, "latest_inventory"), fresh.changes):
+            with pytest.raises(UsageError, match="2 customers") as refused:
+                read(customer=name)
+            assert all(one in refused.value.message for one in (ACME, BOND))
+
+
+def test_changes_of_an_id_that_no_snapshot_covers_are_refused(fresh: FolderStore) -> None:
+    """Of one that has left they are shown."""
+    stranger = ACME.replace("1", "9")
+    with pytest.raises(UsageError, match=stranger) as refused:
+        fresh.changes(customer=stranger)
+    assert refused.value.error_code == "E_CUSTOMER_UNKNOWN"
+    rows = {"coverage": [cover(BOND, "", status="left"), cover(BOND, "DE", status="left")]}
+    publish(fresh, "20261103T020000Z-00000d", at(3), rows)
+    assert fresh.changes(customer=BOND.upper()).num_rows == 0
 
 
 def test_a_customers_rows_are_read_only_from_its_own_bucket(store: FolderStore) -> None:
