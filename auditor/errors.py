@@ -49,7 +49,7 @@ class Does(StrEnum):
     LEARNED = (
         "the context item it names is sent with all checks of the product, which are asked again"
     )
-    MOVED = 'asked once more; if gone again, `inventory_api = "auto"` moves to the other API'
+    MOVED = 'asked once more; if gone again, `inventory_api = "auto"` asks the other API'
     POSTED = "asked with a POST, as is the rest of the run"
     # The end of the question:
     FAILED = "the check is `failed`, with this code"

@@ -187,8 +187,9 @@ def _of_catalog(
         name = (product_id, "")
         row = _remembered("", "learned", run, where=where, name=name, detail=detail)
         rows["remember"].append(row)
-    if plan.rules.is_route_gone:
-        rows["remember"].append(_remembered("", "route_gone", run, where=where))
+    if plan.rules.is_route_gone != run.known.is_route_gone:
+        which = "remember" if plan.rules.is_route_gone else "forget"
+        rows[which].append(_remembered("", "route_gone", run, where=where))
     for gone in catalog.gone:
         _gone(gone, where, run, rows)
     listed = {s.name for s in catalog.skus} | {(p, "") for p in catalog.views}

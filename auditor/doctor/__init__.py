@@ -28,6 +28,7 @@ async def examine(
     """Return the findings, in the order in which a person should fix them."""
     secrets = Secrets(environ, settings.folder, settings.network, seen=hide)
     found = [*_configuration(settings), *await asyncio.to_thread(machine.examine, settings)]
+    found += await asyncio.to_thread(machine.moved, settings)
     found += await _reach(settings, environ)
     for partner in settings.partner:
         read = await _secrets(partner.secret_references(), secrets, partner.name)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from auditor.doctor.finding import Finding, State
 from auditor.errors import AuditorError, StoreUnwritable
-from auditor.settings import Settings
+from auditor.scope import recall
+from auditor.settings import InventoryApi, Settings
 from auditor.store import open_store
 
 _GIB = 1 << 30
@@ -45,6 +46,26 @@ def _store(settings: Settings) -> Finding:
     except AuditorError as error:
         return Finding.fault("store", error)
     return Finding(check="store", message=f"{settings.shown_store()} opens: {count} snapshot(s)")
+
+
+def moved(settings: Settings) -> list[Finding]:
+    """Return which partners `inventory_api = "auto"` has moved to the newer inventory API."""
+    if settings.scope.inventory_api is not InventoryApi.AUTO:
+        return []
+    try:
+        store = open_store(settings.store)
+        those = [one.name for one in settings.partner if recall.has_moved(store, one.tenant_id)]
+    except AuditorError:
+        return []  # there is no store yet, or `examine` says what is wrong with it
+    return [
+        Finding(
+            check="inventory api",
+            partner=name,
+            message="checkInventory said that it is gone: asked by resource type;"
+            " each run tries checkInventory once",
+        )
+        for name in those
+    ]
 
 
 def _folder(check: str, folder: Path, mounts: str) -> list[Finding]:

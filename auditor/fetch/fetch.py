@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 import msgspec
 
@@ -30,6 +30,8 @@ from auditor.plan.plan import Plan
 from auditor.plan.targets import CUSTOMER, SUBSCRIPTION
 
 UNSENDABLE = "unsendable"
+TRIES = 3
+"""Questions that are asked at most, of several customers, to see whether checkInventory is back."""
 
 ReportEvent = Callable[..., None]
 """Takes an event: its name, and fields by keyword."""
@@ -43,7 +45,7 @@ class Fetched(msgspec.Struct, frozen=True, kw_only=True):
     waiting: tuple[Check, ...]
     """Checks that did not settle: they wait for a context that was learned, see `once_more`."""
     plan: Plan
-    """The plan of this round; on the other API if checkInventory was found to be gone."""
+    """The plan of this round; on the newer API if that answered and checkInventory was gone."""
 
 
 class Fetch:
@@ -63,6 +65,9 @@ class Fetch:
         self._at_once = at_once
         self._is_out = False
         self._moving = asyncio.Lock()
+        self._newer: Plan | None = None
+        """The plan on the newer API, once checkInventory has said twice that it is gone."""
+        self._is_none_told = False
         self._learning = Learning()
         self._posted: set[str] = set()
         """Endpoints that answered a GET with 405."""
@@ -81,6 +86,8 @@ class Fetch:
         reply become checks of their own: so one question may settle in several parts.
         """
         self._plan = plan
+        if self._newer is not None:
+            self._newer = plan.moved()
         settled: list[Settled] = []
         async with aclosing(fan_out(questions, self._settle, at_once=self._at_once)) as results:
             async for parts in results:
@@ -89,6 +96,31 @@ class Fetch:
         return Fetched(
             settled=tuple(settled), waiting=self._learning.take_waiting(), plan=self._plan
         )
+
+    async def choose_api(self, plan: Plan) -> Plan:
+        """Return the plan; on checkInventory again if that answers a partner that has moved."""
+        if plan.rules.inventory_api != "auto" or not plan.rules.is_route_gone:
+            return plan
+        back = plan.moved(back=True)
+        questions = _of_several(back, TRIES)
+        if not questions:
+            return plan
+        self._plan = back
+        is_back = False
+        for question in questions:
+            with suppress(Rejected, Unauthorized):
+                request = self._request(question)
+                reply = await self._send(request)
+                error = error_of(request, reply)
+                settled = _outcome(question, request, reply, error)
+                parts = (settled,) if error else self._item_by_item(settled, reply.body)
+                is_back = any(part.outcome is Outcome.ANSWERED for part in parts)
+                if is_back or Does.MOVED in _does(error):
+                    break
+        self._report("inventory_api.tried", api="check_inventory", answered=is_back)
+        if is_back:
+            self._report("inventory_api.moved", to="check_inventory")
+        return back if is_back else plan
 
     def once_more(self, plan: Plan) -> tuple[Plan, list[Question | Unasked]]:
         """Return the plan with the learned contexts, and its questions that waited for one.
@@ -142,14 +174,18 @@ class Fetch:
         reply = await self._send(request)
         error = error_of(request, reply)
         does = _does(error)
-        if Does.MOVED in does and await self._is_gone(request):
-            return await self._each(self._plan.by_resource_type(question))
+        if Does.MOVED in does and (newer := await self._newer_plan(request)):
+            gone = _outcome(question, request, reply, error)
+            return await self._by_the_newer(newer, question, gone)
         if Does.LEARNED in does and self._learns(question, reply):
             return ()
         if Does.HALVED in does and len(question.checks) > 1:
             return await self._each(_halves(question))
         settled = _outcome(question, request, reply, error)
-        return (settled,) if error else self._item_by_item(settled, reply.body)
+        parts = (settled,) if error else self._item_by_item(settled, reply.body)
+        if question.resource_type and any(p.outcome is Outcome.ANSWERED for p in parts):
+            self._move()
+        return parts
 
     def _learns(self, question: Question, reply: Reply) -> bool:
         description = decoding.error(reply.body).description
@@ -159,21 +195,53 @@ class Fetch:
         self._report("context.learned", product=product_id, said=description)
         return True
 
-    async def _is_gone(self, request: Request) -> bool:
-        """Move to the other API, if the configuration allows it and a second reply agrees.
+    async def _newer_plan(self, request: Request) -> Plan | None:
+        """Return the plan on the newer API, if that is allowed and a second reply says "gone" too.
 
         One call asks the second time; the others wait for the lock and use its result.
         """
         if self._plan.rules.inventory_api != "auto":
-            return False
+            return None
         async with self._moving:
-            if not self._plan.rules.by_resource_type:
+            if self._newer is None:
                 again = msgspec.structs.replace(request, round=request.round + 1)
                 if Does.MOVED not in _does(error_of(again, await self._send(again))):
-                    return False
-                self._plan = self._plan.moved()
-                self._report("inventory_api.moved", to="by_resource_type")
-        return True
+                    return None
+                self._newer = self._plan.moved()
+        return self._newer
+
+    async def _by_the_newer(
+        self, newer: Plan, question: Question, gone: Settled
+    ) -> tuple[Settled, ...]:
+        """Ask a question by resource type that checkInventory did not take; `gone` is its reply.
+
+        The partner moves once the newer API has answered. Until then every question is asked of
+        checkInventory first, which may be back.
+        """
+        typed: list[Question] = []
+        untyped: list[Unasked] = []
+        for part in newer.by_resource_type(question):
+            if isinstance(part, Question):
+                typed.append(part)
+            else:
+                untyped.append(part)
+        parts = await self._each(typed)
+        is_moved = self._plan.rules.by_resource_type
+        if not is_moved and not self._is_none_told:
+            self._is_none_told = True
+            self._report("inventory_api.none_answers", code=gone.reason)
+        if not untyped:
+            return parts
+        if is_moved:
+            return (*parts, *await self._each(untyped))
+        unasked = tuple(each.check for each in untyped)
+        return (*parts, msgspec.structs.replace(gone, question=_part(question, unasked)))
+
+    def _move(self) -> None:
+        """Go on with the newer API, which has answered, unless that is where we are."""
+        if self._newer is not None and not self._plan.rules.by_resource_type:
+            self._plan = self._newer
+            self._report("inventory_api.moved", to="by_resource_type")
 
     def _item_by_item(self, settled: Settled, body: bytes) -> tuple[Settled, ...]:
         """Separate the checks that a reply answers from the keys without a usable item.
@@ -243,6 +311,17 @@ class Fetch:
         return requests.availability_request(
             check.country, product_id, sku_id, question.segment, check.reservation_scope
         )
+
+
+def _of_several(plan: Plan, most: int) -> list[Question]:
+    """Return the first inventory questions of a plan, one for each customer, `most` at most."""
+    found: dict[str, Question] = {}
+    for question in plan.questions():
+        if isinstance(question, Question) and _is_inventory(question):
+            found.setdefault(question.checks[0].customer_id, question)
+            if len(found) == most:
+                break
+    return list(found.values())
 
 
 def _is_inventory(question: Question) -> bool:

@@ -81,9 +81,9 @@ class Plan:
         key = (check.country, check.reservation_scope, check.product_id, check.arm_region)
         return self._whole.get(key, ())
 
-    def moved(self) -> "Plan":
-        """Return the same plan for a partner whose checkInventory is gone."""
-        rules = msgspec.structs.replace(self.rules, is_route_gone=True)
+    def moved(self, *, back: bool = False) -> "Plan":
+        """Return the same plan for a partner whose checkInventory is gone; `back`: is there."""
+        rules = msgspec.structs.replace(self.rules, is_route_gone=not back)
         return self._anew(rules, self.catalogs.values())
 
     def by_resource_type(self, question: Question) -> Iterator[Question | Unasked]:

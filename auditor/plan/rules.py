@@ -27,9 +27,10 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     by_country: bool = True
     """False in a run over some customers: by-country checks are not asked."""
     inventory_api: str = "auto"
-    """`check_inventory`, `by_resource_type`, or `auto`: the first until it is gone."""
+    """`check_inventory`, `by_resource_type`, or `auto`: the first unless it is gone."""
     is_route_gone: bool = False
-    """Whether checkInventory has answered this partner that it is gone."""
+    """Whether this partner has moved: checkInventory said that it is gone, and the newer API has
+    answered."""
     resource_types: Mapping[str, str] = {}
     """By target view: the resource type for checkinventorybyresourcetype."""
 

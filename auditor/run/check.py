@@ -40,6 +40,7 @@ class Checking:
 
         The plan returned includes those customers and what the replies taught.
         """
+        plan = await self._fetch.choose_api(plan)
         plan = await self._ask_planned(plan, list(plan.questions()))
         if late := await late_customers():
             plan = plan.joined_by(late)

@@ -53,7 +53,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     learned: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {}
     """Learned inventory variables, by country and reservation scope, then by product."""
     is_route_gone: bool = False
-    """Whether checkInventory has answered that it is gone."""
+    """Whether checkInventory has said that it is gone, and the newer API has answered instead."""
 
     def holds(self, customer_id: str, country: str) -> bool:
         """Tell whether a cell has a baseline, so that an addition to it is a change."""

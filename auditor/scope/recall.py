@@ -14,6 +14,7 @@ from auditor.model import (
     Customer,
     RememberedListing,
     Sku,
+    bucket_of,
 )
 from auditor.scope.known import Known, Previous
 from auditor.store.interface import Store
@@ -76,6 +77,12 @@ def recall(store: Store, partner_tenant_id: str, cells: Mapping[Cell, Previous])
         where = (sku.country, sku.reservation_scope)
         known.skus.setdefault(where, {})[sku.name] = _in_its_case(sku, listings)
     return _with_listings(_with_remembered(known, remembered), remembered)
+
+
+def has_moved(store: Store, partner_tenant_id: str) -> bool:
+    """Tell whether a partner has moved to the newer inventory API: `Known.is_route_gone`."""
+    rows = store.known("remembered", bucket_of("", store.buckets), partner_tenant_id)
+    return "route_gone" in rows.column("what").to_pylist()
 
 
 def _name(row: StoredRow) -> tuple[str, ...]:

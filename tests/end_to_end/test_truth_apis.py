@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from auditor.doctor import machine
+from auditor.run.run import INCOMPLETE
 from auditor.sandbox import Fault, Faults
 from auditor.settings.values import InventoryApi
-from tests.builders.nightly import SMALL, Night, nights, seeds
+from tests.builders.nightly import INVENTORY_KEY, SMALL, Night, nights, seeds
 from tests.end_to_end.test_truth import four_nights_of_truth
 
 OLD, NEW = "check_inventory", "by_resource_type"
@@ -31,14 +33,74 @@ async def test_by_resource_type_gives_the_same_truth(seed: int, tmp_path: Path) 
 async def test_retiring_the_first_api_between_two_nights_makes_no_difference(
     seed: int, tmp_path: Path
 ) -> None:
-    """The documents announce its retirement: each partner moves to the new API once, and stays."""
+    """One copy of its page announces its retirement: each tenant moves, and tries it once a run."""
     retired = Fault(endpoint=OLD, status=410, night=(2, 3, 4))
     async with nights(tmp_path, seed, faults=Faults([retired])) as night:
         await four_nights_of_truth(night)
         assert calls(night, NEW, 1) == 0
         assert calls(night, OLD, 2) <= 2 * night.settings.partner[0].limits.concurrency + 2
-        assert [calls(night, OLD, when) for when in (3, 4)] == [0, 0]
+        tried = [calls(night, OLD, when) for when in (3, 4)]
+        assert tried == [len(night.settings.partner)] * 2
         assert all(calls(night, NEW, when) for when in (2, 3, 4))
+
+
+@pytest.mark.asyncio
+async def test_a_night_in_which_no_inventory_api_is_there_harms_no_later_night(
+    tmp_path: Path,
+) -> None:
+    gateway = {"status": 404, "body": "<html>no such route</html>", "night": 2}
+    faults = Faults([Fault(endpoint=(OLD, NEW), **gateway)])  # type: ignore[arg-type] # as named
+    async with nights(tmp_path, 5, faults=faults) as night:
+        assert (await night.run(1)).exit == 0
+        lost = await night.run(2)
+        assert lost.exit == INCOMPLETE
+        assert all(one.checks.failed for one in lost.snapshots)
+        assert not night.rows("SELECT * FROM change WHERE subject = 'inventory'")
+        found = await night.run(3)
+        assert found.exit == 0
+        assert night.inventory() == night.inventory_truth(3)
+        assert calls(night, NEW, 3) == 0
+        assert_changes_are_true(night, 1, 3)
+
+
+@pytest.mark.asyncio
+async def test_who_has_moved_goes_back_when_the_first_api_does(tmp_path: Path) -> None:
+    retired = Fault(endpoint=OLD, status=410, night=(2, 3))
+    async with nights(tmp_path, 5, faults=Faults([retired])) as night:
+        for when in (1, 2, 3, 4, 5):
+            assert (await night.run(when)).exit == 0
+            assert night.inventory() == night.inventory_truth(when)
+            said = {f.message for f in machine.moved(night.settings)}
+            assert any("by resource type" in text for text in said) == (when in {2, 3})
+        assert [bool(calls(night, NEW, when)) for when in (1, 2, 3, 4, 5)] == [
+            False,
+            True,
+            True,
+            False,
+            False,
+        ]
+
+
+def assert_changes_are_true(night: Night, before: int, after: int) -> None:
+    """Hold the changes of inventory verdicts against the truth of the first and last night.
+
+    What leaves the catalog between them, or returns, is told in the listings of the night between.
+    """
+    earlier, later = night.inventory_truth(before), night.inventory_truth(after)
+    told = {
+        tuple(row[name] for name in INVENTORY_KEY): (row["verdict_before"], row["verdict_after"])
+        for row in night.rows("SELECT * FROM change WHERE subject = 'inventory'")
+    }
+    asked = {"restricted", "unrestricted"}
+    true = {
+        key: (earlier[key][0], later[key][0])
+        for key in earlier.keys() & later.keys()
+        if earlier[key][0] != later[key][0] and {earlier[key][0], later[key][0]} == asked
+    }
+    assert true
+    assert true.keys() <= told.keys()
+    flips = {key: pair for key, pair in told.items() if set(pair) == asked}
+    assert flips.items() <= true.items()
 
 
 @pytest.mark.asyncio

@@ -4,12 +4,13 @@ import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from auditor.doctor import Finding, State, as_rows, exit_status
-from auditor.doctor.machine import examine
+from auditor.doctor.machine import examine, moved
 from auditor.errors import ScopeError, SettingsError, Unauthorized, Unreachable
-from auditor.settings import Settings
+from auditor.settings import Partner, Settings
 from auditor.store import open_store
 
 DISK = "/dev/sda1 / ext4 rw 0 0\n"
@@ -41,6 +42,15 @@ def test_folders_on_a_disk_are_ok_and_no_file_is_left(home: Path) -> None:
 def test_an_existing_store_is_opened(home: Path) -> None:
     open_store(str(home / "lake"), create=True)
     assert "opens: 0 snapshot(s)" in examine(settings(home), DISK)[0].message
+
+
+def test_nobody_has_moved_to_another_inventory_api_before_the_first_run(home: Path) -> None:
+    tenant_id = "aaaaaaaa-0000-4000-8000-000000000001"
+    partner = Partner(name="contoso", tenant_id=tenant_id, countries=("DE",))
+    configured = msgspec.structs.replace(settings(home), partner=(partner,))
+    assert moved(configured) == []
+    open_store(str(home / "lake"), create=True)
+    assert moved(configured) == []
 
 
 def test_a_store_that_cannot_be_opened_is_a_fault(home: Path) -> None:

@@ -1,6 +1,7 @@
 """Which inventory API is asked, and how a missing context item is learned."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 import pytest
@@ -127,7 +128,114 @@ async def test_a_moved_check_without_a_resource_type_is_skipped() -> None:
     }
 
 
-# Learned context items ----------------------------------------------------------------------
+def at(statuses: Mapping[str, int]) -> Callable[[Request], Reply]:
+    """Return a server with these statuses by endpoint; 404 is that of a gateway."""
+
+    def answer(request: Request) -> Reply:
+        status = statuses.get(request.endpoint, 200)
+        return reply() if status == 200 else reply(status, "<html>not here</html>")
+
+    return answer
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("status", [404, 503])
+async def test_auto_does_not_move_before_the_newer_api_has_answered(status: int) -> None:
+    """Two replies a question: what is left of the night may still find either API back."""
+    server, events = Server(at({OLD: 404, NEW: status})), list[str]()
+    result = await fetched(fetching(server.send, events=events), plan_of(*SMALL, batch_size=1))
+    assert [(p.outcome, p.reason) for p in result.settled] == [
+        (Outcome.FAILED, f"http_{status}")
+    ] * 2
+    assert [r.endpoint for r in server.asked] == [OLD, OLD, NEW, OLD, NEW]
+    assert events == ["inventory_api.none_answers"]
+    assert not result.plan.rules.is_route_gone
+
+
+@pytest.mark.asyncio
+async def test_a_night_in_which_both_are_gone_goes_on_with_whichever_is_back_first() -> None:
+    skus = [(f"P{n}", "0001", WEST) for n in range(4)]
+    for back in (OLD, NEW):
+        statuses = {OLD: 404, NEW: 404}
+        server = Server(at(statuses))
+        fetch, plan = fetching(server.send), plan_of(*skus, batch_size=1)
+        questions = list(plan.questions())
+        first = await fetch.ask(plan, questions[:2])
+        assert {p.outcome for p in first.settled} == {Outcome.FAILED}
+        statuses[back] = 200
+        second = await fetch.ask(first.plan, questions[2:])
+        assert {p.outcome for p in second.settled} == {Outcome.ANSWERED}
+        assert second.plan.rules.is_route_gone == (back == NEW)
+        assert server.asked[-1].endpoint == back
+
+
+@pytest.mark.asyncio
+async def test_what_has_no_resource_type_has_failed_while_no_api_answers() -> None:
+    server = Server(at({OLD: 404, NEW: 404}))
+    plan = plan_of(*SMALL, views={"P1": bench.VIEW, "P2": "Other"})
+    assert parts_of(await asked(fetching(server.send), plan)) == {
+        ("P1", ""): (Outcome.FAILED, "http_404"),
+        ("P2", ""): (Outcome.FAILED, "http_404"),
+    }
+
+
+@pytest.mark.asyncio
+async def test_who_has_moved_goes_back_once_checkinventory_answers() -> None:
+    """One question finds out, and what only checkInventory knows is asked again."""
+    server, events = Server(at({})), list[str]()
+    fetch = fetching(server.send, events=events)
+    views = {"P1": bench.VIEW, "P2": "Other"}
+    plan = await fetch.choose_api(plan_of(*SMALL, views=views, is_route_gone=True))
+    assert not plan.rules.is_route_gone
+    assert [r.endpoint for r in server.asked] == [OLD]
+    assert events == ["inventory_api.tried", "inventory_api.moved"]
+    settled = await asked(fetch, plan)
+    assert {part.outcome for part in settled} == {Outcome.ANSWERED}
+    assert {r.endpoint for r in server.asked} == {OLD}
+    assert server.asked[0] == server.asked[1]  # so the journal has its reply
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("status", "tries"), [(404, 1), (410, 1), (503, 3), (400, 3)])
+async def test_who_has_moved_stays_while_checkinventory_does_not_answer(
+    status: int, tries: int
+) -> None:
+    """An error that is not "gone" may be that of one customer, so a few are tried."""
+    server, events = Server(at({OLD: status})), list[str]()
+    customers = [
+        found(azure(), customer_id=f"{n:08}-0000-0000-0000-000000000001") for n in range(5)
+    ]
+    of = plan_of(*SMALL, is_route_gone=True)
+    of = Plan(of.rules, of.catalogs.values(), customers=customers)
+    fetch = fetching(server.send, events=events)
+    plan = await fetch.choose_api(of)
+    assert plan.rules.is_route_gone
+    assert [r.endpoint for r in server.asked] == [OLD] * tries
+    assert events == ["inventory_api.tried"]
+    settled = await asked(fetch, plan)
+    assert {part.outcome for part in settled} == {Outcome.ANSWERED}
+    assert {r.endpoint for r in server.asked[tries:]} == {NEW}
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"is_route_gone": False},
+        {"is_route_gone": True, "inventory_api": "by_resource_type"},
+        {"is_route_gone": True, "inventory_api": "check_inventory"},
+        {"is_route_gone": True, "checks": frozenset({"availability"})},
+    ],
+    ids=["not moved", "new", "old", "no inventory"],
+)
+async def test_otherwise_nothing_is_tried(rules: dict[str, Any]) -> None:
+    server = Server(at({}))
+    plan = plan_of(*SMALL, **rules)
+    assert await fetching(server.send).choose_api(plan) is plan
+    assert server.asked == []
+
+
+# Learned context items ----------------------------------------------------------------------------
 
 
 def demanding(product_id: str, variable: str = "ArmRegionName") -> Callable[[Request], Reply]:
