@@ -5,7 +5,7 @@ Heavy parts are imported where they are used, so that `--help` and a wrong flag 
 
 import asyncio
 import sys
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from functools import singledispatch
 from pathlib import Path
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from auditor.cli import commands, run_command
 from auditor.cli.console import Console
+from auditor.cli.problems import write_failures
 from auditor.cli.shared_options import Command, Configured, Format
-from auditor.errors import InputMissing, UsageError
+from auditor.errors import InputMissing, SettingsError, UsageError
 from auditor.settings import Narrow, Settings, load, read_secret
 from auditor.settings.secret_references import is_elsewhere
 
@@ -108,13 +109,16 @@ def _doctor(command: commands.Doctor, console: Console) -> int:
 @perform.register
 def _plan(command: commands.Plan, console: Console) -> int:
     settings = _settings(command, console, command.narrow)
-    from auditor.run.run import Runtime, forecast_run  # noqa: PLC0415 - heavy
+    from auditor.run.result import INCOMPLETE  # noqa: PLC0415 - heavy
+    from auditor.run.run import Runtime, forecast_run  # noqa: PLC0415 - likewise
 
     runtime = Runtime(environ=console.environ, now=console.now, hide=console.hide)
     forecast = console.stopper.wait(forecast_run(settings, command.narrow, runtime=runtime))
     for line in (*forecast.unknown, *(forecast.explanation if command.explain else ())):
         console.events.note(line)
-    return _write(forecast.table(), command.format, console)
+    _write(forecast.table(), command.format, console)
+    write_failures(console.events, forecast.failures)
+    return INCOMPLETE if forecast.failures else 0
 
 
 @perform.register
@@ -297,11 +301,10 @@ def _settings(command: Configured, console: Console, narrow: Narrow | None = Non
     """
     settings = load(command.config, console.environ, asking=narrow)
     if narrow is not None:
-        console.events.hide(
-            read_secret(reference, console.environ, settings.folder)
-            for _, reference in settings.secret_references(narrow.partners)
-            if not is_elsewhere(reference)
-        )
+        for _, reference in settings.secret_references(narrow.partners):
+            if not is_elsewhere(reference):
+                with suppress(SettingsError):  # the partner's part of the run says what is wrong
+                    console.hide(read_secret(reference, console.environ, settings.folder))
     for code, message, hint in settings.warnings:
         console.events.warning(code, message, hint)
     return settings

@@ -9,6 +9,7 @@ import msgspec
 
 from auditor.cli import commands
 from auditor.cli.console import Console
+from auditor.cli.problems import write_failures
 from auditor.cli.shared_options import Format
 from auditor.cli.stopping import Stopped, exit_status_of
 from auditor.errors import AuditorError, as_auditor_error, leaves
@@ -34,10 +35,13 @@ def run(command: commands.Run, settings: Settings, console: Console) -> int:
             writer.run = work
             with progress_bar.following(console.events) as shown:
                 report = console.stopper.wait(work.audit(shown))
+            write_failures(console.events, work.failures)
             with suppress(BrokenPipeError):  # the reader is gone; the exit status still counts
                 writer.write(report)
             work.finish()
     except BaseException as exc:
+        if isinstance(exc, AuditorError) and writer.run is not None:
+            write_failures(console.events, writer.run.failures, cause=exc)
         writer.write_error(exc)
         raise
     return report.exit

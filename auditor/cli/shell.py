@@ -9,24 +9,13 @@ from typing import TextIO
 
 from auditor.cli.commands import Parsed, Text
 from auditor.cli.parse import parse
+from auditor.cli.problems import problems_of
 from auditor.cli.shared_options import Command
 from auditor.cli.stopping import Stopped, Stopper, exit_status_of
-from auditor.errors import SettingsError, as_auditor_error, leaves
 from auditor.log import Events, LogFormat
 from auditor.version import __version__
 
 _UMASK = 0o077
-_HINTS = {
-    "E_UNREACHABLE": "check the network, [network] and base_url; then `auditor run --resume`",
-    "E_THROTTLED": "wait, or lower [partner.limits]; then `auditor run --resume`",
-    "E_AUTH": "check the partner's credentials and whether they have expired",
-    "E_FORBIDDEN": "check the app's consent and the partner's roles",
-    "E_LOCKED": "wait until the other process has finished",
-    "E_CONFIG_VALUE": "every key is explained in the file that `auditor init` writes",
-}
-"""By error code: hints for errors that have none of their own."""
-
-_HINT = "--debug shows where this comes from"
 
 
 def main(
@@ -114,13 +103,8 @@ class _Shell:
     def report(self, error: Exception) -> None:
         """Write an error: a line and a hint for each problem in it."""
         trace = "".join(traceback.format_exception(error)) if self.is_debug else ""
-        problems: dict[tuple[str, str, str], None] = {}
-        for leaf in leaves(error):
-            ours = as_auditor_error(leaf)
-            itself = ((ours.error_code, ours.message, ours.hint),)
-            problems |= dict.fromkeys(ours.problems if isinstance(ours, SettingsError) else itself)
-        for code, message, hint in problems:
-            self.events.error(code, message, hint or _HINTS.get(code, _HINT), trace)
+        for code, message, hint in problems_of(error):
+            self.events.error(code, message, hint, trace)
             trace = ""
 
     def _events(self, log_format: LogFormat, *, is_quiet: bool = False) -> Events:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from auditor.errors import AuditorError
 from auditor.model import CheckKind, Question
 from auditor.partner_center.failed_listings import by_cause
 from auditor.plan.targets import resource_type
@@ -47,6 +48,8 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     """For each group of SKUs, what is sent and why."""
     unknown: tuple[str, ...] = ()
     """What could not be listed, and is missing from the lines."""
+    failures: tuple[tuple[str, AuditorError], ...] = ()
+    """The partners that could not be asked, by name, with their errors."""
 
     @classmethod
     def of(cls, parts: Iterable["Forecast"]) -> "Forecast":

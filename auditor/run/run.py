@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -22,6 +22,7 @@ from auditor.errors import (
     StoreFailed,
     StoreUnwritable,
     Unreachable,
+    UsageError,
     as_auditor_error,
 )
 from auditor.journal.attempts import Attempt, Attempts
@@ -54,13 +55,14 @@ from auditor.run.result import (
     report_from_store,
 )
 from auditor.secret import Secret
-from auditor.settings import Narrow, Partner, Settings, partners_for
+from auditor.settings import Narrow, Partner, Settings, check_secrets, partners_for
 from auditor.store import open_store
 
 if TYPE_CHECKING:
     from auditor.store.interface import Store
 
 CHANGED = 10
+_CREDENTIALS = (77, 78)
 
 
 class Runtime(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,11 +121,7 @@ class Run:
         self._progress: Progress = Silent()
         self._runtime = runtime or Runtime(environ=os.environ)
         self._now = self._runtime.now
-        self._partners = [
-            partner
-            for partner in partners_for(settings, self._narrow)
-            if not self._narrow.countries or set(self._narrow.countries) & set(partner.countries)
-        ]
+        self._partners = list(partners_for(settings, self._narrow))
         self._began = self._runtime.clock()
         self._reports = Reports(self._partners)
         self._naming = Naming(
@@ -149,6 +147,16 @@ class Run:
         """
         seconds = round(self._runtime.clock() - self._began, 3)
         return self._reports.so_far(exit_status, seconds, why)
+
+    @property
+    def failures(self) -> tuple[tuple[str, AuditorError], ...]:
+        """The partners that failed so far, by name, with their errors."""
+        errors = self._reports.errors
+        return tuple(
+            (partner.name, errors[partner.tenant_id])
+            for partner in self._reports.partners
+            if partner.tenant_id in errors
+        )
 
     def finish(self) -> None:
         """Write down that nothing is left to resume.
@@ -238,7 +246,7 @@ class Run:
         """Return the report, once every partner's part has ended."""
         failures = list(self._reports.errors.values())
         if len(failures) == len(self._reports.partners):
-            cause = failures[0]
+            cause = _cause(failures)
             report = self.so_far(cause.exit_status, cause.error_code)
             raise NothingPublished(cause, report) from cause
         if not any(isinstance(each, (Locked, StoreFailed, StoreUnwritable)) for each in failures):
@@ -317,6 +325,7 @@ class Run:
             report = await outage.retry(report_from_store, job.partner, store, job.snapshot_id)
             self._report_snapshot("snapshot.published_before", job.partner, report)
             return
+        check_secrets(self._settings, job.partner, self._runtime.environ)
         async with self._sending(job) as send:
             await partner_run.run(send)
 
@@ -403,10 +412,11 @@ class Run:
         async with asyncio.TaskGroup() as group:
             for partner in self._partners:
                 group.create_task(one(partner))
-        for partner in self._partners:
-            if partner.tenant_id in errors:
-                raise errors[partner.tenant_id]
-        return Forecast.of(found[p.tenant_id] for p in self._partners if p.tenant_id in found)
+        failures = [(p.name, errors[p.tenant_id]) for p in self._partners if p.tenant_id in errors]
+        if failures and not found:
+            raise _cause([error for _, error in failures])
+        parts = [found[p.tenant_id] for p in self._partners if p.tenant_id in found]
+        return msgspec.structs.replace(Forecast.of(parts), failures=tuple(failures))
 
     async def _forecast(self, partner: Partner, store: "Store | None") -> Forecast:
         header = RunHeader(
@@ -418,8 +428,20 @@ class Run:
         )
         job = self._job(partner, header, Path())
         discovery = Discovery(job, store, Silent(), Quarantine(), naming=self._naming)
+        check_secrets(self._settings, partner, self._runtime.environ)
         async with self._sending(job) as send, discovery:
             return forecast(partner, await discovery.find_all(send))
+
+
+def _cause(failures: Sequence[AuditorError]) -> AuditorError:
+    """Return the error that decides the exit status of a run in which every partner failed.
+
+    A name on the command line comes first. 77 and 78 are for credentials of all partners: another
+    reason comes before them.
+    """
+    usage = [error for error in failures if isinstance(error, UsageError)]
+    others = [error for error in failures if error.exit_status not in _CREDENTIALS]
+    return (usage or others or failures)[0]
 
 
 def _with_host(error: Unreachable, job: Job) -> Unreachable:

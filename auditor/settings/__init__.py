@@ -4,7 +4,7 @@
 """
 
 from auditor.partner_center.clouds import Cloud
-from auditor.settings.load import load, partners_for
+from auditor.settings.load import check_secrets, load, partners_for
 from auditor.settings.secret_references import read_secret
 from auditor.settings.urls import masked
 from auditor.settings.values import (
@@ -46,6 +46,7 @@ __all__ = [
     "RunOptions",
     "Scope",
     "Settings",
+    "check_secrets",
     "load",
     "masked",
     "partners_for",

@@ -3,7 +3,7 @@
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -35,8 +35,8 @@ def load(
     """Return the configuration, or raise SettingsError with everything that is wrong.
 
     `environ` defaults to this process's environment. `overrides` are flags, by dotted key. Pass
-    `asking` for commands that call Partner Center: the partners that it selects must exist, and
-    their secrets too.
+    `asking` for commands that call Partner Center: the partners that it selects must exist, and at
+    least one of them must have its secrets.
     """
     environ = os.environ if environ is None else environ
     path = _find(None if path is None else Path(path), environ)
@@ -63,7 +63,10 @@ def load(
     found += _misspelled_variables(environ, settings)
     settings = _placed(settings, path.absolute().parent)
     if asking is not None:
-        found += _secret_problems(settings, environ, asking)
+        found += _notify_problems(settings, environ)
+        missing = [secret_problems(settings, each, environ) for each in _chosen(settings, asking)]
+        if found or all(missing):
+            found += [problem for of_one in missing for problem in of_one]
     if found:
         raise SettingsError(
             f"{_shown(path)}: {len(found)} problem(s)",
@@ -88,8 +91,8 @@ def partners_for(settings: Settings, narrow: Narrow) -> tuple[Partner, ...]:
                 code="E_PARTNER_UNKNOWN",
                 hint=f"did you mean `{near}`?" if near else f"known: {', '.join(names)}",
             )
-    chosen = _named(settings, narrow) if narrow.partners else settings.partner
-    sold_in = {country for partner in chosen for country in partner.countries}
+    named = _chosen(settings, Narrow(partners=narrow.partners))
+    sold_in = {country for partner in named for country in partner.countries}
     for country in narrow.countries:
         if country not in sold_in:
             near = known_places.MISTAKEN_COUNTRIES.get(country, "")
@@ -99,7 +102,39 @@ def partners_for(settings: Settings, narrow: Narrow) -> tuple[Partner, ...]:
                 code=problems.REGION,
                 hint=hint or f"configured: {', '.join(sorted(sold_in))}",
             )
-    return chosen
+    return _chosen(settings, narrow)
+
+
+def secret_problems(
+    settings: Settings, partner: Partner, environ: Mapping[str, str]
+) -> list[ConfigWarning]:
+    """Return what is wrong with the secrets of a partner that lie on this machine.
+
+    A secret in a vault is not read before it is needed.
+    """
+    found = [
+        *_reference_problems(
+            settings,
+            environ,
+            (
+                (f"partner {partner.name}: {key}", reference)
+                for key, reference in partner.secret_references().items()
+            ),
+        )
+    ]
+    if partner.auth is AuthKind.WORKLOAD_IDENTITY:
+        try:
+            secret_references.read_federated(environ)
+        except SettingsError as exc:
+            found.append((exc.error_code, f"partner {partner.name}: {exc.message}", exc.hint))
+    return found
+
+
+def check_secrets(settings: Settings, partner: Partner, environ: Mapping[str, str]) -> None:
+    """Raise SettingsError unless a partner's secrets on this machine can be read."""
+    if found := secret_problems(settings, partner, environ):
+        code, message, hint = found[0]
+        raise SettingsError(message, code=code, hint=hint, problems=tuple(found))
 
 
 class _Source:
@@ -231,14 +266,27 @@ def _misspelled_variables(
         yield problems.KEY, f"environment variable {name} is not a known setting", hint
 
 
-def _named(settings: Settings, narrow: Narrow) -> tuple[Partner, ...]:
-    return tuple(partner for partner in settings.partner if partner.name in narrow.partners)
+def _chosen(settings: Settings, narrow: Narrow) -> tuple[Partner, ...]:
+    """Return the partners that are named, if any are, and sell in one of the countries, if any."""
+    return tuple(
+        partner
+        for partner in settings.partner
+        if not narrow.partners or partner.name in narrow.partners
+        if not narrow.countries or set(narrow.countries) & set(partner.countries)
+    )
 
 
-def _secret_problems(
-    settings: Settings, environ: Mapping[str, str], narrow: Narrow
+def _notify_problems(settings: Settings, environ: Mapping[str, str]) -> list[ConfigWarning]:
+    notify = settings.notify
+    references = [("notify.urls", url) for url in notify.urls]
+    references += [("notify.route.urls", url) for route in notify.route for url in route.urls]
+    return list(_reference_problems(settings, environ, references))
+
+
+def _reference_problems(
+    settings: Settings, environ: Mapping[str, str], references: Iterable[tuple[str, str]]
 ) -> Iterator[ConfigWarning]:
-    for key, reference in settings.secret_references(narrow.partners):
+    for key, reference in references:
         try:
             if secret_references.is_elsewhere(reference):
                 secret_references.check_extra(reference)
@@ -246,12 +294,6 @@ def _secret_problems(
                 secret_references.read_secret(reference, environ, settings.folder)
         except SettingsError as exc:
             yield exc.error_code, f"{key}: {exc.message}", exc.hint
-    for partner in _named(settings, narrow) if narrow.partners else settings.partner:
-        if partner.auth is AuthKind.WORKLOAD_IDENTITY:
-            try:
-                secret_references.read_federated(environ)
-            except SettingsError as exc:
-                yield exc.error_code, f"partner {partner.name}: {exc.message}", exc.hint
 
 
 def _placed(settings: Settings, folder: Path) -> Settings:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from auditor.doctor import machine
-from auditor.run.run import INCOMPLETE
+from auditor.run.result import INCOMPLETE
 from auditor.sandbox import Fault, Faults
 from auditor.settings.values import InventoryApi
 from tests.builders.nightly import INVENTORY_KEY, SMALL, Night, nights, seeds

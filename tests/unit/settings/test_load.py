@@ -17,6 +17,7 @@ from auditor.settings import (
     Narrow,
     Scope,
     Settings,
+    check_secrets,
     load,
     masked,
     partners_for,
@@ -286,16 +287,35 @@ class TestNarrow:
         assert (caught.value.exit_status, caught.value.error_code) == (64, "E_REGION")
         assert "GB" in caught.value.hint
 
-    def test_only_the_secrets_of_the_selected_partners_are_needed(self, tmp_path: Path) -> None:
+    def test_the_secrets_of_one_of_the_partners_asked_for_are_needed(self, tmp_path: Path) -> None:
         second = PARTNER.replace("contoso-eu", "contoso-us").replace("0001", "0002")
         path = tmp_path / "auditor.toml"
         path.write_text(PARTNER.replace("CONTOSO_TOKEN", "OTHER") + second, encoding="utf-8")
         environ = {"CONTOSO_TOKEN": "a-token-of-ours"}
 
         assert load(path, environ, asking=Narrow(partners=("contoso-us",)))
+        settings = load(path, environ, asking=Narrow())
+        lacking, other = settings.partner
+        check_secrets(settings, other, environ)
+        with pytest.raises(SettingsError, match="contoso-eu: token: environment variable OTHER"):
+            check_secrets(settings, lacking, environ)
+        for asking, nothing in ((Narrow(partners=("contoso-eu",)), environ), (Narrow(), {})):
+            with pytest.raises(SettingsError) as caught:
+                load(path, nothing, asking=asking)
+            codes = [code for code, _, _ in caught.value.problems]
+            assert codes == ["E_SECRET_MISSING"] * (1 if nothing else 2)
+
+    def test_where_something_else_is_wrong_each_missing_secret_is_reported(
+        self, tmp_path: Path
+    ) -> None:
+        second = PARTNER.replace("contoso-eu", "contoso-us").replace("0001", "0002")
+        path = tmp_path / "auditor.toml"
+        text = PARTNER.replace("CONTOSO_TOKEN", "OTHER") + second + "[run]\nbatch_size = 0\n"
+        path.write_text(text, encoding="utf-8")
         with pytest.raises(SettingsError) as caught:
-            load(path, environ, asking=Narrow())
-        assert [code for code, _, _ in caught.value.problems] == ["E_SECRET_MISSING"]
+            load(path, {"CONTOSO_TOKEN": "a-token-of-ours"}, asking=Narrow())
+        codes = {code for code, _, _ in caught.value.problems}
+        assert codes == {"E_CONFIG_VALUE", "E_SECRET_MISSING"}
 
     def test_a_command_that_only_reads_needs_no_secret_and_no_partner(self, tmp_path: Path) -> None:
         assert loaded(tmp_path, "").partner == ()
