@@ -322,6 +322,13 @@ class RememberedListing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     licence."""
 
 
+class RememberedReturn(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The facts of a return to the catalog that the store keeps beside the relations."""
+
+    returned_at: datetime | None = None
+    """When it was listed again; None in a store of an older version."""
+
+
 def is_guid(text: str) -> bool:
     """Tell whether a text is a GUID, in either letter case."""
     return _GUID.fullmatch(text) is not None

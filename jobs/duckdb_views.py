@@ -36,10 +36,11 @@ def _with_files(definition: str, root: Path) -> str:
     pattern = views.as_pattern(root)
     latest = _list([f"{pattern}/latest.parquet"])
     definition = definition.replace("getvariable('latest_map_files')", latest)
-    for relation in KEYS:
+    places = {relation: f"snapshot=*/{relation}" for relation in KEYS} | {"attempt": "attempt"}
+    for relation, place in places.items():
         paths = views.files(root, relation, ())
-        if any(root.glob(f"snapshot=*/{relation}/*.parquet")):
-            paths.append(f"{pattern}/snapshot=*/{relation}/*.parquet")
+        if any(root.glob(f"{place}/*.parquet")):
+            paths.append(f"{pattern}/{place}/*.parquet")
         for name in (relation, f"current_{relation}"):
             definition = definition.replace(f"getvariable('{name}_files')", _list(paths))
     return definition

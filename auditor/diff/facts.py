@@ -5,13 +5,13 @@ with what was known. They hold only positive proof: a key that no table names is
 """
 
 import json
-from collections.abc import Collection, Container
+from collections.abc import Collection, Container, Iterator
 from datetime import datetime
 
 import msgspec
 import pyarrow as pa
 
-from auditor.model import CheckKind, RememberedListing
+from auditor.model import CheckKind, RememberedListing, RememberedReturn
 from auditor.normalize.settled import TEXT, RowValues, asked_segment, table_of
 from auditor.plan.plan import Plan
 from auditor.plan.targets import CUSTOMER, SUBSCRIPTION
@@ -45,10 +45,11 @@ COLUMNS: dict[str, dict[str, pa.DataType]] = {
     },
     "cached_sku": _SKU,
     "gone": {**_SKU, "gone_at": TIME},
+    "still_gone": {**_SKU, "proven_at": TIME},
     "new_subscription": {"customer_id": TEXT, "azure_subscription_id": TEXT},
     "new_sku": _SKU,
     "asked_segment": {"segment": TEXT},
-    "catalog_absence": {**_SKU, "gone_at": TIME},
+    "catalog_absence": {**_SKU, "gone_at": TIME, "until_at": TIME},
     "catalog_event": {**_SKU, "kind": TEXT, "detail": TEXT, "before_at": TIME, "after_at": TIME},
     "remember": _REMEMBERED,
     "forget": _REMEMBERED,
@@ -74,8 +75,8 @@ def tables(
         _asked(catalog, plan, rows, unproven=catalog.cached if is_superseded else ())
         if found.covers_catalog:
             _of_catalog(catalog, found, plan, rows)
-    absences = {**found.known.returned, **found.known.gone}
-    rows["catalog_absence"] = [(*key, at) for key, at in sorted(absences.items())]
+            rows["still_gone"] += _still_gone(catalog, found, is_superseded=is_superseded)
+    rows["catalog_absence"] = _absences(found)
     return {
         **{name: table_of(COLUMNS[name], rows[name]) for name in COLUMNS},
         "asked_segment": asked_segment(plan),
@@ -221,6 +222,27 @@ def _gone(gone: Gone, where: tuple[str, str], run: Found, rows: dict[str, list[R
         rows["catalog_event"].append((*where, *name, "left_catalog", detail, None, gone.at))
 
 
+def _still_gone(catalog: CatalogFound, run: Found, *, is_superseded: bool) -> Iterator[RowValues]:
+    """Yield the SKUs that are proven not to be in the catalog, each with the time of the proof."""
+    for name, cached_at in sorted(catalog.still_gone.items()):
+        if cached_at is None or not is_superseded:
+            yield *_where(catalog), *name, cached_at or run.started_at
+    for gone in catalog.gone:
+        if gone.sku_id:
+            yield *_where(catalog), gone.product_id, gone.sku_id, run.started_at
+
+
+def _absences(run: Found) -> list[RowValues]:
+    """Return from when until when each SKU was not in the catalog; at least until this run began.
+
+    An older store does not say until when: then that is the moment at which it left.
+    """
+    known = run.known
+    until = {**known.returned, **known.returned_at, **dict.fromkeys(known.gone, run.started_at)}
+    absences = {**known.returned, **known.gone}
+    return [(*key, at, until[key]) for key, at in sorted(absences.items())]
+
+
 def _returned(
     listed: Container[tuple[str, str]],
     where: tuple[str, str],
@@ -236,7 +258,8 @@ def _returned(
         if key[:2] != where or name not in listed:
             continue
         rows["forget"].append(_remembered("", "gone", run, where=where, name=name))
-        row = _remembered("", "returned", run, where=where, name=name, since=since)
+        detail = _detail(RememberedReturn(returned_at=run.started_at))
+        row = _remembered("", "returned", run, where=where, name=name, detail=detail, since=since)
         rows["remember"].append(row)
         product = (*where, name[0], "")
         with_product = product in run.known.gone or run.known.returned.get(product) == since
@@ -245,8 +268,8 @@ def _returned(
             rows["catalog_event"].append((*where, *name, *event))
 
 
-def _detail(listing: RememberedListing) -> str:
-    return msgspec.json.encode(listing, order="sorted").decode()
+def _detail(remembered: RememberedListing | RememberedReturn) -> str:
+    return msgspec.json.encode(remembered, order="sorted").decode()
 
 
 def _remembered(

@@ -5,6 +5,7 @@ would ask the same, and it proves nothing: neither additions nor departures.
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from auditor.model import Customer, RememberedListing, Sku
 from auditor.scope.due import Due
@@ -113,6 +114,17 @@ class CatalogAsListed:
         if self._is_due(product_id, sku_id, self.of_skus):
             return None
         return self._skus.get((product_id, sku_id))
+
+    def skus_answered_at(self, product_id: str) -> datetime | None:
+        """Return when a product's SKU list was answered if it is not due, else None."""
+        if self.skus(product_id) is None:
+            return None
+        return self._listed[product_id, ""][0]
+
+    def views_answered_at(self) -> datetime | None:
+        """Return when the oldest of the product lists that are not due was answered, if any."""
+        not_due = (view for view in self.of_view.views if self.products(view) is not None)
+        return min((self._listed[f"view:{view}", ""][0] for view in not_due), default=None)
 
     def _is_due(self, listing: str, sku_id: str, wanted: RememberedListing) -> bool:
         if (listing, sku_id) not in self._listed or listing in self._never_answered:

@@ -5,7 +5,7 @@ out of the catalog (docs/contract.md). Products that only customers can see, suc
 savings plans, are read as some customers see them.
 """
 
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container, Iterable
 from datetime import datetime
 
 import msgspec
@@ -83,6 +83,8 @@ class CatalogDiscovery:
         self._views_listed: dict[tuple[str, str], RememberedListing] = {}
         self._partly_listed: set[str] = set()
         """Target views with an item that cannot be used: only a product's id can spoil it."""
+        self._not_found: set[tuple[str, str]] = set()
+        """Products (SKU '') and SKUs that got a 404 by id."""
 
     async def find(self) -> CatalogFound:
         """Return the catalog as far as it could be listed, and what has left it.
@@ -154,6 +156,12 @@ class CatalogDiscovery:
             cached=frozenset(cached),
             failed=frozenset(failed),
             gone=tuple(sorted(gone, key=lambda g: (g.product_id, g.sku_id))),
+            still_gone=self._still_gone(
+                products,
+                answered,
+                here={s.name for s in skus},
+                unread=failed_views | forbidden_views,
+            ),
             new=frozenset(new),
             unlisted=frozenset(unlisted),
             named=self._named,
@@ -288,7 +296,10 @@ class CatalogDiscovery:
                 failed.add(product_id)
                 return
             self._api.failed.take_back(*missing)
-            if product_id in self._known_views and self._is_seen(product_id):
+            if not self._is_seen(product_id):
+                return
+            self._not_found.add((product_id, ""))
+            if product_id in self._known_views:
                 gone.extend(self._gone_with_product(product_id, refusal.sent_at))
         else:
             self._add(products, read, view, by_customer=by_customer)
@@ -319,6 +330,35 @@ class CatalogDiscovery:
             if known.product_id == product_id:
                 gone = departure(self._where, known.name, at)
                 yield msgspec.structs.replace(gone, with_product=True)
+
+    def _still_gone(
+        self,
+        products: Container[str],
+        answered: Container[str],
+        *,
+        here: Container[tuple[str, str]],
+        unread: Collection[str],
+    ) -> dict[tuple[str, str], datetime | None]:
+        """Return the SKUs that left before and are proven to be gone still, as in `CatalogFound`.
+
+        Proof is a 404 by id or an answered SKU list without the SKU; if its product left too, all
+        product lists must be answered. `here` are the SKUs found, `unread` the views not listed.
+        """
+        are_views_answered = bool(self._rules.target_views) and not unread
+        views_at = self._remembered.views_answered_at()
+        found: dict[tuple[str, str], datetime | None] = {}
+        for name in self._known_gone:
+            product_id, sku_id = name
+            product = (product_id, "")
+            if not sku_id or name in here:
+                continue
+            if name in self._not_found or product in self._not_found:
+                found[name] = None
+            elif product_id in answered:
+                found[name] = self._remembered.skus_answered_at(product_id)
+            elif product in self._known_gone and product_id not in products and are_views_answered:
+                found[name] = views_at
+        return found
 
     def _to_list(self, products: dict[str, ProductFound]) -> list[ProductFound]:
         """Return the products whose SKUs are listed: not those with single SKUs configured."""
@@ -365,7 +405,9 @@ class CatalogDiscovery:
                 name = (product_id, sku_id)
                 if Does.LEFT_CATALOG not in refusal.does:
                     failed.add(product_id)
-                elif name in self._known_skus and name not in left:
+                    continue
+                self._not_found.add(name)
+                if name in self._known_skus and name not in left:
                     gone.append(departure(self._where, name, refusal.sent_at))
         return found
 

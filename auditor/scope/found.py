@@ -61,6 +61,9 @@ class CatalogFound(msgspec.Struct, frozen=True, kw_only=True):
     """Products whose SKU list or product list failed; '' stands for a failed product list without
     known products."""
     gone: tuple[Gone, ...] = ()
+    still_gone: Mapping[tuple[str, str], datetime | None] = {}
+    """SKUs that left in an earlier run, and that an answered listing or a 404 by id proves to be
+    gone still. The time is that of a listing that is not due; None: answered in this run."""
     new: frozenset[tuple[str, str]] = frozenset()
     """SKUs that an answered listing names for the first time."""
     unlisted: frozenset[str] = frozenset()

@@ -35,7 +35,9 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     gone: dict[tuple[str, str, str, str], datetime] = {}
     """When each (country, reservation scope, product, SKU) was found to have left the catalog."""
     returned: dict[tuple[str, str, str, str], datetime] = {}
-    """When each of these returned, if it did."""
+    """When each of these that is listed again had left."""
+    returned_at: dict[tuple[str, str, str, str], datetime] = {}
+    """When each of these was listed again; an older store does not say."""
     left_subscriptions: frozenset[tuple[str, str]] = frozenset()
     """(customer, Azure subscription) that left: a return is a new baseline."""
     unlisted: frozenset[tuple[str, str, str, str]] = frozenset()

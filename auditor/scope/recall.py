@@ -13,6 +13,7 @@ from auditor.model import (
     CommerceSubscription,
     Customer,
     RememberedListing,
+    RememberedReturn,
     Sku,
     bucket_of,
 )
@@ -120,6 +121,7 @@ def _with_remembered(known: Known, remembered: Iterable[StoredRow]) -> Known:
     """Return what is known, with the facts remembered beside the relations."""
     gone: dict[tuple[str, str, str, str], datetime] = {}
     returned: dict[tuple[str, str, str, str], datetime] = {}
+    returned_at: dict[tuple[str, str, str, str], datetime] = {}
     left: set[tuple[str, str]] = set()
     unlisted: set[tuple[str, str, str, str]] = set()
     views: dict[tuple[str, str], dict[str, str]] = {}
@@ -133,6 +135,8 @@ def _with_remembered(known: Known, remembered: Iterable[StoredRow]) -> Known:
                 gone[*where, *name] = row["since_at"]
             case "returned":
                 returned[*where, *name] = row["since_at"]
+                at = msgspec.json.decode(row["detail"], type=RememberedReturn).returned_at
+                returned_at |= {(*where, *name): at} if at else {}
             case "left_subscription":
                 left.add((row["customer_id"], row["azure_subscription_id"]))
             case "view":
@@ -151,6 +155,7 @@ def _with_remembered(known: Known, remembered: Iterable[StoredRow]) -> Known:
         known,
         gone=gone,
         returned=returned,
+        returned_at=returned_at,
         left_subscriptions=frozenset(left),
         unlisted=frozenset(unlisted),
         views=views,

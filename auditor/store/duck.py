@@ -28,7 +28,7 @@ def connect(**config: DuckSetting) -> duckdb.DuckDBPyConnection:
     return con
 
 
-MACROS = ("change_kind", "is_flip", "same_answer", "run_began")
+MACROS = ("change_kind", "is_catalogs_own", "is_flip", "same_answer", "run_began")
 
 
 @contextmanager

@@ -14,6 +14,7 @@ WITH standing AS (
             WHEN 'answer' THEN o.answer.checked_at
             WHEN 'absent' THEN o.settled_at
             WHEN 'gone' THEN o.gone_at
+            WHEN 'confirmed' THEN greatest(o.known.checked_at, o.proven_at)
             ELSE o.known.checked_at
         END AS checked_at
     FROM observed_availability AS o
@@ -49,10 +50,10 @@ SELECT
     CASE
         WHEN s.fate IN ('known', 'suspect') THEN s.known.checked_snapshot_id ELSE this.snapshot_id
     END AS checked_snapshot_id,
-    CASE WHEN s.verdict IS DISTINCT FROM s.known.verdict
+    CASE WHEN s.fate = 'gone' OR s.verdict IS DISTINCT FROM s.known.verdict
         THEN s.checked_at ELSE s.known.verdict_since_at
     END AS verdict_since_at,
-    CASE WHEN s.verdict IS DISTINCT FROM s.known.verdict
+    CASE WHEN s.fate = 'gone' OR s.verdict IS DISTINCT FROM s.known.verdict
         THEN this.snapshot_id ELSE s.known.verdict_since_snapshot_id
     END AS verdict_since_snapshot_id,
     CASE s.fate

@@ -24,18 +24,21 @@ SELECT
     END AS restriction_values,
     CASE o.fate WHEN 'answer' THEN o.answer_region ELSE o.known_region END AS region,
     CASE o.fate
-        WHEN 'answer' THEN o.answer_at WHEN 'gone' THEN o.gone_at ELSE o.known_at
+        WHEN 'answer' THEN o.answer_at
+        WHEN 'gone' THEN o.gone_at
+        WHEN 'confirmed' THEN greatest(o.known_at, o.proven_at)
+        ELSE o.known_at
     END AS checked_at,
     CASE WHEN o.fate IN ('known', 'suspect') THEN o.known_snapshot_id ELSE this.snapshot_id END
         AS checked_snapshot_id,
     CASE
-        WHEN o.fate = 'gone' AND o.known_verdict <> 'not_in_catalog' THEN o.gone_at
+        WHEN o.fate = 'gone' THEN o.gone_at
         WHEN o.fate = 'answer' AND o.answer_verdict IS DISTINCT FROM o.known_verdict
             THEN o.answer_at
         ELSE o.known_since_at
     END AS verdict_since_at,
     CASE
-        WHEN o.fate = 'gone' AND o.known_verdict <> 'not_in_catalog' THEN this.snapshot_id
+        WHEN o.fate = 'gone' THEN this.snapshot_id
         WHEN o.fate = 'answer' AND o.answer_verdict IS DISTINCT FROM o.known_verdict
             THEN this.snapshot_id
         ELSE o.known_since_snapshot_id

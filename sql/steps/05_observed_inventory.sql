@@ -2,13 +2,14 @@
 -- which of the two is published (fate).
 -- Grain: one inventory key.
 -- Reads: this, cell, known_inventory, answer_inventory, ended, settled_sku, asked_sku, gone,
---        catalog_absence, cached_sku, suspect_inventory (keys that got the same answer twice).
+--        still_gone, catalog_absence, cached_sku, suspect_inventory (keys that got the same answer twice).
 -- fate:  answer    the answer is published. It is no older than what is known: of two snapshots,
 --                  the one that asked later wins
 --        suspect   the answer takes back a verdict, and so do many others at once. The known
 --                  verdict stays and the answer becomes pending. A pending answer that is given
 --                  again in a later snapshot is published
 --        gone      the catalog reports that the SKU does not exist (again, if it had returned)
+--        confirmed it was not in the catalog, and the catalog's listing still lacks its SKU
 --        dropped   it is proven that nothing needs to be asked here any more, and no other run has
 --                  asked later than this run began
 --        known     not answered this time: carried over. Also a SKU that an answer leaves out while
@@ -59,6 +60,7 @@ paired AS (
 SELECT
     p.*,
     g.gone_at,
+    t.proven_at,
     CASE
         WHEN p.answer_verdict = 'not_in_catalog' AND p.known_verdict <> 'not_in_catalog'
             AND v.sku_id IS NOT NULL THEN 'known'
@@ -82,8 +84,11 @@ SELECT
         WHEN g.gone_at > p.known_at AND (p.known_verdict <> 'not_in_catalog' OR EXISTS (
             FROM catalog_absence AS x
             WHERE x.country = p.country AND x.reservation_scope = p.reservation_scope
-            AND x.product_id = p.product_id AND x.sku_id = p.sku_id AND x.gone_at = p.known_at
+            AND x.product_id = p.product_id AND x.sku_id = p.sku_id
+            AND is_catalogs_own(p.known_since_at, p.known_at, x.gone_at, x.until_at)
         )) THEN 'gone'
+        WHEN t.proven_at IS NOT NULL AND p.known_verdict = 'not_in_catalog'
+            AND p.known_at < this.started_at THEN 'confirmed'
         WHEN p.known_at < this.started_at AND s.sku_id IS NOT NULL AND q.sku_id IS NULL
             THEN 'dropped'
         ELSE 'known'
@@ -93,6 +98,9 @@ CROSS JOIN this
 LEFT JOIN gone AS g
     ON g.country = p.country AND g.reservation_scope = p.reservation_scope
     AND g.product_id = p.product_id AND g.sku_id = p.sku_id
+LEFT JOIN still_gone AS t
+    ON t.country = p.country AND t.reservation_scope = p.reservation_scope
+    AND t.product_id = p.product_id AND t.sku_id = p.sku_id
 LEFT JOIN suspect_inventory AS d
     ON d.customer_id = p.customer_id AND d.country = p.country
     AND d.azure_subscription_id = p.azure_subscription_id AND d.arm_region = p.arm_region

@@ -2,9 +2,9 @@
 -- which of the two is published (fate).
 -- Grain: one availability key. The known spelling of segment, term and billing cycle is kept.
 -- Reads: this, cell, known_availability, answer_availability, settled_availability (one row answers
---        for one segment, '*' for all), settled_check, ended, unheld, gone, catalog_absence,
---        suspect_availability.
--- fate:  answer, suspect, gone, dropped, known as in 05_observed_inventory, and
+--        for one segment, '*' for all), settled_check, ended, unheld, gone, still_gone,
+--        catalog_absence, suspect_availability.
+-- fate:  answer, suspect, gone, confirmed, dropped, known as in 05_observed_inventory, and
 --        absent    the SKU was answered without this term, or with a 404
 CREATE OR REPLACE TEMP TABLE observed_availability AS
 WITH covered AS (
@@ -43,6 +43,26 @@ answer AS (
         '', NULL, '', '', '', checked_at
     FROM placeholder
 ),
+-- SKUs that are not in the catalog and were not asked about. A key of a customer has no country:
+-- the catalogs are those of the countries in which the customer is asked about.
+lacking AS (
+    SELECT
+        k.customer_id, k.country, k.product_id, k.sku_id, k.reservation_scope,
+        min(t.proven_at) AS proven_at
+    FROM known AS k
+    INNER JOIN covered AS c
+        ON c.customer_id = k.customer_id AND c.country <> '' AND k.country IN ('', c.country)
+    INNER JOIN still_gone AS t
+        ON t.country = c.country AND t.product_id = k.product_id AND t.sku_id = k.sku_id
+        AND (k.country = '' OR t.reservation_scope = k.reservation_scope)
+    WHERE k.verdict = 'not_in_catalog' AND NOT EXISTS (
+        FROM settled_check AS q
+        WHERE q.kind = 'availability' AND q.outcome <> 'not_eligible'
+        AND q.customer_id = k.customer_id AND q.country = k.country
+        AND q.product_id = k.product_id AND q.sku_id = k.sku_id
+    )
+    GROUP BY ALL
+),
 paired AS (
     SELECT
         COALESCE(k.customer_id, a.customer_id) AS customer_id,
@@ -72,6 +92,7 @@ SELECT
     p.*,
     s.checked_at AS settled_at,
     g.gone_at,
+    l.proven_at,
     CASE
         WHEN p.known.checked_at IS NULL THEN 'answer'
         WHEN d.sku_id IS NOT NULL
@@ -102,8 +123,12 @@ SELECT
         WHEN g.gone_at > p.known.checked_at AND (p.known.verdict <> 'not_in_catalog' OR EXISTS (
             FROM catalog_absence AS x
             WHERE x.country = p.country AND x.reservation_scope = p.reservation_scope
-            AND x.product_id = p.product_id AND x.sku_id = p.sku_id AND x.gone_at = p.known.checked_at
+            AND x.product_id = p.product_id AND x.sku_id = p.sku_id
+            AND is_catalogs_own(
+                p.known.verdict_since_at, p.known.checked_at, x.gone_at, x.until_at
+            )
         )) THEN 'gone'
+        WHEN l.proven_at IS NOT NULL AND p.known.checked_at < this.started_at THEN 'confirmed'
         WHEN p.known.checked_at < this.started_at AND u.sku_id IS NOT NULL
             AND NOT EXISTS (
                 FROM settled_check AS q
@@ -120,6 +145,10 @@ LEFT JOIN settled_availability AS s
     AND s.product_id = p.product_id AND s.sku_id = p.sku_id
     AND s.reservation_scope = p.reservation_scope
     AND s.segment IN ('*', lower(p.segment))
+LEFT JOIN lacking AS l
+    ON l.customer_id = p.customer_id AND l.country = p.country
+    AND l.product_id = p.product_id AND l.sku_id = p.sku_id
+    AND l.reservation_scope = p.reservation_scope
 LEFT JOIN suspect_availability AS d
     ON d.customer_id = p.customer_id AND d.country = p.country
     AND d.product_id = p.product_id AND d.sku_id = p.sku_id

@@ -3,8 +3,8 @@
 -- Reads: this, cell, observed_inventory, observed_availability, catalog_absence,
 --        new_subscription, new_sku, awaited.
 -- If the catalog reported a SKU gone and then back, its keys get no `entered_catalog` of their own,
--- unless they return restricted or not purchasable. Such keys are recognised by their time:
--- catalog_absence.gone_at is when they were recorded as not in the catalog.
+-- unless they return restricted or not purchasable. Such keys are recognised by their times: see
+-- is_catalogs_own.
 CREATE OR REPLACE TEMP TABLE changed AS
 WITH inventory_seen AS (
     SELECT
@@ -36,7 +36,7 @@ WITH inventory_seen AS (
                     FROM catalog_absence AS x
                     WHERE x.country = o.country AND x.reservation_scope = o.reservation_scope
                     AND x.product_id = o.product_id AND x.sku_id = o.sku_id
-                    AND x.gone_at = o.known_at
+                    AND is_catalogs_own(o.known_since_at, o.known_at, x.gone_at, x.until_at)
                 ) THEN NULL
             ELSE change_kind(
                 o.known_verdict, o.answer_verdict, o.known_reason_codes, o.answer_reason_codes,
@@ -62,7 +62,9 @@ availability_changed AS (
             FROM catalog_absence AS x
             WHERE x.country = s.country AND x.reservation_scope = s.reservation_scope
             AND x.product_id = s.product_id AND x.sku_id = s.sku_id
-            AND x.gone_at = s.known.checked_at
+            AND is_catalogs_own(
+                s.known.verdict_since_at, s.known.checked_at, x.gone_at, x.until_at
+            )
         ) THEN NULL ELSE COALESCE(
             change_kind(s.known.verdict, s.verdict, '', '', '', ''),
             CASE WHEN s.fate = 'answer' AND s.verdict <> 'not_in_catalog' AND (

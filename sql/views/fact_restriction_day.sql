@@ -1,7 +1,8 @@
 -- How much was restricted on each day, from the last complete full snapshot of that day.
 -- Grain: one date, partner, country, region, family and reason.
--- Each inventory key counts once. unknown: keys without an answer since that snapshot began (their
--- last verdict may no longer hold), and unanswered checks that have no known key.
+-- Each inventory key counts once. unknown: keys that are stale in that snapshot as in
+-- latest_inventory (their last verdict may no longer hold), and unanswered checks that have no known
+-- key.
 -- reason is the whole set of reason codes, '' for everything not restricted, so that counts add up.
 CREATE VIEW fact_restriction_day AS
 WITH placed AS (
@@ -20,7 +21,11 @@ known AS (
     SELECT
         d.business_date, i.snapshot_id, i.partner_tenant_id, i.country,
         COALESCE(i.region, '') AS region, i.product_id, i.sku_id,
-        CASE WHEN i.checked_at < d.started_at THEN 'unknown' ELSE i.verdict END AS state,
+        CASE
+            WHEN i.checked_at < d.started_at AND i.checked_snapshot_id < i.snapshot_id
+                THEN 'unknown'
+            ELSE i.verdict
+        END AS state,
         CASE
             WHEN i.verdict = 'restricted' AND i.checked_at >= d.started_at
                 THEN COALESCE(i.reason_codes, '')

@@ -10,7 +10,10 @@ SELECT
     COALESCE(n.product_title, '') AS product_title,
     COALESCE(n.sku_title, '') AS sku_title,
     COALESCE(n.arm_sku_name, '') AS arm_sku_name,
-    COALESCE(a.checked_at < p.newest_full_started_at, false) AS is_stale,
+    COALESCE(
+        a.checked_at < p.newest_full_started_at
+        AND a.checked_snapshot_id < p.newest_full_snapshot_id, false
+    ) AS is_stale,
     CAST(EXTRACT(EPOCH FROM (p.newest_published_at - a.checked_at)) AS double precision) / 3600
         AS answer_age_hours,
     a.partner_tenant_id || '|' || a.customer_id AS customer_key,

@@ -1,8 +1,9 @@
 -- What is known of inventory now, with names, age and one-column keys.
 -- Grain: one inventory key.
--- is_stale: not asked, or not answered, since the partner's newest full run began. The age counts
--- up to the partner's newest publication, not to the current time, so the same store always gives
--- the same age.
+-- is_stale: neither answered nor proven by the catalog since the partner's newest full run began. A
+-- proof from a listing that was not due is older than its run, so the run counts as well; the id of
+-- a snapshot begins with the start of its run. The age counts up to the partner's newest
+-- publication, not to the current time, so the same store always gives the same age.
 CREATE VIEW latest_inventory AS
 SELECT
     i.*,
@@ -10,7 +11,10 @@ SELECT
     COALESCE(n.product_title, '') AS product_title,
     COALESCE(n.sku_title, '') AS sku_title,
     COALESCE(n.arm_sku_name, '') AS arm_sku_name,
-    COALESCE(i.checked_at < p.newest_full_started_at, false) AS is_stale,
+    COALESCE(
+        i.checked_at < p.newest_full_started_at
+        AND i.checked_snapshot_id < p.newest_full_snapshot_id, false
+    ) AS is_stale,
     CAST(EXTRACT(EPOCH FROM (p.newest_published_at - i.checked_at)) AS double precision) / 3600
         AS answer_age_hours,
     i.partner_tenant_id || '|' || i.customer_id AS customer_key,

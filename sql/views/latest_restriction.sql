@@ -7,7 +7,10 @@ SELECT
     COALESCE(n.product_title, '') AS product_title,
     COALESCE(n.sku_title, '') AS sku_title,
     COALESCE(n.arm_sku_name, '') AS arm_sku_name,
-    COALESCE(i.checked_at < p.newest_full_started_at, false) AS is_stale,
+    COALESCE(
+        i.checked_at < p.newest_full_started_at
+        AND i.checked_snapshot_id < p.newest_full_snapshot_id, false
+    ) AS is_stale,
     CAST(EXTRACT(EPOCH FROM (p.newest_published_at - i.checked_at)) AS double precision) / 3600
         AS answer_age_hours,
     r.partner_tenant_id || '|' || r.customer_id AS customer_key,

@@ -78,8 +78,9 @@ def a_customer(store: object) -> str:
 async def test_nights_that_are_copied_read_the_same(
     tmp_path: Path, postgres_store: PostgresStore
 ) -> None:
+    """P39: keys that the catalog confirms, too."""
     async with nights(tmp_path, 5, size=TINY) as night:
-        for when in (1, 2):
+        for when in (1, 2, 3):
             await night.run(when)
         lake = night.store
     assert isinstance(lake, FolderStore)

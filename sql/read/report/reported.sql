@@ -4,7 +4,7 @@
 -- Reads: wanted (ids of snapshots).
 -- is_head:    the snapshot that a partner's figures are taken from: its newest full one, if any
 -- is_first:   the partner's first snapshot, which has no earlier one to compare with
--- fresh_from: an answer from before this time is stale
+-- fresh_from, fresh_snapshot_id: the start and id of the newest full run; older answers are stale
 WITH first_of AS (
     SELECT partner_tenant_id, MIN(sequence) AS first_sequence
     FROM snapshot
@@ -45,6 +45,17 @@ SELECT
                 AND (f.sequence <= c.sequence OR NOT c.is_wanted)
         ),
         c.started_at
-    ) AS fresh_from
+    ) AS fresh_from,
+    COALESCE(
+        (
+            SELECT ARG_MAX(f.snapshot_id, f.started_at)
+            FROM snapshot AS f
+            WHERE
+                f.partner_tenant_id = c.partner_tenant_id
+                AND f.kind = 'full'
+                AND (f.sequence <= c.sequence OR NOT c.is_wanted)
+        ),
+        c.snapshot_id
+    ) AS fresh_snapshot_id
 FROM chosen AS c
 ORDER BY c.partner_name, c.sequence;

@@ -1,14 +1,18 @@
 -- The state of each inventory key, and of each unanswered check that has no known key.
 -- Grain: one inventory key, or one such check.
 -- Reads: reported, shown_inventory and shown_unanswered (of now, or of one snapshot).
--- state: the verdict, or unknown: no answer since the newest full run began, so the last verdict
---        may no longer hold
+-- state: the verdict, or unknown: stale as in latest_inventory, so the last verdict may no longer
+--        hold
 WITH known AS (
     SELECT
         r.partner_name, i.partner_tenant_id, i.customer_id, i.country,
         COALESCE(NULLIF(i.region, ''), NULLIF(i.arm_region, '')) AS region,
         i.product_id, i.sku_id,
-        CASE WHEN i.checked_at < r.fresh_from THEN 'unknown' ELSE i.verdict END AS state
+        CASE
+            WHEN i.checked_at < r.fresh_from AND i.checked_snapshot_id < r.fresh_snapshot_id
+                THEN 'unknown'
+            ELSE i.verdict
+        END AS state
     FROM shown_inventory AS i
     INNER JOIN reported AS r ON r.partner_tenant_id = i.partner_tenant_id AND r.is_head
 ),

@@ -288,3 +288,20 @@ async def test_a_product_that_left_is_listed_again_when_it_returns() -> None:
         found = await discovery.catalog(known, due=NOT_DUE)
         assert [record.endpoint for record in discovery.asked()] == ["products", "skus"]
         assert left in {s.product_id for s in found.skus}
+
+
+@pytest.mark.asyncio
+async def test_what_is_not_due_proves_what_is_gone_as_of_when_it_was_answered() -> None:
+    """P39: a product list for the SKUs of a product, a SKU list for the others."""
+    async with discovering() as discovery:
+        known = await first_catalog(discovery)
+        left = product_of(discovery)
+        where = (discovery.country, "AzurePlan")
+        sku = next(name for name in known.skus[where] if name[0] != left)
+        second = discovery.world.state(2)
+        second.products_out[left] = second.skus_out[sku] = 2
+        known = discovery.remembered(catalog=await discovery.catalog(known), before=known)
+        discovery.sandbox.log.clear()
+        found = await discovery.catalog(known, due=NOT_DUE)
+        assert discovery.asked() == []
+        assert found.still_gone == {(p, s): AT for _, _, p, s in known.gone if s}

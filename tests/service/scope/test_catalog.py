@@ -1,5 +1,8 @@
 """What discovery finds in the catalog, and what it regards as gone."""
 
+from typing import Any
+
+import msgspec
 import pytest
 
 from auditor.errors import Unauthorized
@@ -7,7 +10,7 @@ from auditor.sandbox import Fault
 from auditor.sandbox.world.model import Product, Sku
 from auditor.scope.found import CatalogFound
 from auditor.scope.known import Known
-from tests.builders.discovering import VIEW, Discovery, discovering
+from tests.builders.discovering import AT, VIEW, Discovery, discovering
 
 Name = tuple[str, str]
 
@@ -178,6 +181,67 @@ async def test_a_departure_is_reported_once() -> None:
         discovery.sandbox.log.clear()
         assert (await discovery.catalog(known)).gone == ()
         assert discovery.asked("product", "sku") == []
+
+
+async def a_night_of_departures(discovery: Discovery) -> tuple[Known, Name, str]:
+    """Return what is known after a SKU and another product left, and their names."""
+    known = await first_night(discovery)
+    second = discovery.quiet_night()
+    sku, product = listed_sku(discovery).key, products(discovery)[1].product_id
+    second.skus_out[sku] = 2
+    second.products_out[product] = 2
+    found = await discovery.catalog(known)
+    assert found.still_gone == {}
+    discovery.sandbox.log.clear()
+    return discovery.remembered(catalog=found, before=known), sku, product
+
+
+def of_product(known: Known, product_id: str) -> set[Name]:
+    return {(p, s) for _, _, p, s in known.gone if p == product_id and s}
+
+
+@pytest.mark.asyncio
+async def test_answered_listings_prove_that_what_left_is_gone_still() -> None:
+    """P39: the SKU list for a SKU, the product lists for the SKUs of a product."""
+    async with discovering() as discovery:
+        known, sku, product = await a_night_of_departures(discovery)
+        found = await discovery.catalog(known)
+        assert found.still_gone == dict.fromkeys({sku, *of_product(known, product)})
+        assert len(found.still_gone) > 2
+
+
+@pytest.mark.asyncio
+async def test_what_is_listed_again_is_not_gone_still() -> None:
+    async with discovering() as discovery:
+        known = await first_night(discovery)
+        back = (discovery.country, "AzurePlan", *listed_sku(discovery).key)
+        found = await discovery.catalog(msgspec.structs.replace(known, gone={back: AT}))
+        assert found.still_gone == {}
+
+
+@pytest.mark.asyncio
+async def test_a_listing_that_failed_proves_nothing() -> None:
+    """P39."""
+    async with discovering() as discovery:
+        known, sku, product = await a_night_of_departures(discovery)
+        discovery.faults(Fault(endpoint="skus", product=sku[0], status=503))
+        assert (await discovery.catalog(known)).still_gone.keys() == of_product(known, product)
+        discovery.faults(Fault(endpoint="products", status=503))
+        assert (await discovery.catalog(known)).still_gone == {}
+        discovery.faults(Fault(endpoint="products", status=403, code="400030"))
+        assert (await discovery.catalog(known)).still_gone == {}
+
+
+@pytest.mark.asyncio
+async def test_a_configured_product_or_sku_that_is_not_found_by_id_is_gone_still() -> None:
+    """P39: though no view is listed."""
+    async with discovering() as discovery:
+        known, sku, product = await a_night_of_departures(discovery)
+        rules: dict[str, Any] = {"target_views": (), "products": (product, ":".join(sku))}
+        found = await discovery.catalog(known, **rules)
+        assert found.still_gone == dict.fromkeys({sku, *of_product(known, product)})
+        discovery.faults(Fault(endpoint=("product", "sku"), status=503))
+        assert (await discovery.catalog(known, **rules)).still_gone == {}
 
 
 @pytest.mark.asyncio

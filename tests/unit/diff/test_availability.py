@@ -347,6 +347,48 @@ def test_a_departure_changes_only_the_prices_of_that_sku_in_that_catalog(other: 
     assert results["availability"].column("verdict").to_pylist() == ["purchasable"]
 
 
+STILL = {"country": "DE", **OF_SKU, "proven_at": at(2)}
+
+
+def test_a_listing_that_still_lacks_the_sku_confirms_its_prices() -> None:
+    """P39."""
+    results = bench.compare(
+        cell("", "DE"),
+        known=known({**priced(), **offered("not_in_catalog"), **known_since(1)}),
+        proved={"still_gone": [STILL], "asked_segment": SEGMENTS},
+    )
+    assert bench.rows_of(results["availability"], *WHEN) == [(at(2), bench.snapshot(2), at(1, 1))]
+    assert results["change"].num_rows == 0
+
+
+WHEN = ("checked_at", "checked_snapshot_id", "verdict_since_at")
+
+
+@pytest.mark.parametrize(
+    ("country", "verdict", "checks", "is_confirmed"),
+    [
+        ("DE", "not_in_catalog", [], True),
+        ("DE", "not_in_catalog", ["failed"], False),
+        ("DE", "not_in_catalog", ["not_eligible"], True),
+        ("DE", "purchasable", [], False),
+        ("FR", "not_in_catalog", [], False),
+    ],
+)
+def test_a_customers_terms_are_confirmed_by_the_catalog_of_its_country(
+    country: str, verdict: str, checks: list[str], *, is_confirmed: bool
+) -> None:
+    """P39: unless they were asked about."""
+    results = bench.compare(
+        cell(ACME, ""),
+        cell(ACME, country),
+        known=known({**term(), **offered(verdict), **known_since(1)}),
+        checks=[check(outcome) for outcome in checks],
+        proved={"still_gone": [{**STILL, "product_id": "CFQ7", "reservation_scope": "x"}]},
+    )
+    when = (at(2), bench.snapshot(2)) if is_confirmed else (at(1, 1), bench.snapshot(1))
+    assert bench.rows_of(results["availability"], *WHEN) == [(*when, at(1, 1))]
+
+
 def test_prices_that_return_not_purchasable_are_a_change() -> None:
     gone_at = at(1, 1)
     results = bench.compare(

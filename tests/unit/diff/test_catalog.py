@@ -48,6 +48,7 @@ def come_back(
     night: int = 3,
     event: bool = True,
     gone_at: object = GONE_AT,
+    absence: Row | None = None,
 ) -> dict[str, pa.Table]:
     """Return the results of the night of the return, or of a later night with answers."""
     rows = [
@@ -60,7 +61,7 @@ def come_back(
         answers={"inventory": rows},
         proved={
             "catalog_event": [BACK] if event else [],
-            "catalog_absence": [{**NAME, "gone_at": gone_at}],
+            "catalog_absence": [{**NAME, "gone_at": gone_at, **(absence or {})}],
         },
         is_catalog=True,
         gaps=lambda t: t.append_column("gap_snapshots", pa.array([0] * t.num_rows, pa.int64())),
@@ -217,9 +218,95 @@ def test_a_key_unanswered_between_two_departures_has_no_own_change() -> None:
         is_catalog=True,
     )
     since = bench.rows_of(again["inventory"], "verdict_since_at", "verdict_since_snapshot_id")
-    assert set(since) == {(GONE_AT, bench.snapshot(2))}
+    assert set(since) == {(at(4, 3), bench.snapshot(4))}
     results = come_back(again, {ACME: OPEN}, night=5, event=False, gone_at=at(4, 3))
     assert results["change"].num_rows == 0
+
+
+def stay_away(before: Mapping[str, pa.Table], *, proven_at: object = at(3)) -> dict[str, pa.Table]:
+    """Return the third night, on which the catalog still lacks the SKU."""
+    return bench.compare(
+        *(cell(c["customer_id"], c["country"], previous=2) for c in ALL),
+        night=3,
+        known=bench.carried(before),
+        proved={"still_gone": [{**NAME, "proven_at": proven_at}]},
+        is_catalog=True,
+    )
+
+
+WHEN = ("verdict", "checked_at", "checked_snapshot_id", "verdict_since_at")
+
+
+def test_a_listing_that_still_lacks_the_sku_confirms_its_keys() -> None:
+    """P39."""
+    results = stay_away(leave(of_both(SHUT)))
+    found = set(bench.rows_of(results["inventory"], *WHEN))
+    assert found == {("not_in_catalog", at(3), bench.snapshot(3), GONE_AT)}
+    assert results["change"].num_rows == 0
+
+
+def test_a_listing_that_is_not_due_confirms_as_of_when_it_was_answered() -> None:
+    """P39: but the proof is no older than the departure."""
+    results = stay_away(leave(of_both(SHUT)), proven_at=at(2))
+    found = set(bench.rows_of(results["inventory"], *WHEN))
+    assert found == {("not_in_catalog", GONE_AT, bench.snapshot(3), GONE_AT)}
+
+
+def test_only_what_is_not_in_the_catalog_is_confirmed() -> None:
+    known = bench.compare(*ALL, known={"inventory": of_both(SHUT)})
+    found = set(bench.rows_of(stay_away(known)["inventory"], *WHEN))
+    assert found == {("restricted", at(1, 1), bench.snapshot(1), at(1, 1))}
+
+
+def test_a_key_that_was_answered_while_this_run_was_at_work_is_not_confirmed() -> None:
+    """P9."""
+    known = [{**key(), **ABSENT, **known_since(3, 9)}]
+    results = bench.compare(
+        *ALL,
+        night=3,
+        known={"inventory": known},
+        proved={"still_gone": [{**NAME, "proven_at": at(3)}]},
+    )
+    assert bench.rows_of(results["inventory"], *WHEN) == [
+        ("not_in_catalog", at(3, 9), bench.snapshot(3), at(3, 9))
+    ]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"country": "FR"}, {"reservation_scope": "x"}, {"product_id": "DZH2"}, {"sku_id": "0002"}],
+)
+def test_a_listing_confirms_the_keys_of_its_skus_alone(other: Row) -> None:
+    results = bench.compare(
+        *ALL,
+        known={"inventory": [{**key(), **ABSENT, **known_since(1)}]},
+        proved={"still_gone": [{**NAME, **other, "proven_at": at(2)}]},
+    )
+    assert bench.rows_of(results["inventory"], *WHEN) == [
+        ("not_in_catalog", at(1, 1), bench.snapshot(1), at(1, 1))
+    ]
+
+
+def test_confirmed_keys_come_back_as_those_that_left_the_night_before() -> None:
+    """They are the catalog's own still: open keys have no change of their own, others have."""
+    before = stay_away(leave(of_both(OPEN)))
+    until = {"until_at": at(4)}
+    results = come_back(before, {ACME: SHUT, BOND: OPEN}, night=4, absence=until)
+    assert bench.kinds(results, "customer_id") == [
+        ("catalog", "entered_catalog", ""),
+        ("inventory", "entered_catalog", ACME),
+    ]
+    first = come_back(before, {ACME: OPEN}, night=4, absence=until)
+    results = come_back(first, {BOND: OPEN}, night=5, event=False, absence=until)
+    assert results["change"].num_rows == 0
+
+
+def test_a_key_that_was_left_out_after_the_return_is_told_when_it_can_be_bought() -> None:
+    """Its own answer, not the catalog, kept it away since."""
+    until = {"until_at": at(4)}
+    first = come_back(stay_away(leave(of_both(OPEN))), {ACME: ABSENT}, night=4, absence=until)
+    results = come_back(first, {ACME: OPEN}, night=5, event=False, absence=until)
+    assert bench.kinds(results, "customer_id") == [("inventory", "entered_catalog", ACME)]
 
 
 @pytest.mark.parametrize("checked", ["answered", "failed"])

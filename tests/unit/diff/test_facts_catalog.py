@@ -116,9 +116,20 @@ def test_a_sku_that_is_listed_again_is_one_event() -> None:
     of = returning("0001", gone={(*DE, "DZH1", "0001"): BEFORE})
     name = ("DZH1", "0001")
     assert of["catalog_event"] == [(*DE, *name, "entered_catalog", "{}", BEFORE, AT)]
-    assert remembered(where=DE, name=name, what="returned", since=BEFORE) in of["remember"]
+    at = '{"returned_at":"2026-11-21T02:00:00Z"}'
+    row = remembered(where=DE, name=name, what="returned", since=BEFORE, detail=at)
+    assert row in of["remember"]
     assert [row[:8] for row in of["forget"]] == [remembered(where=DE, name=name, what="gone")[:8]]
-    assert of["catalog_absence"] == [(*DE, *name, BEFORE)]
+    assert of["catalog_absence"] == [(*DE, *name, BEFORE, AT)]
+
+
+def test_an_absence_lasts_until_the_return_if_the_store_says_when_that_was() -> None:
+    key = (*DE, "DZH1", "0001")
+    earlier = BEFORE - timedelta(days=9)
+    of = returning("0001", returned={key: earlier}, returned_at={key: BEFORE})
+    assert of["catalog_absence"] == [(*key, earlier, BEFORE)]
+    of = returning("0001", returned={key: earlier})
+    assert of["catalog_absence"] == [(*key, earlier, earlier)]
 
 
 def test_a_product_that_is_listed_again_is_one_event_with_its_skus() -> None:
@@ -153,7 +164,19 @@ def test_a_sku_that_leaves_again_is_no_longer_a_returned_one() -> None:
     of = proved(catalogs=[catalog(gone=(GONE,))], returned={(*DE, "DZH1", "0001"): BEFORE})
     name = ("DZH1", "0001")
     assert remembered(where=DE, name=name, what="returned") in of["forget"]
-    assert of["catalog_absence"] == [(*DE, *name, BEFORE)]
+    assert of["catalog_absence"] == [(*DE, *name, BEFORE, BEFORE)]
+
+
+def test_what_is_still_gone_is_proven_when_its_listing_was_answered() -> None:
+    """P39: this run's listings when it began; a departure of this run as well."""
+    still = {("DZH1", "0002"): None, ("DZH1", "0003"): BEFORE}
+    catalogs = [catalog(gone=(GONE,), still_gone=still)]
+    of = proved(catalogs=catalogs)
+    expected = [(*DE, "DZH1", "0001", AT), (*DE, "DZH1", "0002", AT), (*DE, "DZH1", "0003", BEFORE)]
+    assert of["still_gone"] == expected
+    of = proved(catalogs=catalogs, superseded={("", "DE")})
+    assert of["still_gone"] == expected[:2]
+    assert proved(catalogs=catalogs, covers_catalog=False)["still_gone"] == []
 
 
 def test_views_and_listings_never_answered_are_remembered() -> None:

@@ -77,3 +77,12 @@ def test_a_statement_begins_with_its_purpose_and_its_grain(name: str) -> None:
     assert head
     if name.partition("/")[0] not in NO_ROWS:
         assert any(re.match(r"-- Grain: ", line) for line in head[1:]), name
+
+
+def test_whatever_decides_that_an_answer_is_old_asks_for_its_run_as_well() -> None:
+    """P39: a proof from a cached listing is older than the run that took it for fresh."""
+    old = re.compile(r"\.checked_at < \w+\.\w+\s+AND \w+\.checked_snapshot_id < \w+\.\w+")
+    read = {name: text for name, text in FILES.items() if name.startswith(("views/", "read/"))}
+    compared = {name: text.count(".checked_at < ") for name, text in read.items()}
+    assert sum(compared.values()) == 6
+    assert {name: len(old.findall(text)) for name, text in read.items()} == compared

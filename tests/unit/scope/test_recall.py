@@ -74,3 +74,16 @@ def test_product_types_and_region_spellings_come_from_remembered_rows(tmp_path: 
         ("Q", "1"): "KoreaSouth",
         ("Q", "2"): "koreasouth",
     }
+
+
+def test_when_a_sku_was_listed_again_is_known_unless_an_older_version_wrote_it(
+    tmp_path: Path,
+) -> None:
+    back = {"what": "returned", **DE, "product_id": "P", "since_at": at(1)}
+    rows = [
+        {**back, "sku_id": "1", "detail": "{}"},
+        {**back, "sku_id": "2", "detail": '{"returned_at":"2026-11-03T02:00:00Z"}'},
+    ]
+    known = recalled(tmp_path, {"remembered": rows})
+    assert known.returned == {("DE", "AzurePlan", "P", sku_id): at(1) for sku_id in ("1", "2")}
+    assert known.returned_at == {("DE", "AzurePlan", "P", "2"): at(3)}

@@ -205,6 +205,40 @@ def test_latest_inventory_has_names_age_and_keys(store: FolderStore) -> None:
     assert row["arm_sku_name"] == "Standard_D0011_v3"
 
 
+def test_what_a_listing_proved_since_the_newest_full_run_began_is_not_stale(
+    tmp_path: Path,
+) -> None:
+    """P39: also a listing that was answered before and is not due; the age counts from it."""
+    before = {"checked_snapshot_id": "s1"}
+    proven = {"checked_snapshot_id": "s2"}
+    state = {
+        "coverage": [cover("", "DE"), cover(ACME), cover(ACME, "DE")],
+        "inventory": [
+            stock(ACME, "1", "not_in_catalog", at(1), **before),
+            stock(ACME, "2", "not_in_catalog", at(1), **proven),
+            stock(ACME, "3", "restricted", at(1), **before),
+        ],
+        "availability": [
+            offer(ACME, "1", "not_in_catalog", checked_at=at(1), **before),
+            offer(ACME, "2", "not_in_catalog", checked_at=at(1), **proven),
+        ],
+    }
+    lake = make(tmp_path)
+    publish(lake, "s1", at(1), {"coverage": state["coverage"]})
+    publish(lake, "s2", at(2), state)
+    age = 24 + 10 / 60
+    columns = ("sku_id", "is_stale", "answer_age_hours")
+    assert rows(lake, "latest_inventory", *columns) == [
+        ("1", True, age),
+        ("2", False, age),
+        ("3", True, age),
+    ]
+    assert rows(lake, "latest_availability", "sku_id", "is_stale") == [("1", True), ("2", False)]
+    counts = ("restricted", "not_in_catalog", "unknown")
+    found = lake.arrow("fact_restriction_day").select(counts).to_pylist()
+    assert [sum(row[name] for row in found) for name in counts] == [0, 1, 2]
+
+
 def test_a_sku_that_left_the_catalog_keeps_its_names(store: FolderStore) -> None:
     names = ("product_title", "sku_title", "arm_sku_name")
     assert rows(store, "latest_inventory", *names, sku="0012") == [("Old Dv3", "D0012", "S_0012")]
