@@ -133,7 +133,7 @@ class Answers:
             return
         parts = inventory_reply.parts(item)
         codes = _joined(part[0] for part in parts)
-        values = _joined(part[2] for part in parts)
+        values = _joined(part[2].lower() for part in parts)
         self.inventory.add(*key, Verdict.RESTRICTED, codes, values, region, at)
         for ordinal, (code, kind, value, description, properties) in enumerate(parts):
             self.restriction.add(*key, ordinal, code, description, kind, value, properties)

@@ -19,6 +19,8 @@ MISMATCHED_ECHO = "mismatched_echo"
 DISAGREEING_DUPLICATES = "disagreeing_duplicates"
 
 _KNOWN_PROPERTIES = {"type", "values"}
+_LOCATION = "location"
+"""The type of restrictions whose values are regions, in lower case."""
 
 SkusOf = Callable[[Check], Sequence[str]]
 _Name = tuple[str, str]
@@ -98,13 +100,20 @@ def read(question: Question, body: bytes, skus_of: SkusOf) -> Reading:
 
 
 def parts(item: wire.InventoryItem) -> list[tuple[str, str, str, str, str]]:
-    """Return (code, type, value, description, other properties), one for each value, sorted."""
-    return sorted(_parts(item.restrictions))
+    """Return (code, type, value, description, other properties), one for each value, sorted.
+
+    Values of the type Location are in lower case. Letter case changes no order.
+    """
+    return sorted(_parts(item.restrictions), key=lambda part: (_folded(part), part))
 
 
 def _content(item: wire.InventoryItem) -> tuple[object, ...]:
-    """Return what makes two items equal: the order of restrictions does not count."""
-    return item.is_restricted, tuple(parts(item))
+    """Return what makes two items equal: order and letter case of restrictions do not count."""
+    return item.is_restricted, tuple(map(_folded, parts(item)))
+
+
+def _folded(part: Iterable[str]) -> tuple[str, ...]:
+    return tuple(text.lower() for text in part)
 
 
 def _parts(restrictions: Iterable[wire.Restriction]) -> Iterator[tuple[str, str, str, str, str]]:
@@ -113,9 +122,15 @@ def _parts(restrictions: Iterable[wire.Restriction]) -> Iterator[tuple[str, str,
         other = {k: v for k, v in properties.items() if k not in _KNOWN_PROPERTIES}
         rest = json.dumps(other, sort_keys=True, ensure_ascii=False) if other else ""
         kind = text(properties.get("type"))
-        values = {value.strip() for value in _values(properties.get("values")).split(",")}
+        sent = _values(properties.get("values"))
+        values = {value.strip() for value in _of_type(kind, sent).split(",")}
         for value in values - {""} or {""}:
             yield restriction.reason_code, kind, value, restriction.description, rest
+
+
+def _of_type(kind: str, values: str) -> str:
+    """Return values in the spelling in which they are compared: regions in lower case."""
+    return values.lower() if kind.lower() == _LOCATION else values
 
 
 def text(value: object) -> str:

@@ -1,11 +1,12 @@
 -- Everything known of each inventory key, as known now.
 -- Grain: one inventory key.
+-- An older version wrote restriction_values in the letter case in which they were sent.
 -- The joins of the times are those of inventory, and stay written twice: see there.
 CREATE VIEW current_inventory AS
 SELECT
     l.snapshot_id, i.partner_tenant_id, i.customer_id, i.country,
     i.azure_subscription_id, i.arm_region, i.reservation_scope, i.product_id, i.sku_id,
-    i.verdict, i.reason_codes, i.restriction_values, i.region,
+    i.verdict, i.reason_codes, lower(i.restriction_values) AS restriction_values, i.region,
     CASE WHEN a.snapshot_id IS NULL THEN c.checked_at ELSE a.checked_at END
         AS checked_at,
     CASE WHEN a.snapshot_id IS NULL THEN c.checked_snapshot_id ELSE a.checked_snapshot_id END

@@ -1,6 +1,17 @@
 -- The relation inventory: everything known of the inventory keys of the covered cells.
 -- Grain: one inventory key.
 -- Reads: this, observed_inventory.
+-- Codes and values that differ in letter case or order only keep their known spelling, so that the
+-- row does not change.
+WITH observed AS (
+    SELECT
+        *,
+        fate = 'answer' AND NOT same_answer(
+            known_verdict, answer_verdict, known_reason_codes, answer_reason_codes,
+            known_restriction_values, answer_restriction_values
+        ) AS is_told_anew
+    FROM observed_inventory
+)
 SELECT
     this.snapshot_id,
     this.partner_tenant_id,
@@ -14,12 +25,14 @@ SELECT
     CASE o.fate
         WHEN 'answer' THEN o.answer_verdict WHEN 'gone' THEN 'not_in_catalog' ELSE o.known_verdict
     END AS verdict,
-    CASE o.fate
-        WHEN 'answer' THEN o.answer_reason_codes WHEN 'gone' THEN '' ELSE o.known_reason_codes
+    CASE
+        WHEN o.is_told_anew THEN o.answer_reason_codes
+        WHEN o.fate = 'gone' THEN ''
+        ELSE o.known_reason_codes
     END AS reason_codes,
-    CASE o.fate
-        WHEN 'answer' THEN o.answer_restriction_values
-        WHEN 'gone' THEN ''
+    CASE
+        WHEN o.is_told_anew THEN o.answer_restriction_values
+        WHEN o.fate = 'gone' THEN ''
         ELSE o.known_restriction_values
     END AS restriction_values,
     CASE o.fate WHEN 'answer' THEN o.answer_region ELSE o.known_region END AS region,
@@ -61,6 +74,6 @@ SELECT
         WHEN 'known' THEN o.known_pending_snapshot_id
         ELSE ''
     END AS pending_snapshot_id
-FROM observed_inventory AS o
+FROM observed AS o
 CROSS JOIN this
 WHERE o.fate <> 'dropped';

@@ -1,11 +1,45 @@
 -- The relation restriction: the restrictions of every restricted key, from the answer if it is
--- published, else the known ones.
+-- published, else the known ones. Of restrictions that differ in letter case or order only, the
+-- known ones stay, so that the rows do not change.
 -- Grain: one inventory key and ordinal.
 -- Reads: this, observed_inventory, known_restriction, answer_restriction.
-WITH standing AS (
+WITH known_texts AS (
+    SELECT
+        customer_id, country, azure_subscription_id, arm_region, reservation_scope, product_id,
+        sku_id, list_sort(list(text)) AS texts
+    FROM (
+        SELECT
+            *, lower(concat_ws('|', reason_code, type, value, description, properties)) AS text
+        FROM known_restriction
+    )
+    GROUP BY ALL
+),
+answer_texts AS (
+    SELECT
+        customer_id, country, azure_subscription_id, arm_region, reservation_scope, product_id,
+        sku_id, list_sort(list(text)) AS texts
+    FROM (
+        SELECT
+            *, lower(concat_ws('|', reason_code, type, value, description, properties)) AS text
+        FROM answer_restriction
+    )
+    GROUP BY ALL
+),
+same AS (
+    SELECT a.* FROM answer_texts AS a
+    SEMI JOIN known_texts AS k USING (
+        customer_id, country, azure_subscription_id, arm_region, reservation_scope, product_id,
+        sku_id, texts
+    )
+),
+standing AS (
     SELECT o.fate, a.*
     FROM answer_restriction AS a
     INNER JOIN observed_inventory AS o USING (
+        customer_id, country, azure_subscription_id, arm_region, reservation_scope, product_id,
+        sku_id
+    )
+    ANTI JOIN same USING (
         customer_id, country, azure_subscription_id, arm_region, reservation_scope, product_id,
         sku_id
     )
@@ -17,7 +51,11 @@ WITH standing AS (
         customer_id, country, azure_subscription_id, arm_region, reservation_scope, product_id,
         sku_id
     )
-    WHERE o.fate IN ('known', 'suspect')
+    LEFT JOIN same AS s USING (
+        customer_id, country, azure_subscription_id, arm_region, reservation_scope, product_id,
+        sku_id
+    )
+    WHERE o.fate IN ('known', 'suspect') OR (o.fate = 'answer' AND s.texts IS NOT NULL)
 )
 SELECT
     this.snapshot_id,

@@ -93,7 +93,7 @@ SELECT
     answer_verdict AS verdict_after,
     COALESCE(known_reason_codes, '') AS reason_codes_before,
     answer_reason_codes AS reason_codes_after,
-    COALESCE(known_restriction_values, '') AS restriction_values_before,
+    lower(COALESCE(known_restriction_values, '')) AS restriction_values_before,
     answer_restriction_values AS restriction_values_after,
     CASE WHEN known_since_at IS NULL THEN '{}' ELSE
         '{"verdict_since_at":"' || strftime(known_since_at, '%Y-%m-%dT%H:%M:%S.%fZ') || '"}'

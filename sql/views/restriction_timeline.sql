@@ -11,7 +11,7 @@ WITH told AS (
         h.partner_tenant_id, h.customer_id, h.country, h.azure_subscription_id, h.arm_region,
         h.reservation_scope, h.product_id, h.sku_id,
         h.verdict_after AS verdict, h.reason_codes_after AS reason_codes,
-        h.restriction_values_after AS restriction_values,
+        lower(h.restriction_values_after) AS restriction_values,
         h.after_at AS valid_from, h.snapshot_id AS snapshot_id, 1 AS trust, h.after_at AS told_at
     FROM change AS h
     WHERE h.subject = 'inventory' AND NOT h.suspect
@@ -19,7 +19,7 @@ WITH told AS (
     SELECT
         h.partner_tenant_id, h.customer_id, h.country, h.azure_subscription_id, h.arm_region,
         h.reservation_scope, h.product_id, h.sku_id,
-        h.verdict_before, h.reason_codes_before, h.restriction_values_before,
+        h.verdict_before, h.reason_codes_before, lower(h.restriction_values_before),
         b.verdict_since_at, h.before_snapshot_id, 2, h.after_at
     FROM change AS h
     INNER JOIN change_since AS b ON b.event_id = h.event_id

@@ -1,5 +1,8 @@
 """The table of promise P4: which kind of change follows from the known and the new answer."""
 
+from collections.abc import Mapping
+
+import pyarrow as pa
 import pytest
 
 from tests.builders import diff as bench
@@ -60,6 +63,60 @@ def test_other_codes_or_values_are_a_change_and_another_letter_case_is_not(
 ) -> None:
     found = kinds(said("restricted", *before), said("restricted", *after))
     assert found == (["restriction_changed"] if is_changed else [])
+
+
+def reason(ordinal: int, code: str, value: str, description: str = "") -> Row:
+    texts = {"reason_code": code, "type": "Location", "value": value, "description": description}
+    return {**key(), "ordinal": ordinal, **texts}
+
+
+OLD = {**key(), **said("restricted", "A;b", "CANADAEAST;westus2"), **known_since(1)}
+OLD_REASONS = [reason(0, "A", "CANADAEAST", "In CANADAEAST"), reason(1, "b", "westus2")]
+
+
+def told_again(codes: str, values: str, *reasons: Row) -> Mapping[str, pa.Table]:
+    """Return the night on which a key that an older version wrote is answered."""
+    answer = {**key(), **said("restricted", codes, values), "checked_at": at(2, 1)}
+    return bench.compare(
+        cell(),
+        known={"inventory": [OLD], "restriction": OLD_REASONS},
+        answers={"inventory": [answer], "restriction": reasons},
+        checks=[settled(key())],
+    )
+
+
+def test_another_letter_case_or_order_alone_changes_no_row() -> None:
+    """So a database writes no interval: also where an older version wrote upper-case regions."""
+    reasons = [reason(0, "B", "westus2"), reason(1, "a", "canadaeast", "in canadaeast")]
+    results = told_again("a;B", "canadaeast;westus2", *reasons)
+    [row] = results["inventory"].to_pylist()
+    assert (row["reason_codes"], row["restriction_values"]) == ("A;b", "CANADAEAST;westus2")
+    assert row["checked_at"] == at(2, 1)
+    columns = ("ordinal", "reason_code", "value", "description")
+    assert bench.rows_of(results["restriction"], *columns) == [
+        tuple(row[name] for name in columns) for row in OLD_REASONS
+    ]
+    assert results["change"].num_rows == 0
+
+
+def test_a_change_is_told_in_lower_case_before_and_after() -> None:
+    results = told_again("A;b", "canadaeast", reason(0, "A", "canadaeast"))
+    values = ("restriction_values_before", "restriction_values_after")
+    assert bench.kinds(results, *values) == [
+        ("inventory", "restriction_changed", "canadaeast;westus2", "canadaeast")
+    ]
+    assert bench.rows_of(results["restriction"], "value") == [("canadaeast",)]
+    assert bench.rows_of(results["inventory"], "restriction_values") == [("canadaeast",)]
+
+
+def test_another_description_is_no_change_and_is_kept() -> None:
+    reasons = [reason(0, "A", "canadaeast", "Elsewhere"), reason(1, "b", "westus2")]
+    results = told_again("A;b", "canadaeast;westus2", *reasons)
+    assert bench.rows_of(results["restriction"], "value", "description") == [
+        ("canadaeast", "Elsewhere"),
+        ("westus2", ""),
+    ]
+    assert results["change"].num_rows == 0
 
 
 # A SKU list that was not asked --------------------------------------------------------------

@@ -83,6 +83,8 @@ def oracle(night: Tonight) -> tuple[dict[Key, Known], dict[Key, tuple[str, Known
         if answer and (before is None or answer[1] >= before.at):  # the later question wins
             state, when = answer
             is_same = before is not None and before.state[0] == state[0]
+            if before and transition(before.state, state) is None and is_same:
+                state = before.state  # letter case alone keeps the known spelling
             since = before[3:] if before and is_same else (when, snapshot(2))
             after[key] = Known(state, when, snapshot(2), *since)
             is_news = subscription == NEW_SUBSCRIPTION or sku == NEW_SKU or key in night.awaited
@@ -259,7 +261,7 @@ def expected_change(
         "kind": kind,
         "verdict_before": was[0],
         "reason_codes_before": was[1],
-        "restriction_values_before": was[2],
+        "restriction_values_before": was[2].lower(),
         "verdict_after": answer[0][0],
         "reason_codes_after": answer[0][1],
         "restriction_values_after": answer[0][2],

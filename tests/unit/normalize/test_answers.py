@@ -191,7 +191,24 @@ def test_sets_are_sorted_and_ignore_letter_case() -> None:
     reasons = [because("WestUS2,japanwest", "B"), because("westus2", "b"), because("", "A")]
     [row] = rows(read([item(restrictions=reasons)]))
     assert row["reason_codes"] == "A;B"
-    assert row["restriction_values"] == "japanwest;WestUS2"
+    assert row["restriction_values"] == "japanwest;westus2"
+
+
+def test_regions_are_in_lower_case_and_the_text_as_sent_stays_in_the_description() -> None:
+    reason = because("CANADAEAST,Canadaeast,WestUS2")
+    reason["description"] = "Restricted in CANADAEAST"
+    answers = read([item(restrictions=[reason])])
+    found = [(r["value"], r["description"]) for r in rows(answers, "restriction")]
+    assert found == [(value, "Restricted in CANADAEAST") for value in ("canadaeast", "westus2")]
+    assert rows(answers)[0]["restriction_values"] == "canadaeast;westus2"
+
+
+def test_values_of_another_type_stay_as_sent_and_are_compared_in_lower_case() -> None:
+    reason = because("P5Y,Zone1")
+    reason["properties"]["type"] = "Other"
+    answers = read([item(restrictions=[reason])])
+    assert [r["value"] for r in rows(answers, "restriction")] == ["P5Y", "Zone1"]
+    assert rows(answers)[0]["restriction_values"] == "p5y;zone1"
 
 
 def test_new_codes_and_properties_are_kept_unchanged() -> None:
@@ -243,6 +260,28 @@ def test_the_order_of_items_and_restrictions_does_not_matter(
         for column in ("reason_codes", "restriction_values"):
             parts = [part.casefold() for part in row[column].split(";")]
             assert parts == sorted(set(parts))
+
+
+def in_another_case(reason: Row, shuffle: random.Random) -> Row:
+    """Return a reason whose values are written in other letter cases."""
+    sent = reason["properties"]
+    values = "".join(shuffle.choice((c.lower(), c.upper())) for c in sent["values"])
+    return {**reason, "properties": {**sent, "values": values}}
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from(["0001", "0002", "000S"]), reasons), st.randoms())
+def test_the_letter_case_of_regions_does_not_matter(
+    found: dict[str, list[Row]], shuffle: random.Random
+) -> None:
+    items = [item(sku, restrictions=listed) for sku, listed in found.items()]
+    turned = [
+        item(sku, restrictions=[in_another_case(reason, shuffle) for reason in listed])
+        for sku, listed in found.items()
+    ]
+    one, other = (read(body, skus=("0001", "0002", "000S")) for body in (items, turned))
+    for relation in ("inventory", "restriction"):
+        assert rows(one, relation) == rows(other, relation)
 
 
 # Whole replies ------------------------------------------------------------------------------
