@@ -54,6 +54,21 @@ class ChangeKind(StrEnum):
     TERMS_CHANGED = "terms_changed"
 
 
+class EndedBy(StrEnum):
+    """Why a verdict ended that no change row tells the end of."""
+
+    LEFT = "left"
+    """Its customer or Azure subscription left, or the customer's billing country changed."""
+    NOT_ELIGIBLE = "not_eligible"
+    """Since then a rule says that there is nothing to ask."""
+    NOT_ASKED = "not_asked"
+    """Its SKU asks for no check any more, or its region is not configured any more."""
+    LEFT_CATALOG = "left_catalog"
+    """The catalog reported its SKU gone: one change for all customers."""
+    CHANGED = "changed"
+    """Its SKU is back in the catalog: one change for all customers."""
+
+
 class Reason(StrEnum):
     """Why a check was not sent: `not_eligible` or `skipped`."""
 

@@ -16,6 +16,7 @@ SINCE: dict[str, int] = {
     "coverage.listings_failed": 2,
     "coverage.customers_unlisted": 2,
     "attempt": 2,
+    "ending": 2,
 }
 """The version that a relation (`sku`) or column (`sku.cores`) came with, unless it is the first.
 
@@ -52,6 +53,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "restriction": ("snapshot_id", *INVENTORY_KEY, "ordinal"),
     "availability": ("snapshot_id", *AVAILABILITY_KEY),
     "change": ("event_id",),
+    "ending": ("snapshot_id", *INVENTORY_KEY),
     "sku": (
         "snapshot_id",
         "partner_tenant_id",
@@ -220,6 +222,15 @@ _REST: dict[str, tuple[str, ...]] = {
         "suspect",
         "affected_customers",
     ),
+    "ending": (
+        "verdict",
+        "reason_codes",
+        "restriction_values",
+        "verdict_since_at",
+        "verdict_since_snapshot_id",
+        "ended_at",
+        "ended_by",
+    ),
     "sku": (
         "product_title",
         "title",
@@ -282,7 +293,7 @@ _REST: dict[str, tuple[str, ...]] = {
     ),
 }
 
-PER_SNAPSHOT = ("snapshot", "coverage", "check_outcome", "change")
+PER_SNAPSHOT = ("snapshot", "coverage", "check_outcome", "change", "ending")
 """Facts of one run. The other relations hold all that is known about each covered cell."""
 STATE = tuple(name for name in KEYS if name not in PER_SNAPSHOT)
 BULKY = (*STATE, "check_outcome")

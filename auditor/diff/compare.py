@@ -122,7 +122,9 @@ class Diff:
             self._con.execute(statement(f"steps/{_CATALOG_STEP}"))
         candidates = self._con.sql(statement(f"steps/{_GAP_CANDIDATES}")).to_arrow_table()
         self._con.register("gap", self._gaps(candidates, gaps))
-        results = {name: self._result(name) for name in (*STATE, "change", "check_outcome")}
+        results = {
+            name: self._result(name) for name in (*STATE, "change", "ending", "check_outcome")
+        }
         for name in inputs:
             self._con.unregister(name)
         return results

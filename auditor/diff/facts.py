@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 import pyarrow as pa
 
-from auditor.model import CheckKind, RememberedListing, RememberedReturn
+from auditor.model import CheckKind, EndedBy, RememberedListing, RememberedReturn
 from auditor.normalize.settled import TEXT, RowValues, asked_segment, table_of
 from auditor.plan.plan import Plan
 from auditor.plan.targets import CUSTOMER, SUBSCRIPTION
@@ -34,7 +34,12 @@ _REMEMBERED = {
     "since_at": TIME,
 }
 COLUMNS: dict[str, dict[str, pa.DataType]] = {
-    "ended": {"customer_id": TEXT, "country": TEXT, "azure_subscription_id": TEXT},
+    "ended": {
+        "customer_id": TEXT,
+        "country": TEXT,
+        "azure_subscription_id": TEXT,
+        "ended_by": TEXT,
+    },
     "unheld": {"customer_id": TEXT, "product_id": TEXT, "sku_id": TEXT},
     "settled_sku": _SKU,
     "asked_sku": {
@@ -94,7 +99,7 @@ def _of_customer(
     if found.left:
         return
     if found.ineligible:
-        rows["ended"].append((customer_id, ANY, ANY))
+        rows["ended"].append((customer_id, ANY, ANY, EndedBy.NOT_ELIGIBLE))
         rows["remember"].append(_remembered(customer_id, "unlisted", run))
         _listed(found, run, rows)
         return
@@ -109,10 +114,14 @@ def _of_customer(
         if c == customer_id and name not in found.unlisted
     ]
     rows["ended"] += [
-        (customer_id, country, ANY) for country in found.countries if plan.no_market(country)
+        (customer_id, country, ANY, EndedBy.NOT_ELIGIBLE)
+        for country in found.countries
+        if plan.no_market(country)
     ]
-    rows["ended"] += [(customer_id, ANY, name) for name in sorted(found.ended)]
-    rows["ended"] += [(customer_id, ANY, name) for name in plan.not_eligible(found)]
+    rows["ended"] += [(customer_id, ANY, name, EndedBy.LEFT) for name in sorted(found.ended)]
+    rows["ended"] += [
+        (customer_id, ANY, name, EndedBy.NOT_ELIGIBLE) for name in plan.not_eligible(found)
+    ]
     rows["unheld"] += [(customer_id, *name) for name in sorted(found.unheld)]
     rows["new_subscription"] += [(customer_id, name) for name in sorted(found.new)]
     for name in sorted(found.ended):

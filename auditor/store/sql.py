@@ -14,6 +14,7 @@ BASE = (
     "restriction",
     "availability",
     "change",
+    "ending",
     "sku",
     "customer",
     "azure_subscription",

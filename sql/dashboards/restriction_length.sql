@@ -2,8 +2,8 @@
 -- Grain: one partner, region and family that has been restricted.
 -- A restriction counts once from beginning to end, even if its reasons changed meanwhile. Restrictions
 -- that still last are counted separately, up to the partner's newest publication: they will be longer.
--- began_unseen: restrictions, ended or lasting, that existed when their key was first checked. They may
--- have lasted longer than is known. unknown: lasting restrictions whose answer is stale.
+-- began_unseen: restrictions, ended or lasting, that existed when their key was first checked, or when
+-- it came back. They may have lasted longer than is known. unknown: lasting restrictions whose answer is stale.
 WITH placed AS (
     SELECT
         t.partner_tenant_id, t.region, t.product_id, t.sku_id, t.inventory_key, t.verdict,
@@ -25,7 +25,7 @@ whole AS (
         b.partner_tenant_id, b.region, b.product_id, b.sku_id, b.inventory_key,
         MIN(b.valid_from) AS valid_from,
         CASE WHEN COUNT(b.valid_to) = COUNT(*) THEN MAX(b.valid_to) END AS valid_to,
-        COUNT(b.verdict_before) = COUNT(*) AS is_beginning_seen
+        COUNT(CASE WHEN b.before_until = b.valid_from THEN 1 END) = COUNT(*) AS is_beginning_seen
     FROM numbered AS b
     WHERE b.verdict = 'restricted'
     GROUP BY

@@ -181,6 +181,8 @@ def one_each(_: pa.Table) -> pa.Table:
 def compare(
     *cells: Row,
     night: int = 2,
+    began: datetime | None = None,
+    name: str = "",
     known: Mapping[str, Rows] | None = None,
     answers: Mapping[str, Rows] | None = None,
     found: Mapping[str, Rows] | None = None,
@@ -195,13 +197,13 @@ def compare(
     `known` and `found` are rows by relation, `answers` those of the answers, `proved` the facts,
     `suspects` the keys that the guard holds back.
     """
-    this = [{"snapshot_id": snapshot(night), "partner_tenant_id": P, "started_at": at(night)}]
-    this[0]["business_date"] = date(2026, 11, night)
+    this: Row = {"snapshot_id": name or snapshot(night), "partner_tenant_id": P}
+    this |= {"started_at": began or at(night), "business_date": date(2026, 11, night)}
     tables = {
         name: _table(columns, (proved or {}).get(name, ()))
         for name, columns in facts.COLUMNS.items()
     }
-    tables["this"] = _table(_THIS, this)
+    tables["this"] = _table(_THIS, [this])
     with Diff.open(tables, spill=Path(tempfile.gettempdir()) / "never-spilled") as diff:
         return diff.bucket(
             _table(coverage.CELL_COLUMNS, cells),

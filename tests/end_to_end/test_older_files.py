@@ -44,6 +44,9 @@ def test_a_store_of_an_older_version_is_read(settings: Settings) -> None:
     assert store.arrow("latest_inventory").num_rows == 18
     assert store.arrow("latest_availability").num_rows == 25
     assert store.arrow("change").num_rows == 0
+    assert store.arrow("ending").num_rows == 0, "a relation that came later"
+    assert set(store.table("restriction_timeline")["ended_by"]) == {""}
+    assert store.sql("SELECT count(*) AS n FROM restriction_timeline").to_pylist() == [{"n": 18}]
 
 
 @pytest.mark.asyncio
@@ -67,4 +70,9 @@ async def test_an_unfinished_run_of_an_older_version_is_resumed_without_a_call(
     assert (report.run_id, snapshot.published) == (header["run_id"], True)
     assert snapshot.rows == {"inventory": 17, "availability": 30}
     assert snapshot.changes == CHANGES
-    assert len(open_store(settings.store).published()) == 2
+    store = open_store(settings.store)
+    assert len(store.published()) == 2
+    assert [store.verify(one) for one in store.published()] == [[], []]
+    timeline = store.table("restriction_timeline")
+    assert set(timeline["ended_by"]) >= {"", "changed"}
+    assert timeline["valid_to"].isna().sum() == snapshot.rows["inventory"]

@@ -73,6 +73,13 @@ CONTRACT = {
             " before_snapshot_id before_at after_at gap_snapshots suspect affected_customers"
         ),
     ),
+    "ending": (
+        f"snapshot_id {INVENTORY}",
+        (
+            "verdict reason_codes restriction_values verdict_since_at verdict_since_snapshot_id"
+            " ended_at ended_by"
+        ),
+    ),
     "sku": (
         "snapshot_id partner_tenant_id country reservation_scope product_id sku_id",
         (
@@ -144,7 +151,7 @@ def test_ids_are_text_and_times_are_utc(relation: str) -> None:
 
 
 def test_rows_about_one_run_are_separate_from_known_rows() -> None:
-    assert set(PER_SNAPSHOT) == {"snapshot", "coverage", "check_outcome", "change"}
+    assert set(PER_SNAPSHOT) == {"snapshot", "coverage", "check_outcome", "change", "ending"}
     assert set(STATE) == SCHEMAS.keys() - set(PER_SNAPSHOT)
     assert set(BULKY) == {*STATE, "check_outcome"}
 

@@ -83,19 +83,19 @@ def test_a_run_without_differences_proves_nothing() -> None:
 @pytest.mark.parametrize(
     ("customer", "ended"),
     [
-        (found(azure(status="suspended")), (ACME, "*", "a1")),
-        (found(azure(registration="NotRegistered")), (ACME, "*", "a1")),
-        (found(azure(), countries=("BR",)), (ACME, "BR", "*")),
-        (found(azure(), countries=("JP",)), (ACME, "JP", "*")),
-        (found(ended=frozenset({"a9"})), (ACME, "*", "a9")),
+        (found(azure(status="suspended")), (ACME, "*", "a1", "not_eligible")),
+        (found(azure(registration="NotRegistered")), (ACME, "*", "a1", "not_eligible")),
+        (found(azure(), countries=("BR",)), (ACME, "BR", "*", "not_eligible")),
+        (found(azure(), countries=("JP",)), (ACME, "JP", "*", "not_eligible")),
+        (found(ended=frozenset({"a9"})), (ACME, "*", "a9", "left")),
         (
             found(ineligible=Reason.RELATIONSHIP_NOT_RESELLER, countries=(), holds=()),
-            (ACME, "*", "*"),
+            (ACME, "*", "*", "not_eligible"),
         ),
     ],
 )
 def test_a_context_that_can_no_longer_be_asked_has_ended(
-    customer: CustomerFound, ended: tuple[str, str, str]
+    customer: CustomerFound, ended: tuple[str, ...]
 ) -> None:
     assert proved(customer)["ended"] == [ended]
 
@@ -182,7 +182,7 @@ def test_a_cached_listing_ends_nothing_in_a_cell_published_since() -> None:
     """P9: the cached listing is older than this run."""
     suspended = azure(status="suspended")
     cached, asked = found(suspended, is_cached=True), found(suspended, listed=RememberedListing())
-    ended = [(ACME, "*", "a1")]
+    ended = [(ACME, "*", "a1", "not_eligible")]
     assert proved(cached)["ended"] == ended
     assert proved(cached, superseded={(ACME, "")})["ended"] == []
     assert proved(asked, superseded={(ACME, "")})["ended"] == ended

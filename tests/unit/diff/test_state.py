@@ -1,5 +1,7 @@
 """A snapshot contains every known row of the cells that it covers."""
 
+from typing import Any
+
 import pyarrow as pa
 import pytest
 
@@ -104,8 +106,7 @@ def test_a_cell_that_left_has_no_rows_and_no_changes() -> None:
             "remembered": [{"customer_id": ACME, "what": "unlisted", "since_at": at(1)}],
         },
     )
-    for relation, table in results.items():
-        assert table.num_rows == 0, relation
+    assert [name for name, table in results.items() if table.num_rows] == ["ending"]
 
 
 @pytest.mark.parametrize(
@@ -132,6 +133,100 @@ def test_ended_keys_are_dropped_unless_another_run_published_them_since(ended: R
     everywhere = ended["country"] == ended["azure_subscription_id"] == "*"
     kept = {sku for (sku,) in bench.rows_of(results["inventory"], "sku_id")}
     assert kept == ({"0002"} if everywhere else {"0002", "0003"})
+
+
+def endings(results: dict[str, pa.Table]) -> list[tuple[Any, ...]]:  # Any: cells of a table
+    return bench.rows_of(results["ending"], "sku_id", "verdict", "ended_at", "ended_by")
+
+
+@pytest.mark.parametrize("why", ["left", "not_eligible"])
+def test_a_verdict_that_is_dropped_is_noted_with_why_and_since_when_it_lasted(why: str) -> None:
+    ended = {"customer_id": ACME, "country": "*", "azure_subscription_id": bench.AZURE}
+    results = bench.compare(
+        cell(),
+        known={"inventory": [{**key(), **SHUT, **known_since(1)}]},
+        proved={"ended": [{**ended, "ended_by": why}]},
+    )
+    (row,) = results["ending"].to_pylist()
+    assert (row["snapshot_id"], row["ended_at"], row["ended_by"]) == ("s002", at(2), why)
+    assert row["reason_codes"] == SHUT["reason_codes"]
+    assert row["verdict_since_at"] == at(1, 1)
+    assert row["verdict_since_snapshot_id"] == "s001"
+
+
+def test_a_sku_that_asks_for_no_check_any_more_ends_as_not_asked() -> None:
+    sku = {name: key()[name] for name in ("country", "reservation_scope", "product_id", "sku_id")}
+    results = bench.compare(
+        cell(),
+        known={"inventory": [{**key(), **OPEN, **known_since(1)}]},
+        proved={"settled_sku": [sku]},
+    )
+    assert endings(results) == [("0001", "unrestricted", at(2), "not_asked")]
+
+
+def test_the_keys_of_a_cell_that_left_end_no_earlier_than_their_last_answer() -> None:
+    known = [
+        {**key("0001"), **SHUT, **known_since(1)},
+        {**key("0002"), **OPEN, **known_since(2, 5)},
+    ]
+    results = bench.compare(cell(status="left"), known={"inventory": known})
+    assert endings(results) == [
+        ("0001", "restricted", at(2), "left"),
+        ("0002", "unrestricted", at(2, 5), "left"),
+    ]
+
+
+def test_what_the_catalog_alone_decides_ends_a_verdict_once() -> None:
+    sku = {name: key()[name] for name in ("country", "reservation_scope", "product_id", "sku_id")}
+    known = [{**key(), **SHUT, **known_since(1)}]
+    gone = bench.compare(
+        cell(),
+        known={"inventory": known},
+        proved={"gone": [{**sku, "gone_at": at(2, 3)}]},
+    )
+    assert endings(gone) == [("0001", "restricted", at(2, 3), "left_catalog")]
+    absence = {"catalog_absence": [{**sku, "gone_at": at(2, 3)}]}
+    still = bench.compare(
+        cell(),
+        night=3,
+        known=bench.carried(gone),
+        proved={"gone": [{**sku, "gone_at": at(3, 3)}], **absence},
+    )
+    assert endings(still) == []
+    absence = {"catalog_absence": [{**sku, "gone_at": at(3, 3)}]}
+    answer = {**key(), **OPEN, "checked_at": at(4, 1)}
+    back = bench.compare(
+        cell(),
+        night=4,
+        known=bench.carried(still),
+        answers={"inventory": [answer]},
+        proved=absence,
+    )
+    assert back["change"].num_rows == 0
+    assert endings(back) == [("0001", "not_in_catalog", at(4, 1), "changed")]
+
+
+def test_a_verdict_whose_end_is_a_change_has_no_ending() -> None:
+    """Nor has one that only letter case or a suspect answer would end."""
+    known = [
+        {**key("0001"), **SHUT, **known_since(1)},
+        {**key("0002"), **SHUT, **known_since(1)},
+        {**key("0003"), **SHUT, **known_since(1)},
+    ]
+    loud = {**SHUT, "reason_codes": str(SHUT["reason_codes"]).upper()}
+    results = bench.compare(
+        cell(),
+        known={"inventory": known},
+        answers={
+            "inventory": [
+                {**key("0001"), **OPEN, "checked_at": at(2, 1)},
+                {**key("0002"), **loud, "checked_at": at(2, 1)},
+                {**key("0003"), **OPEN, "checked_at": at(2, 1)},
+            ]
+        },
+        suspects={"inventory": [key("0003")]},
+    )
+    assert endings(results) == []
 
 
 # Describing relations -----------------------------------------------------------------------

@@ -102,7 +102,7 @@ def test_a_restriction_that_returns_is_another_restriction() -> None:
 
 def test_a_restriction_after_a_time_without_its_key_is_another_one() -> None:
     found = lengths(("unrestricted", 0, 1), ("restricted", 1, 2), ("restricted", 5, None))
-    assert (found["ended"], found["lasting"]) == (1, 1)
+    assert (found["ended"], found["lasting"], found["began_unseen"]) == (1, 1, 1)
 
 
 def test_a_restriction_in_the_first_answer_has_an_unknown_beginning() -> None:

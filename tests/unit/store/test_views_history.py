@@ -139,7 +139,7 @@ def test_each_change_ends_one_interval_and_begins_the_next(store: FolderStore) -
 
 
 def test_a_catalog_change_ends_the_intervals_of_its_keys(store: FolderStore) -> None:
-    """It is one row for all customers; `verdict_since_at` of later changes shows the return."""
+    """In schema version 1: later changes show the return by the start in `detail`."""
     gone = change("c1", "left_catalog", "1", at(4), subject="catalog", customer_id="")
     gone["azure_subscription_id"] = ""
     events = [
@@ -152,7 +152,7 @@ def test_a_catalog_change_ends_the_intervals_of_its_keys(store: FolderStore) -> 
         stock(ACME, "1", "restricted", at(8)),
         stock(ACME, "2", "restricted", at(8)),
     ]
-    publish(store, "s1", at(8), base(change=events, inventory=keys))
+    publish(store, "s1", at(8), base(change=events, inventory=keys), schema_version=1)
     found = rows(store, "restriction_timeline", *INTERVALS, sku="1")
     assert sorted(found, key=lambda row: row[2]) == [
         ("unrestricted", "", at(1), at(2)),
@@ -164,14 +164,14 @@ def test_a_catalog_change_ends_the_intervals_of_its_keys(store: FolderStore) -> 
     assert len(rows(store, "restriction_timeline", *INTERVALS, sku="2")) == 2
 
 
-def test_a_dropped_key_has_no_open_interval(store: FolderStore) -> None:
+def test_a_key_that_an_older_release_dropped_has_no_open_interval(store: FolderStore) -> None:
     event = change("e1", "newly_restricted", "1", at(2), detail=since(at(1)))
     key = stock(ACME, "1", "restricted", at(2))
     publish(store, "s1", at(2), base(change=[event], inventory=[key]))
     publish(store, "s2", at(3), base())
-    assert sorted(rows(store, "restriction_timeline", *INTERVALS), key=lambda row: row[2]) == [
-        ("unrestricted", "", at(1), at(2)),
-        ("restricted", CODE, at(2), at(3, 10)),
+    assert rows(store, "restriction_timeline", *INTERVALS, "ended_by") == [
+        ("restricted", CODE, at(2), at(3, 10), "forgotten"),
+        ("unrestricted", "", at(1), at(2), "changed"),
     ]
 
 
@@ -185,7 +185,37 @@ def test_the_interval_of_a_key_ends_when_its_subscription_leaves(store: FolderSt
         "since_at": at(2, 5),
     }
     publish(store, "s2", at(3), base(remembered=[left]))
-    assert ("restricted", CODE, at(2), at(2, 5)) in rows(store, "restriction_timeline", *INTERVALS)
+    found = rows(store, "restriction_timeline", *INTERVALS, "ended_by")
+    assert ("restricted", CODE, at(2), at(2, 5), "left") in found
+
+
+def test_endings_cut_the_time_of_a_key_and_keep_its_past(store: FolderStore) -> None:
+    """It left the catalog and came back, then its subscription left, and came back restricted."""
+
+    def ending(ended_by: str, begun: datetime, ended: datetime, verdict: str) -> dict[str, Any]:
+        row = stock(ACME, "1", verdict, begun, ended_at=ended, ended_by=ended_by)
+        del row["region"], row["checked_at"]
+        return row
+
+    event = change("e1", "newly_restricted", "1", at(2), detail=since(at(1)))
+    publish(store, "s2", at(2), base(change=[event]))
+    endings = [
+        ending("left_catalog", at(2), at(3), "restricted"),
+        ending("changed", at(3), at(4), "not_in_catalog"),
+        ending("left", at(4), at(5), "unrestricted"),
+    ]
+    for day, row in enumerate(endings, 3):
+        publish(store, f"s{day}", at(day), base(ending=[row]))
+    publish(store, "s9", at(9), base(inventory=[stock(ACME, "1", "restricted", at(9))]))
+
+    found = rows(store, "restriction_timeline", *INTERVALS, "ended_by")
+    assert sorted(found, key=lambda row: row[2]) == [
+        ("unrestricted", "", at(1), at(2), "changed"),
+        ("restricted", CODE, at(2), at(3), "left_catalog"),
+        ("not_in_catalog", "", at(3), at(4), "changed"),
+        ("unrestricted", "", at(4), at(5), "left"),
+        ("restricted", CODE, at(9), None, ""),
+    ]
 
 
 def test_snapshot_health_shows_the_unknown_share_and_the_cells(store: FolderStore) -> None:
