@@ -261,7 +261,7 @@ def expected(name: str) -> set[str]:
     if name in special:
         return special[name]
     more: set[str] = set() if name in KEPT else {"DELETE"}
-    if name in {"latest", "publication"}:
+    if name in {"latest", "publication", "attempt"}:
         more = {"UPDATE"}
     if name.endswith("_interval") and not name.startswith("staged_"):
         more = {"UPDATE", "DELETE"}

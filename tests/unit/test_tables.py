@@ -174,6 +174,10 @@ def test_what_came_after_a_released_version_is_known(path: Path) -> None:
 def test_every_version_before_this_one_is_released() -> None:
     versions = [int(path.stem.partition("-")[2]) for path in RELEASED]
     assert set(range(1, SCHEMA_VERSION)) <= set(versions) <= set(range(1, SCHEMA_VERSION + 1))
-    names = {*SCHEMAS, *(f"{r}.{name}" for r, schema in SCHEMAS.items() for name in schema.names)}
+    names = {
+        "attempt",
+        *SCHEMAS,
+        *(f"{r}.{name}" for r, schema in SCHEMAS.items() for name in schema.names),
+    }
     assert names >= SINCE.keys() | DEFAULTS.keys()
     assert set(SINCE.values()) <= set(range(2, SCHEMA_VERSION + 1))

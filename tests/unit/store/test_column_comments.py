@@ -8,7 +8,7 @@ import pytest
 from auditor.errors import Bug
 from auditor.store import comments, sql
 from auditor.store.folder.store import FolderStore
-from auditor.tables import KEYS, SCHEMAS
+from auditor.tables import ATTEMPT, KEYS, SCHEMAS
 from tests.builders.report_lake import two_nights
 
 
@@ -53,6 +53,7 @@ def test_every_explained_column_exists(lake: FolderStore) -> None:
     """No comment remains for a renamed column. Only a database has `store_info`."""
     there = {name: set(lake.arrow(name).column_names) for name in (*sql.BASE, *sql.VIEWS)}
     there |= {name: set(schema.names) for name, schema in SCHEMAS.items()}
+    there["attempt"] = set(ATTEMPT.names)
     there["store_info"] = {"buckets", "schema_step"}
     there["column"] = set().union(*there.values())
 
