@@ -69,7 +69,8 @@ soak-publish: $(VENV)/installed-dev  ## Fail and kill every system call of publi
 SOAK := $(BIN)/python -m tests.faults.soak
 
 soak-truth: $(VENV)/installed-dev  ## Hold the store against the truth of more made-up portfolios
-	SOAK=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal tests/end_to_end/test_truth*.py tests/end_to_end/test_cache.py $(ARGS)
+	SOAK=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal tests/end_to_end/test_truth*.py tests/end_to_end/test_cache.py \
+		tests/end_to_end/test_failed_listings.py $(ARGS)
 
 soak: soak-kill soak-publish soak-nights soak-replies soak-truth  ## All of them, one after the other
 

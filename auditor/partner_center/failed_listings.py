@@ -43,22 +43,28 @@ class FailedListings:
 
     def __init__(self) -> None:
         self._by_key: dict[bytes, FailedListing] = {}
+        self._answers: dict[bytes, FailedListing] = {}
+        """Refusals that are answers, such as "there is no such customer"."""
 
     def note(self, request: Request, error: PartnerCenterError, subject: Subject) -> None:
         """Add a listing, unless the reply is an answer such as "there is no such customer"."""
-        if error.does and error.does[-1] in _FAILED:
-            self._by_key[error.key] = FailedListing(
-                listing=request.endpoint,
-                key=error.key,
-                **subject,
-                reason=error.reason,
-                http_status=error.status,
-                error_code=error.error_code_sent,
-                request_id=error.request_id,
-                correlation_id=error.correlation_id,
-                attempts=error.attempts,
-                sent_at=error.sent_at,
-            )
+        is_failed = bool(error.does) and error.does[-1] in _FAILED
+        (self._by_key if is_failed else self._answers)[error.key] = FailedListing(
+            listing=request.endpoint,
+            key=error.key,
+            **subject,
+            reason=error.reason,
+            http_status=error.status,
+            error_code=error.error_code_sent,
+            request_id=error.request_id,
+            correlation_id=error.correlation_id,
+            attempts=error.attempts,
+            sent_at=error.sent_at,
+        )
+
+    def doubt(self, error: PartnerCenterError) -> None:
+        """Add a listing whose refusal is an answer, because another reply contradicts it."""
+        self._by_key[error.key] = self._answers[error.key]
 
     def note_items(
         self, request: Request, reply: Reply, items: Iterable[Spoiled], subject: Subject

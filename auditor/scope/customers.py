@@ -224,7 +224,9 @@ class CustomerDiscovery:
                     return await self._in_scope(_filled(customer, before))
                 try:
                     read = await self._api.customer(customer.customer_id)
-                except PartnerCenterError:
+                except PartnerCenterError as refusal:
+                    if Does.LEFT in refusal.does:  # but the list names it
+                        self._api.failed.doubt(refusal)
                     return self._failed(customer, Reason.COUNTRY_UNREADABLE)
                 customer = from_wire.customer(self._known.partner_tenant_id, read)
                 customer = _filled(

@@ -1,6 +1,7 @@
 """P35: a listing that fails is an unanswered question, from the first night on."""
 
 import json
+import random
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from auditor.sandbox.answers.shapes import customer_item
 from auditor.settings.values import Cache
 from auditor.store import open_store
 from auditor.store.interface import Store
-from tests.builders.nightly import INVENTORY_KEY, IS_SOAK, Key, Night, nights
+from tests.builders.nightly import INVENTORY_KEY, IS_SOAK, Key, Night, nights, seeds
+from tests.end_to_end.test_truth import assert_every_change_is_true_on_its_nights
 
 SEED = 1
 TINY = WorldSize(customers=24, products=2, regions=2, sizes_per_product=1, licence_products=3)
@@ -95,13 +97,18 @@ def covered(key: Mapping[str, str], unanswered: Iterable[Mapping[str, str]]) -> 
 
 
 def silent(night: Night, number: int) -> list[Key]:
-    """Return the keys of the truth that are neither known nor said to be unknown."""
+    """Return the keys of the truth that are neither known nor said to be unknown.
+
+    A key that left the catalog before its first answer is not there to be known.
+    """
     known = night.inventory()
     unanswered = night.rows("SELECT * FROM unanswered")
     return [
         key
-        for key in night.inventory_truth(number)
-        if key not in known and not covered(dict(zip(INVENTORY_KEY, key, strict=True)), unanswered)
+        for key, (verdict, *_) in night.inventory_truth(number).items()
+        if verdict != "not_in_catalog"
+        and key not in known
+        and not covered(dict(zip(INVENTORY_KEY, key, strict=True)), unanswered)
     ]
 
 
@@ -235,3 +242,49 @@ async def test_a_failed_listing_is_said_in_a_database_too(
         assert report.exit == 0
         assert night.inventory() == night.inventory_truth(1)
         assert night.rows("SELECT * FROM unanswered") == []
+
+
+def random_faults(night: Night, rng: random.Random) -> Faults:
+    """Return faults of one to three listings, each for a share of its calls."""
+    chosen = []
+    for listing in rng.sample((*LISTS, *SINGLE), rng.randint(1, 3)):
+        fit = [name for name in ACTIONS if (listing, name) not in OUT]
+        how = ACTIONS[rng.choice(fit)]
+        if listing == "customers":
+            after = rng.randint(1, 2)
+            chosen += [
+                Fault(endpoint=listing, partner=partner.name, after=after, **how)
+                for partner in night.world.partners()
+            ]
+        else:
+            chosen.append(Fault(endpoint=listing, share=rng.choice((0.2, 0.5, 1.0)), **how))
+    return Faults(chosen, seed=rng.randrange(1000))
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("seed", seeds([1], range(2, 40)))
+async def test_nights_of_broken_listings_lose_nothing_and_are_silent_about_nothing(
+    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P35: every key of each night's truth is known or said to be unknown."""
+    monkeypatch.setattr("auditor.sandbox.answers.customers.LARGEST_PAGE", PAGE)
+    rng = random.Random(seed)  # noqa: S311 - repeatable on purpose
+    async with nights(tmp_path, seed, size=TINY) as night:
+        for number in range(1, 6):
+            night.sandbox.faults = random_faults(night, rng)
+            report = await night.run(number)
+            assert all(each.published for each in report.snapshots)
+            assert silent(night, number) == []
+            truth = night.inventory_truth(number)
+            for row in night.rows("SELECT * FROM latest_inventory WHERE NOT is_stale"):
+                key = tuple(row[name] for name in INVENTORY_KEY)
+                assert row["verdict"] == truth[key][0] or row["pending_verdict"]
+        night.sandbox.faults = Faults()
+        report = await night.run(6)
+        assert report.exit == 0
+        assert_every_change_is_true_on_its_nights(night)
+        found, truth = night.inventory(), night.inventory_truth(6)
+        both = found.keys() & truth.keys()
+        assert {key: found[key] for key in both} == {key: truth[key] for key in both}
+        assert {truth[key][0] for key in truth.keys() - both} <= {"not_in_catalog"}
+        assert {found[key][0] for key in found.keys() - both} <= {"not_in_catalog"}
