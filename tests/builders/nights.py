@@ -36,6 +36,7 @@ from tests.builders.guard import (
     targets,
 )
 from tests.builders.nights_by_hand import ByHand, Event, Received
+from tests.builders.timelines import noted, told
 
 CUSTOMERS = ("c-a", "c-b", "c-c")
 SKUS = 24
@@ -207,7 +208,10 @@ class Nights:
         }
 
     async def settle(self, number: int) -> None:
-        """Run three nights without faults; after them the store must equal the truth."""
+        """Run three nights without faults; after them the store must equal the truth.
+
+        Its timeline must be what a reader who wrote down every snapshot has.
+        """
         self._lying = {}
         for more in range(3):
             self.partner.night(number + 1 + more)
@@ -215,6 +219,8 @@ class Nights:
             run, received = await self._asked()
             self._published(run, received, await self._checked(run, received))
         self.compare()
+        timeline = self.partner.rows("SELECT * FROM restriction_timeline")
+        assert told(timeline) == noted(self.partner.store)
         for key, state in self.partner.truth.items():
             if key.customer in self.gone:
                 assert key not in self.hand.known

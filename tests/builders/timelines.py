@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from auditor.diff.compare import STATE
 from auditor.store.interface import Store
+from auditor.tables import CELL, INVENTORY_KEY
 from tests.builders import diff as bench
 from tests.builders.diff import ABSENT, ACME, AZURE, BOND, OPEN, OTHER, SHUT, Row, at, said
 from tests.builders.store_lake import rows_table, snapshot_row
@@ -22,7 +23,6 @@ OTHER_REASON = said("restricted", "QuotaId", "westeurope")
 STATES = (OPEN, OPEN, SHUT, SHUT, OTHER_REASON, ABSENT)
 SKUS = ("0001", "0002", "0003")
 SUBSCRIPTIONS = {ACME: (AZURE, OTHER), BOND: (AZURE,)}
-KEY = ("customer_id", "country", "azure_subscription_id", "sku_id")
 GONE = ("left", "not_eligible", "not_asked")
 """A reader of snapshots sees that a key is gone, and not why."""
 
@@ -51,9 +51,9 @@ def noted(store: Store) -> list[Interval]:
     rows = _by_snapshot(store, "inventory")
     for snapshot in store.snapshots().to_pylist():
         name = snapshot["snapshot_id"]
-        covered = {(row["customer_id"], row["country"]) for row in cells.get(name, ())}
+        covered = {tuple(row[part] for part in CELL) for row in cells.get(name, ())}
         held = {_key(row): row for row in rows.get(name, ())}
-        for key in [key for key in now if key[:2] in covered and key not in held]:
+        for key in [key for key in now if key[: len(CELL)] in covered and key not in held]:
             was = now.pop(key)
             found.append(_interval(key, was, max(snapshot["started_at"], was.checked_at), "gone"))
         for key, row in held.items():
@@ -98,11 +98,12 @@ def _by_snapshot(store: Store, relation: str) -> dict[str, list[Row]]:
 
 
 def _key(row: Row) -> tuple[str, ...]:
-    return tuple(row[name] for name in KEY)
+    return tuple(row[name] for name in INVENTORY_KEY)
 
 
 def _state(row: Row) -> tuple[str, str, str]:
-    return row["verdict"], row["reason_codes"], row["restriction_values"]
+    """Return the state of a row; letter case makes no other state."""
+    return row["verdict"], row["reason_codes"].lower(), row["restriction_values"].lower()
 
 
 def _interval(
