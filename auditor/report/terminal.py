@@ -94,7 +94,7 @@ def after_run(
 def write_status(found: Sequence[Trust], stream: TextIO) -> None:
     """Write a line for each partner: its last night, its last complete one, and what is unknown."""
     page = TerminalPage(stream)
-    shown = table("partner", "last night", "last complete", ">checks", ">customers", ">keys", "why")
+    shown = table("partner", "last night", "last complete", ">checks", ">customers", ">keys")
     for each in found:
         shown.add_row(
             plain(each.partner),
@@ -104,10 +104,10 @@ def write_status(found: Sequence[Trust], stream: TextIO) -> None:
                 _share(each.row.get(f"{of}_unknown_share"))
                 for of in ("checks", "customers", "keys")
             ),
-            plain(each.reason),
         )
     page.print(shown)
     page.print(Text("checks, customers, keys: the share of them that is unknown", "dim"))
+    write_trust([each for each in found if not each.is_known], (), stream)
 
 
 def write_trust(found: Sequence[Trust], unknown: Sequence[str], stream: TextIO) -> None:

@@ -225,14 +225,17 @@ async def test_a_plan_says_what_it_could_not_list(
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("listing", ["customers", "entitlements", "skus"])
+@pytest.mark.parametrize("is_full", [False, True], ids=["empty", "full"])
+@pytest.mark.parametrize("listing", [*LISTS, *SINGLE] if IS_SOAK else ["customers", "entitlements"])
 async def test_a_failed_listing_is_said_in_a_database_too(
-    listing: str, tmp_path: Path, store_url: str, monkeypatch: pytest.MonkeyPatch
+    listing: str, is_full: bool, tmp_path: Path, store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """P35."""
+    """P35: in an empty database, and in one that knows everything."""
     monkeypatch.setattr("auditor.sandbox.answers.customers.LARGEST_PAGE", PAGE)
     async with nights(tmp_path, SEED, size=TINY, store=store_url) as night:
         partner = night.world.partners()[0].name
+        if is_full:
+            await night.run(1)
         night.sandbox.faults = fault(night, listing, "503")
         report = await night.run(1)
         assert_said(night, report, partner)
@@ -242,6 +245,7 @@ async def test_a_failed_listing_is_said_in_a_database_too(
         assert report.exit == 0
         assert night.inventory() == night.inventory_truth(1)
         assert night.rows("SELECT * FROM unanswered") == []
+        assert [each.changes for each in report.snapshots] == [{}, {}]
 
 
 def random_faults(night: Night, rng: random.Random) -> Faults:
