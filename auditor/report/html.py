@@ -21,14 +21,14 @@ T = TypeVar("T")
 CAUSES = 20
 PLACES = 60
 FAMILIES = 8
-"""Columns of the table of regions and families; all other families share one more column."""
+"""At most so many families have a column of their own; all others share one more column."""
 _LEVELS = 5
 _FULL_SHARE = 0.25
 """The share of restricted SKUs that gets the strongest shade."""
 
 
 def report(store: "Store", snapshot: str | None = None, *, mask: bool = False) -> str:
-    """Return the page: of one snapshot, or of what is known now and what the last night changed.
+    """Return the page of one snapshot; without one, of what is known now and the newest changes.
 
     With `mask`, the page does not show who a customer is.
     """

@@ -23,7 +23,7 @@ from auditor.log import Events, LogFormat, clean
 from auditor.progress import Progress
 
 SHOWN_FAILURES = 20
-"""Failed checks that are written one by one; of the others only how many they are."""
+"""So many failed checks are written one by one; the others are only counted."""
 EVERY_S = 10.0
 
 _FAILED = "check.failed"
@@ -43,7 +43,7 @@ def following(events: Events, clock: Clock = time.monotonic) -> Iterator[Progres
 
 
 class Failures:
-    """Lets the first failed checks of a run be written, and counts the others."""
+    """Writes the first failed checks of a run, and counts the others."""
 
     def __init__(self, events: Events) -> None:
         self._events = events
@@ -59,14 +59,14 @@ class Failures:
         self._events.event(name, **fields)
 
     def write_rest(self) -> None:
-        """Write how many were left out since this was last written."""
+        """Write how many failed checks were left out, and begin to count from 0."""
         if self._rest:
             self._events.event("check.failed_more", checks=self._rest)
             self._rest = 0
 
 
 class Lines:
-    """Tells of a run in event lines; how far it is, every ten seconds."""
+    """Writes a run as event lines: each event, and every ten seconds the number of steps done."""
 
     def __init__(self, events: Events, clock: Clock = time.monotonic) -> None:
         self._events = events
@@ -161,7 +161,9 @@ class Bar:
         )
 
     def __enter__(self) -> Self:
-        self._events.stream = cast("TextIO", FileProxy(self._console, self._stream))  # it writes
+        self._events.stream = cast(
+            "TextIO", FileProxy(self._console, self._stream)
+        )  # it has `write`
         self.shown.start()
         return self
 

@@ -39,7 +39,7 @@ V = TypeVar("V", bound=Value)
 LONGEST = 200
 """The most rows of a list that a report shows."""
 NEWEST = 10
-"""Snapshots per partner whose health is shown."""
+"""The number of snapshots per partner whose health is shown."""
 
 _SHOWN = ("inventory", "availability")
 _UNANSWERED = (
@@ -72,10 +72,10 @@ def read(
     brief: bool = False,
     longest: int = LONGEST,
 ) -> Summary:
-    """Return what is known now and what is new, or what these snapshots knew and changed.
+    """Return what is known now and the newest changes; or, with `snapshots`, what these hold.
 
-    `snapshots` holds at most one per partner. `brief` leaves out the current state, which takes
-    the longest to read, and saves memory, so that a run does not grow at its end.
+    `snapshots` holds at most one per partner. `brief` leaves out the current state: reading it
+    takes the longest, and its memory would make a run grow at its end.
     With `mask`, customers have pseudonyms: the same one for the same customer in every report.
     """
     wanted = [store.snapshot_id(name) for name in snapshots]
@@ -96,7 +96,7 @@ def _explained() -> "Iterator[None]":
 
 
 class _Current(Value, frozen=True, kw_only=True):
-    """The current state, as against what changed."""
+    """The current state; the changes are not in it."""
 
     places: tuple[PlaceCount, ...] = ()
     families: tuple[FamilyCount, ...] = ()
@@ -206,7 +206,7 @@ class _Reader:
             )
         ).fetchall()
         renewals = self._table("renewal")
-        if self._wanted:  # the view shows what is known now, not then
+        if self._wanted:  # the view shows what is known now, not what the snapshots knew
             renewals = renewals.slice(0, 0)
         places = self._rows(PlaceCount, "place")
         return _Current(
@@ -232,7 +232,7 @@ class _Reader:
         return found
 
     def _commands(self, kind: str, snapshots: Iterable[str]) -> Iterable[str]:
-        """Yield commands that show all changes of a kind, at least those of these snapshots."""
+        """Yield commands that together show all changes of a kind in these snapshots."""
         ids = sorted(snapshots)
         if not self._wanted and all(self._is_newest[one] for one in ids):
             yield f"auditor changes --kind {kind}"

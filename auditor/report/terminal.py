@@ -92,7 +92,7 @@ def after_run(
 
 
 def write_status(found: Sequence[Trust], stream: TextIO) -> None:
-    """Write a line for each partner: its last night, its last complete one, and what is unknown."""
+    """Write a line for each partner: its newest and its last complete run, and what is unknown."""
     page = TerminalPage(stream)
     shown = table("partner", "last night", "last complete", ">checks", ">customers", ">keys")
     for each in found:

@@ -1,4 +1,4 @@
-"""How far the newest night of each partner can be trusted: for `status`, and under every reading.
+"""How far each partner's newest full run can be trusted; `status` and commands that read show it.
 
 A partner counts as known only if its last full run published a complete snapshot.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class State(StrEnum):
-    """How a partner's last night went."""
+    """How a partner's newest full run went."""
 
     COMPLETE = "complete"
     INCOMPLETE = "incomplete"
@@ -28,7 +28,7 @@ class State(StrEnum):
 
 
 class Trust(msgspec.Struct, frozen=True, kw_only=True):
-    """One partner's last night, and its last one that is complete."""
+    """One partner's newest full run, and its last complete one."""
 
     partner: str
     state: State
@@ -41,7 +41,7 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_known(self) -> bool:
-        """Whether the newest night is complete."""
+        """Whether the newest full run is complete."""
         return self.state is State.COMPLETE
 
     def sentence(self) -> str:
@@ -73,10 +73,10 @@ def of_partners(
     max_age: timedelta | None = None,
     with_shares: bool = False,
 ) -> list[Trust]:
-    """Return the partners of a store by name, with the configured `partners` it has never seen.
+    """Return the partners of a store by name, and those of `partners` that the store lacks.
 
-    With `max_age`, a complete night that began longer before `now` counts as old. The shares of
-    unknown customers and keys take a look at all of them, so they are read only if they are wanted.
+    With `max_age`, a complete run that began more than that time before `now` counts as old. The
+    shares of unknown customers and keys are read only `with_shares`, because that reads every key.
     """
     rows = store.arrow("partner_status" if with_shares else "partner_night").to_pylist()
     found = [_trust(row, now, max_age) for row in rows]
@@ -138,7 +138,7 @@ def _minute(at: datetime | None) -> str:
 
 
 def table(found: Sequence[Trust]) -> pa.Table:
-    """Return one row for each partner: how its nights go, and `partner_status`."""
+    """Return one row for each partner: its state, and its columns of `partner_status`."""
     rows = [
         {
             "partner": each.partner,

@@ -58,7 +58,7 @@ class KindCount(Value, frozen=True, kw_only=True):
     customers: int
     skus: int
     affected_customers: int
-    """By changes of the catalog itself, which name no customer; a customer may count twice."""
+    """Customers that changes of the catalog itself affect; a customer may count twice."""
 
 
 class Cause(Value, frozen=True, kw_only=True):
@@ -210,7 +210,7 @@ class Unknown(Value, frozen=True, kw_only=True):
     reason: str
     checks: int
     since: datetime | None
-    """The time of their oldest last answer; None if there never was one."""
+    """The oldest last answer among the checks' keys; None if no key was ever answered."""
     correlation_id: str
 
 
@@ -296,7 +296,7 @@ class Summary(Value, frozen=True, kw_only=True):
     """The content of a report."""
 
     snapshots: tuple[str, ...]
-    """The requested snapshots; if empty, the changes since each partner's previous full one."""
+    """The requested snapshots. If empty, changes count from each partner's previous full one."""
     is_masked: bool
     partners: tuple[Figures, ...]
     places: tuple[PlaceCount, ...]
@@ -316,7 +316,7 @@ class Summary(Value, frozen=True, kw_only=True):
     renewals: Excerpt[Renewal]
     health: tuple[Health, ...]
     not_in_catalog: int
-    """`not_in_catalog` verdicts: of SKUs of a subscription, and of terms of a licence."""
+    """The number of `not_in_catalog` verdicts, of inventory and of availability."""
     is_pruned: bool
     """True if the snapshot is pruned: only its changes are left."""
     is_baseline: bool

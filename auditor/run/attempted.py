@@ -1,4 +1,4 @@
-"""What a run's try of each partner came to: the rows of the relation `attempt`."""
+"""Makes the rows of the relation `attempt`: how a run went for each of its partners."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -16,7 +16,7 @@ _LONGEST = 300
 
 
 def begun(reports: Reports, header: RunHeader, narrow: Narrow) -> Iterator[Attempt]:
-    """Yield the attempts of a run that is about to ask, as they are if it is killed."""
+    """Yield the rows of a run that is about to ask: they are right if the run is then killed."""
     for partner in reports.partners:
         yield Attempt(
             run_id=header.run_id,
@@ -36,7 +36,7 @@ def ended(
     runs: Mapping[str, PartnerRun],
     now: datetime,
 ) -> Iterator[Attempt]:
-    """Yield the attempts of a run that has ended; `runs` has a partner's tenant for each try."""
+    """Yield the rows of a run that has ended; `runs` has each partner that began, by tenant."""
     errors = reports.errors
     report = {each.partner: each for each in reports.so_far(0, 0.0, "").snapshots}
     for attempt in begun(reports, header, narrow):

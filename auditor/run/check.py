@@ -36,9 +36,9 @@ class Checking:
         """The outcomes of the repeated checks, accepted or not."""
 
     async def ask(self, plan: Plan, late_customers: LateCustomers) -> Plan:
-        """Ask everything planned, then the checks of customers that were listed late.
+        """Ask every check of the plan, then the checks of the late customers.
 
-        The plan returned includes those customers and what the replies taught.
+        The returned plan includes the late customers and what the replies taught.
         """
         plan = await self._fetch.choose_api(plan)
         plan = await self._ask_planned(plan, list(plan.questions()))
@@ -49,7 +49,7 @@ class Checking:
         return await self._ask_planned(plan, again) if again else plan
 
     async def stage_and_recheck(self, plan: Plan, guard: Guard, staged: Staged, body: Body) -> None:
-        """Stage the answers, and repeat the checks where so many flipped that it may be a fault.
+        """Stage the answers. Where so many flipped that a fault is likely, repeat the checks.
 
         Raises:
             Bug: the requested keys and their outcomes do not add up.

@@ -46,7 +46,7 @@ class Discovered(msgspec.Struct, frozen=True, kw_only=True):
     failed: FailedListings
 
     def completed(self, plan: Plan) -> "Discovered":
-        """Return the same at the end of wave 1: with every customer and every failed listing."""
+        """Return a copy for the end of wave 1, with every customer and every failed listing."""
         found = msgspec.structs.replace(
             self.found, customers=_sorted(plan.customers), failed_listings=self.failed.all()
         )
@@ -54,7 +54,7 @@ class Discovered(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Discovery:
-    """Discovers one partner's scope. Leaving its context cancels the listings under way."""
+    """Discovers one partner's scope. Leaving its context cancels the listings that still run."""
 
     def __init__(
         self,
@@ -67,7 +67,8 @@ class Discovery:
     ) -> None:
         """Use `store` for what is known (None: nothing).
 
-        `naming` decides with the other partners whom `--customer` names; None: there are no others.
+        `naming` decides over all partners which customers `--customer` names; None: there is only
+        this partner.
         """
         self._job = job
         tenant_id = job.partner.tenant_id
@@ -81,7 +82,7 @@ class Discovery:
         self._arrivals: Arrivals | None = None
         self._list_ended_after: int | None = None
         self.asked: tuple[str, ...] = ()
-        """The ids of the customers that `--customer` named, as far as they were found."""
+        """The ids of the customers that `--customer` names and that were found."""
         self._nameless = 0
 
     async def __aenter__(self) -> Self:
@@ -182,7 +183,7 @@ class Discovery:
         return counted
 
     def _set_apart(self, request: Request, reply: Reply, spoiled: Sequence[Spoiled]) -> None:
-        """Record the items of a listing that cannot be used, and tell of them."""
+        """Record the items of a listing that cannot be used, and write an event about them."""
         self._quarantine.set_apart(request, reply, spoiled)
         self._progress.event(
             "item.set_apart",
@@ -238,7 +239,7 @@ class Discovery:
     def _check_scope(self, found: Found, plan: Plan) -> None:
         """Refuse a scope without SKUs: everything known would look as if it had left.
 
-        Of customers that are named, that there is nothing to ask about them is an answer.
+        If customers are named, such a scope is accepted: there is nothing to ask about them.
         """
         for catalog in found.catalogs:
             if catalog.skus or catalog.carried or catalog.failed or catalog.gone:

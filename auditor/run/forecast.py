@@ -22,7 +22,7 @@ _API_CLASS = {
     "availability": "catalog",
     **dict.fromkeys(("list_products", "get_product", "list_skus", "get_sku"), "catalog"),
 }
-"""The quota of each check kind and endpoint; all others use the quota of customers."""
+"""The API class of each check kind and endpoint; all others belong to `customers`."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,10 +34,10 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     country: str
     calls: int
     naive_calls: int
-    """With one call per product and context, without batches."""
+    """The calls if there were no batches: one for each product and context."""
     rows: int
     minutes: float
-    """At the partner's quota for this API."""
+    """The time that the calls take at the partner's limit."""
 
 
 class Forecast(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +47,7 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     explanation: tuple[str, ...]
     """For each group of SKUs, what is sent and why."""
     unknown: tuple[str, ...] = ()
-    """What could not be listed, and is missing from the lines."""
+    """The things that could not be listed; the lines do not count their calls."""
     failures: tuple[tuple[str, AuditorError], ...] = ()
     """The partners that could not be asked, by name, with their errors."""
 

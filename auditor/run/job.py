@@ -112,7 +112,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def snapshot(self, counts: CallCounts) -> Snapshot:
-        """Return the snapshot's description of itself."""
+        """Return the description of the snapshot that this job makes."""
         scope = self.settings.describe_scope(self.narrow)
         encoded = msgspec.json.encode(scope, order="deterministic")
         zone = ZoneInfo(self.settings.run.time_zone)
@@ -136,7 +136,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def _cell_scope(self) -> dict[str, object]:
-        """Return what applies inside a cell: the content of `coverage.scope`."""
+        """Return the part of the scope that applies inside a cell, for `coverage.scope`."""
         scope = self.settings.scope
         return {
             "views": sorted(scope.target_views),

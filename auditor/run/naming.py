@@ -1,7 +1,7 @@
 """Which customers `--customer` names, decided over all partners of a run before any is audited.
 
-A name that no partner knows, and one that fits two customers, is refused before anything is checked
-or published. A partner that has none of the customers has nothing to do, which is no failure.
+A name that fits no customer, or two, is refused before anything is checked or published. A partner
+that has none of the named customers is left out of the run; this is no failure.
 """
 
 import asyncio
@@ -13,11 +13,11 @@ from auditor.scope.customers import CustomerMatches
 
 
 class NothingNamed(Exception):
-    """None of the named customers is this partner's: it is left out of the run."""
+    """None of the named customers belongs to this partner: the run leaves the partner out."""
 
 
 class Naming:
-    """Collects what each partner finds under the names; every partner waits for all others."""
+    """Collects the customers that each partner finds; every partner waits for all others."""
 
     def __init__(self, names: Iterable[str], partners: Iterable[str]) -> None:
         """`partners` are the tenant ids of all partners of the run."""
@@ -25,11 +25,11 @@ class Naming:
         self._missing = set(partners)
         self._found: list[CustomerMatches] = []
         self._is_certain = True
-        """Whether every partner has looked: only then is a name that nobody found unknown."""
+        """True if no partner dropped out: only then is a name that no partner found unknown."""
         self._all_in = asyncio.Event()
 
     async def agree(self, partner: str, found: CustomerMatches) -> tuple[str, ...]:
-        """Take what a partner found, wait for the others, and return the customers of this one.
+        """Record what a partner found, wait for the others, and return this partner's customers.
 
         Raises:
             UsageError: a name fits two customers, or none.
@@ -47,7 +47,7 @@ class Naming:
     def out(self, partner: str) -> None:
         """Go on without a partner that failed, or that has published before.
 
-        Does nothing if it has told what it found.
+        Does nothing if the partner has called `agree`.
         """
         if partner in self._missing:
             self._is_certain = False

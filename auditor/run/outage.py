@@ -28,7 +28,7 @@ class Outage:
         The work must succeed as a whole or change nothing.
 
         Raises:
-            StoreUnreachable: it stayed unreachable.
+            StoreUnreachable: the database stayed unreachable.
             LockLost: each attempt lost its connection, and the publish lock with it.
         """
         wait_s = _FIRST_S

@@ -56,7 +56,7 @@ class PartnerRun:
         self.calls = 0
         """Calls made so far, by earlier processes of the run too."""
         self.made: tuple[Published, CallCounts] | None = None
-        """Set once the snapshot is published: a run stopped at that moment reports it too."""
+        """Set as soon as the snapshot is published, so that a run stopped just then reports it."""
 
     @asynccontextmanager
     async def _recorded(self, send: Send) -> AsyncIterator[tuple[Journal, Recorded]]:
@@ -119,7 +119,7 @@ class PartnerRun:
 
     @property
     def _staging(self) -> Path:
-        """Where the answers are staged; removed last, so it shows `clean_up` unfinished work."""
+        """The folder of staged answers. It is removed last: if it exists, `clean_up` has work."""
         return self._job.folder / f"{self._job.partner.tenant_id}.staged"
 
     @property

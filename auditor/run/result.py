@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from auditor.store.interface import Store
 
 _NOT_PUBLISHED = (PartnerCenterError, ScopeError, SettingsError, StoreUnreachable, UsageError)
-"""Errors after which a partner has not published, or the store cannot be asked."""
+"""After these errors the partner has not published, or the store cannot be asked."""
 INCOMPLETE = 3
 """Exit status: something was published, but not everything is known."""
 PUBLISHED_BEFORE = "published before"
@@ -88,7 +88,7 @@ class NothingPublished(AuditorError):
 
 
 class Reports:
-    """The report of a run at work: at every moment it has an entry for every partner."""
+    """The report of a run that still works: it always has an entry for every partner."""
 
     def __init__(self, partners: Iterable[Partner]) -> None:
         self._partners = list(partners)
@@ -112,12 +112,12 @@ class Reports:
         self._errors[partner.tenant_id] = error
 
     def leave_out(self, partner: Partner) -> None:
-        """Leave a partner out of the report: none of the named customers is its own."""
+        """Leave a partner out of the report: none of the named customers belongs to it."""
         self._partners.remove(partner)
 
     @property
     def run_id(self) -> str:
-        """The run that is on disk; empty until there is one."""
+        """The id of the run; empty until the run's header is on disk."""
         return "" if self._header is None else self._header.run_id
 
     @property
@@ -127,7 +127,7 @@ class Reports:
 
     @property
     def errors(self) -> dict[str, AuditorError]:
-        """What failed, by partner tenant."""
+        """The errors of the partners that failed, by partner tenant."""
         of_mine = ((p.tenant_id, self._errors.get(p.tenant_id)) for p in self._partners)
         return {tenant_id: error for tenant_id, error in of_mine if error is not None}
 
@@ -142,7 +142,7 @@ class Reports:
         ]
 
     def so_far(self, exit_status: int, seconds: float, why: str) -> RunReport:
-        """Return the report; `why` is the reason of every partner that was not reached."""
+        """Return the report; `why` is the reason of every partner without a result."""
         return RunReport(
             run_id=self.run_id,
             exit=exit_status,

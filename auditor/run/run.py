@@ -161,9 +161,9 @@ class Run:
     def finish(self) -> None:
         """Write down that nothing is left to resume.
 
-        This is the last step: a run that is killed before its report was shown can be resumed,
-        finds its snapshots published, and reports them. If the disk refuses, the run only stays
-        resumable.
+        This is the last step. A run that is killed before its report is shown can be resumed; the
+        resumed run finds the snapshots published, and reports them. If the disk refuses this write,
+        nothing is lost: the run can still be resumed.
         """
         if self._done is None:
             return
@@ -183,7 +183,7 @@ class Run:
                 progress.event("run.finished_before", run=header.run_id)
                 why = await self._find_published(partial(open_store, self._settings.store), header)
                 return self.so_far(0, why or "the run ended without it")
-        # an unreachable store ends the run here: nothing is lost yet, so it is not waited for
+        # an unreachable store ends the run here, without a wait: no work is lost yet
         try:
             store = open_store(self._settings.store, create=True)
         except AuditorError as error:
@@ -227,12 +227,12 @@ class Run:
             self._progress.event("attempt.not_saved", reason=str(error))
 
     async def _record_attempts(self, store: "Store", mine: str = "") -> None:
-        """Give the store the attempts that wait, of killed runs too."""
+        """Give the store the attempts that wait in `state_dir`, also those of killed runs."""
         attempts = Attempts(self._settings.state_dir)
         await run_in_thread(attempts.record, store, self._runtime.now(), mine=mine)
 
     def _note_unopened(self, error: AuditorError, header: RunHeader | None) -> None:
-        """Write that no partner could be tried, because the store cannot be opened."""
+        """Record that no partner was asked, because the store cannot be opened."""
         runs = Runs(self._settings.state_dir)
         tenants = [partner.tenant_id for partner in self._partners]
         header = header or runs.begin(
@@ -257,10 +257,11 @@ class Run:
         return report
 
     async def _find_published(self, opened: "Callable[[], Store]", header: RunHeader) -> str:
-        """Ask the store whether the partners without a published snapshot have one after all.
+        """Ask the store for snapshots that are published although the report does not know it.
 
-        This run may have published it before it was stopped and resumed, or just before a signal
-        or a failing disk ended it. Returns the error code if the store could not be asked, else ''.
+        This run may have published one before it was stopped and resumed, or just before a signal
+        or a failing disk ended the run. Returns the error code if the store could not be asked,
+        else ''.
         """
         unconfirmed = self._reports.unconfirmed
         if not unconfirmed:
@@ -278,7 +279,7 @@ class Run:
         return ""
 
     def _start_after(self, latest: datetime | None) -> None:
-        """Keep this run's times after the latest snapshot, even if the clock was set back since."""
+        """Make this run's times later than the latest snapshot, even if the clock is behind it."""
         self._now = never_back(self._runtime.now, latest)
         if latest is not None and (now := self._runtime.now()) < latest:
             behind_s = round((latest - now).total_seconds())
@@ -383,7 +384,7 @@ class Run:
                 raise (login.failure or _with_host(error, job)) from error
 
     def _deadline(self) -> float | None:
-        """Return when this part of the run must end: when `--resume` would no longer pick it up.
+        """Return when this process must end: from then on `--resume` no longer selects the run.
 
         None if `resume_max_age_hours` is 0: then only a run named by its id is resumed.
         """
@@ -436,8 +437,8 @@ class Run:
 def _cause(failures: Sequence[AuditorError]) -> AuditorError:
     """Return the error that decides the exit status of a run in which every partner failed.
 
-    A name on the command line comes first. 77 and 78 are for credentials of all partners: another
-    reason comes before them.
+    An error about the command line comes first. Exit statuses 77 and 78 say that all credentials
+    are at fault, so every other error comes before them.
     """
     usage = [error for error in failures if isinstance(error, UsageError)]
     others = [error for error in failures if error.exit_status not in _CREDENTIALS]
