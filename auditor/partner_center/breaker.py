@@ -12,11 +12,11 @@ from contextlib import contextmanager
 import msgspec
 
 CUSTOMER_OPENS_AFTER = 9
-"""Failed attempts in a row: three calls with all their retries."""
+"""After so many failed attempts in a row it opens: three calls with all their retries."""
 CUSTOMER_PROBES_S = (30.0, 600.0)
 """The first and the longest wait before a probe."""
 PARTNER_OPENS_AFTER = 20
-"""Failed attempts in a row, of more than one customer."""
+"""After so many failed attempts in a row, of more than one customer, it opens."""
 PARTNER_PROBES_S = (1.0, 60.0)
 LOOKS_EVERY_S = 2.0
 """A waiting call checks this often whether another one was answered."""
@@ -27,16 +27,16 @@ LEAST_SLEEP_S = 0.01
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
     """How long a run waits for a server that stops answering.
 
-    It waits as long as it has worked, because that is what it would lose: a long run waits for the
-    server to come back, a run that has just begun ends soon.
+    A run waits up to the time that it has worked, because it would lose this work. So a long run
+    waits until the server comes back, and a run that has just begun ends soon.
     """
 
     least_s: float = 30.0
     outage_s: float = 900.0
-    """The most, over all outages of a run."""
+    """The longest wait, over all outages of a run together."""
 
     def after(self, worked_s: float) -> float:
-        """Return how long to wait in all, in a run that has worked this long before the outage."""
+        """Return the longest wait of a run that had worked `worked_s` when the outage began."""
         return min(self.outage_s, max(self.least_s, worked_s))
 
 
@@ -44,7 +44,7 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     """Permission for one attempt."""
 
     is_probe: bool = False
-    """It is sent while the breaker is open, to test whether the server answers again."""
+    """True if it is sent while the breaker is open, to test whether the server answers now."""
 
 
 class _Breaker:
@@ -75,7 +75,7 @@ class _Breaker:
             self.probe_at = now + self._first_s
 
     def probes(self, now: float) -> bool:
-        """Tell whether this attempt is the probe; the next probe comes after a longer wait."""
+        """Return whether this attempt is the probe. Each probe doubles the wait for the next."""
         if now < self.probe_at:
             return False
         self._interval_s = min(2 * self._interval_s, self._longest_s)
@@ -90,7 +90,7 @@ class _Partner(_Breaker):
         super().__init__(PARTNER_OPENS_AFTER, PARTNER_PROBES_S)
         self.has_answered = False
         self._failing: set[str] = set()
-        """Customers that failed since the last success; two are kept, more are not needed."""
+        """Customers with a failure after the last success; two are enough to open it."""
         self.waiting: Counter[int] = Counter()
         """How many calls wait for permission to start, by the attempts each has made so far."""
 
@@ -158,7 +158,7 @@ class Breakers:
         return Ticket(is_probe=True) if customer.probes(self._clock()) else None
 
     def still_holds(self, ticket: Ticket, endpoint: str, customer_id: str) -> bool:
-        """Tell whether the ticket is still valid when the pacer lets the attempt start."""
+        """Return whether the permission still holds when the pacer lets the attempt start."""
         if ticket.is_probe:
             return True
         customer = self._customers.get((endpoint, customer_id))

@@ -23,11 +23,11 @@ T = TypeVar("T")
 NOT_ASKED = "an item about something else"
 Send = Callable[[Request], Awaitable[Reply]]
 Refuse = Callable[[Request, Reply, str], None]
-"""Takes a success whose body cannot be used, and the reason."""
+"""Called with each success whose body cannot be used, and with the reason."""
 SetApart = Callable[[Request, Reply, Sequence[Spoiled]], None]
-"""Takes a success with items that cannot be used beside items that can, and these items."""
+"""Called with each success of which only some items can be used, and with the other items."""
 Overlook = Callable[[Request, Reply, int], None]
-"""Takes a success with fields that could not be read and decide nothing, and their number."""
+"""Called with each success that has odd fields, and with their number."""
 
 
 class PartnerCenter:
@@ -59,7 +59,7 @@ class PartnerCenter:
         return reply
 
     async def customers(self) -> Pages[wire.Customer]:
-        """Return all customers; after a failure, the pages read before it, as not complete."""
+        """Return all customers; after a failure, those on the pages before it, as incomplete."""
         request = requests.customers()
         trail = Trail(self._base_url, request)
         items: dict[str, wire.Customer] = {}
@@ -231,9 +231,9 @@ class PartnerCenter:
         is_asked: Callable[[T], bool] = lambda _: True,
         **subject: Unpack[Subject],
     ) -> Listed[T]:
-        """Return the items of an unpaged list; such a list was once cut at 50 without notice.
+        """Return the items of an unpaged list; items about something else are set apart.
 
-        Items about something else are set apart.
+        A list with fewer items than it counts is refused: such a list was once cut at 50 items.
         """
         with self._noting(request, subject):
             reply = await self.ask(request)
@@ -284,7 +284,7 @@ def _same(one: str, other: str) -> bool:
 
 
 def _of_product(product_id: str, sku_id: str = "") -> Callable[[wire.Sku], bool]:
-    """Return whether a SKU is the asked one, or any of the asked product."""
+    """Return a test for the SKU that was asked for; without `sku_id`, for all of the product."""
     return lambda sku: _same(sku.product_id, product_id) and (not sku_id or _same(sku.id, sku_id))
 
 
@@ -297,7 +297,7 @@ def _asked(listed: Listed[T], is_asked: Callable[[T], bool]) -> Listed[T]:
 
 
 def _shown(page: Listed[wire.Customer], reply: Reply) -> list[str]:
-    """Return the ids of a page; items without one are told apart by the page as a whole."""
+    """Return the ids of a page. If an item has no id, a hash of the page stands for it."""
     whole = [hashlib.sha256(reply.body).hexdigest()] if page.has_nameless else []
     return [*(item.id for item in page.items), *page.spoiled_ids, *whole]
 
@@ -309,7 +309,7 @@ def _pages(
 ) -> Pages[wire.Customer]:
     return Pages(
         items=tuple(items.values()),
-        # a customer on two pages, once readable, is read
+        # a customer on two pages counts as read if one of the two items was readable
         spoiled=tuple(one for one in spoiled if one.id.lower() not in items),
         complete=error is None,
         error=error,

@@ -1,8 +1,8 @@
 """Reads Partner Center's bodies into the shapes of `wire`.
 
-A list is read item by item: an item that cannot be relied on is set apart, and the others count.
-Only a body without readable items raises `Malformed`, the only error of these functions; the
-caller keeps the bytes.
+A list is read item by item: an item that cannot be relied on is set apart, and the others are used.
+A body without readable items raises `Malformed`, the only error of these functions; the caller
+keeps the bytes.
 """
 
 from typing import Generic, TypeVar
@@ -24,17 +24,17 @@ from auditor.partner_center.strict_json import Malformed as Malformed  # noqa: P
 
 T = TypeVar("T")
 MOST_SPOILED = 1000
-"""A reply with more unusable items is `Malformed`: each of them takes a slow look by itself."""
+"""A reply with more unusable items is `Malformed`: reading each of them alone is slow."""
 MOST_ODD = 50_000
 """A reply with more items that do not fit their struct is `Malformed`, for the same reason."""
 MOST_AVAILABILITIES = 10_000
 LONGEST_NAME = 100
 MOST_TOLD = 10
-"""The most spoiled items of a reply that are told by name."""
+"""The most spoiled items of a reply that an event names."""
 
 
 class Spoiled(msgspec.Struct, frozen=True, kw_only=True):
-    """An unusable item in a list whose other items are usable; nothing else of it is told."""
+    """An unusable item in a list whose other items are usable; only this much of it is kept."""
 
     reason: str
     """The type that was expected, and where; no text of the reply."""
@@ -47,7 +47,7 @@ class Spoiled(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def shown(self) -> str:
-        """The names that it still shows, for people."""
+        """The id and the names that could be read, for people."""
         key = ":".join(name for name in self.names or () if name)
         return " ".join(part for part in (self.id, self.name, key) if part) or "without an id"
 
@@ -58,14 +58,14 @@ class Listed(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     items: tuple[T, ...]
     spoiled: tuple[Spoiled, ...] = ()
     odd_fields: int = 0
-    """Fields that decide nothing and could not be converted."""
+    """The number of fields that decide nothing and could not be converted."""
     total_count: int | None = None
     """None if the reply has none."""
     links: wire.Links = wire.Links()
 
     @property
     def count(self) -> int:
-        """The number of items as sent."""
+        """The number of items that were sent, spoiled ones included."""
         return len(self.items) + len(self.spoiled)
 
     @property
@@ -75,7 +75,7 @@ class Listed(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
     @property
     def has_nameless(self) -> bool:
-        """Whether an item is spoiled that may be any that the list seems to lack."""
+        """Whether a spoiled item shows no id: it may be any item that the list seems to lack."""
         return any(not one.id for one in self.spoiled)
 
 
@@ -85,7 +85,7 @@ class InventoryAnswer(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[wire.InventoryItem, ...]
     spoiled: tuple[Spoiled, ...] = ()
     repeated_keys: int = 0
-    """Keys sent twice in one object, in fields that decide nothing: the last value counts."""
+    """How many keys that decide nothing were sent twice in one object: the last value counts."""
     odd_fields: int = 0
     """As `Listed.odd_fields`."""
 
@@ -105,7 +105,7 @@ def collection(body: bytes, item: type[T]) -> Listed[T]:
             try:
                 whole = _collection(text, item)
             except msgspec.DecodeError:
-                pass  # the slow way finds out whose fault it is
+                pass  # the slow way below finds the faulty items
             else:
                 return Listed(items=whole.items, total_count=whole.total_count, links=whole.links)
         return _item_by_item(_envelope(mended(text)), item)
@@ -117,7 +117,7 @@ def one(body: bytes, item: type[T]) -> T:
 
 
 def single(body: bytes, item: type[T]) -> tuple[T, int]:
-    """Read a single object; return its `odd_fields` too."""
+    """Read a single object; return it and the number of its odd fields."""
     with malformed():
         text = text_of(body)
         if is_clean(text):
@@ -145,7 +145,7 @@ def inventory_answer(body: bytes) -> InventoryAnswer:
 
 
 def availabilities(body: bytes) -> tuple[wire.Availability, ...]:
-    """Read availabilities from an envelope, a bare array or one object: the sources disagree.
+    """Read availabilities from an envelope, an array or one object: Microsoft's pages disagree.
 
     One unusable item makes the whole list unusable: a term that is left out would look withdrawn.
     """
@@ -237,7 +237,7 @@ def _check_whole(links: wire.Links, total_count: int | None, count: int) -> None
 
 
 def _item(text: str, item: type[T]) -> tuple[T, int]:
-    """Read an item of a mended text, leniently if need be; return its `odd_fields` too."""
+    """Read an item of a mended text, leniently if need be; return it and its odd fields' number."""
     return _Reader().item(text, item)
 
 
@@ -248,7 +248,7 @@ class _Reader:
         self._slow = 0
 
     def item(self, text: str, item: type[T]) -> tuple[T, int]:
-        """Do what `_item` does; too many items that take a slow look are too many."""
+        """Do what `_item` does; raise if more than `MOST_ODD` items do not fit their struct."""
         if REPLACED not in text:
             try:
                 return read(text, item), 0
@@ -342,7 +342,7 @@ def _names_of(item: str) -> tuple[str, str] | None:
 
 
 def _may_repeat_keys(text: str, items: tuple[wire.InventoryItem, ...]) -> bool:
-    """Tell whether a key may be repeated, by counting names: faster than a look at each object."""
+    """Return whether a key may be repeated. It counts names: faster than reading each object."""
     restrictions = sum(len(item.restrictions) for item in items)
     return (
         "\\u00" in text  # a letter of a key may be escaped
@@ -354,7 +354,7 @@ def _may_repeat_keys(text: str, items: tuple[wire.InventoryItem, ...]) -> bool:
 def _availability(text: str) -> wire.Availability:
     repeated = repeated_keys(text, _DECISIVE)
     availability, _ = _item(text, wire.Availability)
-    sent: dict[str, object] = value_of(text)  # or the line before had failed
+    sent: dict[str, object] = value_of(text)  # an object: else the line before would have raised
     # An object without a SKU id is shaped like a SKU: its unknown fields are a SKU's.
     names = sent.keys() - _KNOWN if availability.sku_id else ()
     lifecycle = {name: sent[name] for name in names}

@@ -53,7 +53,7 @@ UNANSWERED: dict[str, Does] = {
     "get_customer_sku": Does.CARRIED,
     **dict.fromkeys(INVENTORY + AVAILABILITY, Does.FAILED),
 }
-"""By endpoint, the end of a question without an answer, unless the reply's row names another."""
+"""By endpoint: how a question without an answer ends, if the reply's row names no end."""
 
 _STEPS = frozenset(
     {
@@ -66,7 +66,7 @@ _STEPS = frozenset(
         Does.POSTED,
     }
 )
-"""These may still lead to an answer; an end follows."""
+"""These may still lead to an answer. If none comes, an end follows."""
 
 
 class ErrorMeaning(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +78,7 @@ class ErrorMeaning(msgspec.Struct, frozen=True, kw_only=True):
     error: type[PartnerCenterError]
     means: str
     does: tuple[Does, ...]
-    """If none of them is an end, the end of the endpoint follows."""
+    """If none of them is an end, the end in `UNANSWERED` follows."""
 
 
 def _row(
@@ -97,8 +97,8 @@ def _row(
 def _credential(status: int, code: str, means: str) -> tuple[ErrorMeaning, ErrorMeaning]:
     """Return the rows of a refused credential.
 
-    On the path of one customer or product only that one fails; the lists in `PARTNER` decide
-    whether the partner is out.
+    If the path names one customer or product, only that customer or product fails. The lists in
+    `PARTNER` decide whether the partner is out.
     """
     first = (Does.TOKEN_RENEWED,) if status == 401 else ()  # noqa: PLR2004 - as HTTP numbers it
     return (

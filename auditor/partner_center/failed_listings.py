@@ -24,7 +24,7 @@ _NAMED_BY = {
     "list_skus": "sku_id",
     "list_customer_skus": "sku_id",
 }
-"""Which key column the id of an item is, by endpoint."""
+"""By endpoint: the key column that the id of an item belongs to."""
 
 
 class Subject(TypedDict, total=False):
@@ -63,7 +63,7 @@ class FailedListings:
         )
 
     def doubt(self, error: PartnerCenterError) -> None:
-        """Add a listing whose refusal is an answer, because another reply contradicts it."""
+        """Add a listing whose refusal counted as an answer: another reply contradicts it."""
         self._by_key[error.key] = self._answers[error.key]
 
     def note_items(
@@ -109,7 +109,7 @@ def _named(endpoint: str, item: Spoiled) -> Subject:
 
 
 def by_cause(failed: Iterable[FailedListing]) -> list[tuple[FailedListing, int]]:
-    """Return the first listing of each cause, and how many have the same one."""
+    """Return the first listing of each cause, and how many listings have that cause."""
     same: dict[tuple[str, str, str], list[FailedListing]] = {}
     for each in failed:
         same.setdefault((each.listing, each.reason, each.error_code), []).append(each)

@@ -1,8 +1,8 @@
-"""Reads an item that does not fit its struct in `wire`, as far as it can be relied on.
+"""Reads an item that does not fit its struct in `wire`, if its deciding fields are right.
 
-A field that decides nothing is marked there with `Lenient`: another type is converted, and what
-cannot be converted is kept as JSON (a text) or left out, and counted. All other fields are strict.
-A null is an absent field everywhere.
+In `wire`, a field that decides nothing is marked `Lenient`. There, a value of another type is
+converted. If that fails, the field is counted, and its value is kept as JSON text or left out. All
+other fields are strict. A null is an absent field everywhere.
 """
 
 import json
@@ -21,9 +21,9 @@ T = TypeVar("T")
 LENIENT = "lenient"
 """Marks a type, in the `extra` of its `msgspec.Meta`: its value decides nothing."""
 OR_ID = "or_id"
-"""Marks a struct in the same place: a text in its place is its id."""
+"""Marks a struct in the same `extra`: a text that is sent instead of the object is its id."""
 DECIDING = "deciding"
-"""Names, in the same place, the keys of an open object whose texts decide."""
+"""Names in the same `extra` the keys of an open object whose texts decide something."""
 _ABSENT = object()
 _WHOLE = re.compile(r"[+-]?[0-9]{1,19}(?:\.0{1,19})?")
 _FLAGS = {"true": True, "false": False}

@@ -18,14 +18,14 @@ LONGEST_TOKEN = 8192
 
 
 class Pages(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """The items of a paged list, as far as it was read."""
+    """The items of the pages that were read."""
 
     items: tuple[T, ...]
     spoiled: tuple[Spoiled, ...] = ()
-    """The items that cannot be used, as far as they show their names."""
+    """The items that cannot be used, with the names that could be read."""
     complete: bool
     error: PartnerCenterError | None = None
-    """Why it is not complete."""
+    """Why the list is not complete."""
 
 
 class BadLink(ValueError):
@@ -33,7 +33,7 @@ class BadLink(ValueError):
 
 
 class Trail:
-    """Remembers the pages of a list that were read, so that following it ends."""
+    """Remembers which pages of a list were read, so that a circle of links ends."""
 
     def __init__(self, base_url: str, first: Request) -> None:
         self._base_url = base_url
@@ -42,7 +42,7 @@ class Trail:
         self._ids: set[str] = set()
 
     def new_items(self, ids: Iterable[str]) -> bool:
-        """Record a page's ids; tell whether any of them is new."""
+        """Record a page's ids; return whether any of them is new."""
         known = len(self._ids)
         self._ids.update(item.lower() for item in ids)
         return len(self._ids) > known
@@ -89,7 +89,7 @@ class Trail:
 
 
 def _headers(link: wire.Link) -> tuple[tuple[str, str], ...]:
-    """Return the continuation token; a reply may choose no other header."""
+    """Return the continuation token; no other header of a request comes from a reply."""
     for header in link.headers:
         if header.key.lower() == TOKEN_HEADER.lower():
             token = header.value

@@ -16,7 +16,7 @@ from auditor.model import ApiClass, Request, is_guid
 from auditor.partner_center import bodies
 
 PAGE_SIZE = 500
-"""Of the customer list: the server puts no more on a page, whatever size is requested."""
+"""Customers on a page: the server puts no more there, whatever size is requested."""
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _COUNTRY = re.compile(r"[A-Za-z]{2}")
@@ -115,7 +115,7 @@ def customer_sku(customer_id: str, product_id: str, sku_id: str) -> Request:
 def availability_request(
     country: str, product_id: str, sku_id: str, segment: str, reservation_scope: str
 ) -> Request:
-    """Ask for a country's availabilities; nonprofit ones come only for that segment."""
+    """Ask for a country's availabilities; nonprofit ones come only if `segment` names them."""
     return _of_catalog(
         "list_availabilities",
         country,
@@ -127,7 +127,7 @@ def availability_request(
 def customer_availability_request(
     customer_id: str, product_id: str, sku_id: str, *, lifecycle: bool
 ) -> Request:
-    """Ask for a customer's availabilities: a GET, whatever the documents' table says."""
+    """Ask for a customer's availabilities: a GET, although the documents' table says POST."""
     return _by_customer(
         "list_customer_availabilities",
         customer_id,
@@ -151,8 +151,8 @@ def inventory_request(
 ) -> Request:
     """Ask about (product, SKU) pairs; '' asks about all SKUs of a product.
 
-    With a resource type it goes to the API that replaces checkInventory. `for_customer` is the
-    customer whose quota it counts against if the context does not name one.
+    With a resource type, the request goes to the API that replaces checkInventory. If the context
+    names no customer, the request counts against the quota of `for_customer`.
     """
     name, path = "check_inventory", "checkInventory"
     if resource_type:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 ATTEMPTS = 3
-"""Of one call, the first included. A 429 does not count as an attempt."""
+"""The most attempts of one call, the first included. One answered 429 does not count."""
 DEFAULT_WAIT_S = 10.0
 """The wait after a 429 without `Retry-After`."""
 LONGEST_WAIT_S = 600.0
@@ -59,7 +59,7 @@ class RetryBudget:
         self._retries += 1
 
     def allows(self) -> bool:
-        """Tell whether the budget allows one more retry, and count it if so."""
+        """Return whether the budget allows one more retry; count the retry if it does."""
         if self._retries + 1 > self._share * self._first_attempts + self._floor:
             return False
         self.spend()

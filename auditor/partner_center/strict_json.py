@@ -17,11 +17,11 @@ T = TypeVar("T")
 REPLACED = "\ufffd"
 """Stands for text that no store can hold."""
 TOO_LARGE = "1e999"
-"""Stands for NaN and the infinities, which JSON does not have: a number that is no text either."""
+"""Stands for NaN and the infinities, which JSON lacks. As a number, it cannot pass for text."""
 MOST_COMMAS = 2**20
-"""More values than any answer has: Python objects take fifty times the memory of their text."""
+"""No answer has more. A limit is needed: Python objects take fifty times their text's memory."""
 MOST_TOKENS = 2**22
-"""Quotation marks and escapes of a body that is mended: each takes a slow look by itself."""
+"""The most quotation marks and escapes of a body that is mended: each of them is slow."""
 MOST_MENDED = 2**17
 _UNCLEAN = re.compile(r"\\u(?:0000|[dD][89a-fA-F]|[fF]{3}[dD])")
 """An escape that may stand for a NUL, half of a surrogate pair or U+FFFD."""
@@ -65,16 +65,16 @@ def text_of(body: bytes) -> str:
 
 
 def is_clean(text: str) -> bool:
-    """Tell whether a text surely holds nothing that `mended` replaces."""
+    """Return whether it is certain that a text holds nothing that `mended` replaces."""
     # one character is found ten times as fast as two
     return REPLACED not in text and not ("\\" in text and _UNCLEAN.search(text))
 
 
 def mended(text: str) -> str:
-    """Return JSON with what can be mended: what no store can hold is U+FFFD, NaN is `TOO_LARGE`.
+    """Return JSON whose faults are replaced as far as possible.
 
-    The first are NUL and half of a surrogate pair, escaped or not. Other control characters inside
-    a text, which JSON wants escaped, are escaped.
+    NUL and half of a surrogate pair, escaped or not, become U+FFFD, because no store can hold them.
+    NaN becomes `TOO_LARGE`. Other control characters inside a text become escapes, as JSON demands.
     """
     if text.count('"') + text.count("\\") > MOST_TOKENS:
         raise Malformed("more texts than can be mended")
@@ -112,7 +112,7 @@ def value_of(text: str) -> Any:  # Any: any JSON
 
 
 def repeated_keys(text: str, decisive: Collection[str]) -> int:
-    """Count keys sent twice in one object; a decisive one in the outermost raises `Malformed`."""
+    """Count keys sent twice in one object; raise if it is a decisive key of the outermost."""
     repeated = 0
     outermost: set[str] = set()
 

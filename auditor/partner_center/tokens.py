@@ -38,7 +38,7 @@ class GivenToken:
         self._token = token
 
     async def token(self) -> Secret:
-        """Return it."""
+        """Return the given token."""
         return self._token
 
     async def refreshed(self, rejected: Secret) -> Secret | None:
@@ -88,8 +88,8 @@ class RenewedToken:
     async def refreshed(self, rejected: Secret) -> Secret | None:
         """Return a newer token than the rejected one.
 
-        None if a token was fetched for a rejection a moment ago: a new token would not help then,
-        and every customer that refuses us would cost one.
+        None if a rejection made it fetch a token a moment ago: another token would not help then,
+        and every customer that refuses us would cause one more fetch.
         """
         async with self._one_at_a_time:
             if self._current is not None and rejected != self._current:

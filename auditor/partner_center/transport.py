@@ -1,4 +1,4 @@
-"""Sends one request and returns one reply: paced, retried within bounds, faults as values.
+"""Sends one request, paced and with limited retries, and returns one reply, even for a fault.
 
 The library below does not retry, follow a redirect or read the environment, so the server sees
 exactly the requests that the pacer started. No header, token or library error leaves this module.
@@ -35,9 +35,9 @@ UNAUTHORIZED = 401
 TOO_MANY_REQUESTS = 429
 LARGE_BODY = 2 * 2**20
 LARGE_AT_ONCE = 2
-"""The number of larger bodies that are read at the same time: promise P25."""
+"""How many bodies above `LARGE_BODY` are read at the same time: promise P25."""
 MOST_BLOWN_UP = 200
-"""The most bytes that one compressed byte may become: repetitive JSON makes fifty."""
+"""The most bytes that one compressed byte may become: with repetitive JSON it is fifty."""
 _ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
 
 
@@ -65,7 +65,7 @@ class _Call:
     def __init__(self, correlation_id: str, now: datetime) -> None:
         self.correlation_id = correlation_id
         self.request_id = ""
-        """Of this attempt; the next attempt keeps it if no reply came."""
+        """The id of this attempt; if no reply comes, the next attempt has the same id."""
         self.sent_at = now
         self.attempts = 0
         self.throttled = 0
@@ -202,7 +202,7 @@ class Transport:
             return call.received
 
     def _retry_after_s(self, call: _Call) -> float:
-        """Return the wait that a 429 asks for, and count it."""
+        """Return the wait that a 429 asks for; count the 429 and the wait."""
         requested_s = retry.retry_after_s(call.received.retry_after, self._now())
         wait_s = retry.DEFAULT_WAIT_S if requested_s is None else requested_s
         wait_s = min(wait_s, retry.LONGEST_WAIT_S)
@@ -211,7 +211,7 @@ class Transport:
         return wait_s
 
     async def _refresh(self, call: _Call) -> bool:
-        """Get a token for one more attempt, once for each call."""
+        """Get another token for one more attempt; this succeeds at most once for each call."""
         if call.was_refreshed or call.token is None:
             return False
         call.was_refreshed = True
@@ -350,7 +350,7 @@ def checked_base_url(url: str) -> str:
 
 
 def _id_of(response: aiohttp.ClientResponse, name: str, sent: str, echo: Echo) -> str:
-    """Return the first id of a header, often doubled as in "a,a"; the id sent if it has none."""
+    """Return the id in a header, which may repeat it as in "a,a"; without one, the id sent."""
     first = response.headers.get(name, "").split(",")[0].strip()
     is_id = _ID.fullmatch(first) and echo.without(first.encode()) == first.encode()
     return first if is_id else sent

@@ -22,7 +22,7 @@ class NoReply(Exception):
 async def once(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    """Prevent aiohttp's own retry on a kept-alive connection, which nobody counts."""
+    """Prevent aiohttp's own retry on a kept-alive connection: nobody would count that retry."""
     try:
         return await handler(request)
     except aiohttp.ClientConnectorError:

@@ -1,10 +1,10 @@
 """The fields of Partner Center's JSON that the auditor uses; `decoding` reads them.
 
 Unknown fields are ignored and a null is an absent field. A field that decides nothing is `Lenient`:
-another type in its place costs nothing but itself. In any other field it sets the item apart.
+a value of another type costs only that value. In any other field, such a value sets the item apart.
 
-Ids stay as they were sent: GUIDs come in either letter case, even inside one reply; the modules
-that make the auditor's own values of them lower-case them.
+Ids stay as they were sent: GUIDs come in either letter case, even inside one reply. The modules
+that make the auditor's own values from ids lower-case them.
 """
 
 from typing import Annotated, Generic, TypeVar
@@ -91,7 +91,7 @@ class Customer(_Wire, frozen=True, kw_only=True):
 
     @property
     def country(self) -> str:
-        """The billing country, where it can be sold to; '' if the reply has none."""
+        """The billing country: the customer can buy there; '' if the reply has none."""
         return self.billing_profile.default_address.country
 
 
@@ -132,7 +132,7 @@ class Subscription(_Wire, frozen=True, kw_only=True):
     creation_date: Lenient[str] = ""
     effective_start_date: Lenient[str] = ""
     commitment_end_date: Lenient[str] = ""
-    """Text: a far-future sentinel where the subscription does not renew by itself."""
+    """As text; a date far in the future if the subscription does not renew by itself."""
     auto_renew_enabled: Lenient[bool | None] = None
     is_trial: Lenient[bool | None] = None
     billing_type: Lenient[str] = ""
@@ -150,7 +150,7 @@ class AzureEntitlement(_Wire, frozen=True, kw_only=True):
     """The Azure subscription."""
     friendly_name: Lenient[str] = ""
     status: str = ""
-    """Strict, as a subscription's."""
+    """Strict, as in `Subscription`."""
     subscription_id: Lenient[str] = ""
     """The plan it belongs to; the request names it too."""
 
@@ -205,7 +205,7 @@ class InventoryItem(_Wire, frozen=True, kw_only=True):
 
 
 class Named(_Wire, frozen=True, kw_only=True):
-    """The names of an inventory item: enough to say what an unusable one is about."""
+    """The ids of an inventory item: enough to say which one an unusable item is about."""
 
     product_id: str
     sku_id: str = ""
@@ -218,7 +218,7 @@ class Identified(_Wire, frozen=True, kw_only=True):
 
 
 class Shown(_Wire, frozen=True, kw_only=True):
-    """What people call an item of any listing, as far as it is a text."""
+    """The fields that may hold an item's name for people, in any listing."""
 
     company_profile: object = None
     title: object = None
