@@ -60,7 +60,7 @@ def exit_status(findings: Iterable[Finding]) -> int:
 
 
 _COLUMNS = ("check", "partner", "state", "said", "mend")
-"""A contract (docs/contract.md), whatever the fields of a finding are called."""
+"""A contract (docs/contract.md); the fields of `Finding` may have other names."""
 
 
 def as_rows(findings: Iterable[Finding]) -> "pa.Table":
@@ -112,7 +112,7 @@ _UNAUTHORIZED = 401
 
 
 def meaning_of(error: PartnerCenterError) -> Meaning:
-    """Return what a refusal means; for any other error, its own message and hint."""
+    """Return what a refusal means; for any other error, that error's message and hint."""
     if not isinstance(error, (Unauthorized, Forbidden)):
         return Meaning(error.message, error.hint)
     if found := MEANINGS.get(error.error_code_sent):

@@ -1,4 +1,4 @@
-"""The doctor's checks of this machine: can a run write to its folders, and will they last?"""
+"""The doctor's checks of this machine: can a run write to its folders, and do files stay there?"""
 
 import shutil
 import tempfile

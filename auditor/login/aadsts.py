@@ -1,7 +1,8 @@
-"""The meaning of Entra ID's refusals, and what to do about them. Its own text is never shown.
+"""The meaning of Entra ID's refusals, and what to do about them.
 
-That text names the app, the user and the tenant, and may quote the request. The codes are those of
-Microsoft's page "Microsoft Entra authentication and authorization error codes".
+Entra ID's own text is never shown: it names the app, the user and the tenant, and may quote the
+request. The codes are those of Microsoft's page "Microsoft Entra authentication and authorization
+error codes".
 """
 
 import re

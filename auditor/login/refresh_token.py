@@ -1,8 +1,8 @@
 """A secret that each use replaces by a newer one: a refresh token.
 
-Room on disk for the newer one is reserved before the older one is used, and the newer one is on
+Room on disk for the newer secret is reserved before the older one is used. The newer secret is on
 disk before the access token that came with it is used. One process at a time holds the secret, and
-each reads it anew.
+each process reads the file anew.
 """
 
 import errno
@@ -21,10 +21,10 @@ from auditor.secret import Secret
 from auditor.settings.secret_references import opened, read_opened
 
 _ROOM = 1 << 14
-"""Bytes reserved for the newer one; a refresh token has one or two thousand."""
+"""Bytes reserved for the newer secret; a refresh token has one or two thousand."""
 _POLL_S = 0.05
 _PATIENCE_S = 120.0
-"""Longer than another process can need to renew it."""
+"""How long to wait for the lock: longer than another process needs to renew the secret."""
 _DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 
 
@@ -46,7 +46,7 @@ class RenewableFile:
         self._successor = successor
 
     def replace(self, newer: Secret) -> None:
-        """Replace the file atomically: after a power cut it is the old one or the new one."""
+        """Replace the file atomically: a power cut leaves the old file or the new one."""
         content = (newer.reveal() + "\n").encode()
         with _guarded(self._path):
             _write(self._successor.handle, content)

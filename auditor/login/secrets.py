@@ -12,7 +12,7 @@ from auditor.settings.values import Network
 
 
 class Secrets:
-    """Reads secrets. Blocking: a secret may be in a vault.
+    """Reads secrets. Its methods block: a secret may be in a vault.
 
     `seen` is called with each one, so that it can be kept out of the log.
     """

@@ -21,7 +21,7 @@ LOGIN_URL = "AUDITOR_LOGIN_URL"
 
 
 class Login:
-    """Signs one partner in. It reads the secrets each time, so a changed secret takes effect."""
+    """Signs one partner in. Each sign-in reads the secrets anew, so a changed one takes effect."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class Login:
             grant, newer = self._endpoint.for_user(credential, held.secret)
             self._secrets.seen(newer)
             if newer != held.secret:
-                held.replace(newer)  # before the access token that came with it is used
+                held.replace(newer)  # before the access token that came with `newer` is used
         return grant
 
     def _credential(self) -> Credential | None:

@@ -25,7 +25,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
 
     private_key: Secret
     public: str
-    """PEM."""
+    """The certificate itself, as PEM text."""
 
     @classmethod
     def from_pem(cls, pem: Secret, where: str) -> "Certificate":

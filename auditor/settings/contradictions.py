@@ -98,7 +98,7 @@ def _ignored(settings: Settings) -> Iterator[Mistake]:
 
 
 def find_open_passwords(settings: Settings) -> Iterator[Mistake]:
-    """Yield URLs with a password: everyone who can read the file can read it."""
+    """Yield URLs with a password: everyone who can read the file sees the password."""
     held: dict[problems.Path, str] = {
         ("store",): settings.store,
         ("network", "proxy"): settings.network.proxy,

@@ -15,7 +15,7 @@ _OTHERS = ("AUDITOR_CONFIG", "AUDITOR_LOGIN_URL", "AUDITOR_SANDBOX_")
 """Variables of ours that are no settings: the file, the login URL and the sandbox's own."""
 
 _ALIKE = 0.8
-"""The similarity from which one name counts as a typing error of the other."""
+"""If two names are at least this similar, one counts as a typing error of the other."""
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +51,7 @@ def given(environ: Mapping[str, str]) -> list[Given]:
 
 
 def misspelled(environ: Mapping[str, str], secrets: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Yield variables that look like settings but set nothing, each with the nearest that does.
+    """Yield variables that look like settings but are none, each with the most similar setting.
 
     `secrets` are variables that the configuration names. AUDITOR_ variables of other programs are
     ignored, such as AUDITOR_PORT, which Kubernetes sets for a service called auditor.

@@ -32,7 +32,7 @@ def identity(settings: Plain) -> Plain:
 
 
 def difference(ours: Mapping[str, object], theirs: Mapping[str, object]) -> tuple[str, ...]:
-    """Return the keys whose values differ, or that only one of the two has."""
+    """Return the keys whose values differ, and the keys that only one identity has."""
     absent = object()
     keys = sorted({*ours, *theirs})
     return tuple(key for key in keys if ours.get(key, absent) != theirs.get(key, absent))

@@ -267,7 +267,7 @@ def _misspelled_variables(
 
 
 def _chosen(settings: Settings, narrow: Narrow) -> tuple[Partner, ...]:
-    """Return the partners that are named, if any are, and sell in one of the countries, if any."""
+    """Return the partners that `narrow` selects by name and country; without these, all."""
     return tuple(
         partner
         for partner in settings.partner

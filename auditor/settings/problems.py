@@ -1,4 +1,4 @@
-"""Mistakes in the configuration, independent of the line where they stand."""
+"""Mistakes in the configuration, without the file and line where they stand."""
 
 import difflib
 from collections.abc import Iterable

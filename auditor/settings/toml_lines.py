@@ -21,7 +21,7 @@ def key_lines(document: str) -> dict[Path, int]:
 
 
 def line_of(path: Path, lines: dict[Path, int]) -> int:
-    """Return the line of a key, or of the nearest table around it; 0 where there is none."""
+    """Return the line of a key, or of the nearest table around it; 0 if neither has a line."""
     while path:
         if path in lines:
             return lines[path]
@@ -137,7 +137,7 @@ class _Reader:
         self.move(1)
 
     def resolved(self, key: Path, *, with_last: bool = False) -> Path:
-        """Return the path of a header; inside a `[[table]]` it refers to the newest one."""
+        """Return the path of a header; a `[[table]]` in it is the newest table of that name."""
         path: Path = ()
         for count, step in enumerate(key, start=1):
             path = (*path, step)

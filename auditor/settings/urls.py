@@ -36,7 +36,7 @@ def reference(value: object) -> str:
 
 
 def writable_reference(value: object) -> str:
-    """Accept a reference to a secret that is written back when it is renewed."""
+    """Accept a reference to a secret whose renewed value can be written to the same place."""
     given = reference(value)
     if given.startswith("env:"):
         raise Wrong(

@@ -75,7 +75,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     shared: Annotated[str, urls.shared] = "local"
 
     def __repr__(self) -> str:
-        """Return a line for a debugger: the URL may hold a password."""
+        """Return a line for a debugger, without the URL's password."""
         return f"Limits(shared={shown(self.shared)!r})"
 
 
@@ -154,7 +154,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cache(msgspec.Struct, frozen=True, kw_only=True):
-    """Hours before a listing is asked again; 0 is every run."""
+    """The hours for which a listing is cached; with 0, every run asks it."""
 
     subscriptions: Annotated[float, _hours] = 72
     catalog: Annotated[float, _hours] = 20
@@ -222,7 +222,7 @@ class Mute(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Narrow(msgspec.Struct, frozen=True, kw_only=True):
-    """The part of the scope that one run is narrowed to; empty tuples narrow nothing."""
+    """The part of the scope that one run asks about; an empty tuple narrows nothing."""
 
     customers: tuple[str, ...] = ()
     """Ids, domains or exact company names, as typed; ids in lower case."""
@@ -281,7 +281,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
     def identity(self, narrow: Narrow | None = None) -> dict[str, object]:
-        """Return the identity of a run by key: plain JSON, without secrets (see `identity`)."""
+        """Return the identity of a run, by dotted key, without secrets: see `settings.identity`."""
         found = identity.identity(_plain(self) | {"store": self.shown_store()})
         if narrow is not None:
             found["--customer"] = sorted(narrow.customers)
