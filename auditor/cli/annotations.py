@@ -25,14 +25,14 @@ class HelpPage(msgspec.Struct, frozen=True, kw_only=True):
     line: str = ""
     """The summary in the list of all commands; '' for a command below another."""
     usage: str = ""
-    """The words before `[options]`; '' is the command with what it needs."""
+    """The words before `[options]`; '' means the command and its required arguments."""
     text: str
     examples: tuple[str, ...]
     more: str = ""
 
     @property
     def epilog(self) -> str:
-        """What follows the options."""
+        """The text after the options."""
         heading = "example" if len(self.examples) == 1 else "examples"
         lines = "\n".join(f"    {line}" for line in self.examples)
         return f"{heading}\n{lines}" + (f"\n\n{self.more}" if self.more else "")
@@ -54,7 +54,7 @@ class Option(msgspec.Struct, frozen=True):
     excludes: str = ""
     """Options with the same text here exclude each other."""
     without_word: str | None = None
-    """The value if the flag is given without a word; None means that it needs one."""
+    """The value if the flag is given without a word; None means that the flag needs a word."""
     is_positional: bool = False
 
 
@@ -74,7 +74,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_required(self) -> bool:
-        """Whether the command cannot be given without it."""
+        """Whether the command requires this field."""
         return self.default is msgspec.NODEFAULT
 
     @property
@@ -99,7 +99,7 @@ def fields(command: type[msgspec.Struct]) -> Iterator[Field]:
 
 
 def usage(page: HelpPage, command: type[msgspec.Struct]) -> str:
-    """Return the first line of a help page: the command and what it cannot be given without."""
+    """Return the first line of a help page: the command and its required arguments."""
     needed = [
         f"{'' if field.option.is_positional else f'{field.flag} '}{field.option.metavar}"
         for field in fields(command)

@@ -143,7 +143,7 @@ class Run(Narrowed, frozen=True, kw_only=True):
 
     @property
     def narrow(self) -> Narrow:
-        """What the run is limited to, and how it goes on and ends."""
+        """The run's part of the portfolio, and its `--resume`, `--trigger` and `--fail-on`."""
         return msgspec.structs.replace(
             super().narrow, resume=self.resume, trigger=self.trigger, fail_on=self.fail_on
         )

@@ -1,4 +1,4 @@
-"""The process around a command."""
+"""What a command uses of its process."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -30,5 +30,5 @@ class Console:
         self.now = now
 
     def hide(self, secret: Secret) -> None:
-        """Leave a secret out of every log line from now on."""
+        """Hide a secret in every later log line."""
         self.events.hide([secret])

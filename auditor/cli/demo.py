@@ -89,7 +89,7 @@ def _earlier(now: Callable[[], datetime], ago: timedelta) -> Callable[[], dateti
 
 
 def invocation(argv0: str, cwd: Path, executable: str) -> tuple[str, ...]:
-    """Return what the user typed to call the auditor, as short as still works from `cwd`."""
+    """Return the shortest way to call the auditor from `cwd` as the user called it."""
     program = Path(argv0)
     if program.name == "__main__.py":
         return (_short(executable, cwd), "-m", "auditor")

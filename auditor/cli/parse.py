@@ -28,7 +28,7 @@ def parse(argv: Sequence[str], version: str) -> Parsed:
     if any(word in {"-h", "--help"} for word in rest):
         return commands.Text(parser.format_help())
     for word in rest:
-        # Before argparse, which would complain about what the misspelt option leaves missing.
+        # This comes before argparse, which would only report what is missing without the option.
         if _FLAG.fullmatch(word) and word.partition("=")[0] not in parser.flags():
             raise _unknown(word, parser, page)
     found, left = parser.parse_known_args(rest)

@@ -319,7 +319,7 @@ def _store(command: Configured, console: Console) -> "Store":
 def _write_trust(
     store: "Store", console: Console, how: Format | None = None, customer: str | None = None
 ) -> None:
-    """Write how far the rows can be trusted: under a table of ours, else to stderr."""
+    """Write how far the rows can be trusted: below a table on stdout, otherwise to stderr."""
     from auditor.report import terminal, trust  # noqa: PLC0415 - heavy
 
     found = trust.of_partners(store)

@@ -37,7 +37,7 @@ def write_failures(
     *,
     cause: BaseException | None = None,
 ) -> None:
-    """Write an error for each partner that failed, save what is written for `cause` anyway."""
+    """Write the errors of each failed partner, but not those that `cause` also has."""
     told = set() if cause is None else {problem[:2] for problem in problems_of(cause)}
     for partner, error in failures:
         for code, message, hint in problems_of(error):

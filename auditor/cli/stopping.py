@@ -13,7 +13,7 @@ from auditor.errors import as_auditor_error, leaves
 T = TypeVar("T")
 
 _GRACE_PERIOD_S = 15.0
-"""Cleaning up after a signal may take this long. The journal is then on disk, whatever hangs."""
+"""Cleaning up after a signal may take this long; by then the journal is certainly on disk."""
 
 
 class Stopped(BaseException):
@@ -56,7 +56,7 @@ class Stopper:
             signal.signal(signum, handler)
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
-        """Return what the work returns; raise `Stopped` after a signal, when it has cleaned up."""
+        """Return what the work returns; after a signal, let it clean up, then raise `Stopped`."""
         with asyncio.Runner() as runner:
             self._loop = runner.get_loop()
             task = self._loop.create_task(work)
@@ -71,7 +71,7 @@ class Stopper:
                 self._task = None
 
     def let_finish(self) -> None:
-        """Let what is left finish: a signal now ends the process only after the grace period."""
+        """Let the process finish: a signal from now on ends it only after the grace period."""
         self._is_finishing = True
 
     def _on_signal(self, signum: int, _frame: FrameType | None) -> None:

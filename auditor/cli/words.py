@@ -45,7 +45,7 @@ def snapshot(word: str) -> str:
 
 
 def excel_path(word: str) -> Path:
-    """Accept `-`, a device, an existing pipe, or a name in .xlsx, by which Excel knows a file."""
+    """Accept `-`, a device, an existing pipe, or a name that ends in .xlsx, as Excel requires."""
     given = path(word)
     is_stream = word == "-" or word.startswith("/dev/") or given.is_fifo()
     if not is_stream and given.suffix.lower() != ".xlsx":

@@ -1,1 +1,1 @@
-"""What a killed run is resumed from, and the replies that could not be used."""
+"""The files that a killed run is resumed from, and the list of replies that cannot be used."""

@@ -1,7 +1,8 @@
 """The attempts of runs that wait in `state_dir` until a store has them (promise P38).
 
-A run writes its attempts before it asks anything, as those of a killed run, and again when it ends.
-So a killed run needs nobody to see it end: the next run finds its file and records it.
+An attempt here is one run's try of one partner. A run writes its attempts before it asks anything,
+without `ended_at`, and once more when it ends. So a killed run leaves a file, and the next run
+records it.
 """
 
 import errno
@@ -68,7 +69,7 @@ class Attempts:
         if not rows:
             return
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self._folder.is_symlink():  # planted: its target is not ours to write to
+        if self._folder.is_symlink():  # somebody made a link here: never write to its target
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(self._folder))
         with atomic_file.replacing(self._path(rows[0].run_id)) as file:
             file.write(msgspec.json.encode(rows))
@@ -77,7 +78,7 @@ class Attempts:
     def record(self, store: "Store", now: datetime, *, mine: str = "") -> None:
         """Give a store the attempts of this run (`mine`) and of runs that no process works on.
 
-        What the store cannot take, or the disk cannot give, waits for the next run.
+        An attempt that the store cannot take, or that cannot be read, waits for the next run.
         """
         with suppress(OSError):
             for path in sorted(self._folder.glob("*.json")):
@@ -98,7 +99,7 @@ class Attempts:
         return self._folder / f"{run_id}.json"
 
     def _is_at_work(self, run_id: str) -> bool:
-        """Tell whether a process holds the lock of a run."""
+        """Return whether a process holds the lock of a run."""
         try:
             with (self._runs / run_id / _LOCK).open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

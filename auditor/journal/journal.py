@@ -24,7 +24,7 @@ from auditor.model import Reply, Request
 
 SYNC_RECORDS = 64
 SYNC_SECONDS = 1.0
-"""A kill loses at most the replies of this time (promise P11)."""
+"""A kill loses at most the replies of the last so many seconds (promise P11)."""
 
 _FRAME = struct.Struct("<II")
 _COMPRESS_ABOVE = 512
@@ -96,7 +96,7 @@ class Journal:
         self._end = end
 
     async def append(self, key: bytes, reply: Reply) -> None:
-        """Keep a reply; the first reply to a request stays.
+        """Store a reply, unless the journal has a reply to this request.
 
         Raises:
             StoreFailed: the disk is full or failing.
@@ -180,7 +180,7 @@ class Journal:
                 pass
 
     def forget_failures(self) -> None:
-        """Drop the failed replies: a resumed run that has no snapshot asks them again."""
+        """Drop the failed replies, so that a resumed run without a snapshot sends those calls."""
         self._rewrite(lambda _, reply: _is_success(reply))
 
     def _rewrite(self, is_kept: Callable[[bytes, Reply], bool]) -> None:
@@ -260,7 +260,8 @@ def _write_all(file: int, data: bytes, offset: int) -> None:
 def _records(file: int) -> Iterator[tuple[int, int, _Record]]:
     """Yield the begin, the end and the content of each record, up to the first incomplete one.
 
-    After a power loss a file may end in zeros, which read as an empty record with a right checksum.
+    After a power loss a file may end in zeros. They look like an empty record whose checksum is
+    right.
     """
     size = os.fstat(file).st_size
     begin = 0

@@ -1,4 +1,4 @@
-"""Replies that could not be used, or only in part: one record each, kept with the run.
+"""Records each reply that could not be used, or only in part; the records stay with the run.
 
 A record names the reply and the reason; the body stays in the run's journal, as `keep_raw` says.
 See docs/decisions/0011-quarantine-is-an-index-of-the-journal.md.
@@ -57,7 +57,7 @@ class QuarantineRecord(msgspec.Struct, frozen=True, kw_only=True):
     customer_id: str
     reason: str
     items: str
-    """For people: the unused items by reason, or what is wrong with the whole reply."""
+    """A text for people: the unused items by reason, or the fault of the whole reply."""
     status: int
     sha256: str
     size: int

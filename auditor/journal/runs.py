@@ -25,7 +25,7 @@ _HEADER = "run.json"
 _STAMP = "%Y%m%dT%H%M%SZ"
 _RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
 KEPT = timedelta(days=14)
-"""How long a finished run's replies stay: they name what customers have bought."""
+"""A finished run's replies are removed after this time: they show what customers bought."""
 _LOCK = "lock"
 
 
@@ -120,7 +120,7 @@ class Runs:
         """Remove old files of runs; what cannot be removed stays until the next time.
 
         Removed are unfinished files of killed writers, the folders of runs that finished long ago,
-        and equally old folders without a header, whose run was killed before it was written.
+        and equally old folders without a header: their runs were killed before writing one.
         """
         oldest = now.astimezone(UTC) - max(KEPT, timedelta(hours=resume_max_age_hours))
         for header in self._headers():
@@ -128,7 +128,7 @@ class Runs:
                 shutil.rmtree(self.folder(header.run_id), ignore_errors=True)
         with suppress(OSError):
             for folder in sorted(self._runs.iterdir()):
-                if folder.is_symlink():  # planted: its target is not ours to clear
+                if folder.is_symlink():  # somebody made a link here: never clear its target
                     continue
                 atomic_file.remove_leftovers_in(folder)
                 is_nobodys = not (folder / _HEADER).exists() and _RUN_ID.fullmatch(folder.name)
@@ -167,7 +167,7 @@ class Runs:
     def locked(self, tenants: Sequence[str], header: RunHeader) -> Iterator[None]:
         """Hold the lock of a run and of each partner; the kernel frees them when the process ends.
 
-        The run has a lock because of `--resume`: two processes would spoil one journal.
+        Without the run's lock, two processes could resume one run and spoil its journal.
 
         Raises:
             Locked: another process is at work on this run, or on a full run of this configuration.
