@@ -7,7 +7,7 @@ import sys
 
 
 class _NoPandas:
-    """Hides pandas, which no command needs: pyarrow would load it to ask whether a list is its own.
+    """Hides pandas, which no command needs: pyarrow would load it to test for its types.
 
     That is 43 MB and a quarter of a second.
     """
@@ -21,9 +21,9 @@ class _NoPandas:
 def run() -> None:
     """Run the command line and exit with its status."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        # before there is anything to stop with care, and after it: end, but without a traceback
+        # before and after `main` nothing needs care: a signal ends the process, without a traceback
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    # pyarrow's own allocators keep what is freed: a tenth of a run's memory
+    # pyarrow's own allocators do not return freed memory: a tenth of a run's memory
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     sys.meta_path.insert(0, _NoPandas)
     from auditor.cli.shell import main  # noqa: PLC0415 - this may be interrupted

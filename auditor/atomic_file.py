@@ -3,8 +3,8 @@
 Every file that another process may read while it is rewritten is written here, so one module knows
 the temporary names and removes leftovers. The writer holds a lock (`flock`) on its temporary file.
 The kernel frees the lock when the process ends, so a temporary file without a lock was left by a
-writer that was killed. The next writer of the same file removes it; so do resuming or pruning runs
-and publishing. Nobody reads a temporary file.
+writer that was killed. The next writer of the same file removes it; so does a run that resumes,
+prunes or publishes. Nobody reads a temporary file.
 """
 
 import fcntl
@@ -17,7 +17,7 @@ from pathlib import Path
 
 _TEMPORARY = re.compile(r"\.(?P<target>.+)\.\d+(-\d+)?\.new", re.DOTALL)
 _DUCKDB_LOG = ".wal"
-"""DuckDB keeps changes that are not in a database yet in a file of the same name and this."""
+"""DuckDB writes changes first to a file beside the database, whose name ends in this."""
 
 
 class AtomicFile:
@@ -86,7 +86,7 @@ def _remove_leftovers(folder: Path, target: str = "") -> None:
 
 def _remove_unlocked(temporary: Path) -> None:
     """Remove a temporary file unless its writer is still at work."""
-    if temporary.is_symlink():  # planted: the file it leads to is not ours to remove
+    if temporary.is_symlink():  # somebody made a link here: never remove its target
         temporary.unlink()
         return
     handle = os.open(temporary, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

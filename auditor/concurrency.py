@@ -1,4 +1,4 @@
-"""Bounded concurrency: one owner for all tasks, and no task left behind."""
+"""Runs tasks at the same time, up to a limit; none of them outlives its caller."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
@@ -14,8 +14,8 @@ async def fan_out(
 ) -> AsyncGenerator[Result]:
     """Yield the result of `work` for each item, in the order of completion.
 
-    At most `at_once` items are under way; an item is read only when a worker is free. An exception
-    from `work` is a bug: it cancels all others and is raised here, alone.
+    At most `at_once` items are worked on at a time; an item is read only when a worker is free. An
+    exception from `work` is a bug: it cancels all other work, and only this exception is raised.
     """
     results: asyncio.Queue[tuple[Result] | None] = asyncio.Queue()
     source = iter(items)
@@ -48,7 +48,7 @@ P = ParamSpec("P")
 
 
 async def run_in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Do work in a thread; even when cancelled, wait for its end: it may use open resources."""
+    """Do work in a thread. If cancelled, wait for its end first: it may use open resources."""
     task = asyncio.create_task(asyncio.to_thread(work, *args, **kwargs))
     try:
         return await asyncio.shield(task)

@@ -1,4 +1,4 @@
-"""Writes that survive a power cut, and the errors of disks as ours."""
+"""Writes files that survive a power cut, and turns errors of disks into `StoreError`."""
 
 import ctypes
 import errno

@@ -21,8 +21,8 @@ from auditor.errors import SettingsError, Unreachable, Untrusted
 
 CONNECT_S = 5.0
 SILENCE_S = 8.0
-"""The longest silence of the server. A signal ends a run within fifteen seconds, and a thread
-cannot be ended: `CONNECT_S` and this together must be shorter."""
+"""The longest silence of the server. A signal must end a run within fifteen seconds, and a thread
+cannot be stopped, so `CONNECT_S` and `SILENCE_S` together must be shorter."""
 TOTAL_S = 60.0
 _LARGEST = 1 << 20
 _CHUNK = 1 << 14
@@ -150,7 +150,7 @@ def address(url: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine: plain http leaves it on no network."""
+    """Return whether a host is this machine: plain http to it crosses no network."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
