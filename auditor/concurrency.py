@@ -48,7 +48,7 @@ P = ParamSpec("P")
 
 
 async def run_in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Do work in a thread. If cancelled, wait for its end first: it may use open resources."""
+    """Do work in a thread. If cancelled, wait until the work ends: it may use open resources."""
     task = asyncio.create_task(asyncio.to_thread(work, *args, **kwargs))
     try:
         return await asyncio.shield(task)

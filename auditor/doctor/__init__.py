@@ -1,4 +1,4 @@
-"""Tries every part of a configuration and says what to fix; a fault does not end the tries.
+"""Tries every part of a configuration and says what to fix; after a fault it goes on.
 
 It writes only unnamed temporary files and reads at most one page of each listing. A refresh token
 is renewed, as in a run.

@@ -60,7 +60,7 @@ def exit_status(findings: Iterable[Finding]) -> int:
 
 
 _COLUMNS = ("check", "partner", "state", "said", "mend")
-"""A contract (docs/contract.md); the fields of `Finding` may have other names."""
+"""The columns are a contract (docs/contract.md); the fields of `Finding` may have other names."""
 
 
 def as_rows(findings: Iterable[Finding]) -> "pa.Table":

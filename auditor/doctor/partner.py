@@ -125,7 +125,7 @@ class PartnerExamination:
         return self._listed("customers", f"{len(page.items)}{more} can be listed", page)
 
     async def _view(self, api: PartnerCenter, view: str) -> list[Finding]:
-        """List a view's products in each country; those with the same result share a finding."""
+        """List a view's products in each country; countries with one result share a finding."""
         countries = self._partner.countries
         listed = await asyncio.gather(*(self._products(api, c, view) for c in countries))
         alike: dict[tuple[str, str], list[str]] = {}

@@ -24,7 +24,7 @@ from auditor.model import Reply, Request
 
 SYNC_RECORDS = 64
 SYNC_SECONDS = 1.0
-"""A kill loses at most the replies of the last so many seconds (promise P11)."""
+"""A kill loses at most the replies of this many seconds (promise P11)."""
 
 _FRAME = struct.Struct("<II")
 _COMPRESS_ABOVE = 512
@@ -180,7 +180,7 @@ class Journal:
                 pass
 
     def forget_failures(self) -> None:
-        """Drop the failed replies, so that a resumed run without a snapshot sends those calls."""
+        """Drop the failed replies: a resumed run without a snapshot sends their requests anew."""
         self._rewrite(lambda _, reply: _is_success(reply))
 
     def _rewrite(self, is_kept: Callable[[bytes, Reply], bool]) -> None:

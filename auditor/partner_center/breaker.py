@@ -12,11 +12,11 @@ from contextlib import contextmanager
 import msgspec
 
 CUSTOMER_OPENS_AFTER = 9
-"""After so many failed attempts in a row it opens: three calls with all their retries."""
+"""A customer's breaker opens after so many failed attempts in a row: all those of three calls."""
 CUSTOMER_PROBES_S = (30.0, 600.0)
 """The first and the longest wait before a probe."""
 PARTNER_OPENS_AFTER = 20
-"""After so many failed attempts in a row, of more than one customer, it opens."""
+"""An endpoint's breaker opens after so many failed attempts in a row, of several customers."""
 PARTNER_PROBES_S = (1.0, 60.0)
 LOOKS_EVERY_S = 2.0
 """A waiting call checks this often whether another one was answered."""
@@ -90,7 +90,7 @@ class _Partner(_Breaker):
         super().__init__(PARTNER_OPENS_AFTER, PARTNER_PROBES_S)
         self.has_answered = False
         self._failing: set[str] = set()
-        """Customers with a failure after the last success; two are enough to open it."""
+        """Customers with a failure after the last success; two are enough to open the breaker."""
         self.waiting: Counter[int] = Counter()
         """How many calls wait for permission to start, by the attempts each has made so far."""
 

@@ -284,7 +284,7 @@ def _same(one: str, other: str) -> bool:
 
 
 def _of_product(product_id: str, sku_id: str = "") -> Callable[[wire.Sku], bool]:
-    """Return a test for the SKU that was asked for; without `sku_id`, for all of the product."""
+    """Return a test for the SKU that was asked for; without `sku_id`, for any of the product."""
     return lambda sku: _same(sku.product_id, product_id) and (not sku_id or _same(sku.id, sku_id))
 
 

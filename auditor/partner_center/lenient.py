@@ -19,7 +19,7 @@ from auditor.partner_center.strict_json import REPLACED, Malformed
 
 T = TypeVar("T")
 LENIENT = "lenient"
-"""Marks a type, in the `extra` of its `msgspec.Meta`: its value decides nothing."""
+"""Marks a type in the `extra` of its `msgspec.Meta`: a value of this type decides nothing."""
 OR_ID = "or_id"
 """Marks a struct in the same `extra`: a text that is sent instead of the object is its id."""
 DECIDING = "deciding"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 ATTEMPTS = 3
-"""The most attempts of one call, the first included. One answered 429 does not count."""
+"""The most attempts of one call, the first included. An attempt answered 429 does not count."""
 DEFAULT_WAIT_S = 10.0
 """The wait after a 429 without `Retry-After`."""
 LONGEST_WAIT_S = 600.0

@@ -19,7 +19,7 @@ REPLACED = "\ufffd"
 TOO_LARGE = "1e999"
 """Stands for NaN and the infinities, which JSON lacks. As a number, it cannot pass for text."""
 MOST_COMMAS = 2**20
-"""No answer has more. A limit is needed: Python objects take fifty times their text's memory."""
+"""No answer has more commas. Without a limit, Python objects take fifty times their text."""
 MOST_TOKENS = 2**22
 """The most quotation marks and escapes of a body that is mended: each of them is slow."""
 MOST_MENDED = 2**17
@@ -112,7 +112,7 @@ def value_of(text: str) -> Any:  # Any: any JSON
 
 
 def repeated_keys(text: str, decisive: Collection[str]) -> int:
-    """Count keys sent twice in one object; raise if it is a decisive key of the outermost."""
+    """Count keys sent twice in one object; raise if the outermost has a decisive key twice."""
     repeated = 0
     outermost: set[str] = set()
 

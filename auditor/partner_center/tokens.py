@@ -88,7 +88,7 @@ class RenewedToken:
     async def refreshed(self, rejected: Secret) -> Secret | None:
         """Return a newer token than the rejected one.
 
-        None if a rejection made it fetch a token a moment ago: another token would not help then,
+        None if a rejection had a token fetched a moment ago: another token would not help then,
         and every customer that refuses us would cause one more fetch.
         """
         async with self._one_at_a_time:

@@ -161,9 +161,7 @@ class Bar:
         )
 
     def __enter__(self) -> Self:
-        self._events.stream = cast(
-            "TextIO", FileProxy(self._console, self._stream)
-        )  # it has `write`
+        self._events.stream = cast("TextIO", FileProxy(self._console, self._stream))  # has `write`
         self.shown.start()
         return self
 

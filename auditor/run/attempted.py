@@ -16,7 +16,7 @@ _LONGEST = 300
 
 
 def begun(reports: Reports, header: RunHeader, narrow: Narrow) -> Iterator[Attempt]:
-    """Yield the rows of a run that is about to ask: they are right if the run is then killed."""
+    """Yield the rows of a run that is about to ask. They stay like this if the run is killed."""
     for partner in reports.partners:
         yield Attempt(
             run_id=header.run_id,

@@ -38,7 +38,7 @@ class Checking:
     async def ask(self, plan: Plan, late_customers: LateCustomers) -> Plan:
         """Ask every check of the plan, then the checks of the late customers.
 
-        The returned plan includes the late customers and what the replies taught.
+        The returned plan has the late customers, the learned contexts and the API that answers.
         """
         plan = await self._fetch.choose_api(plan)
         plan = await self._ask_planned(plan, list(plan.questions()))

@@ -25,7 +25,7 @@ class Naming:
         self._missing = set(partners)
         self._found: list[CustomerMatches] = []
         self._is_certain = True
-        """True if no partner dropped out: only then is a name that no partner found unknown."""
+        """False once a partner drops out: it may have a customer that no other partner has."""
         self._all_in = asyncio.Event()
 
     async def agree(self, partner: str, found: CustomerMatches) -> tuple[str, ...]:

@@ -257,7 +257,7 @@ class Run:
         return report
 
     async def _find_published(self, opened: "Callable[[], Store]", header: RunHeader) -> str:
-        """Ask the store for snapshots that are published although the report does not know it.
+        """Ask the store for snapshots that are published, but that the report does not have yet.
 
         This run may have published one before it was stopped and resumed, or just before a signal
         or a failing disk ended the run. Returns the error code if the store could not be asked,

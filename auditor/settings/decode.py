@@ -68,7 +68,7 @@ def tables() -> dict[Path, dict[str, ConfigKey]]:
 
 
 class Decoder:
-    """Makes `Settings` from tables. `mistakes` says what is wrong; `failed` holds the paths.
+    """Makes `Settings` from tables. `mistakes` says what is wrong, `failed` at which paths.
 
     A refused value is replaced by its default, so that the rest can still be checked.
     """

@@ -267,7 +267,7 @@ def _misspelled_variables(
 
 
 def _chosen(settings: Settings, narrow: Narrow) -> tuple[Partner, ...]:
-    """Return the partners that `narrow` selects by name and country; without these, all."""
+    """Return the partners that `narrow` selects by name and country; if it names none, all."""
     return tuple(
         partner
         for partner in settings.partner

@@ -127,7 +127,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return next((what for what, is_done in done.items() if is_done), "delay")
 
     def matches(self, call: Call) -> bool:
-        """Tell whether the selectors match the call; shares and counts are not looked at."""
+        """Return whether the selectors match the call; shares and counts are ignored."""
         endpoint = call.endpoint.name if call.endpoint else ""
         partner = call.partner
         names = {partner.partner_tenant_id, partner.name} if partner else set()
@@ -152,7 +152,7 @@ def _tuple(texts: Texts) -> tuple[str, ...]:
 
 
 def _holds(wanted: Texts, found: set[str]) -> bool:
-    """Tell whether a wanted id is found, in any letter case; true if none is wanted."""
+    """Return whether a wanted id is found, in any letter case; true if no id is wanted."""
     texts = {text.lower() for text in _tuple(wanted)}
     return not texts or bool(texts & {text.lower() for text in found})
 
@@ -192,7 +192,7 @@ class Faults:
         self._tries.clear()
 
     def takes_post(self, endpoint: str) -> bool:
-        """Tell whether a fault makes this GET endpoint accept POST instead."""
+        """Return whether a fault makes this GET endpoint accept POST instead."""
         return any(f.post_only and _holds(f.endpoint, {endpoint}) for f in self._faults)
 
     def choose(self, call: Call) -> Choice:

@@ -21,7 +21,7 @@ DOUBLED = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What was sent. `status` is 0 if nothing was."""
+    """What was sent. `status` is 0 if nothing was sent."""
 
     response: web.StreamResponse
     status: int

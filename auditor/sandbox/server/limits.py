@@ -28,7 +28,7 @@ class Limiter:
         self._admitted: dict[tuple[str, str, str], deque[float]] = {}
 
     def admit(self, partner_tenant_id: str, customer_id: str, api_class: str) -> int:
-        """Count an admitted call and return 0; else return the seconds until one is admitted."""
+        """Admit a call, count it and return 0; or return the seconds until one can be admitted."""
         now = self._clock()
         gates = [((partner_tenant_id, "", api_class), self.limits.per_partner.get(api_class))]
         if customer_id:

@@ -13,7 +13,7 @@ from auditor.sandbox.world.night_builder import Kind, NightBuilder
 from auditor.sandbox.world.portfolio import Portfolio
 
 PRODUCT_STAYS_OUT = 2
-"""Nights."""
+"""The number of nights that the retiring family is out of the catalog."""
 
 
 def first_absent(portfolio: Portfolio) -> set[str]:

@@ -99,7 +99,7 @@ class NightBuilder:
         return True
 
     def claim_all(self, subjects: Iterable[Hashable]) -> bool:
-        """Claim all subjects, or none and return false if one was claimed before."""
+        """Claim all subjects; if one was claimed before, claim none and return false."""
         wanted = set(subjects)
         if wanted & self._claimed:
             return False

@@ -16,7 +16,7 @@ RARE_CODE = "QuotaId"
 PAIRS = {region.name: region.paired_with for region in REGIONS}
 
 OUTAGE_LASTS = 3
-"""Nights."""
+"""The number of nights that a regional outage lasts."""
 
 
 def base_restrictions(portfolio: Portfolio) -> dict[str, Restrictions]:

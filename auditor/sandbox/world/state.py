@@ -133,7 +133,7 @@ class NightState:
         return country not in MARKETS_WITHOUT_RESERVATIONS and reservation_scope in sku.scopes
 
     def licence(self, customer_id: str, country: str, key: SkuKey) -> LicenceState:
-        """Return how the SKU differs; with customer id `''`, for the country alone."""
+        """Return how the SKU differs for a customer; with customer id `''`, for the country."""
         of_country = self.licences.get((country, key), UNCHANGED)
         of_customer = self.licences.get((customer_id, key), UNCHANGED) if customer_id else UNCHANGED
         return of_customer.combined_with(of_country)

@@ -163,8 +163,8 @@ class World:
         """Return the inventory answer for one SKU in one context.
 
         `None`: the SKU is not in the catalog of this context, so a reply leaves it out. This
-        includes a SKU that needs a region and gets another region than its own. Whether the API
-        accepts the customer and the subscription on that night is not looked at.
+        includes a SKU that needs a region and gets another region than its own. It is not checked
+        whether the API accepts the customer and the subscription on that night.
         """
         self.partner(partner_tenant_id)
         azure = self.portfolio.azure_by_id[azure_subscription_id.lower()]
