@@ -1,4 +1,4 @@
-"""How a run reports what it is doing: a bar on a terminal, event lines elsewhere."""
+"""How a run reports its progress: as a bar on a terminal, as event lines elsewhere."""
 
 from typing import Protocol
 

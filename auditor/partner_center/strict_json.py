@@ -19,7 +19,7 @@ REPLACED = "\ufffd"
 TOO_LARGE = "1e999"
 """Stands for NaN and the infinities, which JSON lacks. As a number, it cannot pass for text."""
 MOST_COMMAS = 2**20
-"""No answer has more commas. Without a limit, Python objects take fifty times their text."""
+"""No answer has more commas. Python objects take fifty times the memory of their text."""
 MOST_TOKENS = 2**22
 """The most quotation marks and escapes of a body that is mended: each of them is slow."""
 MOST_MENDED = 2**17

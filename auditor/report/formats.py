@@ -1,4 +1,4 @@
-"""Rows as text for people and programs, and as a workbook."""
+"""Writes rows as text for people and programs, and as a workbook."""
 
 import csv
 import io

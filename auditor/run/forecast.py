@@ -1,4 +1,4 @@
-"""What a run would ask: calls, time at the quota, and calls without any batching."""
+"""Predicts what a run would ask: its calls, their time, and the calls without any batching."""
 
 from collections import Counter
 from collections.abc import Iterable
