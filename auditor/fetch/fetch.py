@@ -1,4 +1,4 @@
-"""Send the questions of wave 2, many at once; the outcome of each is a value."""
+"""Sends the questions of wave 2, many at once. A failed question is a value, not an exception."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -31,21 +31,22 @@ from auditor.plan.targets import CUSTOMER, SUBSCRIPTION
 
 UNSENDABLE = "unsendable"
 TRIES = 3
-"""Questions that are asked at most, of several customers, to see whether checkInventory is back."""
+"""The most questions that are asked to see whether checkInventory is back, one per customer."""
 
 ReportEvent = Callable[..., None]
-"""Takes an event: its name, and fields by keyword."""
+"""A function that logs an event: it takes the event's name, and its fields by keyword."""
 
 
 class Fetched(msgspec.Struct, frozen=True, kw_only=True):
     """The result of one round of questions."""
 
     settled: tuple[Settled, ...]
-    """In the order of completion."""
+    """How the questions ended, in the order in which they ended."""
     waiting: tuple[Check, ...]
-    """Checks that did not settle: they wait for a context that was learned, see `once_more`."""
+    """Checks that are not settled: `once_more` plans them with a learned context."""
     plan: Plan
-    """The plan of this round; on the newer API if that answered and checkInventory was gone."""
+    """The plan of this round. It is on the newer API if checkInventory turned out to be gone and
+    the newer API answered."""
 
 
 class Fetch:
@@ -66,13 +67,13 @@ class Fetch:
         self._is_out = False
         self._moving = asyncio.Lock()
         self._newer: Plan | None = None
-        """The plan on the newer API, once checkInventory has said twice that it is gone."""
+        """The plan on the newer API; None until checkInventory has said twice that it is gone."""
         self._is_none_told = False
         self._learning = Learning()
         self._posted: set[str] = set()
-        """Endpoints that answered a GET with 405."""
+        """Endpoints that answered a GET with 405; they get a POST."""
         self._plan: Plan
-        """Of the round under way."""
+        """The plan of the current round."""
 
     async def ask(
         self,
@@ -82,8 +83,8 @@ class Fetch:
     ) -> Fetched:
         """Settle the questions of a plan; `follow` gets the parts of each as soon as it settles.
 
-        A refused batch is halved until the bad item stands alone, and the unusable items of a
-        reply become checks of their own: so one question may settle in several parts.
+        One question may settle in several parts. A refused batch is halved until the bad item
+        stands alone. Each key without a usable item in the reply becomes a check of its own.
         """
         self._plan = plan
         if self._newer is not None:
@@ -98,7 +99,10 @@ class Fetch:
         )
 
     async def choose_api(self, plan: Plan) -> Plan:
-        """Return the plan; on checkInventory again if that answers a partner that has moved."""
+        """Return the plan to use. A partner that moved returns to checkInventory if that answers.
+
+        If the partner has not moved, or checkInventory does not answer, return `plan` unchanged.
+        """
         if plan.rules.inventory_api != "auto" or not plan.rules.is_route_gone:
             return plan
         back = plan.moved(back=True)
@@ -123,9 +127,9 @@ class Fetch:
         return back if is_back else plan
 
     def once_more(self, plan: Plan) -> tuple[Plan, list[Question | Unasked]]:
-        """Return the plan with the learned contexts, and its questions that waited for one.
+        """Return the plan with the learned contexts, and the questions that waited for one.
 
-        Call it once: contexts are not learned again afterwards.
+        Call it only once: after it, no more contexts are learned.
         """
         return self._learning.finish(plan)
 
@@ -156,7 +160,7 @@ class Fetch:
         reply = await self._send(request)
         error = error_of(request, reply)
         if request.method == "GET" and Does.POSTED in _does(error):
-            # The documents' examples say GET and their tables POST: remember what the server says.
+            # The API's documents say GET in examples and POST in tables: remember what works.
             self._posted.add(request.endpoint)
             return await self._availability(question)
         return (_outcome(question, request, reply, error),)
@@ -198,7 +202,7 @@ class Fetch:
     async def _newer_plan(self, request: Request) -> Plan | None:
         """Return the plan on the newer API, if that is allowed and a second reply says "gone" too.
 
-        One call asks the second time; the others wait for the lock and use its result.
+        Only one task sends the second request; the others wait for the lock and use its result.
         """
         if self._plan.rules.inventory_api != "auto":
             return None
@@ -213,10 +217,10 @@ class Fetch:
     async def _by_the_newer(
         self, newer: Plan, question: Question, gone: Settled
     ) -> tuple[Settled, ...]:
-        """Ask a question by resource type that checkInventory did not take; `gone` is its reply.
+        """Ask the newer API a question that checkInventory said "gone" to; `gone` is that outcome.
 
-        The partner moves once the newer API has answered. Until then every question is asked of
-        checkInventory first, which may be back.
+        The partner moves to the newer API when that has answered. Until then, each question goes
+        to checkInventory first, because it may be back.
         """
         typed: list[Question] = []
         untyped: list[Unasked] = []
@@ -238,7 +242,7 @@ class Fetch:
         return (*parts, msgspec.structs.replace(gone, question=_part(question, unasked)))
 
     def _move(self) -> None:
-        """Go on with the newer API, which has answered, unless that is where we are."""
+        """Move the partner to the newer API, unless it has moved already."""
         if self._newer is not None and not self._plan.rules.by_resource_type:
             self._plan = self._newer
             self._report("inventory_api.moved", to="by_resource_type")
@@ -314,7 +318,7 @@ class Fetch:
 
 
 def _of_several(plan: Plan, most: int) -> list[Question]:
-    """Return the first inventory questions of a plan, one for each customer, `most` at most."""
+    """Return up to `most` inventory questions of a plan: the first one of each customer."""
     found: dict[str, Question] = {}
     for question in plan.questions():
         if isinstance(question, Question) and _is_inventory(question):
@@ -354,7 +358,7 @@ def _outcome(
 ) -> Settled:
     """Return the outcome of the question as a whole."""
     code = error.error_code_sent if error else ""
-    # "No such SKU" does not say which SKU, if the question is about a whole product.
+    # If the question is about a whole product, "no such SKU" does not say which SKU.
     is_named = bool(question.checks[0].sku_id) or code != NO_SUCH_SKU
     not_found = Does.NOT_IN_CATALOG in _does(error) and is_named
     reason = "" if error is None or not_found else error.reason

@@ -1,7 +1,7 @@
-"""Context items that inventory checks demand (400026) and the catalog does not name.
+"""Learns context items that inventory checks demand (400026) and the catalog does not name.
 
-If one check of a product lacks an item, all its checks do: they wait, and are planned once more
-when everything else is settled.
+If one check of a product lacks a context item, all checks of that product lack it. So they wait,
+and are planned once more when all other checks are settled.
 """
 
 from collections import defaultdict
@@ -22,7 +22,7 @@ class Learning:
     def __init__(self) -> None:
         self._variables: dict[ProductKey, set[str]] = defaultdict(set)
         self._waiting: dict[ProductKey, set[tuple[str, str]]] = defaultdict(set)
-        """Customer and Azure subscription of each check."""
+        """By product: customer and Azure subscription of each check that waits."""
         self._held_back: list[Check] = []
         self._is_over = False
 
@@ -32,9 +32,9 @@ class Learning:
         return waiting
 
     def learn(self, question: Question, description: str) -> bool:
-        """Learn from a refusal; False if the missing item or its product is not clear.
+        """Learn the missing context item from a refusal's description, which alone names it.
 
-        Only the description in the reply's body names the item.
+        Return False if it is not clear which item is missing, or for which product.
         """
         products = {_product(check) for check in question.checks}
         missing = {
@@ -49,7 +49,10 @@ class Learning:
         return True
 
     def hold_back(self, question: Question) -> Question | None:
-        """Return the question without the checks that must wait, None if all must."""
+        """Hold back the checks that must wait; return the question without them.
+
+        Return None if all its checks must wait.
+        """
         if self._is_over or not self._variables:
             return question
         kept = []
@@ -63,9 +66,9 @@ class Learning:
         return msgspec.structs.replace(question, checks=tuple(kept)) if kept else None
 
     def finish(self, plan: Plan) -> tuple[Plan, list[Question | Unasked]]:
-        """Return the plan with the learned items, and its questions that waited for them.
+        """Return the plan with the learned context items, and the questions that waited for them.
 
-        Afterwards nothing is learned and no check waits.
+        After this, nothing more is learned and no check is held back.
         """
         is_over, self._is_over = self._is_over, True
         if is_over or not self._variables:
@@ -84,7 +87,10 @@ class Learning:
                 yield msgspec.structs.replace(question, checks=checks)
 
     def _waits(self, check: Check) -> bool:
-        """True if the check is held back. One held back without a customer stands for all."""
+        """Return True if the check is held back.
+
+        A check that was held back without a customer stands for the checks of all customers.
+        """
         of = self._waiting.get(_product(check), ())
         customer, subscription = check.customer_id, check.azure_subscription_id
         return not {(customer, subscription), (customer, ""), ("", "")}.isdisjoint(of)

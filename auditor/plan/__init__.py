@@ -1,1 +1,1 @@
-"""Plans the fewest calls that check a scope, and records why each is made so."""
+"""Plans the fewest calls that check a scope, and records the reason for the form of each call."""

@@ -1,4 +1,4 @@
-"""Plans the availability checks: by customer, and for reservations by country. Pure.
+"""Plans the availability checks: reservations by country, all other SKUs by customer. Pure.
 
 See `docs/decisions/0003-availability-by-customer-or-country.md`.
 """
@@ -30,7 +30,7 @@ class AvailabilityPlan:
         )
 
     def of_customer(self, found: CustomerFound) -> Iterator[Question | Unasked]:
-        """Yield the questions about one customer, and its licences that are not asked about."""
+        """Yield the questions about one customer, and its licences that cannot be asked about."""
         customer_id = found.customer.customer_id
         if found.failed:
             check = self._check(customer_id)
@@ -69,9 +69,10 @@ class AvailabilityPlan:
             yield Unasked(check=check, outcome=Outcome.NOT_ELIGIBLE, reason=reason)
 
     def _by_customer_skus(self, country: str) -> Iterator[tuple[str, str]]:
-        """Yield the catalog SKUs whose availability depends on the customer: all but reservations.
+        """Yield the catalog SKUs whose availability depends on the customer.
 
-        For a reservation, the inventory check answers by customer and the price list by country.
+        A reservation is not yielded: its inventory check answers for the customer, and its
+        availability is the same for all customers of a country.
         """
         for (where, _), catalog in self._catalogs.items():
             if where == country:
@@ -95,7 +96,7 @@ class AvailabilityPlan:
                 yield from (sku.name for sku in catalog.skus if sku.product_id in products)
 
     def by_country(self) -> Iterator[Question]:
-        """Yield the availabilities that are the same for every customer of a country."""
+        """Yield the questions whose answer is the same for every customer of a country."""
         if self._rules.availability == "held":
             return
         for (country, scope), catalog in self._catalogs.items():
@@ -108,7 +109,10 @@ class AvailabilityPlan:
                     yield Question(checks=(check,), segment=segment)
 
     def _segments_asked(self) -> Iterator[str]:
-        """Yield '' for all segments but nonprofit, which the server sends only on request."""
+        """Yield '' for all segments but nonprofit, and nonprofit, which the server omits from ''.
+
+        Each is yielded only if it is configured.
+        """
         if any(segment != NONPROFIT for segment in self._rules.segments):
             yield ""
         if NONPROFIT in self._rules.segments:

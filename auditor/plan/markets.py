@@ -1,7 +1,7 @@
 """Markets where Azure reservations cannot be bought.
 
-From the table on the documentation page "Purchase Azure reservations" of Partner Center, as ISO
-3166 codes; Bonaire, Saba and Sint Eustatius share BQ, Svalbard and Jan Mayen share SJ.
+The list is from the table on Partner Center's documentation page "Purchase Azure reservations".
+Codes are ISO 3166: Bonaire, Saba and Sint Eustatius share BQ; Svalbard and Jan Mayen share SJ.
 """
 
 _CODES = """

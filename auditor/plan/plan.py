@@ -1,4 +1,4 @@
-"""Turns scope and SKUs into the fewest calls: checks with the same context are one batch. Pure."""
+"""Plans the fewest calls for a scope: checks with the same context become one batch. Pure."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -45,7 +45,7 @@ REGION_UNKNOWN = "arm_region_unknown"
 
 
 class Plan:
-    """All checks of wave 2 of one partner's run; those it does not ask have a reason."""
+    """All checks of wave 2 of one partner's run; a check that is not asked has a reason."""
 
     def __init__(
         self, rules: Rules, catalogs: Iterable[CatalogFound], *, customers: Sequence[CustomerFound]
@@ -75,19 +75,19 @@ class Plan:
         }
 
     def skus_of(self, check: Check) -> Sequence[str]:
-        """Return the SKUs of a check: for a whole product, those that the listing names."""
+        """Return the SKUs of a check; for a whole product, its SKUs in the listing."""
         if check.sku_id:
             return (check.sku_id,)
         key = (check.country, check.reservation_scope, check.product_id, check.arm_region)
         return self._whole.get(key, ())
 
     def moved(self, *, back: bool = False) -> "Plan":
-        """Return the same plan for a partner whose checkInventory is gone; `back`: is there."""
+        """Return the same plan on the newer inventory API; with `back`, on checkInventory."""
         rules = msgspec.structs.replace(self.rules, is_route_gone=not back)
         return self._anew(rules, self.catalogs.values())
 
     def by_resource_type(self, question: Question) -> Iterator[Question | Unasked]:
-        """Yield a question that was planned for checkInventory as questions of the other API."""
+        """Turn a question for checkInventory into questions for the newer API."""
         by_type: dict[str | None, list[Check]] = defaultdict(list)
         for check in question.checks:
             catalog = self.catalogs[check.country, check.reservation_scope]
@@ -176,7 +176,7 @@ class Plan:
             yield from self._availability.of_customer(found)
 
     def _unknowable(self, customer_id: str, countries: Iterable[str]) -> Iterator[Check]:
-        """Yield a customer's checks, as far as they are known without its listing."""
+        """Yield one check for each kind and country of a customer without listed subscriptions."""
         if CheckKind.INVENTORY in self.rules.checks:
             for country in countries:
                 yield self._check(CheckKind.INVENTORY, customer_id, country)
@@ -222,7 +222,7 @@ class Plan:
         plan: CommerceSubscription | None,
         scope: str,
     ) -> tuple[Outcome, str] | None:
-        """Return why nothing is asked about an Azure subscription; None if it is asked about."""
+        """Return outcome and reason if an Azure subscription is not asked about, else None."""
         if subscription.azure_subscription_id in found.carried:
             return Outcome.SKIPPED, Reason.LISTING_FAILED
         if not is_active(subscription.status) or (plan and not is_active(plan.status)):
@@ -245,7 +245,10 @@ class Plan:
         subscription: AzureSubscription,
         outcome: Outcome,
     ) -> Iterator[Check]:
-        """Yield the checks that are not asked: all if they are skipped, else one for all."""
+        """Yield the checks of an Azure subscription that is not asked about.
+
+        If they are skipped, each check is yielded; if not eligible, one check stands for all.
+        """
         context = {
             "azure_subscription_id": subscription.azure_subscription_id,
             "reservation_scope": scope,
@@ -270,7 +273,7 @@ class Plan:
     ) -> Iterator[Question | Unasked]:
         """Yield the batches of an Azure subscription, of a customer, or of a country.
 
-        Each SKU is asked only on the level that its inventory variables name.
+        Each SKU is asked on only one of these three levels: its inventory variables say which.
         """
         country, _ = catalog
         if country in WITHOUT_RESERVATIONS:
@@ -332,6 +335,6 @@ def _untyped(check: Check) -> Unasked:
 
 
 def _level(variables: Sequence[str]) -> tuple[bool, bool]:
-    """Return whether a context names a customer, and whether an Azure subscription."""
+    """Return whether a context names a customer, and whether it names an Azure subscription."""
     by_subscription = SUBSCRIPTION in variables
     return by_subscription or CUSTOMER in variables, by_subscription

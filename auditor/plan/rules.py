@@ -1,4 +1,4 @@
-"""The settings that decide whether, and how, a SKU is asked about."""
+"""The settings that decide whether a SKU is checked, and how."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
     partner_tenant_id: str
     countries: frozenset[str]
-    """Where the partner sells."""
+    """The countries in which the partner sells."""
     checks: frozenset[str]
     batch_size: int
     reservation_scopes: tuple[str, ...]
@@ -23,19 +23,20 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     availability: str
     availability_always: tuple[str, ...]
     by_customer: bool = True
-    """False in a run over one country: by-customer availability belongs to no country."""
+    """Whether availability is asked by customer. False in a run over one country, because
+    availability by customer belongs to no country."""
     by_country: bool = True
-    """False in a run over some customers: by-country checks are not asked."""
+    """Whether checks by country are asked. False in a run over some customers."""
     inventory_api: str = "auto"
-    """`check_inventory`, `by_resource_type`, or `auto`: the first unless it is gone."""
+    """`check_inventory`, `by_resource_type`, or `auto`: checkInventory unless it is gone."""
     is_route_gone: bool = False
-    """Whether this partner has moved: checkInventory said that it is gone, and the newer API has
-    answered."""
+    """True if this partner has moved to the newer API: checkInventory said that it is gone, and
+    the newer API has answered."""
     resource_types: Mapping[str, str] = {}
-    """By target view: the resource type for checkinventorybyresourcetype."""
+    """By target view: the resource type for checkinventorybyresourcetype, the newer API."""
 
     @property
     def by_resource_type(self) -> bool:
-        """Tell whether inventory is asked by resource type."""
+        """Return True if inventory is asked by resource type."""
         is_moved = self.inventory_api == "auto" and self.is_route_gone
         return is_moved or self.inventory_api == "by_resource_type"

@@ -1,7 +1,7 @@
 """The SKUs of a catalog as target items of inventory checks. Pure.
 
 A SKU's inventory variables say what a check must send. SKUs with the same variables share a
-context; a product whose SKUs all share one is asked whole.
+context. If all SKUs of a product share one context, one target item asks for the whole product.
 """
 
 from collections import defaultdict
@@ -29,15 +29,15 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     skus: tuple[str, ...]
     variables: tuple[str, ...]
     region: str
-    """As in the key: lower case, '' unless it is sent."""
+    """The region in lower case, as in the key; '' if none is sent."""
     region_name: str
-    """As it is sent."""
+    """The region in the letter case in which it is sent."""
     view: str
     why: str
 
 
 class Checks(Sequence[Check]):
-    """The checks of one batch, made on access: a run has millions of them."""
+    """The checks of one batch, made on access, because a run has millions of checks."""
 
     __slots__ = ("_shared", "_targets")
 
@@ -80,10 +80,10 @@ class Checks(Sequence[Check]):
 
 
 def targets(catalog: CatalogFound, rules: Rules) -> tuple[list[Target], list[Sku]]:
-    """Return the targets of a catalog, and the SKUs that lack a region for their context."""
+    """Return the targets of a catalog, and the SKUs that need a region and have none."""
     by_product: dict[str, list[Sku]] = defaultdict(list)
     once: dict[tuple[str, str], Sku] = {}
-    for sku in catalog.skus:  # a name in two letter cases is one SKU
+    for sku in catalog.skus:  # one SKU may come in two letter cases
         once.setdefault((sku.product_id.upper(), sku.sku_id.upper()), sku)
     for sku in once.values():
         by_product[sku.product_id].append(sku)
@@ -114,20 +114,20 @@ def _is_asked(sku: Sku, catalog: CatalogFound, rules: Rules) -> bool:
 
 
 def variables_of(sku: Sku, catalog: CatalogFound) -> tuple[str, ...]:
-    """Return the variables that a check of a SKU must send: the catalog's, and learned ones."""
+    """Return all variables that a check of a SKU must send, from the catalog or learned."""
     named = {v for v in sku.inventory_variables.split(";") if v}
     return tuple(sorted(named.union(catalog.learned.get(sku.product_id, ()))))
 
 
 def _regions(sku: Sku, catalog: CatalogFound, rules: Rules) -> tuple[str, ...]:
-    """Return the regions a SKU is asked for: '' if it needs none."""
+    """Return the regions for which a SKU is checked; only '' if it needs no region."""
     if REGION not in variables_of(sku, catalog):
         return ("",)
     return (sku.region,) if sku.region else (rules.arm_regions or ())
 
 
 def _needs_more(skus: Iterable[Sku], catalog: CatalogFound, sent: tuple[str, ...]) -> bool:
-    """Tell whether another SKU of the product would miss a context item (400026)."""
+    """Return True if one of the SKUs needs a variable that is not in `sent` (400026)."""
     return any(not set(variables_of(sku, catalog)) <= set(sent) for sku in skus)
 
 
@@ -165,7 +165,10 @@ def _targets_of(
 
 
 def resource_type(view: str, rules: Rules) -> str | None:
-    """Return the resource type of a target view: '' for checkInventory, None if unknown."""
+    """Return the resource type of a target view; None if it is unknown.
+
+    For checkInventory, which takes no resource type, return ''.
+    """
     return rules.resource_types.get(view) if rules.by_resource_type else ""
 
 

@@ -1,1 +1,1 @@
-"""Wave 1: which customers, Azure subscriptions, products and SKUs there are to ask about."""
+"""Wave 1: finds the customers, Azure subscriptions, products and SKUs that checks ask about."""

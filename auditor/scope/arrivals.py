@@ -1,4 +1,4 @@
-"""Customers as they are found: the first can be checked while others are still being listed."""
+"""Collects customers while others are still being listed, so that checking can begin early."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -17,7 +17,7 @@ class Arrivals:
         expected: int,
         step: Callable[[CustomerFound], None],
     ) -> None:
-        """`source` yields `expected` items: customers, or None for one out of scope.
+        """`source` yields `expected` items: a customer, or None for a customer out of scope.
 
         `step` is called with each customer.
         """
@@ -27,7 +27,7 @@ class Arrivals:
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.found: list[CustomerFound] = []
-        """Those found and not yet taken."""
+        """The customers that were found and that `take` has not returned yet."""
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._collect())
@@ -39,7 +39,7 @@ class Arrivals:
             await asyncio.wait([self._task])
 
     async def until(self, missing: int) -> None:
-        """Wait until at most `missing` customers are missing."""
+        """Wait until at most `missing` items are still to come."""
         while self._task is not None and not self._task.done() and self._missing > missing:
             self._arrived.clear()
             await self._arrived.wait()

@@ -14,12 +14,12 @@ _NONE: frozenset[Any] = frozenset()  # Any: of nothing
 
 
 def one(found: _Noun, known: _Noun | None) -> _Noun:
-    """Return the known object if it is equal, so that memory holds only one of the two."""
+    """Return `known` if it equals `found`, else `found`. This saves a second equal object."""
     return known if known is not None and known == found else found
 
 
 def some(names: AbstractSet[_Name]) -> frozenset[_Name]:
-    """Return the names; one shared set if there are none, since a new one takes 216 bytes."""
+    """Return the names. No names give one shared set, because each empty set takes 216 bytes."""
     return frozenset(names) if names else _NONE
 
 
@@ -47,11 +47,11 @@ class Azure:
         return (customer_id, "", "", listing) in known.unlisted
 
     def before_of(self, plan_id: str) -> list[str]:
-        """Return the Azure subscriptions known under a plan."""
+        """Return the ids of the Azure subscriptions that were known under a plan."""
         return [s.azure_subscription_id for s in self._before.values() if s.plan_id == plan_id]
 
     def add(self, plan: CommerceSubscription, found: Iterable[AzureSubscription]) -> None:
-        """Add the subscriptions of an answered listing."""
+        """Add the Azure subscriptions that an answered listing of a plan names."""
         for subscription in found:
             name = subscription.azure_subscription_id
             self.found[name] = one(subscription, self._before.get(name))
@@ -65,14 +65,14 @@ class Azure:
                 self.new.add(name)
 
     def carry(self, plan_id: str) -> None:
-        """Keep the known subscriptions of a plan whose listing failed."""
+        """Carry the known Azure subscriptions of a plan whose listing failed."""
         self.is_whole = False
         for name in self.before_of(plan_id):
             self.found.setdefault(name, self._before[name])
             self.carried.add(name)
 
     def carry_some(self, names: Iterable[str]) -> None:
-        """Keep known subscriptions that an answered listing may name in an unusable item."""
+        """Carry known Azure subscriptions that an unusable item of a listing may be about."""
         self.is_whole = False
         for name in names:
             if name not in self.found:
@@ -80,7 +80,7 @@ class Azure:
                 self.carried.add(name)
 
     def end_the_rest(self, carried_plans: Iterable[str]) -> None:
-        """End the known subscriptions that no listing names any more."""
+        """Record the known Azure subscriptions that no listing names now as ended."""
         for name, subscription in self._before.items():
             if name not in self.found and subscription.plan_id not in carried_plans:
                 self.ended.add(name)

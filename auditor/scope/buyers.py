@@ -1,7 +1,7 @@
-"""Reads products that only customers can see, no country: such as Azure savings plans.
+"""Reads products that no country lists and only customers can see, such as Azure savings plans.
 
-The SKUs that one customer sees are asked for every customer of its country; for a customer that
-does not see them, each reply says so.
+One customer's SKUs are checked for every customer of that country. If another customer cannot see
+a SKU, the reply to its check says so.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -19,7 +19,7 @@ MOST = 3
 
 
 class Buyers:
-    """Some customers of one country that hold an Azure plan."""
+    """Up to three customers of one country that hold an Azure plan."""
 
     def __init__(
         self, api: PartnerCenter, customers: Iterable[CustomerFound], country: str
@@ -29,26 +29,27 @@ class Buyers:
         self._ids = ids[:MOST]
 
     def __bool__(self) -> bool:
-        """Tell whether there is any such customer."""
+        """Return True if at least one customer can be asked."""
         return bool(self._ids)
 
     async def product(self, product_id: str) -> wire.Product:
-        """Return a product as the first customer sees it."""
+        """Return a product from the first customer that gets an answer."""
         return await self._first(lambda buyer: self._api.customer_product(buyer, product_id))
 
     async def skus(self, product_id: str) -> Listed[wire.Sku]:
-        """Return the SKUs of a product that the first customer sees."""
+        """Return the SKUs of a product from the first customer that gets an answer."""
         return await self._first(lambda buyer: self._api.customer_skus(buyer, product_id))
 
     async def sku(self, product_id: str, sku_id: str) -> wire.Sku:
-        """Return a SKU as the first customer sees it."""
+        """Return a SKU from the first customer that gets an answer."""
         return await self._first(lambda buyer: self._api.customer_sku(buyer, product_id, sku_id))
 
     async def _first(self, ask: Callable[[str], Awaitable[T]]) -> T:
-        """Return the first answer.
+        """Return the first answer that a customer gets.
 
         Raises:
-            PartnerCenterError: no customer got an answer; a departure only if all replies say so.
+            PartnerCenterError: no customer got an answer. The error says that the item left the
+                catalog only if all replies say so.
         """
         refusals: list[PartnerCenterError] = []
         for buyer in self._ids:

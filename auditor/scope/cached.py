@@ -1,7 +1,7 @@
-"""The last answers of listings that are not due: nothing is asked. Pure.
+"""Returns the last answers of listings that are not due, without asking them. Pure.
 
-A remembered answer replaces the same listing asked now. So it is used only if the configuration
-would ask the same, and it proves nothing: neither additions nor departures.
+A remembered answer is used only if the configuration would ask exactly the same listing now. It
+proves neither that something is new nor that something has left.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from auditor.scope.offers import AZURE_PLAN, is_active
 
 
 def country(known: Known, customer_id: str, due: Due) -> Customer | None:
-    """Return a customer whose billing country is known and not due, else None."""
+    """Return the known customer if its billing country is known and not due, else None."""
     customer = known.customers.get(customer_id)
     if customer is None or not customer.country:
         return None
@@ -75,12 +75,13 @@ class CatalogAsListed:
         self.of_skus = RememberedListing(segments=tuple(sorted(segments)))
         """The parameters of a SKU list."""
         self.of_view = RememberedListing(segments=self.of_skus.segments, views=target_views)
-        """The parameters of a product list; a product counts for the first view that names it."""
+        """The parameters of a product list. All views count: a product belongs to the first view
+        that names it."""
 
     def products(self, view: str) -> dict[str, str] | None:
-        """Return the titles of a target view's products if it is not due, else None.
+        """Return product ids and titles of a target view if its list is not due, else None.
 
-        Titles are stored with SKUs, so a view is asked if one of its products has no SKU.
+        Titles are stored with SKUs, so the list is also due if one of its products has no SKU.
         """
         if self._is_due(f"view:{view}", "", self.of_view):
             return None
@@ -92,7 +93,7 @@ class CatalogAsListed:
     def named(self, product_id: str, sku_ids: Iterable[str]) -> str | None:
         """Return the title of a product outside the views if none of these SKUs is due, else None.
 
-        A SKU id of '' stands for all SKUs. Without a title, the product is asked for by id.
+        A SKU id of '' stands for all SKUs. If this returns None, the product is asked for by id.
         """
         title = self._titles.get(product_id)
         if title is None or product_id not in self._views:
@@ -116,13 +117,13 @@ class CatalogAsListed:
         return self._skus.get((product_id, sku_id))
 
     def skus_answered_at(self, product_id: str) -> datetime | None:
-        """Return when a product's SKU list was answered if it is not due, else None."""
+        """Return when a product's SKU list was answered; None if the list is due."""
         if self.skus(product_id) is None:
             return None
         return self._listed[product_id, ""][0]
 
     def views_answered_at(self) -> datetime | None:
-        """Return when the oldest of the product lists that are not due was answered, if any."""
+        """Return the oldest answer time of the product lists that are not due; None if all are."""
         not_due = (view for view in self.of_view.views if self.products(view) is not None)
         return min((self._listed[f"view:{view}", ""][0] for view in not_due), default=None)
 

@@ -1,8 +1,8 @@
 """Discovers products and SKUs of one country and reservation scope: the second half of wave 1.
 
-A product or SKU that an answered listing no longer names is asked for by id: only a 404 takes it
-out of the catalog (docs/contract.md). Products that only customers can see, such as Azure
-savings plans, are read as some customers see them.
+If an answered listing no longer names a product or SKU, that item is asked for by id. Only a 404
+proves that it left the catalog (docs/contract.md). Products that only customers can see, such as
+Azure savings plans, are listed for up to three customers (`Buyers`).
 """
 
 from collections.abc import Collection, Container, Iterable
@@ -29,7 +29,7 @@ class CatalogRules(msgspec.Struct, frozen=True, kw_only=True):
     target_views: tuple[str, ...]
     segments: tuple[str, ...]
     products: tuple[str, ...] = ()
-    """ProductFound ids, or a SKU as PRODUCT:SKU."""
+    """Each is a product id, or a SKU as PRODUCT:SKU."""
     also_listed: tuple[str, ...] = ()
     """Products whose SKUs are listed although no inventory check is made for them."""
     due: Due = EVERY_RUN
@@ -82,12 +82,12 @@ class CatalogDiscovery:
         )
         self._views_listed: dict[tuple[str, str], RememberedListing] = {}
         self._partly_listed: set[str] = set()
-        """Target views with an item that cannot be used: only a product's id can spoil it."""
+        """Target views with a spoiled item; an item of a product list needs only a usable id."""
         self._not_found: set[tuple[str, str]] = set()
-        """Products (SKU '') and SKUs that got a 404 by id."""
+        """Products (SKU id '') and SKUs that were asked for by id and got a 404."""
 
     async def find(self) -> CatalogFound:
-        """Return the catalog as far as it could be listed, and what has left it.
+        """Return the catalog as far as it could be listed, and the items that have left it.
 
         Raises:
             Unauthorized: the product list itself is refused, so the partner is out.
@@ -200,8 +200,8 @@ class CatalogDiscovery:
     ) -> dict[tuple[str, str], RememberedListing]:
         """Return the listings to remember as answered.
 
-        Left out is the product list of a product that failed, or with a forbidden segment: that
-        is reported in every run.
+        A product list is left out if one of its products failed. It is also left out if one of its
+        segments is forbidden, because every run reports forbidden segments.
         """
         views = self._known_views | {p.product_id: p.view for p in products.values()}
         short = {(f"view:{view}", "") for product_id, view in views.items() if product_id in failed}
@@ -220,7 +220,7 @@ class CatalogDiscovery:
                 products[product_id] = _cached(product_id, title, view)
 
     def _pass_over(self, view: str, segment: str, refusal: PartnerCenterError) -> None:
-        """Record once a view or segment that the partner may not read."""
+        """Record a view and segment that the partner may not read, once however often refused."""
         listing = ForbiddenListing(
             country=self._country,
             reservation_scope=self._scope,
@@ -255,18 +255,21 @@ class CatalogDiscovery:
         return not self._is_known or listing in self._unlisted_before
 
     def _product_never_answered(self, product: ProductFound) -> bool:
-        """Tell whether the product's first SKU list is a baseline: its SKUs are not new."""
+        """Return True if the product's first SKU list is a baseline, so that no SKU is new."""
         if product.product_id in self._unlisted_before:
             return True
         return product.product_id not in self._known_views and not product.is_new
 
     def _partly_answered(self, found: SkusFound) -> set[str]:
-        """Return the product if its first answered list is not whole: the next is a baseline."""
+        """Return the product's id if its first SKU list may lack a SKU, else nothing.
+
+        The next SKU list of that product is then a baseline.
+        """
         is_first = found.is_partly and self._product_never_answered(found.product)
         return {found.product.product_id} if is_first else set()
 
     def _missing(self, products: Iterable[str], unread_views: set[str]) -> list[str]:
-        """Return the known or configured products that no listing names, though one should."""
+        """Return the known or configured products that a listing should name and none does."""
         in_views = {
             product_id
             for product_id, view in self._known_views.items()
@@ -284,9 +287,9 @@ class CatalogDiscovery:
         failed: set[str],
         missing: Iterable[PartnerCenterError] = (),
     ) -> None:
-        """Ask for one product by id: it is there, gone, or failed.
+        """Ask for one product by id, and record it as found, gone or failed.
 
-        `missing` are the 404s of its SKU list. They are right if the product is gone.
+        `missing` are the 404s of its SKU list. They count as failures unless the product is gone.
         """
         view = self._known_views.get(product_id, "")
         try:
@@ -307,14 +310,14 @@ class CatalogDiscovery:
                 failed.add(product_id)
 
     def _is_seen(self, product_id: str) -> bool:
-        """Tell whether a 404 proves that the product is gone.
+        """Return True if a 404 proves that the product is gone.
 
-        It does not for a product that only customers can see, if no customer could be asked.
+        If only customers can see the product and no customer could be asked, a 404 proves nothing.
         """
         return product_id not in self._rules.also_listed or bool(self._buyers)
 
     async def _product(self, product_id: str) -> tuple[wire.Product, bool]:
-        """Return a product, and whether only customers can see it."""
+        """Return a product, and True if only customers can see it."""
         try:
             return await self._api.product(self._country, product_id), False
         except NotFound as refusal:
@@ -339,10 +342,11 @@ class CatalogDiscovery:
         here: Container[tuple[str, str]],
         unread: Collection[str],
     ) -> dict[tuple[str, str], datetime | None]:
-        """Return the SKUs that left before and are proven to be gone still, as in `CatalogFound`.
+        """Return the SKUs that left in an earlier run and are proven to be gone still.
 
-        Proof is a 404 by id or an answered SKU list without the SKU; if its product left too, all
-        product lists must be answered. `here` are the SKUs found, `unread` the views not listed.
+        One of these is a proof: a 404 by id; an answered SKU list without the SKU; answers of all
+        product lists without its product, if the product left too. `here` are the SKUs found,
+        `unread` the views that were not listed. For the times, see `CatalogFound.still_gone`.
         """
         are_views_answered = bool(self._rules.target_views) and not unread
         views_at = self._remembered.views_answered_at()
@@ -361,13 +365,16 @@ class CatalogDiscovery:
         return found
 
     def _to_list(self, products: dict[str, ProductFound]) -> list[ProductFound]:
-        """Return the products whose SKUs are listed: not those with single SKUs configured."""
+        """Return the products whose SKUs are to be listed.
+
+        A product outside the views is left out if only single SKUs of it are configured.
+        """
         listed = {product_id for product_id, sku_id in self._named if not sku_id}
         listed |= set(self._rules.also_listed)
         return [p for p in products.values() if p.view or p.product_id in listed]
 
     def _new(self, found: SkusFound) -> set[tuple[str, str]]:
-        """Return the SKUs that an answered listing names for the first time, baselines apart."""
+        """Return the SKUs that a listing names for the first time; none if it is a baseline."""
         product = found.product
         was_listed = product.is_new or (
             product.product_id in self._known_views
@@ -385,7 +392,7 @@ class CatalogDiscovery:
         failed: set[str],
         cached: set[tuple[str, str]],
     ) -> list[Sku]:
-        """Return the SKUs that are configured one by one; a 404 is a departure."""
+        """Return the SKUs that are configured one by one; a 404 means that the SKU has left."""
         found = []
         left = {(g.product_id, g.sku_id) for g in gone}
         for product_id, sku_id in sorted(self._named):

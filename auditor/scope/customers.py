@@ -1,7 +1,8 @@
-"""Discovers customers, Azure plans and subscriptions, licences: the first half of wave 1.
+"""Discovers customers and their subscriptions: the first half of wave 1.
 
-An answered listing may have been cut off, so what it no longer names is asked for by id before it
-is dropped (docs/contract.md, "Leaving").
+The subscriptions are Azure plans, Azure subscriptions and licences. An answered listing may have
+been cut off. So an item that the listing no longer names is asked for by id before it is dropped
+(docs/contract.md, "Leaving").
 """
 
 from collections.abc import AsyncGenerator, Iterable, Mapping
@@ -43,15 +44,15 @@ class CustomerRules(msgspec.Struct, frozen=True, kw_only=True):
     """The settings that decide which customers are read, and how."""
 
     countries: tuple[str, ...]
-    """Of the partner."""
+    """The countries of the partner."""
     narrowed_to: frozenset[str] = frozenset()
-    """`--country`; empty: all."""
+    """The countries given by `--country`; empty: all."""
     own_country: bool = True
     check_registration: bool = True
     ids: tuple[str, ...] | None = None
     """The customers to read; None: all."""
     subscriptions_due: Due = EVERY_RUN
-    """Subscriptions, entitlements and registrations of a customer, together."""
+    """Decides for a customer's subscriptions, entitlements and registrations together."""
     country_due: Due = EVERY_RUN
 
 
@@ -62,14 +63,14 @@ class CustomerList(msgspec.Struct, frozen=True, kw_only=True):
     unconfirmed: tuple[str, ...] = ()
     """Known customers that the listing does not name: they are asked for by id."""
     unreached: tuple[str, ...] = ()
-    """Known customers on the pages that could not be read: they are `failed`."""
+    """Known customers that may be on a page that could not be read: they are `failed`."""
     ended_after: int | None = None
     """How many customers the list named before it failed; None if it was read to its end."""
     set_apart: dict[str, str] = {}
-    """Customers, known or not, whose item cannot be used: they are `failed`. The names they show,
-    by id."""
+    """Customers, known or not, whose item cannot be used: they are `failed`. Maps the id in each
+    item to the name in it."""
     nameless: int = 0
-    """The number of items that cannot be used and show no id: anybody's."""
+    """The number of items that cannot be used and show no id: each may be about any customer."""
 
     def __len__(self) -> int:
         count = len(self.listed) + len(self.unconfirmed) + len(self.unreached)
@@ -103,25 +104,25 @@ async def list_customers(api: PartnerCenter, known: Known, rules: CustomerRules)
 
 
 class CustomerMatches(msgspec.Struct, frozen=True, kw_only=True):
-    """The customers of one partner that given names fit."""
+    """The customers of one partner that some given names find."""
 
     ids: dict[str, tuple[str, ...]]
-    """By name: the ids of the customers that it fits; a name without any is not a key."""
+    """By name: the ids of the customers that it finds. A name that finds none is not a key."""
     seen: tuple[CustomerName, ...]
-    """Everyone known of this partner, to offer the names nearest to an unknown one."""
+    """All known customers of this partner; an error message suggests the most similar names."""
 
     @property
     def customers(self) -> tuple[str, ...]:
-        """The ids of all of them."""
+        """The ids of all customers that the names find."""
         return tuple(dict.fromkeys(one for ids in self.ids.values() for one in ids))
 
 
 async def match_customers(
     api: PartnerCenter, known: Known, names: Iterable[str]
 ) -> CustomerMatches:
-    """Return which customers the names fit; see `auditor.customer_names`.
+    """Return the customers that the names find; see `auditor.customer_names`.
 
-    An id is asked for by itself; the customer list is read only if there is another name.
+    An id is looked up by itself. The customer list is read only if one name is not an id.
 
     Raises:
         PartnerCenterError: the customer list cannot be read.
@@ -161,9 +162,9 @@ async def match_customers(
 
 
 async def _is_ours(api: PartnerCenter, known: Known, customer_id: str) -> bool:
-    """Tell whether an id may be one of the partner's customers; only a refusal says that it is not.
+    """Return False if Partner Center refuses the id (403 or 404), so it is no customer of ours.
 
-    One that is known and refused is asked once more with the others: it may have left.
+    A known customer is not asked about here: it may have left, and discovery finds that out.
     """
     if customer_id in known.customers or known.holds(customer_id, ""):
         return True
@@ -189,10 +190,10 @@ class CustomerDiscovery:
         self._subscriptions_due = rules.subscriptions_due.among(known.customers_listed)
         self._country_due = rules.country_due.among(known.countries_read)
         self.refusal: PartnerCenterError | None = None
-        """The last error of a customer that was asked for by id."""
+        """The last error from looking up a customer by id."""
 
     async def find(self, customers: CustomerList) -> AsyncGenerator[CustomerFound | None]:
-        """Yield each customer as found, None for those of other countries."""
+        """Yield each customer as it is found; None for a customer of another country."""
         for customer_id in customers.unreached:
             yield self._failed(self._stub(customer_id), Reason.LISTING_FAILED)
         for customer_id, name in customers.set_apart.items():
@@ -211,7 +212,7 @@ class CustomerDiscovery:
             except (Forbidden, NotFound) as refusal:
                 return self._refused(entry, refusal)
             except PartnerCenterError as refusal:
-                if not isinstance(refusal, UnexpectedReply):  # asked again, it would be the same
+                if not isinstance(refusal, UnexpectedReply):  # a retry would get the same reply
                     self.refusal = refusal
                 return self._failed(self._stub(entry), Reason.LISTING_FAILED)
             customer = from_wire.customer(self._known.partner_tenant_id, read)
@@ -252,7 +253,10 @@ class CustomerDiscovery:
         return await self._subscriptions(customer, countries)
 
     def _refused(self, customer_id: str, refusal: PartnerCenterError) -> CustomerFound | None:
-        """403 20002 or 404 by id: the customer has left; another refusal proves nothing."""
+        """Return a customer whose look-up by id was refused; None if it was never known.
+
+        403 20002 and 404 prove that the customer has left. Another refusal proves nothing.
+        """
         if customer_id not in self._known.customers and not self._known.holds(customer_id, ""):
             return None
         stub = self._stub(customer_id)
@@ -274,7 +278,7 @@ class CustomerDiscovery:
     def _failed(
         self, customer: Customer, reason: str, countries: tuple[str, ...] = ()
     ) -> CustomerFound:
-        """Return a customer whose listing failed, with everything known about it carried."""
+        """Return a customer whose listing failed, with everything that is known about it."""
         held = sorted(c.country for c in self._known.cells if c.customer_id == customer.customer_id)
         azure = self._known.azure_subscriptions.get(customer.customer_id, {})
         commerce = self._known.commerce_subscriptions.get(customer.customer_id, {})
@@ -293,7 +297,10 @@ class CustomerDiscovery:
         return (customer.country,) if customer.country in self._rules.countries else ()
 
     def _still_unlisted(self, customer_id: str, listing: str, *, known: bool) -> frozenset[str]:
-        """Return the failed listing if it was never answered: its first answer is a baseline."""
+        """Return the failed listing if it has never been answered, else nothing.
+
+        The first answer of such a listing will be a baseline.
+        """
         before = (customer_id, "", "", listing) in self._known.unlisted
         return frozenset({listing}) if before or not known else frozenset()
 
@@ -347,10 +354,10 @@ class CustomerDiscovery:
         before: Mapping[str, CommerceSubscription],
         azure: Azure,
     ) -> tuple[list[wire.Subscription], set[str]]:
-        """Return the listed subscriptions, and the ids of the known ones to carry.
+        """Return the listed subscriptions, and the ids of the known subscriptions to carry.
 
-        Those that the list lacks or that were set apart are asked for by id. One that was set
-        apart is listed, so no refusal makes it gone.
+        A known subscription is asked for by id if the list lacks it or if its item was set apart.
+        An item that was set apart shows that its subscription exists, whatever the reply by id.
         """
         listed = {read.id.lower(): read for read in answer.items}
         set_apart = answer.spoiled_ids
@@ -440,7 +447,7 @@ def _listing_of(held: Iterable[CommerceSubscription]) -> RememberedListing:
 
 
 def _filled(customer: Customer, listed: Customer) -> Customer:
-    """Return a customer as read by id, with the fields that only the listing has."""
+    """Return a customer as read by id, with the fields that only its list item has."""
     empty = {
         name: getattr(listed, name)
         for name in ("company_name", "domain", "relationship", "reseller_id")

@@ -1,4 +1,7 @@
-"""When a listing is asked again: `[cache]`. Pure. See docs/decisions/0009."""
+"""Decides which listings a run must ask, from the hours in `[cache]`. Pure.
+
+See docs/decisions/0009.
+"""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -8,29 +11,30 @@ import msgspec
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
-    """Decides which listings of one kind a run asks again."""
+    """Decides which listings of one kind a run must ask."""
 
     now: datetime
-    """When the run began, so that a resumed run decides the same."""
+    """The time at which the run began: a resumed run then decides the same."""
     hours: float
-    """The age at which a listing is asked again; 0: in every run."""
+    """A listing whose last answer is this old is due; with 0, every listing is due."""
     in_slices: bool = False
-    """Whether each listing has a turn of its own within the hours, which spreads the listings
-    evenly over the runs. If not, only the age counts."""
+    """If true, each listing has its own turn, so that the listings are spread evenly over the runs
+    within `hours`. If false, only the age counts."""
     turns: Mapping[str, float] = {}
-    """The turn of each listing within the hours, from 0 to 1."""
+    """The turn of each listing: a point in the period `hours`, as a share of it from 0 to 1."""
 
     def among(self, names: Iterable[str]) -> "Due":
-        """Return the same with a turn for each of these listings, at even distances.
+        """Return a copy that gives these listings turns at even distances.
 
-        Hashes give the order: a name that is added or removed moves the other turns only a little.
+        The turns are in the order of the names' hashes. So a name that is added or removed moves
+        the other turns only a little.
         """
         order = sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
         turns = {name: (place + 0.5) / len(order) for place, name in enumerate(order)}
         return msgspec.structs.replace(self, turns=turns)
 
     def is_due(self, name: str, listed_at: datetime | None) -> bool:
-        """Tell whether a listing must be asked; a time in the future is not trusted."""
+        """Return True if a listing must be asked. A `listed_at` in the future counts as None."""
         if listed_at is None or listed_at > self.now:
             return True
         period = self.hours * 3600
@@ -46,5 +50,5 @@ EVERY_RUN = Due(now=datetime.min.replace(tzinfo=UTC), hours=0)
 
 
 def _had(turn: float, period: float, at: datetime) -> float:
-    """Return how many times the turn has come up to a time."""
+    """Return how many times the turn has come until `at`, as a number that only grows."""
     return (at.timestamp() / period - turn) // 1

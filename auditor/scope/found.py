@@ -25,7 +25,7 @@ class Gone(msgspec.Struct, frozen=True, kw_only=True):
     sku_id: str
     at: datetime
     with_product: bool = False
-    """It left with its product, and only the product counts as a change."""
+    """True for a SKU that left with its product: only the product makes a change."""
 
 
 class ForbiddenListing(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -46,32 +46,33 @@ class CatalogFound(msgspec.Struct, frozen=True, kw_only=True):
     country: str
     reservation_scope: str
     skus: tuple[Sku, ...] = ()
-    """Listed, or confirmed by id: in this run, or in a listing that is not due."""
+    """SKUs that are in the catalog by a listing or a reply by id, of this run or cached."""
     carried: tuple[Sku, ...] = ()
-    """Known before, and their listing failed or was not asked."""
+    """SKUs that were known before and whose listing failed or was not asked."""
     views: dict[str, str] = {}
     """Target view of each listed product, '' if only `scope.products` names it."""
     answered: frozenset[str] = frozenset()
-    """Products whose SKU list was answered in this run, or before and is not due."""
+    """Products whose SKU list was answered in this run, or is cached."""
     listed: dict[tuple[str, str], RememberedListing] = {}
-    """Wholly answered in this run: ('view:NAME', ''), the SKU list (product, ''), or a SKU."""
+    """Listings that were wholly answered in this run. Keys: ('view:NAME', '') for a product list,
+    (product, '') for a SKU list, (product, SKU) for a SKU by id."""
     cached: frozenset[tuple[str, str]] = frozenset()
-    """SKUs from listings that are not due."""
+    """SKUs from cached listings."""
     failed: frozenset[str] = frozenset()
-    """Products whose SKU list or product list failed; '' stands for a failed product list without
-    known products."""
+    """Products whose SKU list failed, or whose product list did. A failed product list of which no
+    product is known is ''."""
     gone: tuple[Gone, ...] = ()
     still_gone: Mapping[tuple[str, str], datetime | None] = {}
     """SKUs that left in an earlier run, and that an answered listing or a 404 by id proves to be
-    gone still. The time is that of a listing that is not due; None: answered in this run."""
+    gone still. The value is when a cached listing proved it; None: this run proved it."""
     new: frozenset[tuple[str, str]] = frozenset()
     """SKUs that an answered listing names for the first time."""
     unlisted: frozenset[str] = frozenset()
-    """Listings ('view:NAME' or a product id) that were never answered so far."""
+    """Listings ('view:NAME' or a product id) that have never been answered."""
     named: frozenset[tuple[str, str]] = frozenset()
-    """The names in `scope.products`: asked whatever their prerequisites."""
+    """The products and SKUs in `scope.products`. They are checked whatever their prerequisites."""
     learned: Mapping[str, tuple[str, ...]] = {}
-    """By product: inventory variables that checks need and the catalog does not name."""
+    """By product: inventory variables that its checks need and the catalog does not name."""
     forbidden: tuple[ForbiddenListing, ...] = ()
     """One for each view and segment, however many SKU lists were refused."""
 
@@ -81,31 +82,31 @@ class CustomerFound(msgspec.Struct, frozen=True, kw_only=True):
 
     customer: Customer
     countries: tuple[str, ...] = ()
-    """The countries of its checks."""
+    """The countries for which the customer is checked."""
     ineligible: str = ""
-    """Why its checks are not eligible; '' if they are."""
+    """The reason if the customer's checks are `not_eligible`, else ''."""
     failed: str = ""
-    """Why its listing failed, so that its checks are skipped; '' if it did not."""
+    """The reason if the customer's listing failed and its checks are skipped, else ''."""
     left: bool = False
     azure_subscriptions: tuple[AzureSubscription, ...] = ()
     commerce_subscriptions: tuple[CommerceSubscription, ...] = ()
     carried: frozenset[str] = frozenset()
-    """Azure subscriptions known before, whose listing failed: they are not asked about."""
+    """Azure subscriptions that were known before and whose listing failed: they get no checks."""
     ended: frozenset[str] = frozenset()
-    """Azure subscriptions that are gone: two replies lack them."""
+    """Azure subscriptions that are gone, because two replies did not contain them."""
     unheld: frozenset[tuple[str, str]] = frozenset()
-    """(product, SKU) of licences held before and not now."""
+    """(product, SKU) of each licence that the customer held before and does not hold now."""
     new: frozenset[str] = frozenset()
     """Azure subscriptions that an answered listing names for the first time."""
     unlisted: frozenset[str] = frozenset()
-    """Listings ('' for the subscriptions, else a plan) that were never answered so far."""
+    """Listings that have never been answered: '' for the subscriptions, else a plan's id."""
     listed: RememberedListing | None = None
-    """What to remember of the customer's listing; None if some part of it got no answer in this
-    run, a registration for example."""
+    """The facts to remember of the customer's listing. None if a part of the listing, such as a
+    registration, got no answer in this run."""
     is_cached: bool = False
-    """Its listing is not due and was not asked."""
+    """True if the customer's listing was not due, so it was not asked."""
     is_country_read: bool = False
-    """Its billing country was read in this run."""
+    """True if the customer's billing country was read in this run."""
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):

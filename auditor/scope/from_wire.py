@@ -1,7 +1,7 @@
 """Turns Partner Center's replies into the values of `model`. Pure.
 
-GUIDs come in mixed letter case, even inside one reply: they are lower-cased here, countries
-upper-cased, regions lower-cased. Product and SKU ids are text and stay as they came.
+GUIDs come in mixed letter case, even inside one reply. So GUIDs and regions are lower-cased here,
+and countries are upper-cased. Product and SKU ids are text and stay as they came.
 """
 
 import math
@@ -13,7 +13,7 @@ from auditor.partner_center import wire
 from auditor.scope.offers import LEGACY_AZURE
 
 _YEARS = range(1900, 2999)
-"""Ends in other years mean "never" (seen: 9999-12-14) or "not set" (0001-01-01)."""
+"""An end date in another year means "never" (seen: 9999-12-14) or "not set" (0001-01-01)."""
 _DURATION = re.compile(r"(\d{1,3})(Year|Month|Day)s?", re.IGNORECASE)
 
 
@@ -34,7 +34,7 @@ def customer(partner_tenant_id: str, read: wire.Customer, country: str = "") -> 
 def commerce_subscription(
     partner_tenant_id: str, customer_id: str, read: wire.Subscription
 ) -> CommerceSubscription:
-    """Return a commerce subscription; an offer id of three parts names product and SKU."""
+    """Return a commerce subscription. An offer id of three parts gives its product and SKU."""
     product_id, sku_id = _offer(read.offer_id)
     scheduled = read.scheduled_next_term_instructions
     ended = read.status.lower() in {"deleted", "expired"}
@@ -57,7 +57,7 @@ def commerce_subscription(
         term_duration=read.term_duration,
         billing_cycle=read.billing_cycle.lower(),
         term_ends_at=_term_end(read.commitment_end_date),
-        # Without auto-renew a paid extended term may follow, so the end is unknown.
+        # Without auto-renew, a paid extended term may follow: the real end is then unknown.
         end_action="ends" if ended else "renew" if renews else "unknown",
         next_product_id=next_product_id,
         next_sku_id=next_sku_id,
@@ -86,7 +86,7 @@ def azure_subscription(
 def legacy_azure_subscription(
     held: CommerceSubscription, read: wire.Subscription
 ) -> AzureSubscription | None:
-    """Return the Azure subscription that a legacy Azure offer is, None for other offers."""
+    """Return the Azure subscription of a legacy Azure offer; None for other offers."""
     if held.offer_id.upper() != LEGACY_AZURE:
         return None
     return AzureSubscription(
@@ -104,7 +104,7 @@ def legacy_azure_subscription(
 def sku(
     partner_tenant_id: str, country: str, reservation_scope: str, title: str, read: wire.Sku
 ) -> Sku:
-    """Return a catalog SKU; unreadable dynamic attributes are left empty."""
+    """Return a catalog SKU; the value of an unreadable dynamic attribute is empty."""
     region_name = _text(read, "armRegionName")
     return Sku(
         partner_tenant_id=partner_tenant_id,
@@ -162,7 +162,7 @@ def _number(text: str) -> float | None:
 
 
 def _iso_duration(text: str) -> str:
-    """Return `P3Y` for the catalog's `3Years`; an ISO duration stays."""
+    """Return `P3Y` for the catalog's `3Years`; return an ISO duration unchanged."""
     match = _DURATION.fullmatch(text)
     return f"P{match[1]}{match[2][0].upper()}" if match else text
 

@@ -1,4 +1,4 @@
-"""What the store knew about one partner when its run began; discovery compares listings with it."""
+"""Holds what the store knew about one partner when a run began; discovery needs it."""
 
 from datetime import datetime
 
@@ -17,12 +17,12 @@ from auditor.model import (
 class Known(msgspec.Struct, frozen=True, kw_only=True):
     """Everything known about one partner; empty before its first snapshot.
 
-    What a listing lacks of this is asked for again before it is dropped.
+    If a listing lacks a known item, that item is asked for by id before it is dropped.
     """
 
     partner_tenant_id: str
     cells: frozenset[Cell] = frozenset()
-    """The cells that hold something: covered before, and not left."""
+    """The cells that were covered before and have not left."""
     customers: dict[str, Customer] = {}
     azure_subscriptions: dict[str, dict[str, AzureSubscription]] = {}
     """By customer, then by Azure subscription."""
@@ -33,32 +33,33 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     views: dict[tuple[str, str], dict[str, str]] = {}
     """Target view of each known product, by country and reservation scope."""
     gone: dict[tuple[str, str, str, str], datetime] = {}
-    """When each (country, reservation scope, product, SKU) was found to have left the catalog."""
+    """Items that left the catalog, with the time at which that was found: (country, reservation
+    scope, product, SKU)."""
     returned: dict[tuple[str, str, str, str], datetime] = {}
-    """When each of these that is listed again had left."""
+    """Items that left the catalog and came back, with the time at which they had left."""
     returned_at: dict[tuple[str, str, str, str], datetime] = {}
-    """When each of these was listed again; an older store does not say."""
+    """The same items, with the time at which they came back; an older store does not have it."""
     left_subscriptions: frozenset[tuple[str, str]] = frozenset()
-    """(customer, Azure subscription) that left: a return is a new baseline."""
+    """(customer, Azure subscription) that left: if it returns, that is a baseline."""
     unlisted: frozenset[tuple[str, str, str, str]] = frozenset()
-    """(customer, country, reservation scope, listing) that was asked for and never answered."""
+    """(customer, country, reservation scope, listing) of each listing that was never answered."""
     customers_listed: dict[str, datetime] = {}
-    """When all listings of a customer were answered."""
+    """By customer: when all its listings were last answered."""
     countries_read: dict[str, datetime] = {}
-    """When a customer's billing country was read."""
+    """By customer: when its billing country was last read."""
     catalog_listed: dict[
         tuple[str, str], dict[tuple[str, str], tuple[datetime, RememberedListing]]
     ] = {}
-    """When listings were answered, and their facts, by country and reservation scope, then by name
-    as in `CatalogFound.listed`."""
+    """When each catalog listing was answered, and its facts. By country and reservation scope, then
+    by a key as in `CatalogFound.listed`."""
 
     learned: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {}
     """Learned inventory variables, by country and reservation scope, then by product."""
     is_route_gone: bool = False
-    """Whether checkInventory has said that it is gone, and the newer API has answered instead."""
+    """True if checkInventory said that it is gone, and the newer API has answered instead."""
 
     def holds(self, customer_id: str, country: str) -> bool:
-        """Tell whether a cell has a baseline, so that an addition to it is a change."""
+        """Return True if a cell has a baseline, so that a new key in it is a change."""
         cell = Cell(
             partner_tenant_id=self.partner_tenant_id, customer_id=customer_id, country=country
         )
@@ -71,7 +72,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Previous(msgspec.Struct, frozen=True, kw_only=True):
-    """The published state of a cell at the moment of publishing."""
+    """The newest published snapshot of a cell, at the time of reading."""
 
     snapshot_id: str
     status: str

@@ -1,4 +1,4 @@
-"""What the offer id of a commerce subscription says about it (docs/partner-center.md). Pure."""
+"""Classifies commerce subscriptions, mostly by offer id (docs/partner-center.md). Pure."""
 
 import msgspec
 
@@ -15,17 +15,17 @@ INVENTORY_CHECK = "InventoryCheck"
 
 
 def is_reservation(sku: Sku) -> bool:
-    """Tell whether a SKU is bought after an inventory check."""
+    """Return True if a SKU is a reservation: an inventory check must precede its purchase."""
     return INVENTORY_CHECK in sku.purchase_prerequisites.split(";")
 
 
 def is_active(status: str) -> bool:
-    """Tell whether a subscription is active; one without a status counts as active."""
+    """Return True if a subscription is active, or has no status."""
     return status.lower() in {"", "active"}
 
 
 def is_licence(held: CommerceSubscription) -> bool:
-    """Tell whether a subscription is a new-commerce licence, named by product and SKU."""
+    """Return True if a subscription is a new-commerce licence, with product and SKU."""
     is_licence_type = held.product_type.lower() in {"", LICENCE_TYPE}
     return bool(held.sku_id) and held.product_id != AZURE_PLAN and is_licence_type
 
@@ -36,7 +36,7 @@ def is_other_by_type(held: CommerceSubscription) -> bool:
 
 
 def is_legacy_licence(held: CommerceSubscription) -> bool:
-    """Tell whether a subscription is a licence whose offer names no product: not auditable."""
+    """Return True for a licence whose offer names no product, so that it cannot be checked."""
     return not held.sku_id and held.offer_id.upper() != LEGACY_AZURE
 
 
@@ -49,4 +49,4 @@ def scope_of(plan: CommerceSubscription | None) -> str:
 REGISTERED = "registered"
 
 REGISTRATION_UNKNOWN = "unknown"
-"""The registration status if reading it failed."""
+"""The registration status of a plan whose registration could not be read."""

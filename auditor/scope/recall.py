@@ -41,7 +41,7 @@ def published(store: Store, partner_tenant_id: str) -> dict[Cell, Previous]:
 
 
 def _rows(table: pa.Table) -> Iterator[StoredRow]:
-    """Yield rows that share equal texts, because most texts repeat often."""
+    """Yield rows in which equal texts are one object: most texts repeat, so this saves memory."""
     columns = [_shared(column) for column in table.columns]
     for row in zip(*columns, strict=True):
         yield dict(zip(table.column_names, row, strict=True))
@@ -81,7 +81,7 @@ def recall(store: Store, partner_tenant_id: str, cells: Mapping[Cell, Previous])
 
 
 def has_moved(store: Store, partner_tenant_id: str) -> bool:
-    """Tell whether a partner has moved to the newer inventory API: `Known.is_route_gone`."""
+    """Return True if a partner has moved to the newer inventory API: `Known.is_route_gone`."""
     rows = store.known("remembered", bucket_of("", store.buckets), partner_tenant_id)
     return "route_gone" in rows.column("what").to_pylist()
 
@@ -118,7 +118,7 @@ class _Rows:
 
 
 def _with_remembered(known: Known, remembered: Iterable[StoredRow]) -> Known:
-    """Return what is known, with the facts remembered beside the relations."""
+    """Return `known` with the facts from the relation `remembered`."""
     gone: dict[tuple[str, str, str, str], datetime] = {}
     returned: dict[tuple[str, str, str, str], datetime] = {}
     returned_at: dict[tuple[str, str, str, str], datetime] = {}
@@ -165,7 +165,7 @@ def _with_remembered(known: Known, remembered: Iterable[StoredRow]) -> Known:
 
 
 def _with_listings(known: Known, remembered: Iterable[StoredRow]) -> Known:
-    """Return what is known, with the times of its listings."""
+    """Return `known` with the times of its listings."""
     customers: dict[str, datetime] = {}
     countries: dict[str, datetime] = {}
     catalog: dict[tuple[str, str], dict[tuple[str, str], tuple[datetime, RememberedListing]]] = {}

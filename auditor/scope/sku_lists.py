@@ -1,4 +1,4 @@
-"""Lists the SKUs of a product: one list for each segment, and by id the SKUs that a list lacks."""
+"""Lists the SKUs of a product: asks one list for each segment, then missing SKUs by id."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -25,9 +25,9 @@ class ProductFound(msgspec.Struct, frozen=True, kw_only=True):
     view: str
     is_new: bool
     by_customer: bool = False
-    """Only customers can see it, no country."""
+    """True if no country lists the product: only customers can see it."""
     is_cached: bool = False
-    """It comes from a product list, or a reply by id, that was not due and not asked."""
+    """True if the product comes from a cached product list, or a cached reply by id."""
 
 
 class SkusFound(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,11 +39,11 @@ class SkusFound(msgspec.Struct, frozen=True, kw_only=True):
     gone: tuple[Gone, ...] = ()
     is_answered: bool = False
     is_cached: bool = False
-    """The list was not due, so it was not asked."""
+    """True if the list was not due, so it was not asked."""
     missing: tuple[PartnerCenterError, ...] = ()
-    """The replies, if all were 404: the product may be gone."""
+    """The errors, if all replies were 404: the product may be gone. Else empty."""
     is_partly: bool = False
-    """A list holds an item that cannot be used, and may be about a SKU that is not known."""
+    """True if a list holds an item that cannot be used and may be about an unknown SKU."""
 
 
 class SkuLists:
@@ -73,7 +73,7 @@ class SkuLists:
         """The listings that were wholly answered, as in `CatalogFound.listed`."""
 
     async def of(self, product: ProductFound) -> SkusFound:
-        """Return a product's SKUs: the remembered ones if the list is not due, else new ones."""
+        """Return a product's SKUs: from the store if the list is not due, else by asking."""
         remembered = self._remembered.skus(product.product_id)
         if remembered is not None:
             return SkusFound(product=product, skus=remembered, is_answered=True, is_cached=True)
@@ -105,10 +105,10 @@ class SkuLists:
         return await self._confirmed(product, before, listed, set_apart, is_partly=is_partly)
 
     async def named(self, product: ProductFound, sku_id: str) -> Sku:
-        """Return a SKU that is asked for by id.
+        """Ask for a SKU by id, and return it.
 
         Raises:
-            PartnerCenterError: it is gone, or could not be read.
+            PartnerCenterError: the SKU is gone, or could not be read.
         """
         name = (product.product_id, sku_id)
         read = await self._api.sku(self._country, *name, self._scope)
@@ -125,9 +125,10 @@ class SkuLists:
         *,
         is_partly: bool,
     ) -> SkusFound:
-        """Return an answered list; SKUs that it lacks or that were set apart are asked for by id.
+        """Return an answered list, completed by asking for some known SKUs by id.
 
-        One that was set apart is listed, so no refusal makes it gone.
+        Those are the SKUs that the list lacks, and those whose item was set apart. An item that was
+        set apart shows that its SKU exists, whatever the reply by id.
         """
         gone: list[Gone] = []
         carried: list[Sku] = []
