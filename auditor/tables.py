@@ -1,15 +1,15 @@
-"""The relations: their columns, keys and Arrow types, named once.
+"""Defines the relations: their columns, keys and Arrow types.
 
-Ids are always text; key columns are never null ('' means "not part of this question").
+Ids are always text. A key column is never null: '' means that it is not part of the question.
 """
 
 import pyarrow as pa
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
-"""Text that repeats: in rows sorted by key, a dictionary takes almost no space."""
+"""The type of text that repeats: in rows sorted by key, a dictionary takes almost no space."""
 TIME = pa.timestamp("us", tz="UTC")
 SCHEMA_VERSION = 2
-"""The version of what this release writes; it grows with a new relation or column."""
+"""The version of the relations and columns that this release writes; each new one raises it."""
 SINCE: dict[str, int] = {
     "snapshot.listings_failed": 2,
     "snapshot.customers_unlisted": 2,
@@ -18,12 +18,13 @@ SINCE: dict[str, int] = {
     "attempt": 2,
     "ending": 2,
 }
-"""The version that a relation (`sku`) or column (`sku.cores`) came with, unless it is the first.
+"""The version that added a relation (`sku`) or column (`sku.cores`), for all after the first one.
 
-No relation or column is ever removed and no type changes, so this says what a file lacks.
+No relation or column is ever removed, and no type ever changes. So the version of a file tells
+which relations and columns it lacks.
 """
 DEFAULTS: dict[str, object] = {}
-"""The value of a column (`sku.cores`) in rows older than the column, unless it is null."""
+"""The value of a column (`sku.cores`) in rows older than the column; if none is given, null."""
 
 CELL = ("partner_tenant_id", "customer_id", "country")
 INVENTORY_KEY = (
@@ -75,7 +76,7 @@ KEYS: dict[str, tuple[str, ...]] = {
         "customer_id",
         "commerce_subscription_id",
     ),
-    # Facts about things that have no row of their own: see docs/decisions/0002.
+    # Facts about things that have no row in another relation: see docs/decisions/0002.
     "remembered": (
         "snapshot_id",
         *CELL,
@@ -89,7 +90,7 @@ KEYS: dict[str, tuple[str, ...]] = {
 }
 
 ATTEMPT_KEY = ("run_id", "partner_tenant_id")
-"""The relation `attempt` is beside the snapshots: a run that published nothing has a row too."""
+"""The key of `attempt`. It has no snapshot, because a run that published nothing has a row too."""
 
 _INTS = {
     "exit",
@@ -294,7 +295,7 @@ _REST: dict[str, tuple[str, ...]] = {
 }
 
 PER_SNAPSHOT = ("snapshot", "coverage", "check_outcome", "change", "ending")
-"""Facts of one run. The other relations hold all that is known about each covered cell."""
+"""The relations with facts of one run. All others hold everything known about each covered cell."""
 STATE = tuple(name for name in KEYS if name not in PER_SNAPSHOT)
 BULKY = (*STATE, "check_outcome")
 """The relations that `snapshots prune` drops."""
@@ -331,7 +332,10 @@ ATTEMPT = _schema("attempt")
 
 
 def lacking(relation: str, version: int) -> tuple[str, ...]:
-    """Return the columns that rows of an older schema version lack; all of a later relation."""
+    """Return the columns that rows of an older schema version lack.
+
+    If that version lacks the whole relation, return all columns.
+    """
     return tuple(name for name in schema_of(relation).names if _since(relation, name) > version)
 
 
@@ -347,7 +351,7 @@ def _since(relation: str, column: str) -> int:
 def default(relation: str, column: str) -> object:
     """Return the value of a column in rows that are older than the column.
 
-    For a key column that is '' or 0, as for a question that the column is no part of.
+    For a key column that value is '' or 0: the column was not part of the question.
     """
     if column not in _key(relation):
         return DEFAULTS.get(f"{relation}.{column}")

@@ -26,7 +26,7 @@ STATE = (
     "sku",
     "remembered",
 )
-"""The relations that hold the state of the covered cells, in the order they are computed."""
+"""The relations with the state of the covered cells, in the order in which they are computed."""
 _OPENING = "01_catalog_affected"
 _STEPS = (
     "02_settled_inventory",
@@ -51,7 +51,7 @@ NONE_AFFECTED = pa.schema(
         ("customers", pa.int64()),
     ]
 ).empty_table()
-"""How many customers each catalog event concerns, before any bucket is compared: none."""
+"""The empty table to begin with: no customers are counted before the first bucket is compared."""
 
 
 class Diff:
@@ -75,8 +75,8 @@ class Diff:
     ) -> Iterator[Self]:
         """Open a comparison that spills to a folder when it reaches its memory limit.
 
-        Close it after a few buckets: each bucket keeps some 200 KB until then. Pass what
-        `affected()` returned to the next comparison.
+        Each bucket takes about 200 KB until the comparison is closed, so close it after a few
+        buckets. Pass the result of `affected()` to the next comparison.
         """
         with working(spill=spill, memory=memory) as con:
             yield cls(con, {**facts, "affected_before": affected})
@@ -101,13 +101,13 @@ class Diff:
 
         Args:
             cell: the covered cells of the bucket (`coverage.CELL_COLUMNS`).
-            known: what is published of the bucket, by relation, without `snapshot_id`.
-            answers: new answers: `inventory`, `restriction`, `availability`.
-            found: what discovery listed: `customer`, `azure_subscription`, …
+            known: the published rows of the bucket, by relation, without `snapshot_id`.
+            answers: the new answers: `inventory`, `restriction`, `availability`.
+            found: the things that discovery listed: `customer`, `azure_subscription`, …
             settled: how each check ended.
-            suspects: keys of `inventory` and `availability` whose answers wait for confirmation.
-            gaps: counts the snapshots of each given cell since the snapshot of its last answer.
-            is_catalog: true for the bucket of the catalog, which comes last.
+            suspects: keys of `inventory` and `availability` whose answers are suspect.
+            gaps: a function that counts the snapshots of a cell after a given snapshot.
+            is_catalog: true for the bucket of the catalog, which is compared last.
         """
         inputs = {f"known_{name}": table for name, table in known.items()}
         inputs |= {f"answer_{name}": table for name, table in answers.items()}

@@ -1,7 +1,8 @@
-"""What a run proved beside its answers: what ended, what is new, what is remembered.
+"""Returns the facts that a run proved besides its answers: what ended, is new, or is remembered.
 
-Small Arrow tables. The SQL in `sql/steps/` and `sql/relations/` joins them with the answers and
-with what was known. They hold only positive proof: a key that no table names is carried over.
+They are small Arrow tables. The SQL in `sql/steps/` and `sql/relations/` joins them with the
+answers and with the known rows. A table names only what is proven: a key in no table is carried
+forward.
 """
 
 import json
@@ -66,8 +67,8 @@ def tables(
 ) -> dict[str, pa.Table]:
     """Return the facts of a run, one table for each name in `COLUMNS`.
 
-    `superseded` are the (customer, country) pairs that another run has published since this run
-    began. A cached listing of them may be older than what that run published, so it proves nothing.
+    `superseded` are the (customer, country) pairs that another run published after this run began.
+    A cached listing of such a pair may be older than the rows of that run, so it proves nothing.
     """
     rows: dict[str, list[RowValues]] = {name: [] for name in COLUMNS}
     for customer in found.customers:
@@ -137,7 +138,7 @@ def _of_customer(
 
 
 def _listed(found: CustomerFound, run: Found, rows: dict[str, list[RowValues]]) -> None:
-    """Remember when a customer's listings were answered. Partly answered counts as not answered."""
+    """Remember when all listings of a customer were answered; some answers do not count."""
     customer_id = found.customer.customer_id
     if found.is_country_read:
         rows["remember"].append(_remembered(customer_id, "country_read", run))
@@ -155,7 +156,7 @@ def _asked(
     *,
     unproven: Collection[tuple[str, str]],
 ) -> None:
-    """Record which SKUs are checked and how, and for which SKUs that is decided."""
+    """Record which SKUs are checked and how, and for which SKUs the run could decide that."""
     if CheckKind.INVENTORY not in plan.rules.checks:
         return
     where = _where(catalog)
@@ -242,9 +243,10 @@ def _still_gone(catalog: CatalogFound, run: Found, *, is_superseded: bool) -> It
 
 
 def _absences(run: Found) -> list[RowValues]:
-    """Return from when until when each SKU was not in the catalog; at least until this run began.
+    """Return the time span in which each product or SKU was not in the catalog: from and until.
 
-    An older store does not say until when: then that is the moment at which it left.
+    For one that is still gone, the span lasts until this run began. An older store did not record
+    when an item came back; both ends are then the time at which the item left.
     """
     known = run.known
     until = {**known.returned, **known.returned_at, **dict.fromkeys(known.gone, run.started_at)}
@@ -258,9 +260,9 @@ def _returned(
     run: Found,
     rows: dict[str, list[RowValues]],
 ) -> None:
-    """Record which products and SKUs that had left the catalog are listed again.
+    """Record the products and SKUs that had left the catalog and are listed now.
 
-    A product's SKUs return with it, or later, when their listing is answered.
+    A SKU returns with its product, or later, when the product's SKU list is answered.
     """
     for key, since in sorted(run.known.gone.items()):
         name = key[2:]

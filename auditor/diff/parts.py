@@ -1,4 +1,4 @@
-"""Groups customers that are compared at once: each SQL statement has a fixed cost (0004)."""
+"""Groups customers that are compared together: each SQL statement has a fixed cost (0004)."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,20 +18,20 @@ class Part(msgspec.Struct, frozen=True):
     """Customers that are compared at once. Customer `""` stands for the catalog."""
 
     chunks: Sequence[Chunk]
-    """The chunks that hold them."""
+    """The chunks that hold the customers of the part."""
     known: Mapping[str, pa.Table]
     """The known rows of these chunks, by relation."""
     settled: Mapping[str, Sequence[Settled]]
     """How the checks of each customer ended."""
     is_whole: bool
-    """True if the chunks hold no other customer."""
+    """True if the chunks hold only customers of this part."""
 
     @property
     def has_catalog(self) -> bool:
         return "" in self.settled
 
     def of(self, table: pa.Table) -> pa.Table:
-        """Return their rows of a table of these chunks.
+        """Return the rows of the part's customers, from a table of the part's chunks.
 
         A table without the column `customer_id` belongs to the catalog.
         """
@@ -40,20 +40,20 @@ class Part(msgspec.Struct, frozen=True):
         return table if self.is_whole else self.among(table)
 
     def among(self, table: pa.Table) -> pa.Table:
-        """Return their rows of any table."""
+        """Return the rows of the part's customers, from any table."""
         customers = table.column("customer_id").cast(pa.string())
         return table.filter(pc.is_in(customers, pa.array(self.settled, pa.string())))
 
     def staged(
         self, names: Iterable[str], read: Callable[[Chunk], Mapping[str, pa.Table]]
     ) -> dict[str, pa.Table]:
-        """Return their staged rows, by relation."""
+        """Return the staged rows of the part's customers, by relation."""
         of_chunks = [read(chunk) for chunk in self.chunks]
         return {n: self.of(pa.concat_tables([one[n] for one in of_chunks])) for n in names}
 
 
 class Parts:
-    """The covered customers of one snapshot, in groups of chunks and, within these, in parts."""
+    """The covered customers of one snapshot, divided into groups of chunks, then into parts."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Parts:
         partner_tenant_id: str,
         at_once: int,
     ) -> None:
-        """Group up to about `at_once` keys."""
+        """Make groups of up to about `at_once` keys."""
         self._store = store
         self._staged = staged
         self._partner = partner_tenant_id
@@ -76,9 +76,10 @@ class Parts:
             self._covered[staged.chunk_of(customer_id)].append(customer_id)
 
     def groups(self) -> Iterator[list[Chunk]]:
-        """Yield the chunks: each chunk of a large bucket by itself, small buckets together.
+        """Yield groups of chunks: small buckets together, each chunk of a large bucket by itself.
 
-        The chunk of the catalog comes last, as its changes count the customers of the others.
+        The catalog's chunk comes last, because the catalog's changes count affected customers of
+        all other chunks.
         """
         catalog = bucket_of("", self._store.buckets)
         in_order = sorted(self._covered, key=lambda chunk: (chunk.bucket == catalog, chunk))
@@ -87,7 +88,7 @@ class Parts:
         yield from together(in_order, size | alone, self._at_once)
 
     def of(self, chunks: Sequence[Chunk]) -> Iterator[Part]:
-        """Yield the customers of some chunks; the catalog comes last."""
+        """Yield the parts of some chunks; the catalog comes last."""
         known = self._known(chunks)
         of_customer = defaultdict(list)
         for chunk in chunks:

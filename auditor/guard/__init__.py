@@ -1,1 +1,1 @@
-"""What keeps wrong answers out: mass changes are asked twice, and keys must add up."""
+"""Keeps wrong answers out: asks again about mass changes, and verifies that all keys add up."""

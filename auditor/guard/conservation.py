@@ -1,7 +1,7 @@
 """Verifies that each key of a run ends exactly once, with an answer or without. Pure.
 
-A check of a whole product counts as the SKUs of its listing. A check that waits for a context to be
-learned counts when it is planned again, as whatever the new plan makes of it.
+A check of a whole product counts once for each SKU in the listing. A check that waits for a learned
+context is not counted; the checks that are planned in its place are counted.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from auditor.scope.found import Found
 
 
 class Ledger:
-    """The keys of one partner by kind of check: those planned, and those that ended."""
+    """Counts the keys of one partner, by kind of check: planned keys, and settled keys."""
 
     def __init__(self, partner: str) -> None:
         self._partner = partner
@@ -24,15 +24,15 @@ class Ledger:
         self._waited: list[tuple[Sequence[Check], SkusOf]] = []
 
     def ask(self, questions: Sequence[Question | Unasked], skus_of: SkusOf) -> None:
-        """Add the questions that will be sent, and the checks that will not."""
+        """Count the keys of planned questions, and of checks that the plan does not ask."""
         self._asked.append((questions, skus_of))
 
     def wait(self, checks: Sequence[Check], skus_of: SkusOf) -> None:
-        """Remove checks that are planned again."""
+        """Take back the keys of checks that wait: they are counted when they are planned again."""
         self._waited.append((checks, skus_of))
 
     def close(self, settled: Iterable[Settled], rows: Mapping[bytes, int], skus_of: SkusOf) -> None:
-        """Compare planned and ended keys. `rows` gives the number of keys that each reply answers.
+        """Compare planned and settled keys. `rows` gives the number of keys each reply answers.
 
         Raises:
             Bug: a key is missing or counted twice: nothing may be published.
@@ -53,9 +53,9 @@ class Ledger:
         raise self._broken(kind, asked, ended, at)
 
     def recount(self, settled: Iterable[Settled], inventory: int, skus_of: SkusOf) -> None:
-        """Compare again after the guard has removed refuted answers; call `close` first.
+        """Compare once more after the guard has removed answers; call `close` first.
 
-        `inventory` is the number of inventory keys whose answer is kept, from any reply.
+        `inventory` is the number of inventory keys in all replies whose answer the guard kept.
 
         Raises:
             Bug: as in `close`.
@@ -94,7 +94,7 @@ class Ledger:
         return asked
 
     def _first_uneven(self, settled: Sequence[Settled], skus_of: SkusOf) -> Check | None:
-        """Return the first check with a key too few or too many. Slow: it runs only on a bug."""
+        """Return the first check with a key too few or too many. Slow; used only after a bug."""
         owed: Counter[tuple[Check, str]] = Counter()
         for questions, as_planned in self._asked:
             for question in questions:
@@ -118,10 +118,10 @@ class Ledger:
 
 
 def check_listings(found: Found) -> None:
-    """Verify that whatever discovery carried over or left unread belongs to a failed listing.
+    """Verify that a failed listing explains each item that discovery carried or could not read.
 
     Raises:
-        Bug: something is unknown and no failed listing says so: nothing may be published.
+        Bug: no failed listing explains an unknown item: nothing may be published.
     """
     noted = {listing.customer_id for listing in found.failed_listings}
     places = {listing.country for listing in found.failed_listings}
@@ -140,7 +140,7 @@ def check_listings(found: Found) -> None:
 def _uneven_reply(
     settled: Iterable[Settled], rows: Mapping[bytes, int], skus_of: SkusOf
 ) -> Check | None:
-    """Return the first check of a reply whose answered and failed keys are not all its keys."""
+    """Return the first check of a reply whose answered and failed keys do not add up, or None."""
     failed: Counter[bytes] = Counter()
     for each in settled:
         if each.outcome is not Outcome.ANSWERED:

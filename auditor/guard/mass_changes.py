@@ -1,8 +1,8 @@
-"""Checks again what would take back many known verdicts of one customer and country at once.
+"""Asks once more if answers take back many verdicts of one customer and country at once.
 
-If the second answer is the same, the change is published as suspect, and the new answer is pending
-until another snapshot confirms it. If it differs, neither answer is used. So a broken reply lifts
-no restriction. The SQL in `sql/guard/` counts and compares: see docs/decisions/0010.
+If the second answer equals the first, the change is published as suspect, and the new answer is
+pending until another snapshot confirms it. If the two answers differ, neither is used. So a broken
+reply lifts no restriction. The SQL in `sql/guard/` counts and compares: see docs/decisions/0010.
 """
 
 from collections import defaultdict
@@ -25,7 +25,7 @@ from auditor.tables import AVAILABILITY_KEY, INVENTORY_KEY
 UNSTABLE = "unstable"
 """The reason of a check whose two answers differ."""
 ROUND = 2
-"""The round of a second question. Round 1 asks if an API is gone."""
+"""The round of the guard's second question. Round 1 is used to ask whether an API is gone."""
 
 _COMPARED = {
     "inventory": (
@@ -45,7 +45,7 @@ _COMPARED = {
         "pending_snapshot_id",
     ),
 }
-"""The columns of the known rows that show if an answer takes back a verdict."""
+"""The columns of the known rows that the guard needs to find flips, by relation."""
 _SETTLED_AVAILABILITY = "steps/03_settled_availability"
 _FLIPS = (
     "guard/01_flipped_inventory",
@@ -65,11 +65,11 @@ class Doubted(msgspec.Struct, frozen=True, kw_only=True):
     country: str
     flips: int
     keys: int
-    """Number of known keys."""
+    """Number of known keys of this subject, customer and country."""
 
 
 class Guard:
-    """Examines the staged answers of a run before the comparison. Blocks: use a thread."""
+    """Examines the staged answers of a run before the comparison. All calls block: use a thread."""
 
     def __init__(self, store: Store, staged: Staged, plan: Plan) -> None:
         self._store = store
@@ -80,10 +80,10 @@ class Guard:
         self._recheck: dict[Chunk, _Recheck] = {}
         """The keys that are checked again, by chunk and relation."""
         self._refuted: dict[str, set[str]] = defaultdict(set)
-        """The SKUs of each check whose second answer differs."""
+        """The SKUs whose second answer differs from the first, by check id."""
 
     def questions(self, settled: Sequence[Settled]) -> list[Question]:
-        """Return the questions to send again, with only the checks of doubted keys."""
+        """Return the questions to send a second time, with only the checks of doubted keys."""
         self.doubted, self._recheck = [], {}
         again: set[str] = set()
         by_chunk = self._staged.by_chunk(settled)
@@ -91,7 +91,7 @@ class Guard:
         for group in together(sorted(by_chunk), size, self.at_once):
             with working(
                 spill=self._staged.spill
-            ) as con:  # one each: DuckDB keeps some memory until it is closed
+            ) as con:  # one for each group: DuckDB frees some memory only when it is closed
                 con.register("asked_segment", asked_segment(self._plan))
                 if self._flips(con, {chunk: by_chunk[chunk] for chunk in group}):
                     for chunk in group:
@@ -106,7 +106,7 @@ class Guard:
     def _flips(
         self, con: duckdb.DuckDBPyConnection, settled: Mapping[Chunk, Sequence[Settled]]
     ) -> list[Doubted]:
-        """Return where the answers of some chunks take back many verdicts."""
+        """Return the customers and countries for which these answers take back many verdicts."""
         partner = self._plan.rules.partner_tenant_id
         answers = [self._staged.answers(chunk) for chunk in settled]
         joined = {name: pa.concat_tables([one[name] for one in answers]) for name in ANSWERS}
@@ -135,10 +135,10 @@ class Guard:
         return {i for table in recheck.values() for i in table.column("check_id").to_pylist()}
 
     def judge(self, second: Sequence[Settled], body: Body) -> None:
-        """Compare the second answers with the first ones.
+        """Compare the second answers with the first answers.
 
-        Staged answers that a second answer contradicts are removed. Keys with the same answer
-        twice are staged as suspect.
+        If the two differ, the staged answer is removed. If they are the same, the key is staged
+        as suspect.
         """
         by_chunk = self._staged.by_chunk(second)
         with working(spill=self._staged.spill) as con:
@@ -153,7 +153,7 @@ class Guard:
     def _judge(
         self, con: duckdb.DuckDBPyConnection, chunk: Chunk, recheck: _Recheck
     ) -> Iterator[tuple[str, str]]:
-        """Stage the answers of one chunk that are kept; yield check id and SKU of the others."""
+        """Stage the answers of one chunk that are kept; yield check id and SKU of the removed."""
         for name in _COMPARED:
             con.register(f"recheck_{name}", recheck[name])
             con.register(f"second_answer_{name}", _result(con, f"guard/04_second_answer_{name}"))
@@ -178,7 +178,7 @@ class Guard:
             )
 
     def believed(self, settled: Sequence[Settled], second: Sequence[Settled]) -> Iterator[Settled]:
-        """Yield how each check ended; refuted keys become failed checks."""
+        """Yield how each check ended; a key whose two answers differ becomes a failed check."""
         why = _Second(second)
         for each in settled:
             if each.outcome is not Outcome.ANSWERED:
@@ -209,12 +209,12 @@ class _Second:
         self._of: dict[Check, Settled] = {}
         for each in settled:
             for check in each.question.checks:
-                # a check sent for two segments takes the worse outcome
+                # If a check was sent for two segments, the worse outcome counts.
                 if check not in self._of or each.outcome is not Outcome.ANSWERED:
                     self._of[check] = each
 
     def to(self, check: Check, sku_id: str = "") -> Settled:
-        """Return how a refuted check, or one refuted SKU of it, ended."""
+        """Return how a check, or one SKU of it, ended if its two answers are not the same."""
         alone = msgspec.structs.replace(check, sku_id=sku_id or check.sku_id)
         why = self._of.get(alone) or self._of[check]
         if why.outcome is Outcome.ANSWERED:

@@ -1,7 +1,7 @@
 """Turns answered checks into rows of Arrow tables. Pure.
 
-Partner Center leaves out what is not in its catalog instead of reporting it. So each requested key
-of an answered check gets a row, and no other key does.
+A reply leaves out each SKU that is not in the catalog, instead of reporting it. So each requested
+key of an answered check gets a row, and no other key gets one.
 """
 
 from collections import defaultdict
@@ -78,9 +78,9 @@ class Answers:
         region_of: Callable[[Check, str], str],
         segments: Iterable[str],
     ) -> None:
-        """Take `skus_of`, the requested SKUs of a check, and `region_of`, a SKU's catalog region.
+        """`skus_of` gives the requested SKUs of a check, `region_of` a SKU's catalog region.
 
-        A reply by country has availabilities of every segment: only those of `segments` count.
+        A reply by country has availabilities of every segment; only those of `segments` are used.
         """
         self._segments = frozenset(segments)
         self._skus_of = skus_of
@@ -141,7 +141,7 @@ class Answers:
     def _add_availability(
         self, check: Check, found: Iterable[wire.Availability], at: datetime
     ) -> None:
-        # keys are matched with known ones in one letter case, so they are grouped so too
+        # Keys are grouped in one letter case, because the comparison matches them in one.
         by_key: dict[tuple[str, ...], list[tuple[tuple[str, ...], tuple[object, ...]]]] = (
             defaultdict(list)
         )

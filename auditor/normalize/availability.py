@@ -19,7 +19,7 @@ def unreadable_availability(body: bytes) -> str:
 
 
 def _joined(values: Iterable[str]) -> str:
-    """Return the values sorted, each once whatever its letter case, joined with ';'."""
+    """Return the values sorted and joined with ';'. Letter case makes no second value."""
     once: dict[str, str] = {}
     for value in sorted(v for v in values if v):
         once.setdefault(value.casefold(), value)
@@ -29,7 +29,7 @@ def _joined(values: Iterable[str]) -> str:
 def _terms(
     check: Check, availability: wire.Availability
 ) -> Iterable[tuple[tuple[str, ...], tuple[object, ...]]]:
-    """Yield key and attributes of each term; an availability without terms is one row."""
+    """Yield key and attributes of each term. An availability without terms gives one row."""
     verdict = Verdict.PURCHASABLE if availability.is_purchasable else Verdict.NOT_PURCHASABLE
     for term in availability.terms or (wire.Term(),):
         key = (
@@ -59,7 +59,7 @@ def _terms(
 
 
 def _renew_to(availability: wire.Availability, term: wire.Term) -> str:
-    """Return what a term can renew to: given on the term, or on its availability."""
+    """Return the item that a term can renew to, from the term or else from its availability."""
     options = list(term.renewal_options)
     for instruction in availability.renewal_instructions:
         if term.id in instruction.applicable_term_ids:
@@ -68,6 +68,6 @@ def _renew_to(availability: wire.Availability, term: wire.Term) -> str:
 
 
 def _content(row: tuple[object, ...]) -> tuple[str, ...]:
-    """Return the sort key of a row: its content, then its ids, which Microsoft reissues."""
+    """Return the sort key of a row: first its content, then its ids, which Microsoft reissues."""
     verdict, availability_id, catalog_item_id, term_id, *rest = row
     return tuple(str(part) for part in (verdict, *rest, availability_id, catalog_item_id, term_id))

@@ -1,8 +1,8 @@
-"""Reads the reply to an inventory check: the keys it answers, and those it does not. Pure.
+"""Reads the reply to an inventory check: which keys are answered, and which are not. Pure.
 
-Partner Center leaves out what is not in its catalog instead of reporting it, so a missing item is
-an answer, but only if the rest of the reply can be trusted. If the reply holds an item that was
-not requested, it may be a requested one under another id; missing keys are then unknown, not gone.
+A reply leaves out each SKU that is not in the catalog. So a missing item is an answer, but only if
+all other items can be used. An item that was not requested may be a requested SKU under another
+id; the missing keys are then unknown, not gone.
 """
 
 import json
@@ -24,7 +24,7 @@ _LOCATION = "location"
 
 SkusOf = Callable[[Check], Sequence[str]]
 _Name = tuple[str, str]
-"""Product and SKU in one letter case."""
+"""Product id and SKU id, both in the same letter case, so that they can be compared."""
 
 
 class RequestedKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +33,7 @@ class RequestedKey(msgspec.Struct, frozen=True, kw_only=True):
     check: Check
     sku_id: str
     item: wire.InventoryItem | None
-    """None if the reply has no item for it: in an answered key, it is not in the catalog."""
+    """None if the reply has no item for the key: an answered key is then not in the catalog."""
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +45,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     set_apart: Mapping[str, int]
     """Number of items that give no verdict, by reason."""
     spoiled: tuple[decoding.Spoiled, ...] = ()
-    """Those of them that cannot be used."""
+    """The items set apart because they are spoiled."""
 
 
 def read(question: Question, body: bytes, skus_of: SkusOf) -> Reading:
@@ -100,15 +100,18 @@ def read(question: Question, body: bytes, skus_of: SkusOf) -> Reading:
 
 
 def parts(item: wire.InventoryItem) -> list[tuple[str, str, str, str, str]]:
-    """Return (code, type, value, description, other properties), one for each value, sorted.
+    """Return (code, type, value, description, other properties) for each value, sorted.
 
-    Values of the type Location are in lower case. Letter case changes no order.
+    Values of the type Location are in lower case. The sort order ignores letter case.
     """
     return sorted(_parts(item.restrictions), key=lambda part: (_folded(part), part))
 
 
 def _content(item: wire.InventoryItem) -> tuple[object, ...]:
-    """Return what makes two items equal: order and letter case of restrictions do not count."""
+    """Return the parts of an item that are compared with another item of the same key.
+
+    Order and letter case of its restrictions do not count.
+    """
     return item.is_restricted, tuple(map(_folded, parts(item)))
 
 
@@ -129,17 +132,17 @@ def _parts(restrictions: Iterable[wire.Restriction]) -> Iterator[tuple[str, str,
 
 
 def _of_type(kind: str, values: str) -> str:
-    """Return values in the spelling in which they are compared: regions in lower case."""
+    """Return values as they are compared: regions in lower case, others unchanged."""
     return values.lower() if kind.lower() == _LOCATION else values
 
 
 def text(value: object) -> str:
-    """Return a value of an open set as text: '' for none, JSON where it is no text."""
+    """Return a value of any type as text: '' for none, JSON for a value that is not text."""
     return "" if value is None else value if isinstance(value, str) else json.dumps(value)
 
 
 def _values(value: object) -> str:
-    """Return values as the one string they are sent as; a sibling API sends a list."""
+    """Return the values of a restriction as one string; a related API sends them as a list."""
     return ",".join(map(text, value)) if isinstance(value, list) else text(value)
 
 

@@ -16,7 +16,7 @@ TEXT = pa.string()
 
 
 def asked_segment(plan: Plan) -> pa.Table:
-    """Return the segments that count in availabilities by country, and '' for all segments."""
+    """Return the segments whose availabilities by country are used, and '' for all segments."""
     rows = [(segment,) for segment in ("", *plan.rules.segments)]
     return table_of({"segment": TEXT}, rows)
 
@@ -56,7 +56,7 @@ def settled_rows(settled: Iterable[Settled]) -> Iterator[RowValues]:
 
 
 def listing_rows(placed: Iterable[tuple[Cell, FailedListing]]) -> Iterator[RowValues]:
-    """Yield one row for each failed listing and the cell it belongs to, as `SETTLED_COLUMNS`."""
+    """Yield one row for each failed listing, with its cell, as `SETTLED_COLUMNS`."""
     for cell, failed in placed:
         name = msgspec.msgpack.encode((failed.key, cell.customer_id, cell.country))
         yield (

@@ -1,4 +1,4 @@
-"""The answers of a run as Arrow files, chunk by chunk: memory holds one chunk at a time."""
+"""Writes the answers of a run to Arrow files, chunk by chunk: memory holds only one chunk."""
 
 import shutil
 from bisect import bisect_right
@@ -19,9 +19,9 @@ from auditor.store.span import Chunk, Span
 from auditor.tables import AVAILABILITY_KEY, INVENTORY_KEY, SCHEMAS
 
 CHUNK = 25_000
-"""About how many keys of a bucket memory holds at once: see docs/decisions/0004."""
+"""About how many keys one chunk has, and memory holds at once: see docs/decisions/0004."""
 AT_ONCE = 12_500
-"""About how many keys the guard examines, and the comparison compares, at once."""
+"""About how many keys are examined by the guard, or compared by the comparison, at once."""
 ANSWERS = tuple(Answers.SCHEMAS)
 SUSPECTS = {
     "inventory": pa.schema([SCHEMAS["inventory"].field(name) for name in INVENTORY_KEY]),
@@ -29,7 +29,7 @@ SUSPECTS = {
 }
 """The key columns of suspect answers (see `auditor.guard`), by relation."""
 WRITTEN_AT_ONCE = 1 << 18
-"""Bytes. Arrow writes each column of each batch in pieces of a few bytes."""
+"""Size of the write buffer in bytes. Without it, Arrow would write a few bytes at a time."""
 
 Body = Callable[[bytes], bytes]
 """Returns the reply to a settled question, given its key."""
@@ -39,7 +39,7 @@ _One = TypeVar("_One", bound=Hashable)
 
 
 def together(ones: Iterable[_One], size: Mapping[_One, int], at_once: int) -> Iterator[list[_One]]:
-    """Yield groups of a total size up to `at_once`; a larger one is alone (0004)."""
+    """Yield groups of a total size up to `at_once`. An item larger than that is a group (0004)."""
     group: list[_One] = []
     held = 0
     for one in ones:
@@ -53,7 +53,7 @@ def together(ones: Iterable[_One], size: Mapping[_One, int], at_once: int) -> It
 
 
 class Staged:
-    """The answers of a run. Its folder exists while this is entered."""
+    """The answers of a run, in files. The folder exists only inside the `with` block."""
 
     def __init__(self, folder: Path, found: Found, plan: Plan, *, buckets: int) -> None:
         self.spill = folder / "spill"
@@ -72,7 +72,7 @@ class Staged:
         }
 
     def __enter__(self) -> Self:
-        shutil.rmtree(self._folder, ignore_errors=True)  # left by a run that was killed
+        shutil.rmtree(self._folder, ignore_errors=True)  # a killed run left it
         self._folder.mkdir(parents=True, exist_ok=True)
         return self
 
@@ -82,14 +82,14 @@ class Staged:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def chunk_of(self, customer_id: str) -> Chunk:
-        """Return the chunk of a customer, known or not; `""` is the catalog."""
+        """Return the chunk of a customer, whether it has answers or not; `""` is the catalog."""
         bucket = bucket_of(customer_id, self._buckets)
         firsts = self._firsts[bucket]
         after = bisect_right(firsts, customer_id) if customer_id else len(firsts)
         return Chunk(bucket, Span(firsts[after - 1], (*firsts, "")[after]))
 
     def by_chunk(self, settled: Iterable[Settled]) -> dict[Chunk, list[Settled]]:
-        """Return how the checks of each chunk ended."""
+        """Return the settled questions, split by chunk."""
         found: dict[Chunk, list[Settled]] = defaultdict(list)
         for customer_id, of_customer in _by_customer(settled).items():
             found[self.chunk_of(customer_id)] += of_customer
@@ -135,10 +135,11 @@ class Staged:
         return Chunk(bucket, Span(self._firsts[bucket][-1]))
 
     def write(self, chunk: Chunk, tables: Mapping[str, pa.Table]) -> None:
-        """Write tables of a chunk in place of those written before."""
+        """Write tables of a chunk; each replaces the table of that name."""
         for name, table in tables.items():
             path = self._path(name, chunk)
-            # The old file may be mapped. Leftovers go with the whole folder.
+            # The old file may be mapped, so it is replaced, not overwritten. A temporary file left
+            # here is removed with the folder.
             new = atomic_file.temporary_name(path)
             with (
                 pa.output_stream(str(new), buffer_size=WRITTEN_AT_ONCE) as file,

@@ -1,4 +1,4 @@
-"""The cells that a snapshot covers, how completely, and their previous snapshots."""
+"""Determines the cells that a snapshot covers, how completely, and their previous snapshots."""
 
 import json
 from collections import Counter
@@ -17,7 +17,7 @@ _TEXT = pa.string()
 
 
 class Counts(msgspec.Struct, kw_only=True):
-    """Numbers of checks by outcome, of a cell or of a run."""
+    """The number of checks of each outcome, in a cell or in a run."""
 
     answered: int = 0
     failed: int = 0
@@ -25,12 +25,12 @@ class Counts(msgspec.Struct, kw_only=True):
     not_eligible: int = 0
 
     def add(self, outcome: Outcome, count: int = 1) -> None:
-        """Count a check, or `count` keys of it."""
+        """Count a check once, or `count` times: once for each of its keys."""
         setattr(self, outcome.value, getattr(self, outcome.value) + count)
 
     @property
     def failed_share(self) -> float:
-        """The share of failed and skipped checks among all but the not eligible ones."""
+        """The share of failed and skipped checks; `not_eligible` checks are left out."""
         missing = self.failed + self.skipped
         return missing / (self.answered + missing) if missing else 0.0
 
@@ -61,10 +61,11 @@ def cells(
 ) -> pa.Table:
     """Return the cells that the snapshot covers, with the columns `CELL_COLUMNS`.
 
-    `at_start` names each cell's snapshot when the run began. If another one was published since,
-    its listings stay (`is_listed` is false). Cells with `is_baseline` report nothing as new. Views
-    and segments that are forbidden in a country are recorded once, in the scope of its catalog's
-    cell; they do not narrow that scope, because they were never listed.
+    `at_start` gives the newest snapshot of each cell when the run began. If another snapshot was
+    published after that, the listings of that snapshot stay (`is_listed` is false). In a cell with
+    `is_baseline`, nothing is reported as new. Forbidden views and segments of a country are
+    recorded once, in the scope of the catalog's cell of that country. They do not narrow the scope,
+    because they were never listed.
     """
     rows = []
     failed = Counter(cell for cell, _ in placed(found))
@@ -100,7 +101,7 @@ def cells(
 
 
 def _forbidden(found: Found, cell: Cell) -> dict[str, object]:
-    """Return the views and segments of a catalog's cell that Partner Center forbids us."""
+    """Return the forbidden views and segments, if this is the catalog's cell of a country."""
     forbidden = [
         {
             "reservation_scope": listing.reservation_scope,
@@ -118,7 +119,7 @@ def _forbidden(found: Found, cell: Cell) -> dict[str, object]:
 
 
 def _ended(found: Found, cell: Cell) -> dict[str, object]:
-    """Return after how many customers their list ended, in the scope of the list's own cell."""
+    """Return after how many customers the customer list broke off, if this is that list's cell."""
     is_list = not cell.customer_id and not cell.country
     return {"ended_after": found.list_ended_after} if is_list and found.list_ended_after else {}
 
@@ -142,7 +143,7 @@ def _statuses(
     if failed[the_list]:
         statuses[the_list] = "partly"
     elif the_list in found.known.cells and found.covers_catalog:
-        statuses[the_list] = "covered"  # its failed listing was answered now
+        statuses[the_list] = "covered"  # an earlier run's failed listing was answered now
     return statuses
 
 
@@ -160,7 +161,7 @@ def _customer_statuses(
     counts: Mapping[Cell, Counts],
     failed: Counter[Cell],
 ) -> dict[Cell, str]:
-    """Return the status of each cell of a customer; `before` are the cells known so far."""
+    """Return the status of each cell of a customer; `before` are its known cells."""
     if customer.left:
         return dict.fromkeys(before, "left")
     customer_id = customer.customer.customer_id
@@ -186,7 +187,7 @@ def _catalog_status(catalog: CatalogFound) -> str:
 
 
 def _covers(before: Mapping[str, object], now: Mapping[str, object]) -> bool:
-    """Return whether scope `before` includes scope `now`: each list holds every item of now's."""
+    """Return whether each list in the scope `before` holds every item of that list in `now`."""
     for name, wanted in now.items():
         old = before.get(name)
         if old in (wanted, "all"):

@@ -1,8 +1,8 @@
 """Sorts the check outcomes of a bucket by check id, on disk.
 
-They are published in the order of their ids, which are hashes, so those of one customer are spread
-over the whole bucket. In memory, the outcomes of a large bucket would take more space than all its
-other rows together.
+Outcomes are published in the order of their check ids. The ids are hashes, so the outcomes of one
+customer are spread over the whole bucket. In memory, the outcomes of a large bucket would take more
+space than all other rows of that bucket.
 """
 
 from collections.abc import Iterator
@@ -18,15 +18,15 @@ from auditor.normalize.staged import WRITTEN_AT_ONCE
 from auditor.store.conform import plain
 
 _RANGES = 64
-"""Ranges of ids, by their first two digits; the unit of reading, so not small in a large bucket."""
+"""Number of ranges of ids, by their first two digits. Each is read whole, so it may be large."""
 _DIGITS = pa.array([f"{number:02x}" for number in range(256)])
 
 
 class Outcomes:
-    """Rows of `check_outcome` of one bucket, few of them in memory; leaving removes the file."""
+    """The rows of `check_outcome` of one bucket. Most are in a file, which the `with` removes."""
 
     def __init__(self, path: Path, *, at_once: int) -> None:
-        """Keep up to `at_once` rows in memory, and yield about that many at a time."""
+        """`at_once`: the most rows in memory, and about the size of the tables that are yielded."""
         self._path = path
         self._at_once = at_once
         self._in_memory: list[pa.Table] = []
@@ -75,7 +75,7 @@ class Outcomes:
         return self._writer
 
     def tables(self) -> Iterator[pa.Table]:
-        """Yield all rows in tables, each with higher ids than the one before."""
+        """Yield all rows in tables; the ids of each table are higher than those of the last."""
         if self._writer is None:
             yield from [self._take_from_memory()] if self._in_memory else []
             return

@@ -1,7 +1,7 @@
 """Turns one partner's settled questions into a published snapshot.
 
-The answers are made into rows before the publish lock is taken. Under the lock, each bucket is
-compared and merged with what is published at that moment.
+The answers are made into rows before the publish lock is taken. While the lock is held, each bucket
+is compared and merged with the rows that are published at that moment.
 """
 
 from collections import Counter, defaultdict
@@ -32,12 +32,12 @@ from auditor.tables import SCHEMAS, TEXT
 from auditor.version import __version__
 
 LOCK_WAIT_S = 600.0
-"""Seconds that a publisher waits for another one of the same store."""
+"""Seconds that a publisher waits for another publisher of the same store."""
 _DESCRIBING = ("customer", "azure_subscription", "commerce_subscription", "sku")
 
 
 class Publisher:
-    """Publishes one partner's snapshot; all calls block, so run it in a thread."""
+    """Publishes one partner's snapshot. All calls block: use a thread."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Publisher:
         at_start: Mapping[Cell, str],
         now: Callable[[], datetime],
     ) -> None:
-        """`staged` holds the answers; `at_start` is each cell's snapshot when the run began."""
+        """`at_start` gives the newest snapshot of each cell at the time when the run began."""
         self._store = store
         self._found = found
         self._plan = plan
@@ -128,7 +128,7 @@ class Publisher:
         )
 
     def _published_before(self, snapshot_id: str, total: Counts) -> Published:
-        """Return the snapshot that an earlier attempt published without getting the reply."""
+        """Return a snapshot that an earlier attempt published without getting the confirmation."""
         row = self._store.snapshot(snapshot_id)
         return Published(
             snapshot_id=snapshot_id,
@@ -147,9 +147,9 @@ class Publisher:
     ) -> Iterator[tuple[str, int, pa.Table]]:
         """Yield the rows of each relation and bucket after this snapshot.
 
-        In a bucket of several chunks, answers are yielded chunk by chunk. All other rows wait for
-        the whole bucket: the catalog is compared last but its rows come first, and outcomes are
-        sorted by check ids, which are hashes.
+        In a bucket of several chunks, answers are yielded chunk by chunk. All other rows are
+        yielded when the whole bucket is compared. There are two reasons: the catalog is compared
+        last, but its rows come first; and outcomes are sorted by check id, which is a hash.
         """
         parts = Parts(
             self._store,
@@ -178,7 +178,7 @@ class Publisher:
                     yield from self._split({"check_outcome": some})
 
     def _split(self, results: dict[str, pa.Table]) -> Iterator[tuple[str, int, pa.Table]]:
-        """Yield the rows of each relation and bucket; `results` is emptied to free memory."""
+        """Yield the rows of each relation and bucket. Empties `results`, to free memory."""
         for relation in list(results):
             table = results.pop(relation)
             if "customer_id" not in table.column_names:
@@ -189,7 +189,7 @@ class Publisher:
             of_row = pa.array(of_customer, pa.int64()).take(customers.indices)
             buckets = sorted(of_row.unique().to_pylist())
             if len(buckets) == 1:
-                yield relation, buckets[0], table  # without a copy: a chunk of a large bucket
+                yield relation, buckets[0], table  # all rows are of one bucket: no copy
                 continue
             for bucket in buckets:
                 yield relation, bucket, table.filter(pc.equal(of_row, bucket))
@@ -214,7 +214,7 @@ class Publisher:
         return {**results, "coverage": _coverage(cell, snapshot)}
 
     def _listed(self, relation: str, part: Part) -> pa.Table:
-        """Return the rows of a describing relation that discovery listed for a part's customers."""
+        """Return the rows that discovery listed for a part's customers, such as subscriptions."""
         schema = SCHEMAS[relation]
         names = [name for name in schema.names if name != "snapshot_id"]
         rows = [

@@ -21,7 +21,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     trigger: str
     scope: Mapping[str, object]
     cell_scope: Mapping[str, object]
-    """The part of the scope that applies inside each cell."""
+    """The part of the scope that is stored for each cell, in `coverage.scope`."""
     scope_hash: str
     config_hash: str
     calls: int
@@ -36,8 +36,8 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     snapshot_id: str
     status: str
     why_incomplete: str = ""
-    """What is missing, for people; '' if it is complete, or was published before."""
+    """Text that says what is missing; '' if the snapshot is complete or was published before."""
     checks: Counts
     rows: dict[str, int]
     changes: dict[str, int]
-    """Numbers of changes by kind, without suspect ones."""
+    """Number of changes of each kind, without suspect changes."""

@@ -1,4 +1,4 @@
-"""Where failed listings belong in a snapshot, and how many customers they leave unknown."""
+"""Assigns failed listings to cells, and counts the customers that they leave unknown."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from auditor.scope.found import Found
 
 
 class Tally(Protocol):
-    """Numbers of checks by outcome."""
+    """The number of checks of each outcome."""
 
     answered: int
     failed: int
@@ -19,17 +19,17 @@ class Tally(Protocol):
 
 
 class Unknown(msgspec.Struct, frozen=True, kw_only=True):
-    """How much a run does not know."""
+    """The things that make a snapshot incomplete."""
 
     list_ended_after: int | None
-    """As in `Found`."""
+    """See `Found.list_ended_after`."""
     customers: float
-    """The share of customers: see `unknown_share`."""
+    """The share of customers that are unknown: see `unknown_share`."""
     checks: float
-    """The share of failed and skipped checks or, if it is larger, of their keys."""
+    """The share of checks that failed or were skipped, or the share of their keys: the larger."""
 
     def why_incomplete(self, most: float) -> str:
-        """Return what makes the snapshot incomplete, for people; '' if it is complete."""
+        """Return text that says why the snapshot is incomplete; '' if it is complete."""
         why = []
         if self.list_ended_after is not None:
             why.append(f"the customer list ended after {self.list_ended_after}")
@@ -48,10 +48,10 @@ def cell_of(found: Found, customer_id: str, country: str) -> Cell:
 
 
 def placed(found: Found) -> Iterator[tuple[Cell, FailedListing]]:
-    """Yield each failed listing with the cell that it is a part of.
+    """Yield each failed listing with the cell that it belongs to.
 
-    A run over some customers does not cover the catalog's cells: there a failed listing of the
-    catalog belongs to each of these customers, in its country.
+    A run over some customers does not cover the catalog's cells. In such a run, a failed listing of
+    a country's catalog is yielded for each of these customers, with the customer's cell.
     """
     customers = {c.customer.customer_id for c in found.customers if not c.left}
     for listing in found.failed_listings:
@@ -67,7 +67,7 @@ def placed(found: Found) -> Iterator[tuple[Cell, FailedListing]]:
 
 
 def unlisted(found: Found) -> frozenset[str]:
-    """Return the customers that could not be listed whole."""
+    """Return the customers whose own listings did not all get a usable answer."""
     noted = {listing.customer_id for listing in found.failed_listings if listing.customer_id}
     return frozenset(
         c.customer.customer_id
@@ -77,9 +77,10 @@ def unlisted(found: Found) -> frozenset[str]:
 
 
 def unknown_share(found: Found, counts: Mapping[Cell, Tally]) -> float:
-    """Return the share of customers that could not be listed whole or have no answer at all.
+    """Return the share of customers that count as unknown.
 
-    Where a list of products failed, that is every customer of its country.
+    A customer is unknown if it could not be listed whole, if its checks have no answer at all, or
+    if a product list of one of its countries failed.
     """
     answered: Counter[str] = Counter()
     missing: Counter[str] = Counter()
