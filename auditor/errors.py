@@ -40,7 +40,7 @@ from typing import ClassVar
 
 
 class Does(StrEnum):
-    """What the run does about a reply that is no answer; `docs/errors.md` uses these texts."""
+    """How the run treats a reply that is no answer. `docs/errors.md` is made from these texts."""
 
     RETRIED = "sent again, three times in all"
     WAITED_FOR = "sent again after the wait that `Retry-After` asks for, ten minutes in all"
@@ -51,7 +51,7 @@ class Does(StrEnum):
     )
     MOVED = 'asked once more; if gone again, `inventory_api = "auto"` asks the other API'
     POSTED = "asked with a POST, as is the rest of the run"
-    # The end of the question:
+    # How the question or listing ends:
     FAILED = "the check is `failed`, with this code"
     NOT_IN_CATALOG = "an answer: `not_in_catalog`"
     LEFT_CATALOG = "an answer: it left the catalog"
@@ -86,7 +86,7 @@ class AuditorError(Exception):
 
 
 class UsageError(AuditorError):
-    """The command line is wrong, or names what does not exist or is not one thing."""
+    """The command line is wrong: for example, a name in it fits nothing, or several things."""
 
     code = "E_USAGE"
     exit_status = 64
@@ -121,7 +121,7 @@ class ConfigMissing(AuditorError):
 
 
 class ScopeError(AuditorError):
-    """The scope is empty, or the run to resume has another one."""
+    """The scope is empty, or differs from the scope of the run to resume."""
 
     code = "E_EMPTY_SCOPE"
     exit_status = 65
@@ -137,9 +137,9 @@ class InputMissing(AuditorError):
 class PartnerCenterError(AuditorError):
     """Partner Center gave no usable answer to one request.
 
-    `status` is 0 if no reply came; `reason` is the kind of failure in one word; `error_code_sent`
-    is the code in the reply's body; `does` is what the run does about it; `sent_at` is when the
-    request was sent, for the last of `attempts` times; `key` is that of the request.
+    `status` is 0 if no reply came. `reason` is the kind of failure in one word. `error_code_sent`
+    is the code in the reply's body. `does` says how the run treats the error. The request was sent
+    `attempts` times, the last time at `sent_at`. `key` is the request's key in the journal.
     """
 
     code = "E_PARTNER_CENTER"
@@ -173,7 +173,7 @@ class PartnerCenterError(AuditorError):
 
 
 class Retryable(PartnerCenterError):
-    """A later retry may help."""
+    """The request may succeed later."""
 
 
 class Throttled(Retryable):
@@ -237,7 +237,7 @@ class StoreError(AuditorError):
 
 
 class StoreFailed(StoreError):
-    """Disk full, an I/O error, or no more files to be opened."""
+    """The disk is full, an I/O error occurred, or this process may open no more files."""
 
     code = "E_IO"
 
@@ -268,21 +268,21 @@ class StoreTooNew(StoreError):
 
 
 class StoreTooOld(StoreError):
-    """The database has an older schema, or is an older server, than this version can use."""
+    """The database's schema or server is too old for this version."""
 
     code = "E_SCHEMA_OLD"
     exit_status = 76
 
 
 class StoreUnreachable(StoreError):
-    """The database does not answer, or stopped answering; the operation in progress is not done."""
+    """The database does not answer, or stopped answering during an operation, which then failed."""
 
     code = "E_DATABASE"
     exit_status = 75
 
 
 class StoreRefused(StoreError):
-    """The database refuses this role, or a statement of it."""
+    """The database refuses this role, or refuses a statement for lack of a privilege."""
 
     code = "E_DATABASE_REFUSED"
     exit_status = 77
@@ -296,7 +296,10 @@ class Locked(AuditorError):
 
 
 class LockLost(Locked):
-    """The publish lock went with its session and another took it: nothing is published."""
+    """The database session ended, and another process took the publish lock.
+
+    Nothing is published.
+    """
 
 
 class QuotaUnreachable(AuditorError):

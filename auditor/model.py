@@ -1,4 +1,4 @@
-"""The nouns of the auditor: values that travel from scope to report. See docs/glossary.md."""
+"""Defines the values that pass from scope to report, such as `Check`. See docs/glossary.md."""
 
 import hashlib
 import re
@@ -9,7 +9,7 @@ from enum import StrEnum
 import msgspec
 
 NOT_PART = ""
-"""The value of a key column that is not part of the question."""
+"""The value of a key column that is not part of a check."""
 
 _GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
@@ -22,7 +22,7 @@ class CheckKind(StrEnum):
 
 
 class Outcome(StrEnum):
-    """The end of a check."""
+    """How a check ended."""
 
     ANSWERED = "answered"
     FAILED = "failed"
@@ -31,7 +31,7 @@ class Outcome(StrEnum):
 
 
 class Verdict(StrEnum):
-    """An answer's statement about a key. Only an answer makes one."""
+    """The state of a key by its last answer. Only an answer makes a verdict."""
 
     UNRESTRICTED = "unrestricted"
     RESTRICTED = "restricted"
@@ -55,18 +55,18 @@ class ChangeKind(StrEnum):
 
 
 class EndedBy(StrEnum):
-    """Why a verdict ended that no change row tells the end of."""
+    """Why a verdict ended, if no row of `change` records that."""
 
     LEFT = "left"
-    """Its customer or Azure subscription left, or the customer's billing country changed."""
+    """The key's customer or Azure subscription left, or the customer's billing country changed."""
     NOT_ELIGIBLE = "not_eligible"
-    """Since then a rule says that there is nothing to ask."""
+    """By a rule, there is nothing to ask about the key now."""
     NOT_ASKED = "not_asked"
-    """Its SKU asks for no check any more, or its region is not configured any more."""
+    """The key's SKU no longer requires a check, or its region is no longer configured."""
     LEFT_CATALOG = "left_catalog"
-    """The catalog reported its SKU gone: one change for all customers."""
+    """The catalog reported the key's SKU gone: one change row stands for all customers."""
     CHANGED = "changed"
-    """Its SKU is back in the catalog: one change for all customers."""
+    """The key's SKU is back in the catalog: one change row stands for all customers."""
 
 
 class Reason(StrEnum):
@@ -87,7 +87,7 @@ class Reason(StrEnum):
 
 
 class ApiClass(StrEnum):
-    """Which of the API's quotas a request counts against (`[partner.limits]`)."""
+    """The limit of the API that a request counts against (`[partner.limits]`)."""
 
     CUSTOMERS = "customers"
     CATALOG = "catalog"
@@ -95,19 +95,19 @@ class ApiClass(StrEnum):
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One request as Partner Center sees it, without credentials or ids of the attempt."""
+    """One request as Partner Center sees it, without credentials and without ids of an attempt."""
 
     endpoint: str
     """A short name for logs, limits and the error table: `check_inventory`."""
     method: str
     path: str
-    """Below the base URL, with `/v1`, percent-encoded."""
+    """The path below the base URL, with `/v1`, percent-encoded."""
     params: tuple[tuple[str, str], ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     api_class: ApiClass
     customer_id: str = NOT_PART
-    """The customer whose quota and breaker it counts against."""
+    """The customer whose limit and breaker the request counts against."""
     round: int = 0
     """Distinguishes requests that are sent more than once on purpose."""
 
@@ -120,7 +120,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """The final reply to one request, retries included."""
 
     status: int
-    """0 where no reply came."""
+    """The HTTP status; 0 if no reply came."""
     body: bytes = b""
     cause: str = ""
     """Why no reply came: `timeout`, `reset`, `refused`, `throttled`, …"""
@@ -149,7 +149,7 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True):
     company_name: str
     domain: str
     country: str
-    """Of the billing profile; '' if not yet known."""
+    """The country of the billing profile; '' if it is not known yet."""
     relationship: str
     reseller_id: str
     qualifications: str = ""
@@ -162,11 +162,11 @@ class AzureSubscription(msgspec.Struct, frozen=True, kw_only=True):
     customer_id: str
     azure_subscription_id: str
     plan_id: str
-    """The commerce subscription it belongs to."""
+    """The commerce subscription that the Azure subscription belongs to."""
     friendly_name: str
     status: str
     registration_status: str
-    """'' if it was not read, 'unknown' if reading it failed."""
+    """The plan's registration; '' if it was not read, 'unknown' if it could not be read."""
     reseller_id: str
 
 
@@ -185,14 +185,14 @@ class CommerceSubscription(msgspec.Struct, frozen=True, kw_only=True):
     term_duration: str
     billing_cycle: str
     term_ends_at: datetime | None
-    """None for the far-future sentinel."""
+    """When the term ends; None if the reply has a date that means "never" or "not set"."""
     end_action: str
     next_product_id: str
     next_sku_id: str
     next_term_duration: str
     reseller_id: str
     product_type: str = ""
-    """As in the reply; '' if carried from an earlier snapshot. Not a column."""
+    """The product type in the reply; '' if the row is carried. Not a column."""
 
 
 class Sku(msgspec.Struct, frozen=True, kw_only=True):
@@ -207,7 +207,7 @@ class Sku(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     arm_sku_name: str
     region: str
-    """As `arm_region`: lower case, '' where the catalog has none."""
+    """The catalog's region in lower case; '' if the catalog has none."""
     region_name: str
     category: str
     cores: int | None
@@ -216,7 +216,7 @@ class Sku(msgspec.Struct, frozen=True, kw_only=True):
     flexibility_group: str
     flexibility_ratio: str
     inventory_variables: str
-    """The variables' names, sorted, joined with ';'."""
+    """The names of the SKU's inventory variables, sorted and joined with ';'."""
     purchase_prerequisites: str
     arm_region_name: str = ""
     """`region` in the catalog's letter case, which a check sends back. Not a column."""
@@ -250,7 +250,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def check_id(self) -> str:
-        """Return the same id for the same question, in every run."""
+        """Return the id of this check: a hash, so that the same question has it in every run."""
         return hashlib.sha256(msgspec.msgpack.encode(self)).hexdigest()[:32]
 
 
@@ -264,13 +264,13 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     """The region in the catalog's letter case."""
     resource_type: str = ""
     segment: str = ""
-    """Of a by-country availability."""
+    """The segment that is asked for in an availability check by country."""
     round: int = 0
-    """As `Request.round`."""
+    """See `Request.round`."""
 
 
 class Unasked(msgspec.Struct, frozen=True, kw_only=True):
-    """A check that is not sent: nothing to ask (`not_eligible`), or prevented (`skipped`)."""
+    """A check that is not sent: a rule excludes it (`not_eligible`), or a fault (`skipped`)."""
 
     check: Check
     outcome: Outcome
@@ -278,7 +278,7 @@ class Unasked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
-    """The outcome of one question; `key` finds its reply in the journal."""
+    """How one question ended; its reply is in the journal, under `key`."""
 
     question: Question
     sent: Question | None = None
@@ -286,9 +286,9 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
     reason: str = ""
     set_apart: str = ""
-    """The number of reply items without a verdict, by reason, for people."""
+    """A text with the number of items set apart, by reason."""
     not_found: bool = False
-    """Answered by a 404 that names the product or SKU: not in the catalog."""
+    """True if the answer is a 404 that names the product or SKU, so it is not in the catalog."""
     key: bytes = b""
     endpoint: str = ""
     http_status: int = 0
@@ -297,16 +297,16 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     correlation_id: str = ""
     attempts: int = 0
     sent_at: datetime | None = None
-    """None if nothing was sent."""
+    """When the call was sent; None if nothing was sent."""
 
 
 class FailedListing(msgspec.Struct, frozen=True, kw_only=True):
-    """A listing of wave 1 that got no usable answer, or one of its items did not."""
+    """A listing of wave 1 that got no usable answer, or has an item that cannot be used."""
 
     listing: str
-    """The endpoint: `list_subscriptions`."""
+    """The endpoint, such as `list_subscriptions`."""
     key: bytes
-    """Finds the reply in the journal."""
+    """The key of the reply in the journal."""
     customer_id: str = NOT_PART
     country: str = NOT_PART
     plan_id: str = NOT_PART
@@ -324,33 +324,33 @@ class FailedListing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RememberedListing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The facts of an answered listing that the store keeps beside the relations."""
+    """The facts of an answered listing that are stored in the relation `remembered`."""
 
     segments: tuple[str, ...] = ()
-    """Of a catalog listing: the segments it was requested for."""
+    """Only for a catalog listing: the segments that were requested."""
     views: tuple[str, ...] = ()
-    """Of a product list: all target views that were requested."""
+    """Only for a product list: all target views that were requested."""
     arm_region_names: dict[str, str] = {}
-    """Of a SKU list: `Sku.arm_region_name` by SKU, where it differs from `region`."""
+    """Only for a SKU list: `Sku.arm_region_name` by SKU, where it differs from `region`."""
     product_types: dict[str, str] = {}
-    """Of a customer: `CommerceSubscription.product_type` by id, if only that shows that it is not a
-    licence."""
+    """Only for a customer: `CommerceSubscription.product_type` by id, of each subscription of which
+    only the product type shows that it is not a licence."""
 
 
 class RememberedReturn(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The facts of a return to the catalog that the store keeps beside the relations."""
+    """The facts of an item's return to the catalog, as stored in the relation `remembered`."""
 
     returned_at: datetime | None = None
-    """When it was listed again; None in a store of an older version."""
+    """When the item was listed again; None in a store of an older version."""
 
 
 def is_guid(text: str) -> bool:
-    """Tell whether a text is a GUID, in either letter case."""
+    """Return True if a text is a GUID, in upper or lower case."""
     return _GUID.fullmatch(text) is not None
 
 
 def bucket_of(customer_id: str, buckets: int) -> int:
-    """Return the bucket of a customer's rows; '' stands for the catalog rows."""
+    """Return the bucket of a customer's rows; the customer '' stands for the catalog."""
     return int.from_bytes(hashlib.sha256(customer_id.encode()).digest()[:8], "big") % buckets
 
 
@@ -358,4 +358,4 @@ UNREADABLE = "unreadable_reply"
 SPOILED_ITEM = "spoiled_item"
 """An item that cannot be decoded, or that has a decisive field twice."""
 ODD_FIELD = "odd_field"
-"""A field that decides nothing and could not be read."""
+"""A field that could not be read, and that no decision depends on."""
