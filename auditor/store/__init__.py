@@ -9,7 +9,7 @@ if TYPE_CHECKING:  # Arrow and DuckDB load when a store is opened, not with the 
 
 
 def open_store(url: str, *, create: bool = False) -> "Store":
-    """Return the store at `url`; with `create`, a missing folder store is made first.
+    """Return the store at `url`; with `create`, a folder store that does not exist is made.
 
     Raises SettingsError for a URL scheme that has no store.
     """

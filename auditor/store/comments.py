@@ -1,7 +1,7 @@
-"""The meaning of each column, for readers who open a store with other tools.
+"""Describes each column, for readers who open a store with other tools.
 
-It is written once, in `sql/columns.toml`. A database has it as column comments, a folder as field
-metadata of its Parquet files.
+The descriptions are written once, in `sql/columns.toml`. A database stores them as column comments,
+a folder store as field metadata of its Parquet files.
 """
 
 import tomllib
@@ -51,7 +51,7 @@ def statement(relation: str, column: str) -> str:
 
 
 def add_comments(con: duckdb.DuckDBPyConnection) -> None:
-    """Comment the columns of each of our views that exists in a connection."""
+    """Add comments to the columns of all our relations and views that a connection has."""
     query = "SELECT table_name, column_name FROM duckdb_columns() WHERE table_name = ANY($1)"
     found = con.execute(query, [[*sql.BASE, *sql.VIEWS]]).fetchall()
     con.execute(";".join(statement(*each) for each in found))

@@ -1,4 +1,4 @@
-"""Makes a table fit its relation: columns, types, order, unique keys, one bucket."""
+"""Makes a table fit its relation, and checks its columns, types, order, keys and bucket."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,10 @@ _WITHOUT_COUNTRY = ("customer", "azure_subscription", "commerce_subscription")
 
 
 def cell_columns(relation: str) -> tuple[str, ...]:
-    """Return the columns of a relation that name its cell; the cell's other parts are ''."""
+    """Return the columns of a relation that name a row's cell.
+
+    If the relation lacks such a column, that part of the cell is ''.
+    """
     if relation == "sku":
         return ("partner_tenant_id", "country")
     if relation in _WITHOUT_COUNTRY:
@@ -41,7 +44,7 @@ def cells_of(relation: str, table: pa.Table) -> tuple[list[Cell], Codes]:
 
 
 def ranks(table: pa.Table, columns: Sequence[str]) -> Codes:
-    """Return one number per row; numbers sort and compare as the rows' columns do together.
+    """Return one number per row, so that the numbers sort and compare as the rows do.
 
     Nulls sort first.
     """
@@ -49,9 +52,9 @@ def ranks(table: pa.Table, columns: Sequence[str]) -> Codes:
 
 
 def numbers(table: pa.Table) -> Codes:
-    """Return one number per row: equal rows get the same number; nulls are equal.
+    """Return one number per row. Equal rows get the same number; two nulls count as equal.
 
-    They start at 0 and stay small enough to index an array. Their order means nothing.
+    The numbers start at 0 and are small enough to index an array. Their order means nothing.
     """
     folded = _folded(table.num_rows, map(_unordered_codes, table.columns))
     return _dense(folded) if folded.max(initial=0) > _SPARSE * len(folded) else folded
@@ -82,7 +85,7 @@ def _unordered_codes(column: pa.ChunkedArray) -> Codes:
 
 
 def _from_zero(indices: pa.Array) -> Codes:
-    """Return the indices; if some are null, nulls become 0 and the others one higher."""
+    """Return the indices. If some are null, each null becomes 0 and all others grow by 1."""
     codes: Codes = indices.cast(pa.int64()).fill_null(-1).to_numpy()
     return codes + 1 if indices.null_count else codes
 
@@ -101,7 +104,7 @@ def _codes(column: pa.ChunkedArray) -> Codes:
 
 
 def _tidied(column: pa.ChunkedArray) -> pa.DictionaryArray:
-    """Return text as a sorted dictionary of only the values in use: equal rows, equal bytes."""
+    """Return text with a sorted dictionary of only the used values: equal rows give equal bytes."""
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     whole = pa.concat_arrays(column.unify_dictionaries().chunks)
@@ -149,7 +152,7 @@ def conformed(relation: str, table: pa.Table, snapshot_id: str) -> pa.Table:
 
 
 def completed(relation: str, table: pa.Table, names: Sequence[str]) -> pa.Table:
-    """Return the columns `names` of a relation's rows; those that an old file lacks are filled."""
+    """Return the columns `names` of a relation's rows. A column that the file lacks is filled."""
     schema = pa.schema([SCHEMAS[relation].field(name) for name in names])
     for field in schema:
         if field.name not in table.column_names:
@@ -169,18 +172,21 @@ def _typed(relation: str, field: pa.Field, column: pa.ChunkedArray) -> pa.Chunke
         if column.num_chunks and pa.types.is_dictionary(field.type):
             column = pa.chunked_array([_tidied(column)])
         return column.cast(field.type)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:  # a value, or the type
+    except (
+        pa.ArrowInvalid,
+        pa.ArrowNotImplementedError,
+    ) as error:  # a value or the whole type does not fit
         raise Bug(f"{relation}.{field.name}: {column.type} is not {field.type}") from error
 
 
 def plain(table: pa.Table) -> pa.Table:
-    """Return a table without dictionaries: one of a few rows may hold the texts of many."""
+    """Return a table without dictionaries, which may hold the texts of many other rows."""
     kinds = (_value_type(field.type) for field in table.schema)
     return table.cast(pa.schema(zip(table.column_names, kinds, strict=True)))
 
 
 def check_snapshot_id(snapshot_id: str) -> None:
-    """Raise UsageError unless a text can name a snapshot."""
+    """Raise UsageError if a text cannot be the id of a snapshot."""
     if not _SNAPSHOT_ID.fullmatch(snapshot_id):
         raise UsageError(f"{snapshot_id!r} is not a snapshot id")
 
@@ -195,7 +201,7 @@ def check_bucket(relation: str, table: pa.Table, bucket: int, buckets: int) -> N
 
 
 def snapshot_table(row: Mapping[str, object]) -> pa.Table:
-    """Return the one-row table of the relation `snapshot`; Bug if a column is missing."""
+    """Return the one-row table of the relation `snapshot`. Raise Bug if a column is missing."""
     schema = SCHEMAS["snapshot"]
     odd = set(row) ^ set(schema.names)
     if odd:

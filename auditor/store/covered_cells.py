@@ -1,4 +1,4 @@
-"""The cells that a snapshot covers, checked against the cells of its rows."""
+"""Checks that a snapshot has rows only in the cells that it covers."""
 
 import pyarrow as pa
 
@@ -9,14 +9,14 @@ from auditor.tables import STATE
 
 
 class CoveredCells:
-    """The cells of one snapshot's coverage and of its rows, as written so far."""
+    """The covered cells of one snapshot, and the cells of the rows that are written so far."""
 
     def __init__(self) -> None:
         self._status: dict[Cell, str] = {}
         self._with_rows: dict[str, set[Cell]] = {relation: set() for relation in STATE}
 
     def add(self, relation: str, table: pa.Table) -> None:
-        """Add the cells of written rows; Bug if rows of a cell were written before."""
+        """Add the cells of written rows. Raise Bug if a cell already has rows of the relation."""
         if relation == "coverage":
             for row in table.select([*conform.cell_columns(relation), "status"]).to_pylist():
                 status = row.pop("status")
@@ -29,7 +29,7 @@ class CoveredCells:
             with_rows.update(cells)
 
     def check(self) -> None:
-        """Raise Bug for rows in a cell that is not covered or has left."""
+        """Raise Bug if a cell that is not covered, or has left, has rows."""
         for relation, cells in self._with_rows.items():
             for cell in cells:
                 if self._status.get(cell, "left") == "left":

@@ -23,7 +23,7 @@ def connect(**config: DuckSetting) -> duckdb.DuckDBPyConnection:
     }
     con = duckdb.connect(":memory:", config={**fixed, **config})
     con.execute("SET TimeZone = 'UTC'")
-    # under `python -c` DuckDB thinks it is interactive and draws a progress bar on stdout
+    # Under `python -c`, DuckDB takes the session for interactive and prints a progress bar.
     con.execute("SET enable_progress_bar = false")
     return con
 
@@ -33,12 +33,12 @@ MACROS = ("change_kind", "is_catalogs_own", "is_flip", "same_answer", "run_began
 
 @contextmanager
 def working(*, spill: Path, memory: str = "1GB") -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open DuckDB with our macros, for writers; beyond `memory` it spills to a folder."""
+    """Open DuckDB with our macros, for writers. Above `memory`, it spills to the folder `spill`."""
     with connect(
         memory_limit=memory,
         threads=1,
         temp_directory=str(spill),
-        # give memory back between comparisons: that saves a fifth of a publisher's memory
+        # DuckDB gives memory back between comparisons: a publisher then needs a fifth less.
         allocator_flush_threshold="1MB",
         allocator_bulk_deallocation_flush_threshold="1MB",
     ) as con:
@@ -51,10 +51,10 @@ SPARING = "256MB"
 
 
 def opened(*, is_sparing: bool) -> duckdb.DuckDBPyConnection:
-    """Open DuckDB for readers; with `is_sparing`, slower and in little memory."""
+    """Open DuckDB for readers. With `is_sparing`, it is slower and takes little memory."""
     return connect(threads=1, memory_limit=SPARING) if is_sparing else connect()
 
 
 def spill_folder() -> str:
-    """Return the name of a folder that DuckDB creates when it spills, and removes."""
+    """Return the name of a folder that DuckDB creates when it spills, and removes at the end."""
     return f"{tempfile.gettempdir()}/auditor-{uuid.uuid4()}"

@@ -1,4 +1,4 @@
-"""Changes over time: those that were published, and how many snapshots covered a cell since."""
+"""Reads published changes, and counts how many snapshots covered a cell after a given one."""
 
 import duckdb
 import msgspec
@@ -9,7 +9,7 @@ from auditor.store.duck import connect
 
 
 class ChangeFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Selects changes; by default those since each partner's previous full snapshot."""
+    """Selects changes. By default, selects changes after each partner's previous full snapshot."""
 
     snapshot: str | None
     between: tuple[str, str] | None
@@ -29,7 +29,7 @@ def changes(con: duckdb.DuckDBPyConnection, wanted: ChangeFilter) -> pa.Table:
 
 
 def query(wanted: ChangeFilter) -> str | None:
-    """Return the SQL that `changes` runs; None if it may need any relation."""
+    """Return the SQL that `changes` runs; None if that SQL may read any relation."""
     if wanted.between is not None:
         return None
     return sql.statement("read/changes/newest_change") + sql.statement("read/changes/change_named")
@@ -47,7 +47,7 @@ def _rows(con: duckdb.DuckDBPyConnection, wanted: ChangeFilter) -> pa.Table:
 def _between(con: duckdb.DuckDBPyConnection, before: str, after: str) -> pa.Table:
     """Return the differences between two snapshots as rows of the relation `change`.
 
-    Only keys that both snapshots know are compared: a key in only one of them is no difference.
+    Only keys that are in both snapshots are compared: a key in only one of them is no difference.
     """
     con.execute(sql.statement("macros/change_kind"))
     binds = {"before": before, "after": after}
@@ -66,7 +66,7 @@ def causes(rows: pa.Table) -> pa.Table:
 
 
 def gaps(cells_and_before: pa.Table, published: pa.Table, coverage: pa.Table) -> pa.Table:
-    """Return `Store.gaps` from tables: `published` (snapshot_id, sequence) and `coverage`."""
+    """Compute `Store.gaps` from the tables `published` (snapshot_id, sequence) and `coverage`."""
     with connect() as con:
         con.register("asked", cells_and_before)
         con.register("published", published)

@@ -1,6 +1,6 @@
-"""The interface that a folder store and a PostgreSQL store share.
+"""Defines the interface that a folder store and a PostgreSQL store share.
 
-Readers' queries run in DuckDB; they name customers, partners and SKUs as people do.
+Readers' queries run in DuckDB. Readers may name customers and partners by id or by name.
 """
 
 from abc import ABC, abstractmethod
@@ -30,27 +30,30 @@ class Publication(Protocol):
         """The place of the snapshot in the order of publication."""
 
     def stage(self, snapshot_id: str) -> bool:
-        """Begin a snapshot; return True unless it is published already."""
+        """Begin to stage a snapshot; return False if it is published already."""
 
     def write(self, relation: str, bucket: int, table: pa.Table) -> None:
-        """Stage rows of one bucket of a relation: all of them, or the next customers' in order."""
+        """Stage all rows of one bucket of a relation, or those of the next customers in order."""
 
     def commit(self, snapshot_row: Mapping[str, object], config_hash: str) -> bool:
-        """Publish what was staged, all or nothing; return False if it was published before."""
+        """Publish all staged rows, or none; return False if the snapshot was published before."""
 
 
 class Store(ABC):
-    """Where snapshots live."""
+    """A place that holds published snapshots."""
 
     buckets: int
-    """Number of buckets, fixed when the store is made; each customer's rows are in one of them."""
+    """Number of buckets, fixed when the store is made. All rows of a customer are in one bucket."""
 
     @abstractmethod
     def publishing(self, timeout_s: float) -> AbstractContextManager[Publication]:
-        """Hold the publish lock (Locked after `timeout_s`) and clear up after killed publishers."""
+        """Hold the publish lock, and remove what killed publishers left.
+
+        Raises Locked if the lock is not free within `timeout_s`.
+        """
 
     def recover(self, timeout_s: float = 0.0) -> None:
-        """Clear up after killed publishers."""
+        """Remove what killed publishers left."""
         with self.publishing(timeout_s):
             pass
 
@@ -66,22 +69,25 @@ class Store(ABC):
     ) -> pa.Table:
         """Return the known rows of a partner's cells in one bucket, without `snapshot_id`.
 
-        Reading only some `columns` is quicker; they must include those that name the cell. Only
-        customers in `span` are read; rows without a customer belong to the catalog.
+        Reading only some `columns` is quicker; they must include the columns that name the cell.
+        Only rows of customers in `span` are read; a row without a customer belongs to the catalog.
         """
 
     @abstractmethod
     def latest_cells(self, partner_tenant_id: str) -> pa.Table:
-        """Return a partner's cells: snapshot_id, sequence, status, scope of the newest snapshot."""
+        """Return a partner's cells, each with snapshot_id, sequence, status and scope.
+
+        These values are those of the newest snapshot of the cell.
+        """
 
     @abstractmethod
     def gaps(self, cells_and_before: pa.Table) -> pa.Table:
-        """Return each distinct row with `gap_snapshots` added.
+        """Return each distinct row with the column `gap_snapshots` added.
 
-        That is how many snapshots after `before_snapshot_id` covered the cell of the row.
+        It is the number of snapshots after `before_snapshot_id` that covered the row's cell.
 
-        Takes partner_tenant_id, customer_id, country, before_snapshot_id. Reads the coverage of
-        every snapshot since the oldest of these, so pass many rows in one call.
+        Rows have partner_tenant_id, customer_id, country, before_snapshot_id. Each call reads the
+        coverage of every snapshot after the oldest of these ids, so pass many rows in one call.
         """
 
     @abstractmethod
@@ -100,17 +106,20 @@ class Store(ABC):
 
         The connection can reach only this store, but may be able to write to it: pass untrusted SQL
         to `sql` instead. With `customer_id`, rows of other customers may be missing. With `query`,
-        relations and views that this SQL does not use may be missing. With `is_sparing`, it is
+        relations and views that this SQL does not use may be missing. With `is_sparing`, DuckDB is
         slower and takes little memory.
         """
 
     @abstractmethod
     def record_attempts(self, attempts: pa.Table) -> None:
-        """Write rows of the relation `attempt`; earlier rows of the same runs are replaced."""
+        """Write rows of the relation `attempt`. They replace all earlier rows of the same runs."""
 
     @abstractmethod
     def sql(self, query: str) -> pa.Table:
-        """Return the rows of one read-only statement; UsageError with the engine's message."""
+        """Return the rows of one read-only statement.
+
+        Raises UsageError, with the engine's message, if the statement is wrong or may write.
+        """
 
     @abstractmethod
     def snapshot(self, name: str) -> dict[str, Any]:
@@ -118,11 +127,14 @@ class Store(ABC):
 
     @abstractmethod
     def verify(self, name: str) -> list[StoreError]:
-        """Return the faults of a published snapshot."""
+        """Return one error for each part of a published snapshot that is not as published."""
 
     @abstractmethod
     def prune(self, keep: timedelta, now: datetime, *, apply: bool) -> pa.Table:
-        """Drop the bulk of snapshots older than `keep` (`apply`), or list it: a row for each."""
+        """Return one row for each snapshot older than `keep` that can lose its bulky relations.
+
+        With `apply`, those relations are dropped.
+        """
 
     def _read(
         self,
@@ -164,7 +176,7 @@ class Store(ABC):
 
         `customer` is an id, a domain or an exact company name, `partner` a tenant id or name,
         `product` a product id, `sku` a SKU id or PRODUCT:SKU; any other keyword (`country`,
-        `arm_region`, `verdict`, …) names a column. None is no condition.
+        `arm_region`, `verdict`, …) names a column. The value None means no condition.
         """
         reading.check_name(name)
         customer_id = None if customer is None else self.find_customer(customer)
@@ -178,7 +190,7 @@ class Store(ABC):
             return reading.find_customer(con, customer)
 
     def _covered_customer(self, customer: str) -> str:
-        """Return the id of a customer, which some snapshot has covered."""
+        """Return the id of a customer. Raise UsageError if no snapshot has ever covered it."""
         customer_id = self.find_customer(customer)
         if as_id(customer):
             with self.connect(query="coverage current_customer") as con:
@@ -190,7 +202,10 @@ class Store(ABC):
         return self.arrow("snapshot").sort_by("sequence")
 
     def snapshot_id(self, name: str) -> str:
-        """Return the id that an id, an unambiguous beginning of one, or `latest` names."""
+        """Return the id of the snapshot that `name` means.
+
+        `name` is an id, the beginning of exactly one id, or `latest`.
+        """
         ids = self.published()
         if name == "latest" and ids:
             return ids[-1]
@@ -210,10 +225,10 @@ class Store(ABC):
         kinds: Sequence[str] = (),
         customer: str | None = None,
     ) -> pa.Table:
-        """Return changes with the names of things.
+        """Return changes with the names of customers, products and SKUs.
 
-        By default those since each partner's previous full snapshot, as `newly_restricted` counts.
-        UsageError if `between` names snapshots of two partners.
+        By default, return the changes after each partner's previous full snapshot, as in the view
+        `newly_restricted`. Raises UsageError if `between` names snapshots of two partners.
         """
         if between is not None:
             self._check_same_partner(*between)
@@ -244,5 +259,5 @@ class Store(ABC):
         kinds: Sequence[str] = (),
         customer: str | None = None,
     ) -> pa.Table:
-        """Return the same changes, grouped by cause: see `history.causes`."""
+        """Return the changes that `changes` returns, grouped by cause: see `history.causes`."""
         return history.causes(self.changes(snapshot, between, kinds, customer))

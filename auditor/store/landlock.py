@@ -1,7 +1,7 @@
 """Runs work in a thread that cannot write, by Landlock of the Linux kernel: docs/decisions/0018.
 
-Landlock removes rights from one thread, and from every thread that it starts, for ever. So the work
-runs in a thread of its own that ends with it; the rest of the process keeps its rights.
+Landlock removes rights for ever: from one thread, and from every thread that this thread starts. So
+the work gets a thread of its own, and all other threads of the process keep their rights.
 """
 
 import ctypes
@@ -14,11 +14,12 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _PATIENCE_S = 0.05
-"""Time between two calls of `stop`: the first may come before the work can be stopped.
+"""Seconds between two calls of `stop`. It is called more than once, because the first call may
+come before the work can be stopped.
 
-A signal that arrives just before the caller begins to wait is noticed at most this late."""
+A signal that arrives just before the caller begins to wait is noticed after at most this time."""
 
-# The same number on every processor: linux/Documentation/userspace-api/landlock.rst
+# These numbers are the same on every processor: linux/Documentation/userspace-api/landlock.rst
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _ASK_VERSION = 1
 _BENEATH_A_FOLDER = 1
@@ -35,13 +36,13 @@ class NotPossible(Exception):
 
 
 class _Rights(ctypes.Structure):
-    """Rights that the kernel refuses unless a rule allows them: `landlock_ruleset_attr`."""
+    """The rights that the kernel refuses if no rule allows them: `landlock_ruleset_attr`."""
 
     _fields_ = (("files", ctypes.c_uint64), ("network", ctypes.c_uint64))
 
 
 class _Rule(ctypes.Structure):
-    """Rights allowed beneath a folder: `landlock_path_beneath_attr`, which has no padding."""
+    """A rule that allows rights in a folder: `landlock_path_beneath_attr`, which has no padding."""
 
     _pack_ = 1
     _layout_ = "ms"
@@ -59,13 +60,14 @@ def version() -> int:
 def run(work: Callable[[], T], writable: str, stop: Callable[[], None]) -> T:
     """Run `work` in a thread that can write only to the folder `writable` ("" for none).
 
-    From version 4 of Landlock on it cannot open TCP connections either. Raises NotPossible if the
-    thread cannot be restricted. If the caller is interrupted, `stop` is called until `work` ends.
+    From version 4 of Landlock, the thread cannot open TCP connections either. Raises NotPossible if
+    the thread cannot be restricted. If the caller is interrupted, `stop` is called until `work`
+    ends.
     """
     outcome: list[T] = []
     failure: list[BaseException] = []
-    # A signal can interrupt the caller between any two steps, and can leave an Event half changed.
-    # A set cannot be left so; both threads share their state in one. The lock only ends the pause.
+    # A signal can interrupt the caller between any two steps. An Event can then be half changed, a
+    # set cannot; so both threads share their state in a set. The lock only ends the pause.
     marks: set[str] = set()
     pause = threading.Lock()
     pause.acquire()
@@ -123,17 +125,19 @@ def _give_up_writing(writable: str) -> None:
                 call(_ADD_RULE, ruleset, _BENEATH_A_FOLDER, ctypes.byref(rule), 0)
             finally:
                 os.close(folder)
-        libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)  # without it only root may restrict itself
+        libc.prctl(
+            _NO_NEW_PRIVILEGES, 1, 0, 0, 0
+        )  # without this call, only root may restrict itself
         call(_RESTRICT_SELF, ruleset, 0)
     finally:
         os.close(ruleset)
 
 
 def _rights(version: int) -> tuple[int, int]:
-    """Return the rights that this version can refuse; it rejects a right that it does not know."""
+    """Return the rights that this Landlock version can refuse; an unknown right is an error."""
     files = _WRITE_FILE | _REMOVE_AND_MAKE
-    if version >= 2:  # noqa: PLR2004 - the first that can allow a move between folders
+    if version >= 2:  # noqa: PLR2004 - the first version that can allow a move between folders
         files |= _MOVE
-    if version >= 3:  # noqa: PLR2004 - earlier ones cannot refuse truncate(2)
+    if version >= 3:  # noqa: PLR2004 - earlier versions cannot refuse truncate(2)
         files |= _TRUNCATE
-    return files, _TCP if version >= 4 else 0  # noqa: PLR2004 - earlier ones cannot refuse TCP
+    return files, _TCP if version >= 4 else 0  # noqa: PLR2004 - earlier versions cannot refuse TCP

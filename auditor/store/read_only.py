@@ -1,4 +1,4 @@
-"""Checks that SQL only reads, on the tree that DuckDB parses it to, never on its words.
+"""Checks that SQL only reads. It examines DuckDB's parse tree of the SQL, never the words.
 
 A tree can hold a write deep inside: to DuckDB, `WITH x AS (COPY … TO …) FROM x` is a SELECT. So
 every query in the tree, and every function in a FROM, must be of a kind that only reads.
@@ -26,7 +26,7 @@ _FUNCTIONS = frozenset(
         *("icu_calendar_names", "pg_timezone_names"),
     }
 )
-"""Functions in a FROM that only read; DuckDB lets them open only the store's files.
+"""Functions that may stand in a FROM, because they only read. They can open only the store's files.
 
 Other functions run SQL passed as text, take memory addresses, or change settings.
 """
@@ -40,7 +40,7 @@ _HINT = "ask with SELECT, DESCRIBE, SUMMARIZE or EXPLAIN"
 
 
 def check(con: duckdb.DuckDBPyConnection, query: str) -> None:
-    """Raise UsageError unless `query` is one statement that only reads; it is not run."""
+    """Raise UsageError if `query` is not exactly one statement that only reads. Does not run it."""
     kind = _kind(con, query)
     match kind:
         case "SELECT":
@@ -58,10 +58,10 @@ def check(con: duckdb.DuckDBPyConnection, query: str) -> None:
 
 
 def check_text(query: str) -> None:
-    """Raise UsageError if the text cannot be passed to an engine whole."""
+    """Raise UsageError if an engine could not receive the text unchanged."""
     try:
         query.encode()
-    except UnicodeEncodeError:  # the command line held a byte that is not text
+    except UnicodeEncodeError:  # the command line has a byte that is not text
         raise UsageError("sql: the statement is not UTF-8", hint=_HINT) from None
     if "\0" in query:
         raise UsageError("sql: the statement has a NUL", hint=_HINT)
@@ -77,7 +77,7 @@ def _kind(con: duckdb.DuckDBPyConnection, query: str) -> str:
         raise UsageError(f"sql: expected one statement, got {len(statements)}", hint=_HINT)
     try:
         return statements[0].type.name
-    except ValueError:  # a kind that DuckDB's Python does not know yet
+    except ValueError:  # a kind of statement that DuckDB's Python package does not know yet
         return "a statement of an unknown kind"
 
 
@@ -99,7 +99,7 @@ def _faults(con: duckdb.DuckDBPyConnection, query: str) -> Iterator[str]:
 
 
 def _parts(con: duckdb.DuckDBPyConnection, query: str) -> Iterator[dict[str, object]]:
-    """Yield every object of the tree that DuckDB parses a statement to."""
+    """Yield every object in DuckDB's parse tree of a statement."""
     rows = con.execute("SELECT json_serialize_sql($1)", [query]).fetchall()
     try:
         tree = msgspec.json.decode(rows[0][0])

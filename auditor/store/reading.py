@@ -1,7 +1,7 @@
-"""Helps to read a store in DuckDB: names, conditions, customers, and DuckDB's errors.
+"""Helps to read a store in DuckDB.
 
-Names are checked, conditions are built, a customer is found by its name, and an error of DuckDB
-becomes one of the auditor's own.
+It checks names, builds conditions, finds a customer by name, and turns an error of DuckDB into one
+of the auditor's own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from auditor.store import sql
 from auditor.tables import KEYS
 
 _GONE = ("No files found", "No such file or directory")
-"""DuckDB's messages for a missing file: when it looks for it, and when it opens it."""
+"""DuckDB's messages for a missing file: the first when it searches, the second when it opens."""
 
 
 class FileGone(StoreFailed):
@@ -33,7 +33,7 @@ def check_name(name: str) -> None:
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True):
-    """A piece of SQL about one column that a row must meet, and the values bound in it."""
+    """A condition in SQL that one column of a row must meet, and the values bound in it."""
 
     column: str
     text: str
@@ -53,7 +53,7 @@ def conditions(
     partner: str | None,
     columns: Mapping[str, object],
 ) -> list[Condition]:
-    """Return the conditions of the keyword arguments; None is no condition."""
+    """Return one condition for each keyword argument; the value None means no condition."""
     equal = {"customer_id": customer_id, "product_id": product, "sku_id": sku, **columns}
     if sku is not None and ":" in sku:
         equal["product_id"], equal["sku_id"] = sku.split(":", 1)
@@ -93,7 +93,7 @@ def _order(name: str, columns: Sequence[str]) -> str:
 def find_customer(con: duckdb.DuckDBPyConnection, customer: str) -> str:
     """Return the id of the customer that has this id, domain or exact company name.
 
-    An id is returned as it is, whether the customer is known or not: it may have left.
+    An id is returned even if no such customer is known now: the customer may have left.
     """
     if customer_id := as_id(customer):
         return customer_id
@@ -119,7 +119,10 @@ def check_covered(con: duckdb.DuckDBPyConnection, customer_id: str) -> None:
 
 
 def translated(error: duckdb.Error, *, is_users_sql: bool = False) -> AuditorError:
-    """Return our error for DuckDB's; with `is_users_sql`, a bad statement is the user's error."""
+    """Return our error for an error of DuckDB.
+
+    With `is_users_sql`, a wrong statement gives a UsageError, because the user wrote it.
+    """
     message = str(error).strip().splitlines()[0]
     if isinstance(error, duckdb.IOException) and any(words in message for words in _GONE):
         return FileGone(message)

@@ -1,8 +1,9 @@
-"""How the customers of a bucket are divided when they are too many for memory.
+"""Divides the customers of a bucket into chunks, if they are too many for memory.
 
-A bucket is a fixed share of the customers, by hash: what a store keeps together. A chunk is a run
-of neighbouring ids in one bucket: what is staged, compared and written together. A span is the
-range of ids of a chunk. `diff.parts.Part` is the customers of some chunks in one comparison.
+A bucket is a fixed share of the customers, by hash; a store has one file or set of rows for it. A
+chunk is a part of a bucket: customers with neighbouring ids, staged, compared and written together.
+A span is the range of ids of a chunk. A `diff.parts.Part` is the customers of some chunks that are
+compared together.
 """
 
 from typing import NamedTuple
@@ -22,7 +23,7 @@ class Span(NamedTuple):
         return self.first <= customer_id and (not self.end or customer_id < self.end)
 
     def meets(self, least: str, most: str) -> bool:
-        """Return whether a table with these lowest and highest ids may have rows in the range."""
+        """Return True if a table may have rows in the range: `least` and `most` are its end ids."""
         if not self.end and not least:
             return True
         return self.first <= most and (not self.end or least < self.end)
@@ -32,7 +33,7 @@ EVERYONE = Span()
 
 
 class Chunk(NamedTuple):
-    """The customers of one bucket whose ids are in a span."""
+    """The customers of one bucket whose ids are in one span."""
 
     bucket: int
     span: Span = EVERYONE

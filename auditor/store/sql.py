@@ -1,4 +1,4 @@
-"""Finds and reads `sql/`: one statement per file, file name = what Python calls it."""
+"""Reads the statements in `sql/`: one in each file, which is named as Python names it."""
 
 import re
 from functools import cache
@@ -33,7 +33,7 @@ BASE = (
     "change_since",
     "attempt",
 )
-"""The base views, written separately for each engine, in an order in which they can be created."""
+"""The base views, in an order in which they can be created. Each engine has its own files."""
 
 VIEWS = (
     "partner_now",
@@ -57,13 +57,13 @@ VIEWS = (
     "dim_date",
     "fact_restriction_day",
 )
-"""The views over the base views, written once for both engines, in an order that works."""
+"""The views over the base views, in an order in which they can be created, for both engines."""
 
 BESIDE_DUCKDB = ("latest_map",)
-"""The view that only a DuckDB file over a folder needs: `jobs/duckdb_views.py` creates it first."""
+"""A view that only a DuckDB file over a folder needs; `jobs/duckdb_views.py` creates it first."""
 
 BESIDE_POSTGRES = ("held_cell", "held_remembered")
-"""The views that PostgreSQL has in the schema of its tables; base views read them."""
+"""Views in the schema of PostgreSQL's tables; PostgreSQL's base views read them."""
 
 _WORD = re.compile(r"[a-z_]+")
 _COMMENT = re.compile(r"--.*")
@@ -77,7 +77,7 @@ def _folder() -> Path:
 
 @cache
 def statement(name: str) -> str:
-    """Return the statement in `sql/<name>.sql`: `views/latest_inventory`."""
+    """Return the statement in `sql/<name>.sql`; a name is, say, `views/latest_inventory`."""
     path = _folder() / f"{name}.sql"
     try:
         return path.read_text(encoding="utf-8")
@@ -124,7 +124,10 @@ def beside_postgres() -> dict[str, str]:
 
 @cache
 def postgres_views() -> dict[str, str]:
-    """Return the statement of each view that readers query, by its name, in an order that works."""
+    """Return, by name, the statement of each view that readers query.
+
+    The views are in an order in which they can be created.
+    """
     base = ("store_info", *BASE)
     return {name: statement(f"postgres/{name}") for name in base} | {
         name: statement(f"views/{name}") for name in VIEWS
@@ -132,7 +135,7 @@ def postgres_views() -> dict[str, str]:
 
 
 def schema_steps() -> tuple[tuple[int, str], ...]:
-    """Return number and name of each file of `sql/schema/`, in order."""
+    """Return the number and name of each file in `sql/schema/`, in the order of the numbers."""
     return tuple((int(name.partition("_")[0]), name) for name in names("schema"))
 
 
@@ -141,7 +144,7 @@ def definitions(
 ) -> tuple[str, ...]:
     """Return the statements that create every base view and view of DuckDB, or `only` these.
 
-    Base views in `copied` become tables, so that a later query of them reads no file.
+    Base views in `copied` become tables, so that later queries of these read no file.
     """
     folders = (("duckdb", BASE), ("views", VIEWS))
     made = {

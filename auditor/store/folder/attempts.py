@@ -1,4 +1,4 @@
-"""The attempts of runs in a folder store: one file for each run, beside the snapshots."""
+"""Stores the relation `attempt` in a folder store: one file for each run, beside the snapshots."""
 
 from itertools import groupby
 from pathlib import Path
@@ -14,13 +14,13 @@ _FOLDER = "attempt"
 
 
 def paths(root: Path) -> list[Path]:
-    """Return the files, by the ids of their runs."""
+    """Return the files of the relation `attempt`, in the order of the run ids."""
     with disk.guarded(root):
         return sorted((root / _FOLDER).glob("*.parquet"))
 
 
 def record(root: Path, attempts: pa.Table) -> None:
-    """Write the attempts of runs; the earlier ones of the same runs are replaced."""
+    """Write rows of the relation `attempt`. They replace all earlier rows of the same runs."""
     folder = root / _FOLDER
     with disk.guarded(folder):
         folder.mkdir(exist_ok=True)

@@ -13,9 +13,9 @@ from auditor.tables import ATTEMPT, SCHEMA_VERSION, SCHEMAS
 
 
 def make_store(root: Path, buckets: int) -> None:
-    """Make a store unless there is one; of two processes at once, the first one's stays.
+    """Make a store if the folder has none. If two processes do so at once, the first store stays.
 
-    Always test that the folder is writable: a run must not fetch what it cannot publish.
+    In any case, test that the folder is writable: a run must not fetch what it cannot publish.
     """
     with disk.guarded(root):
         (root / "_schema").mkdir(parents=True, exist_ok=True)
@@ -29,10 +29,11 @@ def make_store(root: Path, buckets: int) -> None:
 
 
 def upgrade_store(root: Path) -> None:
-    """Let a store that an older release made hold what this one writes; older ones then refuse it.
+    """Upgrade a store of an older release, so that this release can publish into it.
 
-    The caller holds the publish lock. No snapshot is changed. The version is raised last, so after
-    a kill the next publisher does it again. Raises StoreTooNew if a newer release has upgraded it.
+    Older releases then refuse the store. The caller holds the publish lock. No snapshot is changed.
+    The version is raised last, so if the upgrade is killed, the next publisher repeats it. Raises
+    StoreTooNew if a newer release has upgraded the store.
     """
     info = manifest.read_store_info(root)
     if info.schema_version < SCHEMA_VERSION:
@@ -42,7 +43,7 @@ def upgrade_store(root: Path) -> None:
 
 
 def _write_columns(root: Path) -> None:
-    """Write a file without rows for each relation: it defines the columns."""
+    """Write a file without rows for each relation. It defines the relation's columns."""
     for relation, schema in {**SCHEMAS, "attempt": ATTEMPT}.items():
         stream = pa.BufferOutputStream()
         described = comments.described(relation, schema)

@@ -1,7 +1,7 @@
-"""The index of a folder store: published snapshots, their files, the latest one of each cell.
+"""Reads the index of a folder store: the published snapshots, their files, and the latest map.
 
-`latest.parquet` is only a cache. Renaming a snapshot's folder publishes it, so a reader adds newer
-snapshots from their own folders, and works without the cache.
+`latest.parquet` is only a cache of the index. A snapshot is published when its folder is renamed.
+So a reader adds newer snapshots from their own folders, and needs no cache to work.
 """
 
 import io
@@ -45,14 +45,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     published_at: datetime
     buckets: dict[str, tuple[int, ...]]
-    """The buckets of each relation that have a file."""
+    """By relation: the buckets that have a file."""
     schema_version: int = 1
-    """That of its files. The first release did not name it in `latest.parquet`."""
+    """The schema version of the snapshot's files; the first release did not store it."""
 
     def paths(
         self, root: Path | str, relation: str, only: Collection[int] | None = None
     ) -> list[str]:
-        """Return the files of a relation; with `only`, those of these buckets."""
+        """Return the files of a relation; with `only`, the files of these buckets."""
         folder = f"{root}/{_PREFIX}{self.snapshot_id}"
         return [
             f"{folder}/{manifest.file_path(relation, bucket)}"
@@ -68,7 +68,7 @@ class Index:
         self.entries = tuple(sorted(entries, key=lambda entry: entry.sequence))
         self.latest = latest
         self.is_stale = is_stale
-        """Whether `latest.parquet` lacks a snapshot that this index has."""
+        """True if `latest.parquet` lacks a snapshot that this index has."""
 
     @cached_property
     def by_id(self) -> dict[str, Entry]:
@@ -76,7 +76,7 @@ class Index:
 
     @cached_property
     def named_in_latest(self) -> frozenset[str]:
-        """The snapshots that are the latest of at least one cell."""
+        """The ids of the snapshots that are the newest of at least one cell."""
         return frozenset(self.latest.column("snapshot_id").unique().to_pylist())
 
     @property
@@ -86,7 +86,7 @@ class Index:
     def current_cells(
         self, partner_tenant_id: str, bucket: int, buckets: int
     ) -> dict[str, set[Cell]]:
-        """Return a partner's cells in one bucket, grouped by their latest snapshot."""
+        """Return a partner's cells in one bucket, grouped by the newest snapshot of each cell."""
         return self._cells(buckets).get((partner_tenant_id, bucket), {})
 
     def _cells(self, buckets: int) -> dict[tuple[str, int], dict[str, set[Cell]]]:
@@ -100,7 +100,9 @@ class Index:
                     bucket[cell.customer_id] = bucket_of(cell.customer_id, buckets)
                 key = (cell.partner_tenant_id, bucket[cell.customer_id])
                 found.setdefault(key, {}).setdefault(snapshot_id, set()).add(cell)
-            self._by_bucket = found  # assigned when complete: other partners' threads read it too
+            self._by_bucket = (
+                found  # assigned only when complete, because threads of other partners read it
+            )
         return self._by_bucket
 
     _by_bucket: dict[tuple[str, int], dict[str, set[Cell]]] | None = None
@@ -122,14 +124,17 @@ def folder_of(root: Path, snapshot_id: str) -> Path:
 
 
 def published_ids(root: Path) -> frozenset[str]:
-    """Return the ids that have a folder; one without a manifest was left by a killed publisher."""
+    """Return the ids that have a folder.
+
+    A folder without a manifest was left by a killed publisher: that snapshot is not published.
+    """
     with guarded(root):
         names = [path.name for path in root.iterdir()]
     return frozenset(name.removeprefix(_PREFIX) for name in names if name.startswith(_PREFIX))
 
 
 def read_index(root: Path) -> Index:
-    """Return the index: `latest.parquet`, and the snapshots published since."""
+    """Return the index from `latest.parquet` and from the folders of newer snapshots."""
     known, latest = _read_latest(root / "latest.parquet")
     ids = published_ids(root)
     if not ids.issuperset(entry.snapshot_id for entry in known):
@@ -138,7 +143,7 @@ def read_index(root: Path) -> Index:
 
 
 def rebuilt_index(root: Path) -> Index:
-    """Return the index read from the snapshots alone."""
+    """Return the index from the folders of the snapshots alone, without `latest.parquet`."""
     return _with_newer(root, (), LATEST_SCHEMA.empty_table(), published_ids(root))
 
 
@@ -194,7 +199,10 @@ def newest_per_cell(tables: list[pa.Table]) -> pa.Table:
 
 
 def _read_latest(path: Path) -> tuple[tuple[Entry, ...], pa.Table]:
-    """Return the entries and map in `latest.parquet`; none if it is missing or damaged."""
+    """Return the entries and the map in `latest.parquet`.
+
+    If the file is missing or damaged, both are empty.
+    """
     try:
         table = read_file(path)
         entries = msgspec.json.decode((table.schema.metadata or {})[_META], type=tuple[Entry, ...])

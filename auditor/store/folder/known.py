@@ -1,4 +1,4 @@
-"""Reads what is known of a partner's cells from the files, for a publisher."""
+"""Reads the known rows of a partner's cells from the files, for a publisher."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,8 +28,8 @@ def rows(
 ) -> pa.Table:
     """Return the rows of one bucket, each from the newest snapshot of its cell.
 
-    `current` maps each snapshot to the cells whose newest it is. `columns`, if given, must include
-    those that name the cell. Only customers in `span` are read.
+    `current` maps each snapshot to the cells that have it as their newest. `columns`, if given,
+    must include the columns that name the cell. Only rows of customers in `span` are read.
     """
     schema = pa.schema([SCHEMAS[relation].field(c) for c in columns or SCHEMAS[relation].names])
     tables = [schema.empty_table()]
@@ -60,9 +60,10 @@ def cells(root: Path, index: Index, buckets: int, partner_tenant_id: str) -> pa.
 def gaps(
     root: Path, index: Index, entries: Sequence[Entry], cells_and_before: pa.Table
 ) -> pa.Table:
-    """Return each distinct row with `gap_snapshots` added.
+    """Return each distinct row with the column `gap_snapshots` added.
 
-    That is how many of `entries` cover the row's cell and are newer than its earlier snapshot.
+    It is the number of `entries` that cover the row's cell and are newer than the row's
+    `before_snapshot_id`.
     """
     sequences = {entry.snapshot_id: entry.sequence for entry in index.entries}
     published = pa.table(

@@ -1,4 +1,4 @@
-"""The publish lock: one publisher at a time. The kernel frees it when the process ends."""
+"""Holds the publish lock of a folder store. The kernel frees the lock when the process ends."""
 
 import fcntl
 import os
@@ -20,7 +20,7 @@ def publish_lock(
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
 ) -> Iterator[None]:
-    """Hold the lock file at `path`; Locked (exit status 75) after waiting `timeout_s`."""
+    """Hold the lock file at `path`. Raise Locked (exit status 75) after waiting `timeout_s`."""
     give_up_at = clock() + timeout_s
     while (handle := _try_lock(path)) is None:
         if clock() >= give_up_at:

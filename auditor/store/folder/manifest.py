@@ -1,4 +1,4 @@
-"""The manifest of a published snapshot: its files, their checksums, its own row."""
+"""Defines the manifest of a snapshot: the files, their checksums, and the row of `snapshot`."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -26,12 +26,12 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def path(self) -> str:
-        """Its path inside the snapshot's folder."""
+        """The path of the file inside the snapshot's folder."""
         return file_path(self.relation, self.bucket)
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything known about a snapshot without opening its files."""
+    """Describes a snapshot, so that its other files need not be opened."""
 
     schema_version: int
     snapshot_id: str
@@ -40,18 +40,18 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Rows per relation."""
     files: tuple[File, ...]
     snapshot: dict[str, Any]
-    """The row of the relation `snapshot`; values have the column types, times are text."""
+    """The row of the relation `snapshot`. Times are text; other values have the column's type."""
 
 
 class Pruned(msgspec.Struct, frozen=True, kw_only=True):
-    """The relations that `snapshots prune` removed; the manifest beside it stays unchanged."""
+    """The relations that `snapshots prune` removed; a file beside the unchanged manifest."""
 
     pruned_at: datetime
     relations: tuple[str, ...]
 
 
 class StoreInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings fixed when a store is made, and the version of what it holds."""
+    """The settings fixed when a store is made, and the schema version of the store."""
 
     schema_version: int
     buckets: int
@@ -103,7 +103,7 @@ def encode(value: msgspec.Struct) -> bytes:
 
 
 def snapshot_row(manifest: Manifest) -> dict[str, Any]:
-    """Return the row of the relation `snapshot`, its times decoded."""
+    """Return the row of the relation `snapshot` with its times decoded."""
     names = SCHEMAS["snapshot"].names
     row = {name: manifest.snapshot.get(name, default("snapshot", name)) for name in names}
     for field in SCHEMAS["snapshot"]:

@@ -1,4 +1,4 @@
-"""Reads relations from files of older releases, which lack the columns that came later."""
+"""Reads relations from files of older releases, which lack the columns that were added later."""
 
 import re
 from collections.abc import Collection
@@ -31,9 +31,10 @@ def oldest_version(root: Path, index: Index) -> int:
 
 
 def has_columns(root: Path, relation: str) -> bool:
-    """Return whether a store has the file without rows that defines a relation's columns.
+    """Return True if a store has the file without rows that defines a relation's columns.
 
-    A store lacks it if no release has published into it since the relation came.
+    A store lacks the file if every release that published into the store is older than the
+    relation.
     """
     return relation not in SINCE or (root / "_schema" / f"{relation}.parquet").exists()
 
@@ -50,11 +51,11 @@ def absent(root: Path, index: Index) -> frozenset[str]:
 
 
 def completed(definition: str, oldest: int, without_file: Collection[str] = ()) -> str:
-    """Return a base view's statement that gives every column, whatever its files lack.
+    """Return a base view's statement, changed so that it gives the columns that its files lack.
 
-    `oldest` is the schema version of the oldest file; `without_file` are relations that have none.
-    A statement whose files lack nothing stays as it is: to unite columns by name, DuckDB opens
-    every file before the first row.
+    `oldest` is the schema version of the oldest file. `without_file` are the relations that have no
+    file. If no column is missing, the statement stays unchanged: to unite columns by name, DuckDB
+    must open every file before the first row, which is slow.
     """
 
     def source(found: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""Publishes snapshots into a folder store: staged in `.staging`, published by one rename."""
+"""Publishes snapshots into a folder store: stages in `.staging`, then publishes by one rename."""
 
 import hashlib
 import os
@@ -45,9 +45,9 @@ class FolderPublication:
         return self._index().next_sequence
 
     def stage(self, snapshot_id: str) -> bool:
-        """Begin a snapshot; return True unless it is published already.
+        """Begin to stage a snapshot; return False if it is published already.
 
-        A published snapshot may be staged again: `commit` then changes nothing.
+        A published snapshot may be staged a second time: `commit` then changes nothing.
         """
         conform.check_snapshot_id(snapshot_id)
         self._discard()
@@ -60,8 +60,8 @@ class FolderPublication:
     def write(self, relation: str, bucket: int, table: pa.Table) -> None:
         """Write rows of one bucket of a relation as a row group; an empty table is ignored.
 
-        Further calls for the same bucket must bring later customers (or higher check ids). The file
-        is written and fsynced when the next bucket begins, or by `commit`.
+        Further calls for the same bucket must bring higher customer ids, or higher check ids. The
+        file is written and fsynced when the next bucket begins, or by `commit`.
         """
         if not self._snapshot_id:
             raise Bug("write before stage")
@@ -99,8 +99,8 @@ class FolderPublication:
     def commit(self, snapshot_row: Mapping[str, object], config_hash: str) -> bool:
         """Publish what was staged; return False if it was published before.
 
-        A snapshot published before with the same configuration stays unchanged. `sequence`, and
-        `schema_version` and row counts that `snapshot_row` lacks, are filled in.
+        A snapshot published before with the same configuration stays unchanged. `sequence` is
+        filled in, and so are `schema_version` and row counts if `snapshot_row` lacks them.
         """
         snapshot_id = self._snapshot_id
         if not snapshot_id:
@@ -166,7 +166,7 @@ class FolderPublication:
             write_latest(self._root, index)
 
     def recover(self) -> None:
-        """Remove leftovers of killed publishers and bring the latest map up to date."""
+        """Remove what killed publishers left, and bring the latest map up to date."""
         self._discard()
         for snapshot_id in published_ids(self._root):
             folder = folder_of(self._root, snapshot_id)
@@ -178,9 +178,11 @@ class FolderPublication:
         self._rewrite_latest()
 
     def _discard(self) -> None:
-        """Empty the staging folder: only the holder of the lock stages."""
+        """Empty the staging folder. This is safe, because only the lock's holder stages."""
         with disk.guarded(self._staging):
-            if self._staging.is_symlink():  # planted: the folder it leads to is not ours to remove
+            if (
+                self._staging.is_symlink()
+            ):  # somebody planted the link: remove it, not the folder that it leads to
                 self._staging.unlink()
             self._staging.mkdir(exist_ok=True)
             for folder in sorted(self._staging.iterdir()):
@@ -196,7 +198,7 @@ def write_latest(root: Path, index: Index) -> None:
 
 
 class _BucketFile:
-    """One bucket's file of a relation, built in memory so its size is known before writing."""
+    """The file of one bucket of a relation, built in memory so that its size is known first."""
 
     def __init__(self, relation: str, bucket: int, schema: pa.Schema) -> None:
         self.bucket = bucket
@@ -204,7 +206,7 @@ class _BucketFile:
         self._relation = relation
         self._sorted_by = "check_id" if relation == "check_outcome" else "customer_id"
         self._last = ""
-        """The customer, or the check, of the last row so far."""
+        """The customer id, or the check id, of the last row so far."""
         self._schema = comments.described(relation, schema)
         self._stream = pa.BufferOutputStream()
         self._writer = pq.ParquetWriter(
@@ -217,7 +219,7 @@ class _BucketFile:
         )
 
     def add(self, table: pa.Table) -> None:
-        """Add a row group of later customers, or later checks."""
+        """Add a row group. Its customer ids, or check ids, must be higher than those before."""
         names = table.column(self._sorted_by) if self._sorted_by in table.column_names else None
         if self.rows and (names is None or names[0].as_py() <= self._last):
             raise Bug(f"{self._relation}: bucket {self.bucket} is written out of order")

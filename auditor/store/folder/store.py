@@ -1,4 +1,4 @@
-"""The folder store: immutable snapshots in Parquet files, and what is known from them."""
+"""Reads and publishes the folder store: immutable snapshots in Parquet files."""
 
 import os
 import time
@@ -27,7 +27,7 @@ BUCKETS = 16
 
 
 class FolderStore(Store):
-    """A folder of snapshots. Reading never writes; publishing holds the publish lock."""
+    """A folder of snapshots. A reader never writes to it; a publisher holds the publish lock."""
 
     def __init__(self, root: Path, buckets: int) -> None:
         self.root = root
@@ -45,7 +45,7 @@ class FolderStore(Store):
         return cls(root, manifest.read_store_info(root).buckets)
 
     def index(self) -> Index:
-        """Return the index of published snapshots, read again only if something changed."""
+        """Return the index of published snapshots. It is read only if the folder has changed."""
         mark = (_mark(self.root / "latest.parquet"), published_ids(self.root))
         seen = self._seen
         if seen is None or seen[0] != mark:
@@ -67,10 +67,10 @@ class FolderStore(Store):
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> Iterator[FolderPublication]:
-        """Hold the publish lock (Locked after `timeout_s`) and clear up after killed publishers.
+        """Hold the publish lock, and remove what killed publishers left.
 
-        A store of an older release is upgraded. Raises StoreTooNew if a newer release did so since
-        this one opened the store.
+        A store of an older release is upgraded. Raises Locked if the lock is not free within
+        `timeout_s`, StoreTooNew if a newer release upgraded the store after it was opened here.
         """
         with publish_lock(self.root / ".publish.lock", timeout_s, clock, pause):
             upgrade_store(self.root)
@@ -94,7 +94,7 @@ class FolderStore(Store):
         return known.rows(self.root, index, relation, bucket, cells, columns=wanted, span=span)
 
     def latest_cells(self, partner_tenant_id: str) -> pa.Table:
-        """Return a partner's cells: snapshot_id, sequence, status, scope of the newest snapshot."""
+        """Return a partner's cells: see `Store.latest_cells`."""
         return known.cells(self.root, self.index(), self.buckets, partner_tenant_id)
 
     def gaps(self, cells_and_before: pa.Table) -> pa.Table:
@@ -115,7 +115,7 @@ class FolderStore(Store):
         The connection can reach only this store, but it can write to it: pass untrusted SQL to
         `sql` instead. With `customer_id`, only files that can hold that customer's rows are read.
         With `query`, only the relations and views that this SQL uses exist, which is quicker. With
-        `is_sparing`, it is slower and takes little memory.
+        `is_sparing`, DuckDB is slower and takes little memory.
         """
         with ExitStack() as stack:
 
@@ -132,11 +132,11 @@ class FolderStore(Store):
             yield con
 
     def record_attempts(self, attempts: pa.Table) -> None:
-        """Write rows of the relation `attempt`; earlier rows of the same runs are replaced."""
+        """Write rows of the relation `attempt`. They replace all earlier rows of the same runs."""
         attempts_on_disk.record(self.root, attempts)
 
     def sql(self, query: str) -> pa.Table:
-        """Return the rows of one read-only statement; UsageError with DuckDB's message."""
+        """Return the rows of one read-only statement: see `Store.sql`."""
         try:
             return untrusted_sql.answer(self.root, self.index(), self.buckets, query)
         except reading.FileGone:  # a prune removed it meanwhile
@@ -144,7 +144,9 @@ class FolderStore(Store):
         try:
             return untrusted_sql.answer(self.root, self.index(), self.buckets, query)
         except reading.FileGone as error:
-            if views.is_whole(self.root, self.index()):  # so the statement itself names the file
+            if views.is_whole(
+                self.root, self.index()
+            ):  # then it is the statement that names the missing file
                 raise reading.refused(error.message) from error
             raise
 
@@ -154,7 +156,7 @@ class FolderStore(Store):
         customer_id: str | None = None,
         query: str | None = None,
     ) -> pa.Table:
-        """Read; if a file is gone, read once more, because a prune may have removed it."""
+        """Call `read`, and once more if a file is missing: a prune may have removed the file."""
         try:
             return super()._read(read, customer_id, query)
         except reading.FileGone:
@@ -171,7 +173,7 @@ class FolderStore(Store):
         return upkeep.verify(self.root, self.snapshot_id(name))
 
     def prune(self, keep: timedelta, now: datetime, *, apply: bool) -> pa.Table:
-        """Drop the bulk of snapshots older than `keep` (`apply`), or list it: a row for each."""
+        """Return the snapshots that can be pruned; with `apply`, prune them: see `Store.prune`."""
         if not apply:
             return upkeep.plan(self.root, self.index(), now - keep)
         with self.publishing(timeout_s=60.0):

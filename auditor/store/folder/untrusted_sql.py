@@ -1,7 +1,7 @@
-"""Runs untrusted SQL: it is checked first, then run where it cannot write.
+"""Runs untrusted SQL: checks the statement first, then runs it in a thread that cannot write.
 
-Either protection is enough by itself. There are two because a new DuckDB may add a statement that
-the check does not know, or a thread that the kernel does not restrict: see docs/decisions/0018.
+Each of these two protections is enough. There are two, because a new DuckDB may add a statement
+that the check does not know, or a thread that the kernel does not restrict (docs/decisions/0018).
 """
 
 import re
@@ -28,12 +28,14 @@ _WORD = re.compile(r"\w+")
 
 
 def answer(root: Path, index: Index, buckets: int, query: str) -> pa.Table:
-    """Return the rows of one read-only statement; UsageError if it may write or is wrong."""
+    """Return the rows of one read-only statement. Raise UsageError if it may write or is wrong."""
 
     def work(con: duckdb.DuckDBPyConnection) -> pa.Table:
         try:
             read_only.check(con, query)
-            if _CATALOG.search(query):  # for all 700 columns this takes as long as making the views
+            if _CATALOG.search(
+                query
+            ):  # comments on all 700 columns take as long as making the views
                 comments.add_comments(con)
             return run(con, query)
         except duckdb.Error as error:
@@ -59,11 +61,11 @@ def harmless(
     *,
     by_kernel: bool = True,
 ) -> T:
-    """Return the result of `work` on a DuckDB with every relation and view that cannot write.
+    """Return the result of `work` on a DuckDB that has every relation and view and cannot write.
 
-    If the kernel can forbid DuckDB's threads to write, DuckDB reads the store's files. If it
-    cannot, or `by_kernel` is False, DuckDB may open no file and reads copies of the relations that
-    `query` names.
+    If the kernel can forbid DuckDB's threads to write, DuckDB reads the store's files. If the
+    kernel cannot, or `by_kernel` is False, DuckDB may open no file: it reads copies of the
+    relations that `query` names.
     """
     with _spill_folder(root) as spill:
         if by_kernel:
@@ -91,7 +93,7 @@ def _restricted(
 
     def stop() -> None:
         for con in running:
-            with suppress(duckdb.Error):  # it is closed already
+            with suppress(duckdb.Error):  # the connection is closed already
                 con.interrupt()
 
     return landlock.run(restricted, spill, stop)
@@ -99,7 +101,7 @@ def _restricted(
 
 @contextmanager
 def _spill_folder(root: Path) -> Iterator[str]:
-    """Give a folder outside the store for spilled data; "" if there is none."""
+    """Yield a folder outside the store for spilled data; "" if there is none."""
     try:
         parent = Path(tempfile.gettempdir()).resolve()
     except FileNotFoundError:

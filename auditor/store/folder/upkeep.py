@@ -1,4 +1,4 @@
-"""Verifies published snapshots against their manifests, and drops the bulk of old ones."""
+"""Verifies snapshots against their manifests, and drops the bulky relations of old snapshots."""
 
 import hashlib
 import shutil
@@ -64,7 +64,7 @@ def _problem(folder: Path, file: manifest.File) -> StoreError | None:
 
 
 def plan(root: Path, index: Index, older_than: datetime) -> pa.Table:
-    """Return the snapshots whose bulky relations may be dropped: old, and the latest of no cell."""
+    """Return the old snapshots that are not the newest of any cell: they can be pruned."""
     rows = []
     for entry in _prunable(index, older_than):
         found = _bulk(root, entry)
@@ -97,9 +97,9 @@ def _bulk(root: Path, entry: Entry) -> list[Path]:
 def prune(root: Path, index: Index, older_than: datetime, now: datetime) -> pa.Table:
     """Drop the snapshots that `plan` returns; the caller holds the publish lock.
 
-    First each snapshot is marked as pruned, then the latest map is rewritten without the files,
-    then the files are removed. A kill in between leaves files that nobody reads; the next prune
-    removes them.
+    First each snapshot is marked as pruned. Then the latest map is rewritten without the files.
+    Then the files are removed. If the process is killed in between, files stay that nobody reads;
+    the next prune removes them.
     """
     rows = plan(root, index, older_than)
     dropped = [index.by_id[snapshot_id] for snapshot_id in rows.column("snapshot_id").to_pylist()]

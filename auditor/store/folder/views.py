@@ -29,9 +29,9 @@ def connection(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open DuckDB in memory with every relation and view over the snapshots in `index`.
 
-    With `query`, only those that this SQL uses are made, because making all takes a while. DuckDB
-    can read and write every file of the store. With `copied`, it can open no file: the base views
-    named there are copied first, to memory or to `spill`, and no others can be read.
+    With `query`, only the relations and views that this SQL uses are made, because making all is
+    slow. DuckDB can read and write every file of the store. With `copied`, DuckDB can open no file:
+    the base views named there are first copied, to memory or to `spill`; no others can be read.
     """
     con = opened(is_sparing=is_sparing)
     try:
@@ -51,7 +51,7 @@ def connection(
 
 
 def _buckets_of(customer_id: str | None, buckets: int) -> frozenset[int] | None:
-    """Return the buckets that can hold a customer's rows: its own and the catalog's."""
+    """Return the buckets that can hold a customer's rows: the customer's and the catalog's."""
     if customer_id is None:
         return None
     return frozenset({bucket_of(customer_id, buckets), bucket_of("", buckets)})
@@ -76,7 +76,7 @@ def _name_all_files(
 
 
 def as_pattern(root: Path) -> str:
-    """Return a store's folder escaped, as DuckDB reads each file name as a pattern."""
+    """Return the path of a store's folder, escaped: DuckDB reads each file name as a pattern."""
     return re.sub(r"[*?\[]", r"[\g<0>]", str(root))
 
 
@@ -85,8 +85,8 @@ def files(
 ) -> list[str]:
     """Return the files of a relation, as patterns.
 
-    The first file has no rows; it defines the columns. A store that an older release made has none
-    for a relation that came later.
+    The first file has no rows: it defines the columns. A store that an older release made has no
+    such file for a relation that was added later.
     """
     folder = as_pattern(root)
     found = [f"{folder}/_schema/{relation}.parquet"] if older.has_columns(root, relation) else []
@@ -96,7 +96,7 @@ def files(
 
 
 def is_whole(root: Path, index: Index) -> bool:
-    """Return whether every file that a relation or view reads exists."""
+    """Return True if every file exists that a relation or view reads."""
     paths = [
         f"{root}/_schema/{relation}.parquet"
         for relation in KEYS

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL through SQLAlchemy and Arrow, and the drivers' errors as ours."""
+"""Connects to PostgreSQL through SQLAlchemy and Arrow, and turns the drivers' errors into ours."""
 
 import re
 import weakref
@@ -28,13 +28,13 @@ _REFUSALS = (
     "no pg_hba.conf entry",
     "is not permitted to log in",
 )
-"""The same errors while connecting, recognized by text: drivers then give no SQLSTATE."""
+"""Texts of the same errors while connecting, because drivers then give no SQLSTATE."""
 _BAD_OPTION = re.compile(
     r"invalid (\S+ value|integer value|value for parameter|command-line argument)"
     r"|bad value for|unrecognized configuration parameter|could not parse network address"
     r"|definition of service|(certificate|private key) file|SSL was required"
 )
-"""An invalid option in the URL or in libpq's environment variables."""
+"""Texts of the error for an invalid option in the URL or in libpq's environment variables."""
 _GONE = ("08", "57P", "53")  # connection lost, server shut down, out of connections or memory
 _AGAIN = ("40001", "40P01", "55P03")  # serialization failure, deadlock, lock timeout
 _LOCK_TIMEOUT_MS = 30_000
@@ -44,16 +44,16 @@ _KEEPALIVES = {
     "keepalives_count": "3",
     "tcp_user_timeout": "60000",
 }
-"""A machine that is gone is noticed within a minute."""
+"""TCP keepalive settings: a machine that is gone is noticed within a minute."""
 BEGIN_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-"""All statements of the transaction read the database as of one moment: no half snapshot."""
+"""All statements of such a transaction see the database at one moment: no half snapshot."""
 
 
 class Database:
     """The database of a store.
 
-    Arrow connections are pooled: opening one makes the driver read the whole type catalog, which
-    takes longer than reading most buckets.
+    Arrow connections are pooled. When one is opened, the driver reads the server's whole type
+    catalog, which takes longer than reading most buckets.
     """
 
     def __init__(self, url: str) -> None:
@@ -75,7 +75,7 @@ class Database:
             "postgresql+psycopg://", connect_args=parameters, poolclass=NullPool
         )
         text = parameters["connect_timeout"]
-        timeout_s = int(text) if text.isdecimal() else 0  # to libpq, 0 is for ever
+        timeout_s = int(text) if text.isdecimal() else 0  # libpq takes 0 as "for ever"
         self._watch = Watch(self._conninfo, timeout_s or _CONNECT_TIMEOUT_S)
         event.listen(self.engine, "connect", self._connected)
         self._idle: list[dbapi.Connection] = []
@@ -83,10 +83,10 @@ class Database:
 
     @contextmanager
     def arrow(self) -> Iterator[dbapi.Connection]:
-        """Give a connection for Arrow tables, in autocommit mode.
+        """Yield a connection for Arrow tables, in autocommit mode.
 
-        After an error the connection is closed, and so are all idle ones: the server may have
-        ended them all.
+        After an error, this connection and all idle connections are closed, because the server may
+        have ended them all.
         """
         with self.translating_errors():
             try:
@@ -114,7 +114,7 @@ class Database:
             raise translated from error
 
     def hide(self, text: str) -> str:
-        """Return a driver's text with every part of the URL hidden but host, port and database."""
+        """Return a driver's text without the parts of the URL, except host, port and database."""
         return self._url.hide(text)
 
     def _connected(self, connection: psycopg.Connection[Any], _: object) -> None:
@@ -140,14 +140,14 @@ class Database:
 
 
 def _texts(error: BaseException | None) -> Iterator[str]:
-    """Yield the texts that a traceback would show: of an error and of its causes."""
+    """Yield the texts of an error and of its causes, as a traceback would show them."""
     while error is not None:
         yield str(error)
         error = error.__cause__ or error.__context__
 
 
 def is_of_statement(error: dbapi.Error) -> bool:
-    """Return whether the server refused only the statement: the connection still works."""
+    """Return True if the server refused only the statement, so that the connection still works."""
     state = error.sqlstate or ""
     return bool(state) and not state.startswith(_GONE) and state not in _AGAIN
 
@@ -160,16 +160,16 @@ _NUMBERED = postgresql.dialect(  # type: ignore[no-untyped-call] # SQLAlchemy do
 def fetched(  # the driver has no types
     cursor: Any, query: Select[Any], values: Mapping[str, object] | None = None
 ) -> pa.Table:
-    """Return the rows of a query; values are bound, never part of its text."""
+    """Return the rows of a query. Values are bound, never written into the SQL text."""
     return streamed(cursor, query, values).read_all()
 
 
 def streamed(  # the driver has no types
     cursor: Any, query: Select[Any], values: Mapping[str, object] | None = None
 ) -> pa.RecordBatchReader:
-    """Return the rows of a query batch by batch; read them all before the next statement.
+    """Return the rows of a query, batch by batch. Read all of them before the next statement.
 
-    `values` belong to its `bindparam`s; values without one are ignored.
+    `values` are bound to the query's `bindparam`s; a value without a `bindparam` is ignored.
     """
     compiled = _compiled(query)
     bound = compiled.construct_params(dict(values or {}))
@@ -180,7 +180,7 @@ def streamed(  # the driver has no types
 
 @lru_cache(maxsize=128)
 def _compiled(query: Select[Any]) -> SQLCompiler:
-    """Compile a query once: compiling takes longer than reading most buckets."""
+    """Compile a query, once only: that takes longer than reading most buckets."""
     return query.compile(dialect=_NUMBERED, compile_kwargs={"render_postcompile": True})
 
 

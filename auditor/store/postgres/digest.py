@@ -1,4 +1,4 @@
-"""A checksum of rows that does not depend on their order, for P15 in a store without files."""
+"""Computes a checksum of rows that ignores their order: P15 for a store without files."""
 
 from hashlib import blake2b
 
@@ -15,7 +15,7 @@ _Numbers = npt.NDArray[np.uint64]
 def digest(table: pa.Table) -> int:
     """Return the sum of one number per row; the order of rows does not matter.
 
-    Each distinct text is hashed once, not once per row: a night has few texts, millions of rows.
+    Each distinct text is hashed only once: a night has millions of rows, but few texts.
     """
     rows: _Numbers = np.zeros(table.num_rows, dtype=np.uint64)
     for column in table.columns:
@@ -34,7 +34,7 @@ def _mixed(numbers: _Numbers) -> _Numbers:
 
 
 def _numbers(column: pa.ChunkedArray) -> _Numbers:
-    """Return one number per value: equal for equal values, whatever the column type."""
+    """Return one number per value. Equal values get equal numbers, whatever the column type."""
     if pa.types.is_floating(column.type):
         bits: _Numbers = column.fill_null(0.0).to_numpy().astype(np.float64).view(np.uint64)
     elif pa.types.is_string(column.type) or pa.types.is_dictionary(column.type):

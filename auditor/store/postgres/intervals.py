@@ -1,4 +1,4 @@
-"""Finds the rows of a bucket that changed since the last snapshot: only these are written."""
+"""Finds the rows of a bucket that differ from the known rows: only these are written."""
 
 from collections.abc import Iterator
 
@@ -63,7 +63,7 @@ def _times(relation: str, stated: pa.Table) -> Iterator[tuple[str, pa.Table]]:
 
 
 def _usual(group: conform.Codes, value: conform.Codes) -> conform.Codes:
-    """Return, for each row, the most frequent value in its group; of equals, the highest."""
+    """Return, for each row, the most frequent value in its group; if several are, the highest."""
     values, value = np.unique(value, return_inverse=True)
     pairs, count = np.unique(group * len(values) + value, return_counts=True)
     groups, of_group = np.divmod(pairs, len(values))

@@ -1,7 +1,7 @@
-"""Reads what is known of one bucket.
+"""Reads the known rows of one bucket.
 
-Rows are joined with the times of their checks here, not in SQL: the server has no statistics yet
-for what a night has just written, so it would hash and spill all of the night's rows.
+The rows and the times of their checks are joined here, not in SQL. The server has no statistics yet
+of the rows that a night has just written, so its join would hash and spill all of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,13 +34,13 @@ from auditor.store.span import EVERYONE, Span
 from auditor.tables import CELL, SCHEMAS
 
 _PARTNER = "partner_tenant_id"
-"""The same in all rows, so it is not selected."""
+"""The column that has the same value in all rows, so it is not selected."""
 _WHEN = ("checked", "checked_apart")
 _GIVEN: dict[str, ColumnElement[Any]] = {
     name: cast(literal_column(f"current_setting('auditor.{name}')"), kind)
     for name, kind in {"partner": Text, "bucket": SmallInteger, "first": Text, "end": Text}.items()
 }
-"""Parameters are settings of the transaction: COPY, which streams, takes no bound values."""
+"""Parameters of the query, as settings of the transaction: COPY, which streams, binds no values."""
 _SET_GIVEN = select(
     *(func.set_config(f"auditor.{name}", bindparam(name, type_=Text), true()) for name in _GIVEN)
 )
@@ -55,7 +55,7 @@ def read(
     *,
     span: Span = EVERYONE,
 ) -> pa.Table:
-    """Return the columns `names` of a partner's known rows in one bucket and `span`."""
+    """Return the columns `names` of a partner's known rows, of one bucket and `span`."""
     has_times = relation in tables.CHECKS and not set(tables.CHECKED).isdisjoint(names)
     needed = [name for name in names if not has_times or name not in tables.CHECKED]
     needed += [name for name in tables.key(relation) if has_times and name not in needed]
@@ -118,7 +118,7 @@ def _typed(relation: str, table: pa.Table) -> pa.Table:
 
 
 def _with_times(relation: str, rows: pa.Table, checked: pa.Table, apart: pa.Table) -> pa.Table:
-    """Add the time each row was checked: its own in `apart`, else that of its check."""
+    """Add each row's check time: from `apart` if the row is there, else from `checked`."""
     of_check = _matches(rows, checked, tables.CHECKS[relation])
     of_key = _matches(rows, apart, tables.key(relation))
     which = np.where(of_key < 0, of_check, of_key + checked.num_rows)
@@ -130,7 +130,7 @@ def _with_times(relation: str, rows: pa.Table, checked: pa.Table, apart: pa.Tabl
 
 
 def _matches(rows: pa.Table, among: pa.Table, columns: Sequence[str]) -> conform.Codes:
-    """Return, for each row, the index of the equal row of `among` by `columns`; -1 for none."""
+    """Return, for each row, the index of the row in `among` with equal `columns`; -1 for none."""
     if not among.num_rows:
         return np.full(rows.num_rows, -1, dtype=np.int64)
     numbers = conform.numbers(pa.concat_tables([rows.select(columns), among.select(columns)]))

@@ -1,4 +1,4 @@
-"""Publishes snapshots into PostgreSQL: staged by COPY, published by one transaction."""
+"""Publishes snapshots into PostgreSQL: stages rows by COPY, then publishes in one transaction."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,13 +21,16 @@ from auditor.store.postgres.transaction import PublishTransaction, fence, next_s
 from auditor.tables import SCHEMA_VERSION, SCHEMAS, STATE
 
 ReadKnown = Callable[[str, int, str], pa.Table]
-"""Reads a partner's known rows: (relation, bucket, partner) to at least the interval columns."""
+"""A function of (relation, bucket, partner) that returns the partner's known rows.
+
+The rows have at least the columns that are stored as intervals.
+"""
 
 
 class PostgresPublication:
     """Writes snapshots while `PostgresStore.publishing` holds the publish lock.
 
-    `epoch` is the fencing token. A process that takes the lock later has a higher one, so this
+    `epoch` is the fencing token. A process that takes the lock later has a higher token; this
     publisher's transaction then fails. See docs/decisions/0014.
     """
 
@@ -66,24 +69,24 @@ class PostgresPublication:
             return next_sequence(con)
 
     def stage(self, snapshot_id: str) -> bool:
-        """Begin a snapshot; return True unless it is published already.
+        """Begin to stage a snapshot; return False if it is published already.
 
-        A published snapshot may be staged again: `commit` then changes nothing.
+        A published snapshot may be staged a second time: `commit` then changes nothing.
         """
         conform.check_snapshot_id(snapshot_id)
-        if self._snapshot_id:  # taking the lock has cleared what others staged
+        if self._snapshot_id:  # rows that others staged were removed when the lock was taken
             self.clear()
         self._start(snapshot_id)
         return self._published_hash() is None
 
     def abandon(self) -> None:
         """Give up a snapshot that is not committed; staged rows stay until `clear`."""
-        with suppress(AuditorError):  # its result no longer matters
+        with suppress(AuditorError):  # an error no longer matters
             self._wait()
         self._transaction.abandon()
 
     def clear(self) -> None:
-        """Remove all staged rows: only the holder of the lock stages."""
+        """Remove all staged rows. This is safe, because only the lock's holder stages."""
         self.abandon()
         with self._database.translating_errors(), self._database.engine.begin() as con:
             for staged in tables.STAGED.values():
@@ -112,7 +115,7 @@ class PostgresPublication:
         self._copy([(name, _in_bucket(found, bucket)) for name, found in staged])
 
     def _copy(self, named: Sequence[tuple[str, pa.Table]]) -> None:
-        """Start copying in a thread, after the previous copy ended; its error is raised here."""
+        """Wait for the previous copy and raise its error; then start a copy in a thread."""
         self._wait()
         self._under_way = self._pool.submit(self._copy_now, named)
 
@@ -134,8 +137,8 @@ class PostgresPublication:
     def commit(self, snapshot_row: Mapping[str, object], config_hash: str) -> bool:
         """Publish what was staged; return False if it was published before.
 
-        A snapshot published before with the same configuration stays unchanged. `sequence`, and
-        `schema_version` and row counts that `snapshot_row` lacks, are filled in.
+        A snapshot published before with the same configuration stays unchanged. `sequence` is
+        filled in, and so are `schema_version` and row counts if `snapshot_row` lacks them.
         """
         if not self._snapshot_id:
             raise Bug("commit before stage")
@@ -157,9 +160,10 @@ class PostgresPublication:
         return True
 
     def _is_committed(self) -> bool:
-        """Return whether the transaction was committed although the reply was lost.
+        """Return True if the transaction was committed although the server's reply was lost.
 
-        It locks the token's row until it ends, and this waits for that row: the result is final.
+        The transaction locks the row of the fencing token until it ends. This method waits for that
+        lock, so the result is final.
         """
         with self._database.translating_errors(), self._database.engine.begin() as con:
             con.execute(select(tables.STORE.c.epoch).with_for_update())
@@ -171,7 +175,7 @@ class PostgresPublication:
 
     @contextmanager
     def fenced(self) -> Iterator[Connection]:
-        """Give a transaction; LockLost if another process has taken the publish lock since."""
+        """Begin a transaction. Raise LockLost if another process has taken the publish lock."""
         with self._database.translating_errors(), self._con.begin():
             fence(self._con, self._epoch)
             yield self._con
@@ -197,7 +201,7 @@ class PostgresPublication:
         self._write_digests(row)
 
     def _write_digests(self, row: Mapping[str, object]) -> None:
-        """Write the digest of each relation; only changes that are new count."""
+        """Write the digest of each relation; a change that was stored before does not count."""
         change = tables.TABLES["change"].c
         mine = self._con.execute(
             select(change.event_id).where(change.snapshot_id == self._snapshot_id)

@@ -1,6 +1,7 @@
-"""The schema of a PostgreSQL store: its version, whether it fits this auditor, its upgrade.
+"""Checks and upgrades the schema of a PostgreSQL store.
 
-Only `upgrade` makes or changes tables; the owner runs it. See docs/decisions/0015 and 0016.
+Only `upgrade` makes or changes tables, and only the owner role runs it. See docs/decisions/0015 and
+0016.
 """
 
 from sqlalchemy import Connection, func, select, text, true
@@ -14,7 +15,7 @@ from auditor.store.postgres.connection import Database
 NEWEST = max(step for step, _ in sql.schema_steps())
 """The last file of `sql/schema/`, which this version is built for."""
 _OPTIONAL = "-- Optional: "
-"""How a step begins without which this version works as well: an index, say."""
+"""The first words of an optional step: this version also works without it. An index is one."""
 _OLDEST_SERVER = 150000
 _LOCK = 0x5CA1_AB1E
 """Key of the advisory lock that an upgrade holds until its transaction ends."""
@@ -29,7 +30,7 @@ def check(
 ) -> None:
     """Raise StoreTooOld or StoreTooNew unless the schema is from `oldest` to `newest`.
 
-    By default, those are the last step that is not optional, and the last step.
+    By default, `oldest` is the last step that is not optional, and `newest` is the last step.
     """
     _check_server(con, oldest_server)
     have = version(con)
@@ -86,7 +87,7 @@ def _check_encoding(con: Connection) -> None:
 
 
 def version(con: Connection) -> int:
-    """Return the last applied step, as a reader sees it; 0 if there is no schema."""
+    """Return the number of the last applied step, from a view; 0 if there is no schema."""
     if con.execute(text("SELECT to_regclass('store_info')")).scalar() is None:
         return 0
     found = con.execute(select(tables.STORE_INFO.c.schema_step)).scalar()
@@ -120,7 +121,7 @@ def upgrade(database: Database, *, until: int = NEWEST) -> tuple[str, ...]:
 
 
 def _applied(con: Connection) -> int:
-    """Return the last applied step from the owner's table: the views may be missing."""
+    """Return the number of the last applied step, from the table: the view may be missing."""
     if con.execute(text("SELECT to_regclass('schema_step')")).scalar() is None:
         return 0
     found = con.execute(text("SELECT max(step) FROM schema_step")).scalar()
@@ -128,7 +129,7 @@ def _applied(con: Connection) -> int:
 
 
 def _set_search_path(con: Connection, *schemas: str) -> None:
-    """Resolve names without a schema in these schemas; new objects go to the first."""
+    """Search names without a schema in these schemas; create new objects in the first one."""
     quote = con.dialect.identifier_preparer.quote
     path = ", ".join(quote(name) for name in schemas)
     con.execute(select(func.set_config("search_path", path, true())))
@@ -153,5 +154,5 @@ def _drop_views(con: Connection, views: str) -> None:
 
 
 def _run(con: Connection, statements: str) -> None:
-    """Run a file unchanged: a colon or a percent sign in it binds nothing."""
+    """Run the SQL of a file unchanged: a colon or percent sign is not read as a bound value."""
     con.execution_options(no_parameters=True).exec_driver_sql(statements)

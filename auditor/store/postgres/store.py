@@ -1,4 +1,4 @@
-"""The PostgreSQL store: rows are kept as intervals, so a night writes only what changed."""
+"""The PostgreSQL store. It stores rows as intervals: a night writes only rows that changed."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ _READING_STATEMENTS = ("SELECT", "WITH", "VALUES", "TABLE")
 
 
 class PostgresStore(Store):
-    """A database with the schema that `auditor db upgrade` makes. Reading writes nothing."""
+    """A database with the schema that `auditor db upgrade` makes. A reader never writes to it."""
 
     def __init__(self, database: Database, buckets: int) -> None:
         self._database = database
@@ -43,11 +43,12 @@ class PostgresStore(Store):
         self._publisher: int | None = None
         """The thread that holds the publish lock."""
         self._compared: defaultdict[tuple[str, int, str], list[pa.Table]] = defaultdict(list)
-        """Rows the publisher has read, kept until it writes their bucket: only it changes them."""
+        """Known rows that the publisher has read. It needs them when it writes their bucket, and
+        nobody else can change them until then."""
 
     @classmethod
     def open(cls, url: str) -> "PostgresStore":
-        """Return the store at a URL; StoreTooOld or StoreTooNew if its schema does not fit."""
+        """Return the store at a URL; raise StoreTooOld or StoreTooNew if its schema does not fit."""
         database = Database(url)
         with database.translating_errors(), database.engine.connect() as con:
             schema.check(con)
@@ -72,10 +73,11 @@ class PostgresStore(Store):
 
     @contextmanager
     def publishing(self, timeout_s: float) -> Iterator[PostgresPublication]:
-        """Hold the publish lock (Locked after `timeout_s`) and clear up after killed publishers.
+        """Hold the publish lock, and remove what killed publishers left.
 
-        The lock belongs to a database session and may be lost while this process lives on. The
-        fencing token taken with the lock keeps two processes from publishing.
+        The lock belongs to a database session, so it may be lost while this process lives on. The
+        fencing token that is taken with the lock prevents that two processes publish. Raises Locked
+        if the lock is not free within `timeout_s`.
         """
         with (
             self._database.translating_errors(),
@@ -83,7 +85,7 @@ class PostgresStore(Store):
             ThreadPoolExecutor(3, "publishing") as pool,
         ):
             self._lock(con, timeout_s)
-            schema.check(con)  # it may have been upgraded since the store was opened
+            schema.check(con)  # an upgrade may have run after the store was opened
             taken = tables.STORE.update().values(epoch=tables.STORE.c.epoch + 1)
             epoch = con.execute(taken.returning(tables.STORE.c.epoch)).scalar_one()
             con.commit()
@@ -103,12 +105,12 @@ class PostgresStore(Store):
                 publication.abandon()
                 self._publisher = None
                 self._compared.clear()
-            # if the session is gone, the server frees its lock some time later
+            # If the session is gone, the server frees the lock some time later.
             with suppress(OperationalError):
                 con.execute(select(func.pg_advisory_unlock(_PUBLISH_LOCK)))
 
     def _lock(self, con: Connection, timeout_s: float) -> None:
-        """Take the lock until the connection ends."""
+        """Take the publish lock; the connection holds it until it ends."""
         try:
             if timeout_s > 0:
                 wait_ms = literal(f"{timeout_s * 1000:.0f}")
@@ -152,7 +154,7 @@ class PostgresStore(Store):
         return known.read(self._database, *place, tables.of_interval(relation))
 
     def latest_cells(self, partner_tenant_id: str) -> pa.Table:
-        """Return a partner's cells: snapshot_id, sequence, status, scope of the newest snapshot."""
+        """Return a partner's cells: see `Store.latest_cells`."""
         latest, coverage = tables.LATEST, tables.TABLES["coverage"]
         same = [latest.c[name] == coverage.c[name] for name in (*CELL, "snapshot_id")]
         columns = [*(latest.c[name] for name in (*CELL, "snapshot_id", "status"))]
@@ -180,8 +182,8 @@ class PostgresStore(Store):
     ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """Open DuckDB on copies of the published snapshots, with every relation and view.
 
-        All rows that `query` uses are copied, and spilled to disk beyond memory. To read a whole
-        store, use `sql` or the views in the database instead.
+        All rows that `query` uses are copied; rows that do not fit in memory are spilled to disk.
+        To read a whole store, use `sql` or the views in the database instead.
         """
         only = None if query is None else sql.needed(query)
         return self._connect(customer_id, only, is_sparing=is_sparing)
@@ -203,7 +205,7 @@ class PostgresStore(Store):
             yield opened
 
     def record_attempts(self, attempts: pa.Table) -> None:
-        """Write rows of the relation `attempt`; earlier rows of the same runs are replaced."""
+        """Write rows of the relation `attempt`. They replace all earlier rows of the same runs."""
         rows = attempts.to_pylist()
         insert = postgresql.insert(tables.ATTEMPT)
         rest = [name for name in ATTEMPT.names if name not in ATTEMPT_KEY]
@@ -214,7 +216,7 @@ class PostgresStore(Store):
             con.execute(upsert, rows)
 
     def sql(self, query: str) -> pa.Table:
-        """Return the rows of one read-only statement; UsageError with PostgreSQL's message."""
+        """Return the rows of one read-only statement: see `Store.sql`."""
         read_only.check_text(query)
         words = sql.uncommented(query).split(maxsplit=1)
         if not words or words[0].upper().lstrip("(") not in _READING_STATEMENTS:
@@ -267,7 +269,7 @@ class PostgresStore(Store):
         return [fault for fault in faults if fault is not None]
 
     def prune(self, keep: timedelta, now: datetime, *, apply: bool) -> pa.Table:
-        """Drop the bulk of snapshots older than `keep` (`apply`), or list it: a row for each."""
+        """Return the snapshots that can be pruned; with `apply`, prune them: see `Store.prune`."""
         if not apply:
             with self._database.translating_errors(), self._database.engine.connect() as con:
                 return upkeep.plan(con, now - keep)
@@ -280,7 +282,7 @@ class PostgresStore(Store):
 
 
 def _of(name: str, customer_id: str | None) -> Select[Any]:
-    """Return the query for a base view; with `customer_id`, its rows and the catalog's."""
+    """Return the query for a base view; with `customer_id`, for that customer and the catalog."""
     query = select(text("*")).select_from(table(name))
     schema = SCHEMAS.get(name.removeprefix("current_"))
     if customer_id is None or schema is None or "customer_id" not in schema.names:

@@ -1,4 +1,4 @@
-"""The tables of a PostgreSQL store, for SQLAlchemy; `sql/schema/` creates them."""
+"""Describes the tables of a PostgreSQL store for SQLAlchemy; `sql/schema/` creates them."""
 
 from typing import Any
 
@@ -28,12 +28,15 @@ from auditor.tables import (
 )
 
 CHECKED = ("checked_at", "checked_snapshot_id")
-"""Columns that change every night; stored once for all keys of a check."""
+"""Columns whose values change every night. They are stored once for all keys of a check."""
 CHECKS = {
     "inventory": INVENTORY_KEY[:-1],
     "availability": (*CELL, "product_id", "sku_id", "reservation_scope"),
 }
-"""The key of a check in each relation with answers; `_checked_apart` has keys that differ."""
+"""By relation with answers: the columns that name a check.
+
+A key that was checked at another time than most keys of its check is in `_checked_apart`.
+"""
 _KEYS = {"inventory": INVENTORY_KEY, "availability": AVAILABILITY_KEY}
 SCHEMA = "auditor_tables"
 """The schema of the tables; readers have no access to it and use the views."""
@@ -41,7 +44,7 @@ _META = MetaData(schema=SCHEMA)
 
 
 def key(relation: str) -> tuple[str, ...]:
-    """Return the key of a known row: that of the relation without the snapshot."""
+    """Return the key columns of a known row: those of the relation, without `snapshot_id`."""
     return tuple(name for name in KEYS[relation] if name != "snapshot_id")
 
 
@@ -68,7 +71,7 @@ def _column(relation: str, name: str) -> Column[object]:
 
 
 def _columns(relation: str) -> dict[str, tuple[str, ...]]:
-    """Return the tables of a relation, and the columns of the relation in each."""
+    """Return the tables of a relation; for each table, the relation's columns that it has."""
     if relation in PER_SNAPSHOT:
         return {relation: tuple(SCHEMAS[relation].names)}
     tables = {relation: of_interval(relation)}
@@ -100,14 +103,14 @@ TABLES = {
     for relation in SCHEMAS
     for name, columns in _columns(relation).items()
 }
-"""The published rows: facts per snapshot, intervals, and the times of checks."""
+"""Tables of the published rows: facts of each snapshot, intervals, and the times of checks."""
 STAGED = {
     name: _table(name, relation, columns, is_staged=True)
     for relation in SCHEMAS
     if relation != "snapshot"
     for name, columns in _columns(relation).items()
 }
-"""The staged rows of the snapshot that is being published."""
+"""Tables of the staged rows of the snapshot that is being published."""
 ATTEMPT = Table(
     "attempt", _META, *(_column("attempt", name) for name in schema_of("attempt").names)
 )
@@ -139,7 +142,7 @@ HELD_CELL = Table(
     *(Column(name, Text) for name in ("snapshot_id", *CELL)),
     Column("sequence", BigInteger),
 )
-"""A view: the cells of each snapshot that is not pruned."""
+"""A view of the cells of each snapshot that is not pruned."""
 _VIEWS = MetaData()
 STORE_INFO = Table(
     "store_info", _VIEWS, Column("buckets", SmallInteger), Column("schema_step", SmallInteger)
@@ -154,4 +157,4 @@ SNAPSHOT_ROWS = {
     )
     for relation in SCHEMAS
 }
-"""Views: the rows of every snapshot that is not pruned, by relation."""
+"""By relation: a view of the rows of every snapshot that is not pruned."""

@@ -1,7 +1,7 @@
-"""The transaction that publishes a snapshot: it moves staged rows to their tables.
+"""Runs the transaction that publishes a snapshot: it moves staged rows to the published tables.
 
-A night with many changes is moved bucket by bucket while the rest is still being compared; nobody
-sees any of it before the commit. See docs/decisions/0017.
+If a night has many changes, the rows of a bucket are moved while other buckets are still being
+compared. Nobody sees moved rows before the commit. See docs/decisions/0017.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,20 +34,21 @@ from auditor.store.postgres.connection import Database
 from auditor.tables import PER_SNAPSHOT, STATE
 
 AT_ONCE = 50_000
-"""Move early once this many rows of a table are staged."""
+"""Rows of a table that must be staged before rows are moved, while others are still compared."""
 _NO_BUCKET = -1
 _WHOLE = ("hashjoin", "mergejoin")
 """Join methods that read a whole table."""
 MANY = 20_000
-"""From this many rows on, joins may read the whole table, and staged rows are deleted in a thread.
+"""If at least this many rows are moved, joins may read the whole table, and the staged rows are
+deleted in a thread.
 
-So many look-ups can take longer than reading a large table once."""
+This many look-ups can take longer than reading a large table once."""
 
 _Condition = ColumnElement[bool]
 
 
 class _Part(NamedTuple):
-    """Staged rows of one table that are moved together."""
+    """Describes staged rows of one table that are moved together."""
 
     name: str
     """The name of the table."""
@@ -59,27 +60,27 @@ class _Part(NamedTuple):
 
 
 class PublishTransaction:
-    """The transaction that one snapshot's staged rows are moved in.
+    """The transaction in which the staged rows of one snapshot are moved.
 
-    Large buckets are moved when another bucket of their table is being staged: all their rows are
-    there by then, both those that end an interval and those that begin the next. Rows that refer to
-    the snapshot's own row are moved last.
+    A large bucket is moved when another bucket of the same table is being staged. By then, all rows
+    of the bucket are staged: those that end an interval, and those that begin the next interval.
+    Rows that refer to the snapshot's own row are moved last.
     """
 
     def __init__(self, database: Database, con: Connection, pool: Executor, epoch: int) -> None:
-        """`con` holds the publish lock: if the connection is lost, lock and transaction are too."""
+        """`con` holds the publish lock. If `con` is lost, lock and transaction are lost too."""
         self._database = database
         self._con = con
         self._pool = pool
         self._epoch = epoch
         self._staged: dict[str, dict[int, tuple[int, int]]] = {name: {} for name in tables.STAGED}
-        """The rows still to be moved, by table and bucket: (ended, begun)."""
+        """The numbers of rows to be moved, by table and bucket: (ended, begun) as in `_Part`."""
         self._moved: set[tuple[str, int]] = set()
         self._under_way: Future[None] | None = None
         self._deleting: list[Future[None]] = []
 
     def add_staged(self, name: str, table: pa.Table) -> None:
-        """Count rows that were staged; start moving complete buckets if they are large."""
+        """Count staged rows; if the complete buckets hold enough rows, start to move them."""
         bucket = _NO_BUCKET if name in PER_SNAPSHOT else table["bucket"][0].as_py()
         if (name, bucket) in self._moved:
             raise Bug(f"{name}: bucket {bucket} is written twice")
@@ -110,19 +111,19 @@ class PublishTransaction:
 
     def abandon(self) -> None:
         """Roll back the transaction, if there is one."""
-        with suppress(AuditorError):  # its result no longer matters
+        with suppress(AuditorError):  # an error no longer matters
             self._wait()
         with suppress(DBAPIError):  # the connection is gone, and the transaction with it
             self._con.rollback()
         while self._deleting:
-            with suppress(AuditorError):  # the next publisher deletes what is left
+            with suppress(AuditorError):  # the next publisher deletes rows that are left
                 self._deleting.pop().result()
 
     @contextmanager
     def committing(self) -> Iterator[int]:
-        """Give the snapshot's sequence; commit at the end of the block.
+        """Yield the snapshot's sequence, and commit at the end of the `with` block.
 
-        Raises LockLost if another process has taken the publish lock since.
+        Raises LockLost if another process has taken the publish lock.
         """
         with self._database.translating_errors():
             try:
@@ -135,14 +136,14 @@ class PublishTransaction:
                 self.abandon()
 
     def move_rest(self, sequence: int) -> None:
-        """Move the remaining rows; the snapshot's own row must be there."""
+        """Move the remaining rows. The row of `snapshot` must have been inserted before."""
         for name, staged in self._staged.items():
             is_large = sum(map(sum, staged.values())) >= AT_ONCE
             together = [[bucket] for bucket in staged] if is_large else [[*staged]]
             self._move(sequence, [self._take(name, buckets) for buckets in together])
 
     def end_intervals(self, relation: str, cells: Sequence[Cell], sequence: int) -> None:
-        """End the open intervals of cells that have no rows of a relation any more."""
+        """End the open intervals of a relation in these cells, which have no rows of it now."""
         columns = conform.cell_columns(relation)
         empty = [
             cell
@@ -167,7 +168,7 @@ class PublishTransaction:
     def _begin(self) -> int:
         """Begin the transaction unless it has begun; return the snapshot's sequence."""
         if not self._con.in_transaction():
-            # it may be idle for long between two moves
+            # the transaction may be idle for long between two moves
             no_timeout = func.set_config("idle_in_transaction_session_timeout", "0", true())
             self._con.execute(select(no_timeout))
         return next_sequence(self._con)
@@ -188,7 +189,10 @@ class PublishTransaction:
                 self._con.execute(delete(staged).where(*ours))
 
     def _delete(self, name: str, ours: Sequence[_Condition]) -> None:
-        """Delete moved rows while others move; if publishing fails, all is staged again anyway."""
+        """Delete staged rows that were moved, while other rows are being moved.
+
+        If publishing fails, these rows are not needed: the next try stages all rows anew.
+        """
         with self._database.translating_errors(), self._database.engine.begin() as con:
             con.execute(delete(tables.STAGED[name]).where(*ours))
 
@@ -232,7 +236,7 @@ class PublishTransaction:
 
 
 def _check(name: str, expected: int, found: int) -> None:
-    """Raise StoreFailed if staged rows are missing: a server crash empties staging tables."""
+    """Raise StoreFailed if staged rows are missing: a crash of the server empties these tables."""
     if found != expected:
         raise StoreFailed(
             f"{tables.STAGED[name].name}: {expected} rows were staged, {found} are there",
@@ -241,13 +245,19 @@ def _check(name: str, expected: int, found: int) -> None:
 
 
 def _choose_joins(con: Connection, rows: int) -> None:
-    """Make the planner look up few rows: without statistics it would hash a whole table."""
+    """Make the server look up single rows if there are few, because it lacks statistics.
+
+    Without statistics it would hash a whole table.
+    """
     allowed = "off" if rows < MANY else "on"
     con.execute(select(*(func.set_config(f"enable_{way}", allowed, true()) for way in _WHOLE)))
 
 
 def fence(con: Connection, epoch: int) -> None:
-    """Raise LockLost if another process took the lock later; until the commit none can publish."""
+    """Raise LockLost if another process took the lock later than this one.
+
+    Otherwise, no other process can publish until this transaction commits.
+    """
     mine = tables.STORE.c.epoch == epoch
     held = con.execute(update(tables.STORE).where(mine).values(epoch=epoch))
     if held.rowcount != 1:

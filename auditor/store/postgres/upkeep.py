@@ -1,4 +1,4 @@
-"""Verifies the rows of a PostgreSQL store against their digests, and drops old bulk."""
+"""Verifies snapshots against their digests, and drops the bulky relations of old snapshots."""
 
 from datetime import datetime
 
@@ -20,7 +20,7 @@ _SCHEMA = pa.schema(
     ]
 )
 _OF_A_SNAPSHOT = ("check_outcome", *(n for n in tables.TABLES if "_checked" in n))
-"""Tables whose rows belong to one snapshot alone and are dropped with it."""
+"""Tables in which each row belongs to only one snapshot, and is dropped when that is pruned."""
 
 
 def is_pruned(con: Connection, snapshot_id: str) -> bool:
@@ -45,7 +45,7 @@ def published(con: Connection, snapshot_id: str) -> dict[str, tuple[int, int]]:
 
 
 def schema_version(con: Connection, snapshot_id: str) -> int:
-    """Return the version of the columns that the snapshot was published with."""
+    """Return the schema version with which the snapshot was published."""
     snapshot = tables.TABLES["snapshot"].c
     found = con.execute(
         select(snapshot.schema_version).where(snapshot.snapshot_id == snapshot_id)
@@ -67,9 +67,10 @@ def fault(
     *,
     version: int = SCHEMA_VERSION,
 ) -> StoreError | None:
-    """Return the fault of the rows found in one relation; None if they are as published.
+    """Return the fault of the rows in one relation; None if they are as they were published.
 
-    `version` is that of the columns they were published with: later ones do not count.
+    `version` is the schema version with which they were published: columns that were added later
+    are not compared.
     """
     count, number = expected
     if found.num_rows != count:
@@ -87,7 +88,7 @@ def fault(
 
 
 def plan(con: Connection, older_than: datetime) -> pa.Table:
-    """Return the snapshots whose bulky relations may be dropped, and how many rows that frees."""
+    """Return the snapshots that can be pruned, and how many rows that would delete for each."""
     snapshot = tables.TABLES["snapshot"]
     prunable = con.execute(
         select(snapshot.c.snapshot_id, snapshot.c.partner_tenant_id, snapshot.c.published_at)
@@ -113,7 +114,7 @@ def _rows_of_its_own(con: Connection, snapshot_id: str) -> int:
 
 
 def prune(con: Connection, older_than: datetime, now: datetime) -> pa.Table:
-    """Drop the rows of the snapshots in `plan`, and intervals that no snapshot shows any more."""
+    """Delete rows of the snapshots in `plan`, and intervals that no unpruned snapshot shows."""
     rows = plan(con, older_than)
     dropped = rows.column("snapshot_id").to_pylist()
     publication = tables.PUBLICATION
@@ -130,7 +131,7 @@ def prune(con: Connection, older_than: datetime, now: datetime) -> pa.Table:
 
 
 def _is_shown(relation: str) -> ColumnElement[bool]:
-    """Return the condition: an unpruned snapshot covers the cell during the interval."""
+    """Return the condition that an unpruned snapshot covers the cell during the interval."""
     intervals, held = tables.TABLES[relation].c, tables.HELD_CELL.c
     columns = conform.cell_columns(relation)
     cell = [

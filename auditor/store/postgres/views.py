@@ -17,9 +17,10 @@ def filled(
     *,
     is_sparing: bool = False,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open DuckDB on copies of base views, with every view over them, or `only` these.
+    """Open DuckDB on copies of base views, with every view over them, or only the views `only`.
 
-    The rows are copied batch by batch before the block runs, and spilled to disk beyond memory.
+    The rows are copied batch by batch before the `with` block runs. Rows that do not fit in memory
+    are spilled to disk.
     """
     con = opened(is_sparing=is_sparing)
     try:
@@ -39,7 +40,7 @@ def filled(
 def _fill(con: duckdb.DuckDBPyConnection, name: str, batches: pa.RecordBatchReader) -> None:
     con.register("_batch", batches.schema.empty_table())
     con.execute(f"CREATE TABLE {name} AS FROM _batch")
-    for batch in batches:  # not by DuckDB: an error is then the driver's
+    for batch in batches:  # DuckDB does not read the batches, so that an error is the driver's
         con.register("_batch", pa.Table.from_batches([batch]))
         con.execute(f"INSERT INTO {name} FROM _batch")
     con.unregister("_batch")

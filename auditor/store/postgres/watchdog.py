@@ -1,4 +1,4 @@
-"""Ends connections to a server that stops answering: the drivers would wait for ever."""
+"""Ends connections to a server that stops answering, because the drivers would wait for ever."""
 
 import os
 import socket
@@ -13,15 +13,16 @@ import psycopg
 _QUIET = 3
 """Wait three connect timeouts before probing the server."""
 _TRIES = 2
-"""Failed probes in a row before the server counts as gone: one may hit a busy moment."""
+"""The server counts as gone after this many failed probes: one could fail because it is busy."""
 
 
 class Watch:
     """Probes a server while statements run on it.
 
     TCP keepalives detect a machine that is gone. They do not detect a stopped server process,
-    because its machine still answers them. So a thread opens a new connection now and then; if that
-    times out, it shuts this process's sockets to the server, and waiting drivers raise an error.
+    because its machine still answers them. So a thread opens a new connection now and then. If that
+    times out twice, the thread shuts this process's sockets to the server, and waiting drivers
+    raise an error.
     """
 
     def __init__(self, conninfo: str, connect_timeout_s: int) -> None:
@@ -63,14 +64,14 @@ class Watch:
             psycopg.connect(self._conninfo, connect_timeout=self._timeout_s).close()
         except psycopg.errors.ConnectionTimeout:
             return True
-        except psycopg.Error:  # it refuses, so it is there
+        except psycopg.Error:  # the server refuses, so it is there
             return False
         return False
 
     def _shut(self) -> None:
         for open_file in Path("/dev/fd").iterdir():
             fd = int(open_file.name)
-            with suppress(OSError):  # it is closed already, or a socket without a peer
+            with suppress(OSError):  # the file is closed already, or is a socket without a peer
                 if stat.S_ISSOCK(os.fstat(fd).st_mode):
                     with socket.socket(fileno=os.dup(fd)) as one:
                         if one.getpeername() in self._peers:
