@@ -1,4 +1,4 @@
--- Every run's try of each partner, also where nothing was published.
+-- Every try of a run to audit a partner, even if nothing was published.
 -- Grain: one run and partner.
 -- Reads: the files named in the variable attempt_files.
 CREATE VIEW attempt AS

@@ -1,4 +1,4 @@
--- Since when the state that a change ended had lasted.
+-- The time when the verdict before a change had begun.
 -- Grain: one change whose detail gives that time.
 CREATE VIEW change_since AS
 SELECT

@@ -1,8 +1,8 @@
 -- The availability keys whose new answer takes back a verdict.
 -- Grain: one availability key, in the known spelling.
 -- Reads: known_availability, answer_availability, settled_availability.
--- A term that the answer for its SKU no longer names counts as not in the catalog. An answer that
--- equals the pending one is not counted: it confirms it.
+-- If the answer for a SKU no longer names a term, that term counts as not in the catalog. An answer
+-- that equals the pending answer is not counted, because it confirms that answer.
 CREATE OR REPLACE TEMP TABLE flipped_availability AS
 SELECT
     k.partner_tenant_id, k.customer_id, k.country, k.product_id, k.sku_id, k.segment, k.reservation_scope,

@@ -1,8 +1,8 @@
 -- The inventory keys whose new answer takes back a verdict.
 -- Grain: one inventory key.
 -- Reads: known_inventory, answer_inventory.
--- An answer that equals the pending one is not counted: it confirms it. A SKU that the catalog
--- itself reports gone is not checked, so it is not counted either.
+-- An answer that equals the pending answer is not counted, because it confirms that answer. A SKU
+-- that the catalog itself reports gone is not checked, so it is not counted either.
 CREATE OR REPLACE TEMP TABLE flipped_inventory AS
 SELECT
     k.partner_tenant_id, k.customer_id, k.country, k.azure_subscription_id, k.arm_region, k.reservation_scope,

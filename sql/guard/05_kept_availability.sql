@@ -1,4 +1,4 @@
--- The first answers that are kept: those of checks that no second answer contradicts.
+-- The first answers that are kept: no second answer for the same check contradicts them.
 -- Grain: one row of answer_availability.
 -- Reads: answer_availability, second_answer_availability.
 SELECT a.*

@@ -1,4 +1,4 @@
--- The first answers that are kept: those that no second answer contradicts.
+-- The first answers that are kept, because no second answer contradicts them.
 -- Grain: one row of answer_inventory.
 -- Reads: answer_inventory, second_answer_inventory.
 SELECT a.*

@@ -1,4 +1,4 @@
--- The first answers that are kept: those that no second answer contradicts.
+-- The restrictions of the first answers that are kept.
 -- Grain: one row of answer_restriction.
 -- Reads: answer_restriction, second_answer_inventory.
 SELECT a.*

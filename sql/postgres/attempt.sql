@@ -1,4 +1,4 @@
--- Every run's try of each partner, also where nothing was published.
+-- Every try of a run to audit a partner, even if nothing was published.
 -- Grain: one run and partner.
 CREATE VIEW attempt AS
 SELECT

@@ -1,7 +1,7 @@
 -- What can be bought, for every snapshot that is not pruned.
 -- Grain: one snapshot and availability key.
--- The joins of the times are those of current_availability, and stay written twice: there the rows
--- come from the partial index of open intervals, which a view over this one could not use.
+-- current_availability joins the times in the same way, and the joins stay written twice. It reads
+-- the partial index of open intervals, which a view over this view could not use.
 CREATE VIEW availability AS
 SELECT
     v.snapshot_id, i.partner_tenant_id, i.customer_id, i.country, i.product_id, i.sku_id,

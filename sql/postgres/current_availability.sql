@@ -1,6 +1,6 @@
 -- What can be bought, as known now.
 -- Grain: one availability key.
--- The joins of the times are those of availability, and stay written twice: see there.
+-- The view availability joins the times in the same way: it says why the joins are written twice.
 CREATE VIEW current_availability AS
 SELECT
     l.snapshot_id, i.partner_tenant_id, i.customer_id, i.country, i.product_id,

@@ -1,7 +1,7 @@
 -- Everything known of each inventory key, as known now.
 -- Grain: one inventory key.
 -- An older version wrote restriction_values in the letter case in which they were sent.
--- The joins of the times are those of inventory, and stay written twice: see there.
+-- The view inventory joins the times in the same way: it says why the joins are written twice.
 CREATE VIEW current_inventory AS
 SELECT
     l.snapshot_id, i.partner_tenant_id, i.customer_id, i.country,

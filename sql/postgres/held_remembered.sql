@@ -1,4 +1,4 @@
--- What is remembered of each cell a snapshot covers, for every snapshot that is not pruned.
+-- The rows of the relation remembered, for every snapshot that is not pruned.
 -- Grain: one snapshot, key and kind of fact (what).
 CREATE VIEW held_remembered AS
 SELECT

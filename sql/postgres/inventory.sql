@@ -1,7 +1,7 @@
 -- Everything known of each inventory key, for every snapshot that is not pruned.
 -- Grain: one snapshot and inventory key.
--- The joins of the times are those of current_inventory, and stay written twice: there the rows
--- come from the partial index of open intervals, which a view over this one could not use.
+-- current_inventory joins the times in the same way, and the joins stay written twice. It reads the
+-- partial index of open intervals, which a view over this view could not use.
 CREATE VIEW inventory AS
 SELECT
     v.snapshot_id, i.partner_tenant_id, i.customer_id, i.country, i.azure_subscription_id,

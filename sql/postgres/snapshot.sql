@@ -1,7 +1,6 @@
 -- Every published snapshot.
 -- Grain: one snapshot.
--- A scope may name customers, so a reader who may see only part of a partner does not see the
--- scope.
+-- A scope may name customers. So a reader who may see only a part of a partner does not see it.
 CREATE VIEW snapshot AS
 SELECT
     snapshot_id, sequence, run_id, partner_tenant_id, partner_name, started_at, published_at,

@@ -1,4 +1,4 @@
--- What a program must know of the store before it queries it.
+-- The facts about a store that a program must know before it queries the store.
 -- Grain: one row.
 CREATE VIEW store_info AS
 SELECT

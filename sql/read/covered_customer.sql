@@ -1,5 +1,5 @@
--- Whether any snapshot has covered a customer, one that has left too.
--- Grain: one row, or none.
+-- A customer that some snapshot has covered, even if the customer has left.
+-- Grain: one row, or none if no snapshot has covered the customer.
 -- Binds: customer_id.
 SELECT customer_id
 FROM coverage

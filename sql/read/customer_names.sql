@@ -1,4 +1,5 @@
--- By what each customer can be found. The rule by which names are compared is in Python, for runs too.
+-- The id and the names by which each customer can be found. Python compares the names: runs use
+-- the same rule.
 -- Grain: one customer id, company name and domain.
 SELECT DISTINCT customer_id, company_name, domain
 FROM current_customer

@@ -1,4 +1,4 @@
--- The relation azure_subscription of the covered customers: as listed now, else as it was known.
+-- The relation azure_subscription of the covered customers: the listed rows, else the known rows.
 -- Grain: one Azure subscription of a customer.
 -- Reads: this, cell, known_azure_subscription, found_azure_subscription.
 SELECT this.snapshot_id, f.* EXCLUDE (snapshot_id)

@@ -1,8 +1,9 @@
 -- The relation check_outcome: how each check ended.
 -- Grain: one check.
 -- Reads: this, settled_check.
--- A check that was sent as several calls takes the worst outcome of them. Of two equally bad calls
--- the last segment in order counts, so that the order of the replies does not matter.
+-- A check that was sent as several calls takes the worst of their outcomes. If two calls ended
+-- equally, the call with the last segment in order counts. So the order of the replies does not
+-- matter.
 SELECT
     this.snapshot_id,
     s.check_id,

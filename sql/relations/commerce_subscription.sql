@@ -1,4 +1,5 @@
--- The relation commerce_subscription of the covered customers: as listed now, else as it was known.
+-- The relation commerce_subscription of the covered customers: the listed rows, else the known
+-- rows.
 -- Grain: one commerce subscription of a customer.
 -- Reads: this, cell, known_commerce_subscription, found_commerce_subscription.
 SELECT this.snapshot_id, f.* EXCLUDE (snapshot_id)

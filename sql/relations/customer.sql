@@ -1,4 +1,4 @@
--- The relation customer of the covered customers: as listed now, else as it was known.
+-- The relation customer of the covered customers: the listed row, else the known row.
 -- Grain: one customer.
 -- Reads: this, cell, known_customer, found_customer.
 SELECT this.snapshot_id, f.* EXCLUDE (snapshot_id)

@@ -1,8 +1,8 @@
--- The relation ending: the verdicts that this snapshot no longer holds and no change tells the end of.
+-- The relation ending: the verdicts that ended with this snapshot, and whose end no change records.
 -- Grain: one inventory key.
 -- Reads: this, cell, known_inventory, observed_inventory, changed, ended.
--- A key that is dropped ends when the run began: the run proved that there is nothing to ask. If a
--- run for one customer has asked later than that, it ends with that answer.
+-- A key that is dropped ends when the run began, because the run proved that nothing is to be asked.
+-- If another run got a later answer for a key whose cell has left, the key ends with that answer.
 WITH left_behind AS (
     SELECT k.*, greatest(this.started_at, k.checked_at) AS ended_at, 'left' AS ended_by
     FROM known_inventory AS k

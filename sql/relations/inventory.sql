@@ -1,7 +1,7 @@
 -- The relation inventory: everything known of the inventory keys of the covered cells.
 -- Grain: one inventory key.
 -- Reads: this, observed_inventory.
--- Codes and values that differ in letter case or order only keep their known spelling, so that the
+-- If codes and values differ only in letter case or order, their known spelling stays, so that the
 -- row does not change.
 WITH observed AS (
     SELECT

@@ -2,14 +2,14 @@
 -- Grain: one key and kind of fact (what).
 -- Reads: this, cell, known_remembered, remember (new rows), forget (rows that no longer hold),
 --        settled_inventory, settled_check, ended, new_subscription, new_sku, awaited.
--- what:  awaited                a new key without an answer yet: its first answer will be the
+-- what:  awaited                a new key without an answer yet: its first answer will make a
 --                               change
---        listed, country_read   kept only with the relation they describe, which holds what was
---                               listed
+--        listed, country_read   written only together with the listed rows that they describe
+--                               (is_listed)
 WITH covered AS (
     SELECT customer_id, country, is_listed FROM cell WHERE status <> 'left'
 ),
--- customers with a check that Partner Center refused: what their listing named may no longer exist
+-- Customers with a check that Partner Center refused: items of their listing may no longer exist.
 doubtful AS (
     SELECT DISTINCT customer_id FROM settled_check
     WHERE kind <> 'listing' AND outcome = 'failed' AND http_status IN (400, 403, 404)
@@ -53,7 +53,7 @@ still_awaited AS (
         AND e.azure_subscription_id IN ('*', w.azure_subscription_id)
     )
 ),
--- of a product or customer awaited as a whole and answered in part: the keys without an answer
+-- If a product or customer was awaited as a whole and is answered in part: the keys not answered.
 narrowed AS (
     SELECT
         f.customer_id, f.country, f.azure_subscription_id, f.arm_region, f.reservation_scope,

@@ -1,6 +1,6 @@
--- The relation restriction: the restrictions of every restricted key, from the answer if it is
--- published, else the known ones. Of restrictions that differ in letter case or order only, the
--- known ones stay, so that the rows do not change.
+-- The relation restriction: the restrictions of every restricted key, from the new answer if it is
+-- used, else from the known rows. If the two differ only in letter case or order, the known rows
+-- stay, so that the rows do not change.
 -- Grain: one inventory key and ordinal.
 -- Reads: this, observed_inventory, known_restriction, answer_restriction.
 WITH known_texts AS (

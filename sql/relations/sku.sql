@@ -1,4 +1,4 @@
--- The relation sku: the catalog of each covered country, as listed now, else as it was known.
+-- The relation sku: the catalog of each covered country, from the listed rows, else the known rows.
 -- Grain: one SKU in a country and reservation scope.
 -- Reads: this, cell, known_sku, found_sku, gone.
 SELECT this.snapshot_id, f.* EXCLUDE (snapshot_id)

@@ -1,5 +1,5 @@
 -- The columns that get a comment: those of the views that readers query.
--- Grain: one column of a view of ours.
+-- Grain: one column of one of our views.
 -- Binds: views (the schema of the views).
 SELECT c.relname, a.attname
 FROM pg_class AS c

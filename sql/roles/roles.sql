@@ -1,6 +1,6 @@
--- Creates the three roles of a store and the schema of its tables; whoever runs it becomes an
--- owner. A role belongs to the whole server, and an upgrade of another database may create it at
--- the same time.
+-- Creates the three roles of a store and the schema of its tables. The role that runs this becomes
+-- a member of auditor_owner. Roles belong to the whole server, so an upgrade of another database
+-- may create them at the same time.
 DO $$
 DECLARE
     role text;

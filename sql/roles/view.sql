@@ -1,5 +1,5 @@
--- Lets readers query the views. A view shows a reader the rows that the tables show to that reader,
--- not those that they show to the owner of the view.
+-- Lets readers query the views. A view shows only the rows that the reader may see in the tables,
+-- not the rows that the owner of the view may see.
 DO $$
 DECLARE
     view regclass;

@@ -1,4 +1,4 @@
--- The tables of what was published, and the state of the store.
+-- The tables with the published facts, and with the state of the store.
 -- They are in the schema auditor_tables, which a reader cannot access: a reader queries the views.
 -- Text is compared byte by byte (COLLATE "C"), as DuckDB does: a change of the system's
 -- collations can then neither reorder rows nor spoil an index.
@@ -52,7 +52,7 @@ CREATE TABLE snapshot (
     UNIQUE (sequence)
 );
 
--- What only the store itself needs of a snapshot. A pruned snapshot has lost its large relations.
+-- Facts about a snapshot that only the store needs. A pruned snapshot lacks its bulky relations.
 -- Grain:  one published snapshot.
 CREATE TABLE publication (
     snapshot_id text COLLATE "C" PRIMARY KEY REFERENCES snapshot,
@@ -60,8 +60,8 @@ CREATE TABLE publication (
     pruned_at timestamptz
 );
 
--- Row count and digest of each relation at publication (P15). The digest is the sum of the digests of
--- the rows, so their order does not count.
+-- Row count and digest of each relation at publication (P15). The digest is the sum of the rows'
+-- digests, so the order of the rows does not count.
 -- Grain:  one snapshot and relation.
 CREATE TABLE publication_digest (
     snapshot_id text COLLATE "C" NOT NULL REFERENCES snapshot,
@@ -90,7 +90,7 @@ CREATE TABLE coverage (
 
 CREATE INDEX coverage_cell ON coverage (partner_tenant_id, customer_id, country);
 
--- The newest snapshot of each cell. The views of what is known now join it.
+-- The newest snapshot of each cell. The views `current_…` join this table.
 -- Grain:  one cell.
 CREATE TABLE latest (
     partner_tenant_id text COLLATE "C" NOT NULL,

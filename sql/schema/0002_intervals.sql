@@ -1,6 +1,6 @@
--- What is known of each cell, as intervals: a row equal to that of the night before is not written
--- again. valid_from is the sequence of the first snapshot with this row, valid_to that of the first
--- one without it, null while the row is current.
+-- The known rows of each cell, as intervals: a row that is the same as the night before is not
+-- written a second time. valid_from is the sequence of the first snapshot with the row. valid_to is
+-- the sequence of the first snapshot without the row, null while the row is current.
 -- The time of the last answer changes every night, so it is stored separately: once for all keys of a
 -- check (…_checked), and once for each key that was asked at another time than most (…_apart).
 

@@ -1,7 +1,7 @@
--- The tables into which a publisher loads rows by COPY, before one transaction moves them into the
--- tables of the store. Rows with another epoch than the store's were left by a publisher that died.
--- The tables are not logged: a crash of the server empties them, and the publisher notices, as its
--- row counts no longer agree.
+-- The staging tables. A publisher loads rows into them by COPY, then one transaction moves the rows
+-- into the tables of the store. Rows with another epoch than the store's were left by a publisher
+-- that died. The tables are not logged, so a crash of the server empties them. The publisher then
+-- notices that its row counts differ.
 -- Grain: one row of the relation in the table's name, of one epoch.
 
 CREATE UNLOGGED TABLE staged_coverage (

@@ -1,10 +1,11 @@
--- Who may do what, and who sees whose rows: see docs/decisions/0016.
+-- The rights of each role, and the rows that each reader sees: see docs/decisions/0016.
 -- auditor_owner creates and owns everything. auditor_writer publishes, verifies and prunes, and creates
 -- no table. auditor_reader may query the views but sees no rows by itself: a role that is a member of
 -- it sees the rows that reader_scope gives to that role.
 
--- What each reader sees. `everything` has no id; the other kinds have that of a partner, a reseller or
--- a customer. The group auditor_reader has no scope: each member could take it by SET ROLE.
+-- The scope of each reader. The kind `everything` has no id. The other kinds have the id of a
+-- partner, a reseller or a customer. The group auditor_reader has no scope, because each member
+-- could use it by SET ROLE.
 -- Grain:  one reader and one scope.
 CREATE TABLE reader_scope (
     reader text COLLATE "C" NOT NULL CHECK (reader <> 'auditor_reader'),
@@ -33,7 +34,7 @@ AS $$
         )
 $$;
 
--- Customers of a reader, each with the catalog ('') of its partners.
+-- The customers that a reader may see, and '' for the catalogs of their partners.
 CREATE FUNCTION readable_customers(reader name)
 RETURNS TABLE (partner_tenant_id text, customer_id text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = auditor_tables, pg_temp
@@ -56,7 +57,7 @@ $$;
 CREATE INDEX latest_customer ON latest (customer_id);
 CREATE INDEX customer_interval_reseller ON customer_interval (reseller_id) WHERE valid_to IS NULL;
 
--- A row of a customer, or of the catalog of its partner.
+-- Policy for rows of a customer that the reader may see, or of the catalog of that partner.
 DO $$
 DECLARE
     name text;
@@ -80,7 +81,7 @@ BEGIN
 END
 $$;
 
--- A snapshot, where it covers a customer that can be seen.
+-- Policy for a snapshot that covers a customer that the reader may see.
 CREATE POLICY readable ON snapshot FOR SELECT TO auditor_reader USING (
     partner_tenant_id = ANY ((SELECT readable_partners(current_user))::text [])
     OR EXISTS (

@@ -1,4 +1,4 @@
--- Every run's try of each partner, also where nothing was published or the run was killed.
+-- Every try of a run to audit a partner, even if nothing was published or the run was killed.
 -- Grain:  one run and partner.
 CREATE TABLE attempt (
     run_id text COLLATE "C" NOT NULL,
@@ -17,8 +17,8 @@ CREATE TABLE attempt (
     PRIMARY KEY (run_id, partner_tenant_id)
 );
 
--- Whether a reader may see all of a partner, also of one that has no snapshot yet, which
--- readable_partners does not list.
+-- True if a reader may see everything of a partner. The partner may have no snapshot yet, and
+-- readable_partners then does not list it.
 CREATE FUNCTION reads_partner(reader name, tenant text) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = auditor_tables, pg_temp
 AS $$

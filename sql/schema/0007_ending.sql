@@ -1,5 +1,5 @@
--- The verdicts that ended without a change of their own: of keys that were dropped, and of SKUs that
--- left the catalog or came back, which is one change for all customers. Never pruned.
+-- The verdicts that ended without a change of their own. Their key was dropped, or their SKU left
+-- the catalog or came back, which is one change for all customers. These rows are never pruned.
 
 -- Grain:  one snapshot and inventory key.
 CREATE TABLE ending (

@@ -1,19 +1,19 @@
--- Every inventory key of the covered cells of one bucket: what was known, what was answered, and
--- which of the two is published (fate).
+-- Every inventory key of the covered cells of one bucket: the known row, the new answer, and the
+-- fate, which decides between the two.
 -- Grain: one inventory key.
 -- Reads: this, cell, known_inventory, answer_inventory, ended, settled_sku, asked_sku, gone,
 --        still_gone, catalog_absence, cached_sku, suspect_inventory (keys that got the same answer twice).
--- fate:  answer    the answer is published. It is no older than what is known: of two snapshots,
---                  the one that asked later wins
+-- fate:  answer    the answer is used. It is not older than the known row: of two snapshots, the
+--                  one that asked later wins
 --        suspect   the answer takes back a verdict, and so do many others at once. The known
---                  verdict stays and the answer becomes pending. A pending answer that is given
---                  again in a later snapshot is published
---        gone      the catalog reports that the SKU does not exist (again, if it had returned)
---        confirmed it was not in the catalog, and the catalog's listing still lacks its SKU
---        dropped   it is proven that nothing needs to be asked here any more, and no other run has
---                  asked later than this run began
---        known     not answered this time: carried over. Also a SKU that an answer leaves out while
---                  its listing was not requested: it may have left the catalog for every customer
+--                  verdict stays and the answer becomes pending. If a later snapshot gets the same
+--                  answer, it is used
+--        gone      the catalog reports that the SKU does not exist, perhaps not for the first time
+--        confirmed the key was not in the catalog, and the catalog's listing still lacks its SKU
+--        dropped   the run proved that the key needs no check now, and no other run got an answer
+--                  after this run began
+--        known     the key was not answered, so it is carried forward. Also if an answer leaves out
+--                  the SKU and its listing was not asked: it may have left for every customer
 CREATE OR REPLACE TEMP TABLE observed_inventory AS
 WITH covered AS (
     SELECT customer_id, country FROM cell WHERE status <> 'left'

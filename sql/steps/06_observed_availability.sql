@@ -1,11 +1,11 @@
--- Every availability key of the covered cells of one bucket: what was known, what was answered, and
--- which of the two is published (fate).
--- Grain: one availability key. The known spelling of segment, term and billing cycle is kept.
+-- Every availability key of the covered cells of one bucket: the known row, the new answer, and the
+-- fate, which decides between the two.
+-- Grain: one availability key. Segment, term and billing cycle have their known spelling.
 -- Reads: this, cell, known_availability, answer_availability, settled_availability (one row answers
 --        for one segment, '*' for all), settled_check, ended, unheld, gone, still_gone,
 --        catalog_absence, suspect_availability.
 -- fate:  answer, suspect, gone, confirmed, dropped, known as in 05_observed_inventory, and
---        absent    the SKU was answered without this term, or with a 404
+--        absent    the SKU was answered, and the answer did not name this term, or was a 404
 CREATE OR REPLACE TEMP TABLE observed_availability AS
 WITH covered AS (
     SELECT customer_id, country FROM cell WHERE status <> 'left'
@@ -43,8 +43,8 @@ answer AS (
         '', NULL, '', '', '', checked_at
     FROM placeholder
 ),
--- SKUs that are not in the catalog and were not asked about. A key of a customer has no country:
--- the catalogs are those of the countries in which the customer is asked about.
+-- SKUs that are not in the catalog and were not asked about. A key by customer has no country, so
+-- the catalogs of all countries in which the customer is checked count.
 lacking AS (
     SELECT
         k.customer_id, k.country, k.product_id, k.sku_id, k.reservation_scope,

@@ -1,4 +1,4 @@
--- Adds what left or entered the catalog itself: one change, however many customers it concerns.
+-- Adds one change for each item that left or entered the catalog, for all customers together.
 -- Grain: one catalog event.
 -- Reads: cell, catalog_event, catalog_affected.  Adds to: changed.
 -- Executed only for the bucket of the catalog, which is compared last.

@@ -1,5 +1,5 @@
--- The cells and earlier snapshots for which the snapshots in between must be counted: those of
--- changes whose last answer is older than the cell's previous snapshot.
+-- The cells with a change whose last answer is older than the cell's previous snapshot. The
+-- snapshots after that answer must be counted (gap).
 -- Grain: one cell and snapshot of the last answer.
 -- Reads: this, cell, changed.
 SELECT DISTINCT

@@ -1,7 +1,7 @@
 -- Every SKU that the catalog lists or a current row names.
 -- Grain: one partner, country, reservation scope and SKU, identified by sku_key.
--- is_listed is false for a SKU that left the catalog, and for one that a subscription holds without
--- a country (country '').
+-- is_listed is false for a SKU that left the catalog. It is also false for a SKU that is known only
+-- from a subscription, which has no country (country '').
 CREATE VIEW dim_sku AS
 WITH named AS (
     SELECT partner_tenant_id, country, reservation_scope, product_id, sku_id FROM current_sku

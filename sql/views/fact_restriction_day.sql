@@ -1,9 +1,9 @@
--- How much was restricted on each day, from the last complete full snapshot of that day.
+-- How many keys were restricted on each day, from the last complete full snapshot of that day.
 -- Grain: one date, partner, country, region, family and reason.
--- Each inventory key counts once. unknown: keys that are stale in that snapshot as in
--- latest_inventory (their last verdict may no longer hold), and unanswered checks that have no known
--- key.
--- reason is the whole set of reason codes, '' for everything not restricted, so that counts add up.
+-- Each inventory key counts once. unknown: keys that are stale in that snapshot (see
+-- latest_inventory), because their last verdict may no longer be true, and unanswered checks that
+-- have no known key.
+-- reason is the whole set of reason codes, '' for keys that are not restricted. So counts add up.
 CREATE VIEW fact_restriction_day AS
 WITH placed AS (
     SELECT

@@ -1,4 +1,4 @@
--- What is known of availability now, with names, age and one-column keys.
+-- The known row of each availability key now, with names, age and one-column keys.
 -- Grain: one availability key.
 -- Rows by customer have no country, and rows by country have no customer: that part of their
 -- one-column keys is empty. An availability has no Azure subscription and no region: they are '' in

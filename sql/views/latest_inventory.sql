@@ -1,8 +1,8 @@
--- What is known of inventory now, with names, age and one-column keys.
+-- The known row of each inventory key now, with names, age and one-column keys.
 -- Grain: one inventory key.
--- is_stale: neither answered nor proven by the catalog since the partner's newest full run began. A
--- proof from a listing that was not due is older than its run, so the run counts as well; the id of
--- a snapshot begins with the start of its run. The age counts up to the partner's newest
+-- is_stale: after the partner's newest full run began, the key was not answered, and the catalog did
+-- not confirm it. A cached listing is older than the run that uses it, so the snapshot is compared
+-- too: its id begins with the start of its run. The age counts up to the partner's newest
 -- publication, not to the current time, so the same store always gives the same age.
 CREATE VIEW latest_inventory AS
 SELECT

@@ -1,4 +1,4 @@
--- What customers can no longer buy: restricted now, unrestricted before.
+-- The SKUs that customers can no longer buy: restricted now, unrestricted before.
 -- Grain: one change that is not suspect, of a snapshot after its partner's previous full one.
 CREATE VIEW newly_restricted AS
 SELECT

@@ -1,6 +1,6 @@
--- How each partner's nights go: the last one that was tried, and the last one that is complete.
+-- Each partner's last attempt, last full snapshot and last complete full snapshot.
 -- Grain: one partner that was ever tried.
--- The last attempt is the last full one. Of a partner without a full one, it is the last one.
+-- The last attempt is the last attempt of a full run. If there is none, it is the last of any run.
 CREATE VIEW partner_night AS
 WITH placed AS (
     SELECT

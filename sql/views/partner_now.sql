@@ -1,4 +1,4 @@
--- The newest snapshots of each partner. Freshness is counted from them.
+-- The newest snapshots of each partner. Answers are compared with them to see if they are stale.
 -- Grain: one partner.
 CREATE VIEW partner_now AS
 WITH placed AS (

@@ -1,4 +1,5 @@
--- How each partner's nights go, and how much of its checks, customers and keys is unknown.
+-- Each partner's last attempt and last full snapshots, and the shares of its checks, customers and
+-- keys that are unknown.
 -- Grain: one partner that was ever tried.
 CREATE VIEW partner_status AS
 WITH customers AS (

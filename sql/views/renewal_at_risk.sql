@@ -1,8 +1,9 @@
--- Renewals that would buy what cannot be bought.
+-- Renewals that would buy a SKU that cannot be bought.
 -- Grain: one commerce subscription whose term ends within 90 days after its snapshot.
--- The renewal buys next_product_id and next_sku_id, else the product and SKU held now. It is at
--- risk if availability is known for that SKU (for the next term, if any is known for it) and none
--- is purchasable. A SKU that was never checked is not here: see unanswered.
+-- The renewal buys next_product_id and next_sku_id. If these are empty, it buys the product and SKU
+-- that are held now. It is at risk if availabilities of that SKU are known and none is purchasable.
+-- If availabilities for the next term are known, only these count. A SKU that was never checked is
+-- not here: see unanswered.
 CREATE VIEW renewal_at_risk AS
 WITH renewal AS (
     SELECT

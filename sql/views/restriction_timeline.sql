@@ -1,12 +1,12 @@
--- The verdicts of each inventory key over time, as a reader of every snapshot would have noted them.
+-- The verdicts of each inventory key over time, as if each snapshot had been read and noted down.
 -- Grain: one inventory key and interval. valid_to is null and ended_by '' while the interval lasts.
--- A change gives the interval that it began, and since when the one that it ended had lasted. An
--- ending gives the verdict that ended without a change: the key was dropped, or its SKU left the
--- catalog or came back. The current row gives the rest. Endings cut the history of a key into
--- stretches, so that no interval reaches over a time in which the key was not there.
--- Schema version 1 had no endings. Of its snapshots, the catalog's own changes are read too, and a
--- dropped key ends when its Azure subscription is remembered to have left, else with the newest
--- snapshot of its cell, which no longer holds the key.
+-- A change gives the interval that began with it, and the start of the interval that it ended. An
+-- ending gives a verdict that ended without a change: the key was dropped, or its SKU left the
+-- catalog or came back. The current row gives the interval that still lasts. Endings cut the history
+-- of a key into stretches, so that no interval includes a time in which the key was not known.
+-- Schema version 1 had no endings. For its snapshots, the catalog's own changes are read too. A key
+-- that was dropped then ends when its Azure subscription left, if that is remembered. If not, it
+-- ends with the newest snapshot of its cell, which no longer holds the key.
 CREATE VIEW restriction_timeline AS
 WITH told AS (
     SELECT
@@ -80,7 +80,7 @@ departed AS (
     WHERE what = 'left_subscription'
     GROUP BY partner_tenant_id, customer_id, azure_subscription_id
 ),
--- a snapshot with an ending holds no other news of its key, so the ending is last in its stretch
+-- A snapshot with an ending of a key tells nothing else about the key: the ending is its last row.
 stretched AS (
     SELECT
         o.*,

@@ -1,5 +1,5 @@
--- The names of a SKU: as listed, else as it was called when it left the catalog, else as the
--- subscription that holds it is called.
+-- The names of a SKU: from the catalog's listing, else from the time when it left the catalog, else
+-- from the offer name of a subscription that holds it.
 -- Grain: one partner and SKU, sku_id '' for the product alone.
 -- A title is the same in every country (the language is fixed), so it is taken from the first
 -- country.

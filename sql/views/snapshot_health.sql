@@ -1,4 +1,4 @@
--- How completely each snapshot knows what it covers.
+-- How complete each snapshot is: its numbers of answered and unanswered checks.
 -- Grain: one snapshot.
 CREATE VIEW snapshot_health AS
 WITH cells AS (

@@ -1,8 +1,8 @@
--- What is unknown: checks that should have an answer and have no usable one.
+-- The checks that should have an answer and got no usable answer.
 -- Grain: one check that failed or was skipped in the newest snapshot of its cell.
--- A check of a whole product has sku_id ''. A check whose listing failed names only what was known
--- of it.
--- since: the oldest answer among the keys that the check covers, null if none was ever answered.
+-- A check of a whole product has sku_id ''. If a check was skipped because a listing failed, the
+-- columns that the listing would have given are ''.
+-- since: the time of the oldest answer among the keys that the check covers, null if it has none.
 CREATE VIEW unanswered AS
 WITH answered AS (
     SELECT

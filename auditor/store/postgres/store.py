@@ -48,7 +48,7 @@ class PostgresStore(Store):
 
     @classmethod
     def open(cls, url: str) -> "PostgresStore":
-        """Return the store at a URL; raise StoreTooOld or StoreTooNew if its schema does not fit."""
+        """Return the store at a URL. Raise StoreTooOld or StoreTooNew for an unfit schema."""
         database = Database(url)
         with database.translating_errors(), database.engine.connect() as con:
             schema.check(con)

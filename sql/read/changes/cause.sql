@@ -1,9 +1,9 @@
 -- Changes grouped by what they have in common.
 -- Grain: one subject, kind, product, region, set of reason codes, and suspect or not.
 -- Reads: change_row (changes with names).
--- A change of the catalog itself has one row for all the customers it affects. It has one row in
--- each country, and the customers of two countries are different ones, so they are added up.
--- Several SKUs may affect the same customers, so of SKUs the largest number is taken.
+-- A change of the catalog itself has one row in each country, for all affected customers there.
+-- The customers of two countries are different, so the numbers of countries are added up. Several
+-- SKUs may affect the same customers, so the numbers of SKUs are not added: the largest is taken.
 WITH of_sku AS (
     SELECT *, CAST(SUM(CASE WHEN customer_id = '' THEN affected_customers ELSE 0 END) OVER (
         PARTITION BY subject, kind, reservation_scope, product_id, sku_id

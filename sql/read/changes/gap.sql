@@ -1,5 +1,5 @@
 -- How many published snapshots covered a cell after a given snapshot.
--- Grain: one pair of a cell and an earlier snapshot of it. The table `asked` has the pairs.
+-- Grain: one pair of a cell and an earlier snapshot of that cell, from the table `asked`.
 -- Reads: asked, published (snapshot_id, sequence), coverage.
 SELECT
     a.partner_tenant_id, a.customer_id, a.country, a.before_snapshot_id,

@@ -1,4 +1,4 @@
--- The changes since each partner's previous full snapshot, those of on-demand runs included.
+-- The changes after each partner's previous full snapshot, also those of partial runs.
 -- Grain: one change.
 SELECT c.*
 FROM change AS c

@@ -3,8 +3,8 @@
 -- Binds: heads (the ids of these snapshots).
 -- Reads: reported.
 -- naive_calls: the calls of a client that sends the same listings, then one call for each product
--- (or SKU) and context. A batch is one reply with one request id, which the checks it answers
--- share. A check without a reply has only the correlation id that we sent.
+-- (or SKU) and context. All checks of a batch share one reply, so they have the same request id. A
+-- check without a reply has only the correlation id that we sent.
 WITH checks AS (
     SELECT
         o.snapshot_id,
@@ -34,7 +34,7 @@ azure AS (
     INNER JOIN reported AS r ON r.snapshot_id = a.snapshot_id AND r.is_head
     GROUP BY a.snapshot_id
 ),
--- Filters by id, not by a join with one or two rows: the join would hash all rows of a night.
+-- The filter is by id, because a join with one or two rows would hash all rows of a night.
 questioned AS (
     SELECT snapshot_id, product_id, sku_id
     FROM inventory

@@ -1,10 +1,11 @@
--- The snapshots that a report is about: the wanted ones, or if none is wanted, those since each
--- partner's previous full snapshot.
+-- The snapshots that a report is about: the wanted snapshots. If none is wanted, the snapshots
+-- after each partner's previous full snapshot.
 -- Grain: one snapshot.
 -- Reads: wanted (ids of snapshots).
--- is_head:    the snapshot that a partner's figures are taken from: its newest full one, if any
+-- is_head:    the snapshot that gives a partner's figures: the newest full one, if there is one
 -- is_first:   the partner's first snapshot, which has no earlier one to compare with
--- fresh_from, fresh_snapshot_id: the start and id of the newest full run; older answers are stale
+-- fresh_from, fresh_snapshot_id: when the newest full run began, and its snapshot. Older answers
+-- are stale.
 WITH first_of AS (
     SELECT partner_tenant_id, MIN(sequence) AS first_sequence
     FROM snapshot

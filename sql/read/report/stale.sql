@@ -1,4 +1,5 @@
--- How many verdicts are older than the partner's newest full run: stale as in latest_inventory.
+-- How many verdicts are older than the partner's newest full run. They are stale: see
+-- latest_inventory.
 -- Grain: one partner and kind of check.
 -- Reads: reported, shown_inventory, shown_availability.
 WITH known AS (

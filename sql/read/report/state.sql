@@ -1,8 +1,8 @@
 -- The state of each inventory key, and of each unanswered check that has no known key.
 -- Grain: one inventory key, or one such check.
--- Reads: reported, shown_inventory and shown_unanswered (of now, or of one snapshot).
--- state: the verdict, or unknown: stale as in latest_inventory, so the last verdict may no longer
---        hold
+-- Reads: reported, shown_inventory and shown_unanswered (the rows of now, or of one snapshot).
+-- state: the verdict, or `unknown` if there is none or it is stale (see latest_inventory). A stale
+--        verdict may no longer be true
 WITH known AS (
     SELECT
         r.partner_name, i.partner_tenant_id, i.customer_id, i.country,

@@ -1,7 +1,7 @@
 -- What is unknown, grouped so that one fault gives one row.
 -- Grain: one partner, customer, country, kind, outcome and reason.
 -- Reads: reported, shown_unanswered.
--- correlation_id is that of one of the checks, to quote to Microsoft's support.
+-- correlation_id is from one of the checks. Users can give it to Microsoft's support.
 SELECT
     r.partner_name AS partner, o.customer_id,
     COALESCE(MAX(c.company_name), '') AS company_name,
