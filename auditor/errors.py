@@ -17,7 +17,7 @@ AuditorError
 │   ├── Unauthorized         the partner's own credential is refused: this partner is out
 │   └── UnexpectedReply      a 200 that cannot be decoded: keep the bytes, record it, go on
 ├── StoreError               stop; nothing is published
-│   ├── StoreCorrupt         a published file is not what its manifest says (65)
+│   ├── StoreCorrupt         a published file differs from its manifest (65)
 │   ├── StoreUnwritable      cannot create output (73)
 │   ├── StoreTooNew          written by a newer version of this program (76)
 │   ├── StoreTooOld          its schema, or its server, is older than this version can use (76)
@@ -247,7 +247,7 @@ TOO_MANY_OPEN = "raise the limit (ulimit -n) or lower [partner.limits] concurren
 
 
 class StoreCorrupt(StoreError):
-    """A published file is not what its manifest says."""
+    """A published file differs from its manifest."""
 
     code = "E_SNAPSHOT_CORRUPT"
     exit_status = 65

@@ -55,7 +55,7 @@ NONE_AFFECTED = pa.schema(
 
 
 class Diff:
-    """The comparison of some buckets of a snapshot. `facts` are those of the whole partner."""
+    """The comparison of some buckets of a snapshot. `facts` are the facts of the whole partner."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection, facts: Mapping[str, pa.Table]) -> None:
         self._con = con

@@ -109,9 +109,9 @@ class AvailabilityPlan:
                     yield Question(checks=(check,), segment=segment)
 
     def _segments_asked(self) -> Iterator[str]:
-        """Yield '' for all segments but nonprofit, and nonprofit, which the server omits from ''.
+        """Yield the segments to ask for: '' and nonprofit, each only if configured.
 
-        Each is yielded only if it is configured.
+        The server answers '' with all segments except nonprofit, which must be asked for by name.
         """
         if any(segment != NONPROFIT for segment in self._rules.segments):
             yield ""

@@ -15,9 +15,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     batch_size: int
     reservation_scopes: tuple[str, ...]
     arm_regions: tuple[str, ...] | None
-    """None: all."""
+    """The Azure regions to check; None: all."""
     azure_subscriptions: frozenset[str] | None
-    """None: all."""
+    """The Azure subscriptions to check; None: all."""
     check_registration: bool
     segments: tuple[str, ...]
     availability: str

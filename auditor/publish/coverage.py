@@ -176,7 +176,7 @@ def _customer_statuses(
     if customer.ineligible:
         statuses |= dict.fromkeys(before - now, "covered")
     elif found.covers_all_countries and not customer.failed:
-        statuses |= dict.fromkeys(before - now, "left")  # its billing country has changed
+        statuses |= dict.fromkeys(before - now, "left")  # the billing country has changed
     return statuses
 
 

@@ -18,12 +18,16 @@ from auditor.normalize.staged import WRITTEN_AT_ONCE
 from auditor.store.conform import plain
 
 _RANGES = 64
-"""Number of ranges of ids, by their first two digits. Each is read whole, so it may be large."""
+"""Number of ranges of ids, by their first two digits. A range is the unit of reading: in a large
+bucket, each range is large too."""
 _DIGITS = pa.array([f"{number:02x}" for number in range(256)])
 
 
 class Outcomes:
-    """The rows of `check_outcome` of one bucket. Most are in a file, which the `with` removes."""
+    """The rows of `check_outcome` of one bucket, most of them in a file.
+
+    The file is removed at the end of the `with` block.
+    """
 
     def __init__(self, path: Path, *, at_once: int) -> None:
         """`at_once`: the most rows in memory, and about the size of the tables that are yielded."""

@@ -1,4 +1,4 @@
-"""A snapshot before and after it is published."""
+"""Describes a snapshot before and after publishing."""
 
 from collections.abc import Mapping
 from datetime import date, datetime

@@ -10,7 +10,7 @@ from auditor.scope.offers import REGISTRATION_UNKNOWN
 
 _Noun = TypeVar("_Noun", AzureSubscription, CommerceSubscription, Customer)
 _Name = TypeVar("_Name", bound=Hashable)
-_NONE: frozenset[Any] = frozenset()  # Any: of nothing
+_NONE: frozenset[Any] = frozenset()  # Any: the set is always empty
 
 
 def one(found: _Noun, known: _Noun | None) -> _Noun:
@@ -40,7 +40,7 @@ class Azure:
         self.new: set[str] = set()
         self.unlisted: set[str] = set()
         self.is_whole = True
-        """Whether all listings of the customer were answered."""
+        """True if all listings of the customer were answered."""
 
     @staticmethod
     def _unlisted(known: Known, customer_id: str, listing: str) -> bool:

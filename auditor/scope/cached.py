@@ -43,7 +43,7 @@ def subscriptions(
         plans = {name for name, held in commerce.items() if held.product_id == AZURE_PLAN}
         unread = {s.plan_id for s in azure.values() if not s.registration_status} & plans
         if any(is_active(commerce[name].status) for name in unread):
-            return None  # the listing was made without registrations
+            return None  # the remembered listing did not read registrations
     return CustomerFound(
         customer=customer,
         countries=countries,

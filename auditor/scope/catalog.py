@@ -38,7 +38,7 @@ class CatalogRules(msgspec.Struct, frozen=True, kw_only=True):
 class CatalogDiscovery:
     """Lists the catalog of one country and reservation scope."""
 
-    def __init__(  # the country and scope are the question
+    def __init__(  # country and scope name the catalog
         self,
         api: PartnerCenter,
         known: Known,
@@ -220,7 +220,7 @@ class CatalogDiscovery:
                 products[product_id] = _cached(product_id, title, view)
 
     def _pass_over(self, view: str, segment: str, refusal: PartnerCenterError) -> None:
-        """Record a view and segment that the partner may not read, once however often refused."""
+        """Record a view and segment that the partner may not read, only once for all refusals."""
         listing = ForbiddenListing(
             country=self._country,
             reservation_scope=self._scope,

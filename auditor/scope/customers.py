@@ -162,9 +162,9 @@ async def match_customers(
 
 
 async def _is_ours(api: PartnerCenter, known: Known, customer_id: str) -> bool:
-    """Return False if Partner Center refuses the id (403 or 404), so it is no customer of ours.
+    """Return False only if Partner Center refuses the id (403 or 404): it is no customer of ours.
 
-    A known customer is not asked about here: it may have left, and discovery finds that out.
+    A known customer is not asked about here. If it has left, discovery finds that out.
     """
     if customer_id in known.customers or known.holds(customer_id, ""):
         return True
@@ -226,7 +226,7 @@ class CustomerDiscovery:
                 try:
                     read = await self._api.customer(customer.customer_id)
                 except PartnerCenterError as refusal:
-                    if Does.LEFT in refusal.does:  # but the list names it
+                    if Does.LEFT in refusal.does:  # but the customer list names the customer
                         self._api.failed.doubt(refusal)
                     return self._failed(customer, Reason.COUNTRY_UNREADABLE)
                 customer = from_wire.customer(self._known.partner_tenant_id, read)

@@ -50,5 +50,5 @@ EVERY_RUN = Due(now=datetime.min.replace(tzinfo=UTC), hours=0)
 
 
 def _had(turn: float, period: float, at: datetime) -> float:
-    """Return how many times the turn has come until `at`, as a number that only grows."""
+    """Return how often a turn has come until `at`, counted from a fixed moment long ago."""
     return (at.timestamp() / period - turn) // 1

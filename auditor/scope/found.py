@@ -46,7 +46,7 @@ class CatalogFound(msgspec.Struct, frozen=True, kw_only=True):
     country: str
     reservation_scope: str
     skus: tuple[Sku, ...] = ()
-    """SKUs that are in the catalog by a listing or a reply by id, of this run or cached."""
+    """SKUs that are in the catalog: a listing or a reply by id says so, of this run or cached."""
     carried: tuple[Sku, ...] = ()
     """SKUs that were known before and whose listing failed or was not asked."""
     views: dict[str, str] = {}
@@ -59,8 +59,8 @@ class CatalogFound(msgspec.Struct, frozen=True, kw_only=True):
     cached: frozenset[tuple[str, str]] = frozenset()
     """SKUs from cached listings."""
     failed: frozenset[str] = frozenset()
-    """Products whose SKU list failed, or whose product list did. A failed product list of which no
-    product is known is ''."""
+    """Products whose SKU list or product list failed. If no product of a failed product list is
+    known, '' stands for the list."""
     gone: tuple[Gone, ...] = ()
     still_gone: Mapping[tuple[str, str], datetime | None] = {}
     """SKUs that left in an earlier run, and that an answered listing or a 404 by id proves to be
@@ -74,7 +74,7 @@ class CatalogFound(msgspec.Struct, frozen=True, kw_only=True):
     learned: Mapping[str, tuple[str, ...]] = {}
     """By product: inventory variables that its checks need and the catalog does not name."""
     forbidden: tuple[ForbiddenListing, ...] = ()
-    """One for each view and segment, however many SKU lists were refused."""
+    """The forbidden views: one item for each view and segment, however often it was refused."""
 
 
 class CustomerFound(msgspec.Struct, frozen=True, kw_only=True):

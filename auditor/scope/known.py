@@ -25,11 +25,11 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     """The cells that were covered before and have not left."""
     customers: dict[str, Customer] = {}
     azure_subscriptions: dict[str, dict[str, AzureSubscription]] = {}
-    """By customer, then by Azure subscription."""
+    """The known Azure subscriptions, by customer, then by id."""
     commerce_subscriptions: dict[str, dict[str, CommerceSubscription]] = {}
-    """By customer, then by commerce subscription."""
+    """The known commerce subscriptions, by customer, then by id."""
     skus: dict[tuple[str, str], dict[tuple[str, str], Sku]] = {}
-    """By country and reservation scope, then by product and SKU."""
+    """The known SKUs, by country and reservation scope, then by product and SKU."""
     views: dict[tuple[str, str], dict[str, str]] = {}
     """Target view of each known product, by country and reservation scope."""
     gone: dict[tuple[str, str, str, str], datetime] = {}

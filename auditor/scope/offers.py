@@ -41,7 +41,7 @@ def is_legacy_licence(held: CommerceSubscription) -> bool:
 
 
 def scope_of(plan: CommerceSubscription | None) -> str:
-    """Return the reservation scope that an Azure subscription buys in."""
+    """Return the reservation scope in which an Azure subscription buys, from its plan."""
     is_legacy = plan is not None and plan.offer_id.upper() == LEGACY_AZURE
     return "" if is_legacy else AZURE_PLAN_SCOPE
 

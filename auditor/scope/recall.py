@@ -150,7 +150,7 @@ def _with_remembered(known: Known, remembered: Iterable[StoredRow]) -> Known:
                 listing = row["product_id"] or row["azure_subscription_id"]
                 unlisted.add((row["customer_id"], *where, listing))
             case _:
-                pass  # `_with_listings` reads when it was listed; `awaited` belongs to the diff
+                pass  # `_with_listings` reads `listed`; only the diff reads `awaited`
     return msgspec.structs.replace(
         known,
         gone=gone,

@@ -49,7 +49,7 @@ class SkusFound(msgspec.Struct, frozen=True, kw_only=True):
 class SkuLists:
     """The SKU lists of one country and reservation scope."""
 
-    def __init__(  # the country and scope are the question
+    def __init__(  # country and scope name the catalog
         self,
         api: PartnerCenter,
         known: Known,
@@ -87,7 +87,7 @@ class SkuLists:
                 reads = await self._list(product, segment)
             except NotFound as refusal:
                 missing.append(refusal)
-                continue  # not in this segment
+                continue  # the product is not in this segment
             except PartnerCenterError as refusal:
                 if Does.PASSED_OVER not in refusal.does:
                     return SkusFound(product=product, carried=tuple(before.values()))

@@ -172,10 +172,7 @@ def _typed(relation: str, field: pa.Field, column: pa.ChunkedArray) -> pa.Chunke
         if column.num_chunks and pa.types.is_dictionary(field.type):
             column = pa.chunked_array([_tidied(column)])
         return column.cast(field.type)
-    except (
-        pa.ArrowInvalid,
-        pa.ArrowNotImplementedError,
-    ) as error:  # a value or the whole type does not fit
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:  # a value or type does not fit
         raise Bug(f"{relation}.{field.name}: {column.type} is not {field.type}") from error
 
 

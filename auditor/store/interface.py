@@ -47,13 +47,13 @@ class Store(ABC):
 
     @abstractmethod
     def publishing(self, timeout_s: float) -> AbstractContextManager[Publication]:
-        """Hold the publish lock, and remove what killed publishers left.
+        """Hold the publish lock, and remove the leftovers of killed publishers.
 
         Raises Locked if the lock is not free within `timeout_s`.
         """
 
     def recover(self, timeout_s: float = 0.0) -> None:
-        """Remove what killed publishers left."""
+        """Remove the leftovers of killed publishers."""
         with self.publishing(timeout_s):
             pass
 

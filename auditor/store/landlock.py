@@ -125,9 +125,7 @@ def _give_up_writing(writable: str) -> None:
                 call(_ADD_RULE, ruleset, _BENEATH_A_FOLDER, ctypes.byref(rule), 0)
             finally:
                 os.close(folder)
-        libc.prctl(
-            _NO_NEW_PRIVILEGES, 1, 0, 0, 0
-        )  # without this call, only root may restrict itself
+        libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)  # without it, only root may restrict itself
         call(_RESTRICT_SELF, ruleset, 0)
     finally:
         os.close(ruleset)

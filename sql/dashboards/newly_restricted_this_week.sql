@@ -1,4 +1,5 @@
--- What customers can no longer buy, over the seven days up to their partner's newest snapshot.
+-- The SKUs that customers can no longer buy, over the seven days up to the partner's newest
+-- snapshot.
 -- Grain: one change that is not suspect.
 -- verdict_now is the verdict known now, '' if the key is no longer known.
 WITH newest AS (

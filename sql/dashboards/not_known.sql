@@ -1,4 +1,4 @@
--- What is unknown, and why.
+-- The checks that got no usable answer, and why.
 -- Grain: one partner, kind of check, outcome and reason.
 -- A check may cover many SKUs. never_answered: checks without any answer so far. The others have an old
 -- answer; oldest_answer_at is when the oldest of these was asked for.

@@ -1,4 +1,4 @@
--- The renewals of the next 90 days that would buy what cannot be bought, the earliest first.
+-- The renewals of the next 90 days that would buy a SKU that cannot be bought, the earliest first.
 -- Grain: one commerce subscription.
 -- days_left: whole days from the partner's newest publication to the end of the term.
 SELECT

@@ -1,5 +1,5 @@
 -- The resellers whose customers have the most restricted keys, and how many keys are unknown.
--- Grain: one reseller of a partner, '' for customers that are sold to directly.
+-- Grain: one reseller of a partner, '' for customers to whom the partner sells directly.
 -- A SKU restricted in two Azure subscriptions counts twice. restricted_share: share of the known keys.
 -- unknown: keys whose last answer is older than the partner's newest full run.
 SELECT

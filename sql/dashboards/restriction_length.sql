@@ -1,7 +1,7 @@
 -- How long restrictions last.
 -- Grain: one partner, region and family that has been restricted.
 -- A restriction counts once from beginning to end, even if its reasons changed meanwhile. Restrictions
--- that still last are counted separately, up to the partner's newest publication: they will be longer.
+-- that still last are counted separately, until the partner's newest publication: they will get longer.
 -- began_unseen: restrictions, ended or lasting, that existed when their key was first checked, or when
 -- it came back. They may have lasted longer than is known. unknown: lasting restrictions whose answer is stale.
 WITH placed AS (

@@ -100,9 +100,8 @@ class Index:
                     bucket[cell.customer_id] = bucket_of(cell.customer_id, buckets)
                 key = (cell.partner_tenant_id, bucket[cell.customer_id])
                 found.setdefault(key, {}).setdefault(snapshot_id, set()).add(cell)
-            self._by_bucket = (
-                found  # assigned only when complete, because threads of other partners read it
-            )
+            # This is assigned only when complete, because threads of other partners read it.
+            self._by_bucket = found
         return self._by_bucket
 
     _by_bucket: dict[tuple[str, int], dict[str, set[Cell]]] | None = None

@@ -166,7 +166,7 @@ class FolderPublication:
             write_latest(self._root, index)
 
     def recover(self) -> None:
-        """Remove what killed publishers left, and bring the latest map up to date."""
+        """Remove the leftovers of killed publishers, and bring the latest map up to date."""
         self._discard()
         for snapshot_id in published_ids(self._root):
             folder = folder_of(self._root, snapshot_id)
@@ -180,9 +180,8 @@ class FolderPublication:
     def _discard(self) -> None:
         """Empty the staging folder. This is safe, because only the lock's holder stages."""
         with disk.guarded(self._staging):
-            if (
-                self._staging.is_symlink()
-            ):  # somebody planted the link: remove it, not the folder that it leads to
+            # Somebody planted such a link: remove the link, not the folder that it leads to.
+            if self._staging.is_symlink():
                 self._staging.unlink()
             self._staging.mkdir(exist_ok=True)
             for folder in sorted(self._staging.iterdir()):

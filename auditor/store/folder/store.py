@@ -67,7 +67,7 @@ class FolderStore(Store):
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> Iterator[FolderPublication]:
-        """Hold the publish lock, and remove what killed publishers left.
+        """Hold the publish lock, and remove the leftovers of killed publishers.
 
         A store of an older release is upgraded. Raises Locked if the lock is not free within
         `timeout_s`, StoreTooNew if a newer release upgraded the store after it was opened here.
@@ -144,9 +144,8 @@ class FolderStore(Store):
         try:
             return untrusted_sql.answer(self.root, self.index(), self.buckets, query)
         except reading.FileGone as error:
-            if views.is_whole(
-                self.root, self.index()
-            ):  # then it is the statement that names the missing file
+            # If the store has all its files, it is the statement that names the missing file.
+            if views.is_whole(self.root, self.index()):
                 raise reading.refused(error.message) from error
             raise
 

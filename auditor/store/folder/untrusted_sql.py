@@ -33,9 +33,8 @@ def answer(root: Path, index: Index, buckets: int, query: str) -> pa.Table:
     def work(con: duckdb.DuckDBPyConnection) -> pa.Table:
         try:
             read_only.check(con, query)
-            if _CATALOG.search(
-                query
-            ):  # comments on all 700 columns take as long as making the views
+            # To comment all 700 columns takes as long as to make the views.
+            if _CATALOG.search(query):
                 comments.add_comments(con)
             return run(con, query)
         except duckdb.Error as error:

@@ -46,7 +46,7 @@ _KEEPALIVES = {
 }
 """TCP keepalive settings: a machine that is gone is noticed within a minute."""
 BEGIN_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-"""All statements of such a transaction see the database at one moment: no half snapshot."""
+"""Begins a transaction whose statements all see the database at one moment: no half snapshot."""
 
 
 class Database:

@@ -73,7 +73,7 @@ class PostgresStore(Store):
 
     @contextmanager
     def publishing(self, timeout_s: float) -> Iterator[PostgresPublication]:
-        """Hold the publish lock, and remove what killed publishers left.
+        """Hold the publish lock, and remove the leftovers of killed publishers.
 
         The lock belongs to a database session, so it may be lost while this process lives on. The
         fencing token that is taken with the lock prevents that two processes publish. Raises Locked

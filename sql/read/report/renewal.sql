@@ -1,4 +1,4 @@
--- Renewals that would buy what cannot be bought, the earliest first.
+-- Renewals that would buy a SKU that cannot be bought, the earliest first.
 -- Grain: one commerce subscription.
 -- Reads: reported.
 SELECT
