@@ -1,8 +1,8 @@
 """Reads the reply to an inventory check: which keys are answered, and which are not. Pure.
 
 A reply leaves out each SKU that is not in the catalog. So a missing item is an answer, but only if
-all other items can be used. An item that was not requested may be a requested SKU under another
-id; the missing keys are then unknown, not gone.
+each item in the reply shows its SKU and was requested. An item that was not requested may be a
+requested SKU under another id; the missing keys are then unknown, not gone.
 """
 
 import json

@@ -49,7 +49,7 @@ class Publisher:
         at_start: Mapping[Cell, str],
         now: Callable[[], datetime],
     ) -> None:
-        """`at_start` gives the newest snapshot of each cell at the time when the run began."""
+        """`staged` holds the answers, `at_start` each cell's newest snapshot when the run began."""
         self._store = store
         self._found = found
         self._plan = plan

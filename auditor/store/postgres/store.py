@@ -76,8 +76,8 @@ class PostgresStore(Store):
         """Hold the publish lock, and remove the leftovers of killed publishers.
 
         The lock belongs to a database session, so it may be lost while this process lives on. The
-        fencing token that is taken with the lock prevents that two processes publish. Raises Locked
-        if the lock is not free within `timeout_s`.
+        fencing token that is taken with the lock ensures that only one process publishes. Raises
+        Locked if the lock is not free within `timeout_s`.
         """
         with (
             self._database.translating_errors(),
