@@ -184,7 +184,7 @@ class Throttled(Retryable):
 
 
 class Unreachable(Retryable):
-    """No usable reply: a timeout, a reset, a refused connection, or a 5xx."""
+    """Partner Center gave no usable reply: a timeout, a reset, a refused connection, or a 5xx."""
 
     code = "E_UNREACHABLE"
 
@@ -226,7 +226,7 @@ class Unauthorized(PartnerCenterError):
 
 
 class UnexpectedReply(PartnerCenterError):
-    """A success whose body does not fit the documents."""
+    """The reply reports success, but its body does not fit the API's documents."""
 
 
 class StoreError(AuditorError):
@@ -310,7 +310,7 @@ class QuotaUnreachable(AuditorError):
 
 
 class Bug(AuditorError):
-    """A promise of the auditor itself is broken."""
+    """The auditor's own code has a fault: a rule that it promises to keep is broken."""
 
     code = "E_INTERNAL"
 

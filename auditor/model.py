@@ -70,7 +70,7 @@ class EndedBy(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a check was not sent: `not_eligible` or `skipped`."""
+    """The reasons why a check was not sent; its outcome is `not_eligible` or `skipped`."""
 
     PLAN_NOT_REGISTERED = "plan_not_registered"
     SUBSCRIPTION_INACTIVE = "subscription_inactive"
@@ -98,7 +98,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One request as Partner Center sees it, without credentials and without ids of an attempt."""
 
     endpoint: str
-    """A short name for logs, limits and the error table: `check_inventory`."""
+    """A short name for logs, limits and the error table, such as `check_inventory`."""
     method: str
     path: str
     """The path below the base URL, with `/v1`, percent-encoded."""
@@ -134,7 +134,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True, order=True):
-    """The unit a snapshot covers."""
+    """(partner tenant, customer, country): the unit that a snapshot covers."""
 
     partner_tenant_id: str
     customer_id: str
@@ -171,7 +171,7 @@ class AzureSubscription(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CommerceSubscription(msgspec.Struct, frozen=True, kw_only=True):
-    """What a customer holds: an Azure plan, a licence, a legacy offer."""
+    """A subscription that a customer holds: an Azure plan, a licence or a legacy offer."""
 
     partner_tenant_id: str
     customer_id: str

@@ -1,4 +1,4 @@
-"""The stores of snapshots: `open_store` opens the one that a URL names."""
+"""Holds the stores of snapshots: `open_store` opens the store at a URL."""
 
 from typing import TYPE_CHECKING
 

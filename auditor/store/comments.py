@@ -45,7 +45,7 @@ def described(relation: str, schema: pa.Schema) -> pa.Schema:
 
 
 def statement(relation: str, column: str) -> str:
-    """Return the statement that comments a column in a database."""
+    """Return the statement that adds the comment to a column in a database."""
     text = comment(relation, column).replace("'", "''")
     return f"COMMENT ON COLUMN {relation}.{column} IS '{text}'"
 

@@ -96,7 +96,7 @@ class Store(ABC):
 
     @abstractmethod
     def last_published_at(self) -> datetime | None:
-        """Return the latest time at which a snapshot was published; None before the first."""
+        """Return when the last snapshot was published; None if there is no snapshot."""
 
     @abstractmethod
     def connect(

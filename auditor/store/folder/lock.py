@@ -44,7 +44,7 @@ def _try_lock(path: Path) -> int | None:
             if os.path.samestat(os.fstat(handle), path.lstat()):
                 return handle
         except (BlockingIOError, FileNotFoundError):
-            pass  # another process holds it, or the file was removed meanwhile
+            pass  # another process holds the lock, or the file was removed meanwhile
         except BaseException:
             os.close(handle)
             raise

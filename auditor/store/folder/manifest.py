@@ -37,7 +37,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     snapshot_id: str
     config_hash: str
     counts: dict[str, int]
-    """Rows per relation."""
+    """The number of rows of each relation."""
     files: tuple[File, ...]
     snapshot: dict[str, Any]
     """The row of the relation `snapshot`. Times are text; other values have the column's type."""

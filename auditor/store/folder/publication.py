@@ -97,7 +97,7 @@ class FolderPublication:
         disk.write_new(path, data)
 
     def commit(self, snapshot_row: Mapping[str, object], config_hash: str) -> bool:
-        """Publish what was staged; return False if it was published before.
+        """Publish the staged snapshot; return False if it was published before.
 
         A snapshot published before with the same configuration stays unchanged. `sequence` is
         filled in, and so are `schema_version` and row counts if `snapshot_row` lacks them.

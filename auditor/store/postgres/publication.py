@@ -135,7 +135,7 @@ class PostgresPublication:
                     self._transaction.add_staged(name, table)
 
     def commit(self, snapshot_row: Mapping[str, object], config_hash: str) -> bool:
-        """Publish what was staged; return False if it was published before.
+        """Publish the staged snapshot; return False if it was published before.
 
         A snapshot published before with the same configuration stays unchanged. `sequence` is
         filled in, and so are `schema_version` and row counts if `snapshot_row` lacks them.

@@ -65,7 +65,7 @@ class PostgresStore(Store):
             return tuple(rows.scalars())
 
     def last_published_at(self) -> datetime | None:
-        """Return the latest time at which a snapshot was published; None before the first."""
+        """Return when the last snapshot was published; None if there is no snapshot."""
         snapshot = tables.PUBLISHED
         with self._database.translating_errors(), self._database.engine.connect() as con:
             found = con.execute(select(func.max(snapshot.c.published_at))).scalar()
