@@ -96,7 +96,7 @@ class Store(ABC):
 
     @abstractmethod
     def last_published_at(self) -> datetime | None:
-        """Return when the last snapshot was published; None if there is no snapshot."""
+        """Return the latest publication time of all snapshots; None if there is no snapshot."""
 
     @abstractmethod
     def connect(

@@ -57,7 +57,7 @@ class FolderStore(Store):
         return tuple(self.index().by_id)
 
     def last_published_at(self) -> datetime | None:
-        """Return when the last snapshot was published; None if there is no snapshot."""
+        """Return the latest publication time of all snapshots; None if there is no snapshot."""
         return max((entry.published_at for entry in self.index().entries), default=None)
 
     @contextmanager

@@ -65,7 +65,7 @@ class PostgresStore(Store):
             return tuple(rows.scalars())
 
     def last_published_at(self) -> datetime | None:
-        """Return when the last snapshot was published; None if there is no snapshot."""
+        """Return the latest publication time of all snapshots; None if there is no snapshot."""
         snapshot = tables.PUBLISHED
         with self._database.translating_errors(), self._database.engine.connect() as con:
             found = con.execute(select(func.max(snapshot.c.published_at))).scalar()
