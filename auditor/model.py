@@ -304,7 +304,7 @@ class FailedListing(msgspec.Struct, frozen=True, kw_only=True):
     """A listing of wave 1 that got no usable answer, or has an item that cannot be used."""
 
     listing: str
-    """The endpoint, such as `list_subscriptions`."""
+    """What is listed: `subscriptions`, `azure_entitlements`."""
     key: bytes
     """The key of the reply in the journal."""
     customer_id: str = NOT_PART

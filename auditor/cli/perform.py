@@ -327,7 +327,7 @@ def _write_trust(
     if how is Format.TABLE:
         terminal.write_trust(found, unknown, console.stdout)
         return
-    for line in (*unknown, *(each.sentence() for each in found)):
+    for line in (*unknown, *(each.sentence() for each in found if each.is_lacking)):
         console.events.note(line)
 
 

@@ -7,6 +7,7 @@ says which. `ask` returns the reply to a check unchanged: `normalize` decides wh
 import hashlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar, Unpack
 
 import msgspec
@@ -22,6 +23,8 @@ from auditor.partner_center.replies import error_of, unexpected
 T = TypeVar("T")
 NOT_ASKED = "an item about something else"
 Send = Callable[[Request], Awaitable[Reply]]
+Build = partial[Request]
+"""Makes a request; `Rejected` if an id fits none."""
 Refuse = Callable[[Request, Reply, str], None]
 """Called with each success whose body cannot be used, and with the reason."""
 SetApart = Callable[[Request, Reply, Sequence[Spoiled]], None]
@@ -68,7 +71,7 @@ class PartnerCenter:
         while True:
             try:
                 reply = await self.ask(request)
-                page = self._list(request, reply, wire.Customer)
+                page = self._list("customers", request, reply, wire.Customer)
                 items |= {item.id.lower(): item for item in page.items}
                 spoiled += page.spoiled
                 received += page.count
@@ -86,13 +89,13 @@ class PartnerCenter:
                 except BadLink as exc:
                     raise self._unexpected(request, reply, str(exc)) from exc
             except PartnerCenterError as exc:
-                self.failed.note(request, exc, {})
+                self.failed.note("customers", exc, {})
                 return _pages(items, spoiled, exc)
 
     async def customer(self, customer_id: str) -> wire.Customer:
         """Return a customer, with its billing country."""
         return await self._one(
-            requests.customer(customer_id),
+            partial(requests.customer, customer_id),
             wire.Customer,
             lambda c: _same(c.id, customer_id),
             customer_id=customer_id,
@@ -101,13 +104,13 @@ class PartnerCenter:
     async def subscriptions(self, customer_id: str) -> Listed[wire.Subscription]:
         """Return what a customer holds or has held."""
         return await self._all(
-            requests.subscriptions(customer_id), wire.Subscription, customer_id=customer_id
+            partial(requests.subscriptions, customer_id), wire.Subscription, customer_id=customer_id
         )
 
     async def subscription(self, customer_id: str, subscription_id: str) -> wire.Subscription:
         """Return one subscription."""
         return await self._one(
-            requests.subscription(customer_id, subscription_id),
+            partial(requests.subscription, customer_id, subscription_id),
             wire.Subscription,
             lambda s: _same(s.id, subscription_id),
             customer_id=customer_id,
@@ -122,7 +125,7 @@ class PartnerCenter:
     ) -> Listed[wire.AzureEntitlement]:
         """Return the Azure subscriptions under an Azure plan."""
         return await self._all(
-            requests.azure_entitlements(customer_id, plan_id, round),
+            partial(requests.azure_entitlements, customer_id, plan_id, round),
             wire.AzureEntitlement,
             customer_id=customer_id,
             plan_id=plan_id,
@@ -131,7 +134,7 @@ class PartnerCenter:
     async def registration_status(self, customer_id: str, plan_id: str) -> wire.RegistrationStatus:
         """Return whether an Azure plan may buy reservations."""
         return await self._one(
-            requests.registration_status(customer_id, plan_id),
+            partial(requests.registration_status, customer_id, plan_id),
             wire.RegistrationStatus,
             customer_id=customer_id,
             plan_id=plan_id,
@@ -142,7 +145,7 @@ class PartnerCenter:
     ) -> Listed[wire.Product]:
         """Return the products of one target view."""
         return await self._all(
-            requests.products(country, target_view, segment, reservation_scope),
+            partial(requests.products, country, target_view, segment, reservation_scope),
             wire.Product,
             country=country,
             reservation_scope=reservation_scope,
@@ -150,15 +153,15 @@ class PartnerCenter:
 
     async def product(self, country: str, product_id: str) -> wire.Product:
         """Return a product."""
-        request = requests.product(country, product_id)
-        return await self._one(request, wire.Product, country=country, product_id=product_id)
+        build = partial(requests.product, country, product_id)
+        return await self._one(build, wire.Product, country=country, product_id=product_id)
 
     async def skus(
         self, country: str, product_id: str, segment: str, reservation_scope: str
     ) -> Listed[wire.Sku]:
         """Return the SKUs of a product."""
         return await self._all(
-            requests.skus(country, product_id, segment, reservation_scope),
+            partial(requests.skus, country, product_id, segment, reservation_scope),
             wire.Sku,
             _of_product(product_id),
             country=country,
@@ -171,7 +174,7 @@ class PartnerCenter:
     ) -> wire.Sku:
         """Return a SKU."""
         return await self._one(
-            requests.sku(country, product_id, sku_id, reservation_scope),
+            partial(requests.sku, country, product_id, sku_id, reservation_scope),
             wire.Sku,
             _of_product(product_id, sku_id),
             country=country,
@@ -182,15 +185,13 @@ class PartnerCenter:
 
     async def customer_product(self, customer_id: str, product_id: str) -> wire.Product:
         """Return a product as a customer sees it."""
-        request = requests.customer_product(customer_id, product_id)
-        return await self._one(
-            request, wire.Product, customer_id=customer_id, product_id=product_id
-        )
+        build = partial(requests.customer_product, customer_id, product_id)
+        return await self._one(build, wire.Product, customer_id=customer_id, product_id=product_id)
 
     async def customer_skus(self, customer_id: str, product_id: str) -> Listed[wire.Sku]:
         """Return the SKUs of a product that a customer sees."""
         return await self._all(
-            requests.customer_skus(customer_id, product_id),
+            partial(requests.customer_skus, customer_id, product_id),
             wire.Sku,
             _of_product(product_id),
             customer_id=customer_id,
@@ -200,7 +201,7 @@ class PartnerCenter:
     async def customer_sku(self, customer_id: str, product_id: str, sku_id: str) -> wire.Sku:
         """Return a SKU as a customer sees it."""
         return await self._one(
-            requests.customer_sku(customer_id, product_id, sku_id),
+            partial(requests.customer_sku, customer_id, product_id, sku_id),
             wire.Sku,
             _of_product(product_id, sku_id),
             customer_id=customer_id,
@@ -210,12 +211,13 @@ class PartnerCenter:
 
     async def _one(
         self,
-        request: Request,
+        build: Build,
         item: type[T],
         is_asked: Callable[[T], bool] = lambda _: True,
         **subject: Unpack[Subject],
     ) -> T:
-        with self._noting(request, subject):
+        with self._noting(build, subject):
+            request = build()
             reply = await self.ask(request)
             found, odd_fields = self._read(request, reply, lambda body: decoding.single(body, item))
             if odd_fields:
@@ -226,33 +228,36 @@ class PartnerCenter:
 
     async def _all(
         self,
-        request: Request,
+        build: Build,
         item: type[T],
         is_asked: Callable[[T], bool] = lambda _: True,
         **subject: Unpack[Subject],
     ) -> Listed[T]:
-        """Return the items of an unpaged list; items about something else are set apart.
+        """Return the items of an unpaged list; such a list was once cut at 50 without notice.
 
-        A list with fewer items than it counts is refused: such a list was once cut at 50 items.
+        Items about something else are set apart.
         """
-        with self._noting(request, subject):
+        with self._noting(build, subject):
+            request = build()
             reply = await self.ask(request)
-            listed = self._list(request, reply, item, is_asked, **subject)
+            listed = self._list(build.func.__name__, request, reply, item, is_asked, **subject)
             if listed.links.next is not None or listed.total_count not in {None, listed.count}:
                 what = f"short list: {listed.count} of {listed.total_count} items"
                 raise self._unexpected(request, reply, what)
             return listed
 
     @contextmanager
-    def _noting(self, request: Request, subject: Subject) -> Iterator[None]:
+    def _noting(self, build: Build, subject: Subject) -> Iterator[None]:
+        """Note an error as a failed listing, also if an id fits no request and nothing is sent."""
         try:
             yield
         except PartnerCenterError as error:
-            self.failed.note(request, error, subject)
+            self.failed.note(build.func.__name__, error, subject)
             raise
 
     def _list(
         self,
+        listing: str,
         request: Request,
         reply: Reply,
         item: type[T],
@@ -265,7 +270,7 @@ class PartnerCenter:
             self._overlook(request, reply, listed.odd_fields)
         if listed.spoiled:
             self._set_apart(request, reply, listed.spoiled)
-            self.failed.note_items(request, reply, listed.spoiled, subject)
+            self.failed.note_items(listing, request, reply, listed.spoiled, subject)
         return listed
 
     def _read(self, request: Request, reply: Reply, decode: Callable[[bytes], T]) -> T:

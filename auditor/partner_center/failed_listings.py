@@ -18,13 +18,15 @@ _FAILED = frozenset({Does.CUSTOMER_FAILED, Does.CARRIED, Does.PAGES_FAILED})
 
 SET_APART = "item_set_apart"
 """The reason of an item that cannot be used, in a list whose other items can."""
+UNSENDABLE = "unsendable"
+"""The reason of a listing that was not sent: an id fits no request."""
 _NAMED_BY = {
-    "list_customers": "customer_id",
-    "list_products": "product_id",
-    "list_skus": "sku_id",
-    "list_customer_skus": "sku_id",
+    "customers": "customer_id",
+    "products": "product_id",
+    "skus": "sku_id",
+    "customer_skus": "sku_id",
 }
-"""By endpoint: the key column that the id of an item belongs to."""
+"""By what is listed: the key column that the id of an item belongs to."""
 
 
 class Subject(TypedDict, total=False):
@@ -46,14 +48,15 @@ class FailedListings:
         self._answers: dict[bytes, FailedListing] = {}
         """Refusals that are answers, such as "there is no such customer"."""
 
-    def note(self, request: Request, error: PartnerCenterError, subject: Subject) -> None:
+    def note(self, listing: str, error: PartnerCenterError, subject: Subject) -> None:
         """Add a listing, unless the reply is an answer such as "there is no such customer"."""
-        is_failed = bool(error.does) and error.does[-1] in _FAILED
-        (self._by_key if is_failed else self._answers)[error.key] = FailedListing(
-            listing=request.endpoint,
-            key=error.key,
+        key = error.key or hashlib.sha256(f"{listing} {sorted(subject.items())}".encode()).digest()
+        is_answer = bool(error.does) and error.does[-1] not in _FAILED
+        (self._answers if is_answer else self._by_key)[key] = FailedListing(
+            listing=listing,
+            key=key,
             **subject,
-            reason=error.reason,
+            reason=error.reason or UNSENDABLE,
             http_status=error.status,
             error_code=error.error_code_sent,
             request_id=error.request_id,
@@ -62,19 +65,28 @@ class FailedListings:
             sent_at=error.sent_at,
         )
 
+    def note_unusable(self, listing: str, reason: str, subject: Subject) -> None:
+        """Add a listing whose answer lacks what the run needs."""
+        self.note(listing, PartnerCenterError(reason, reason=reason), subject)
+
     def doubt(self, error: PartnerCenterError) -> None:
         """Add a listing whose refusal counted as an answer: another reply contradicts it."""
         self._by_key[error.key] = self._answers[error.key]
 
     def note_items(
-        self, request: Request, reply: Reply, items: Iterable[Spoiled], subject: Subject
+        self,
+        listing: str,
+        request: Request,
+        reply: Reply,
+        items: Iterable[Spoiled],
+        subject: Subject,
     ) -> None:
         """Add a listing for each item that was set apart, with the id that it still shows."""
         for place, item in enumerate(items):
-            about: Subject = {**subject, **_named(request.endpoint, item)}
+            about: Subject = {**subject, **_named(listing, item)}
             key = hashlib.sha256(request.key() + str(place).encode()).digest()[:16]
             self._by_key[key] = FailedListing(
-                listing=request.endpoint,
+                listing=listing,
                 key=key,
                 **about,
                 reason=SET_APART,
@@ -96,11 +108,11 @@ class FailedListings:
         return tuple(self._by_key[key] for key in sorted(self._by_key))
 
 
-def _named(endpoint: str, item: Spoiled) -> Subject:
+def _named(listing: str, item: Spoiled) -> Subject:
     """Return what an item that was set apart is about."""
     if not item.id:
         return {}
-    name = _NAMED_BY.get(endpoint)
+    name = _NAMED_BY.get(listing)
     if name == "customer_id":
         return {"customer_id": item.id.lower()}
     if name == "product_id":

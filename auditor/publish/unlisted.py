@@ -87,7 +87,7 @@ def unknown_share(found: Found, counts: Mapping[Cell, Tally]) -> float:
     for cell, tally in counts.items():
         answered[cell.customer_id] += tally.answered
         missing[cell.customer_id] += tally.failed + tally.skipped
-    countries = {each.country for each in found.failed_listings if each.listing == "list_products"}
+    countries = {each.country for each in found.failed_listings if each.listing == "products"}
     touched = unlisted(found)
     here = [c for c in found.customers if not c.left]
     unknown = [

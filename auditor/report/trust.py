@@ -44,6 +44,11 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the newest full run is complete."""
         return self.state is State.COMPLETE
 
+    @property
+    def is_lacking(self) -> bool:
+        """Whether its last full run left something unknown."""
+        return self.state in {State.INCOMPLETE, State.FAILED, State.OLD}
+
     def sentence(self) -> str:
         """Return one line for people."""
         since = "never" if self.complete_started_at is None else _minute(self.complete_started_at)

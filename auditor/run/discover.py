@@ -255,7 +255,7 @@ class Discovery:
     def report_failed(self, found: Found) -> None:
         """Write one event for each cause of failed listings."""
         for listing, count in by_cause(found.failed_listings):
-            ended = {} if listing.listing != "list_customers" else {"after": found.list_ended_after}
+            ended = {} if listing.listing != "customers" else {"after": found.list_ended_after}
             self._progress.event(
                 "listing.failed",
                 partner=self._job.partner.name,

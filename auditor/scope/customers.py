@@ -24,6 +24,7 @@ from auditor.model import CommerceSubscription, Customer, Reason, RememberedList
 from auditor.partner_center import wire
 from auditor.partner_center.client import PartnerCenter
 from auditor.partner_center.decoding import Listed, Spoiled
+from auditor.partner_center.failed_listings import Subject
 from auditor.scope import cached, from_wire
 from auditor.scope.azure_subscriptions import Azure, one, some
 from auditor.scope.due import EVERY_RUN, Due
@@ -244,6 +245,8 @@ class CustomerDiscovery:
             return CustomerFound(customer=customer, ineligible=reason)
         if self._rules.own_country:
             if not customer.country:
+                about: Subject = {"customer_id": customer.customer_id}
+                self._api.failed.note_unusable("customer", Reason.COUNTRY_UNREADABLE, about)
                 return self._failed(customer, Reason.COUNTRY_UNREADABLE)
             countries = (customer.country,)
         if self._rules.narrowed_to:

@@ -221,7 +221,7 @@ async def test_a_plan_says_what_it_could_not_list(
         runtime = Runtime(environ=night.environ)
         forecast = await forecast_run(night.settings, runtime=runtime)
         assert f"{partner}: the customer list ended after {PAGE}" in forecast.unknown
-        assert any("list_customers failed 1 time" in line for line in forecast.unknown)
+        assert any("customers failed 1 time" in line for line in forecast.unknown)
 
 
 @pytest.mark.asyncio

@@ -45,7 +45,10 @@ def test_a_kill_before_any_rename_leaves_no_file_behind(publishing: Publishing) 
         for point in publishing.points
         if point.call in ("rename", "linkat") and ".staged/" not in point.path
     }
-    assert len(points) == 4, "a run's record, its quarantine, its journal, the latest map"
+    files = (
+        "a run's record, its attempts here and in the store, quarantine and journal, the latest map"
+    )
+    assert len(points) == 6, files
     for point in points.values():
         assert publishing.tried(point, "signal=KILL") == []
 

@@ -243,7 +243,8 @@ async def test_second_questions_move_when_the_first_api_is_gone(tmp_path: Path) 
     assert kinds(run) == {("newly_restricted", True): 30}
 
 
-async def test_a_check_without_a_resource_type_is_skipped_and_not_accepted(tmp_path: Path) -> None:
+async def test_a_check_without_a_resource_type_is_not_accepted(tmp_path: Path) -> None:
+    """Only the old API could answer it, and that is gone."""
     partner = await known(tmp_path, many(A, 30, OPEN))
     turned(partner, SHUT)
     partner.faulty = gone_by_then
@@ -252,7 +253,7 @@ async def test_a_check_without_a_resource_type_is_skipped_and_not_accepted(tmp_p
     [check] = partner.store.sql(
         "SELECT outcome, reason, sku_id FROM current_check_outcome WHERE kind = 'inventory'"
     ).to_pylist()
-    assert tuple(check.values()) == ("skipped", "resource_type_unknown", "")
+    assert tuple(check.values()) == ("failed", "http_410", "")
 
 
 # Other checks and the quarantine ------------------------------------------------------------

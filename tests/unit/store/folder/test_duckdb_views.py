@@ -32,8 +32,10 @@ def test_the_views_of_the_file_give_the_rows_of_the_store(tmp_path: Path) -> Non
     file = written(lake, tmp_path / "views.duckdb")
 
     for name in (*sql.BASE, *sql.VIEWS):
-        expected = sorted(lake.arrow(name).to_pylist(), key=repr)
-        assert asked(file, f"SELECT * FROM {name}") == expected, name
+        found, expected = asked(file, f"SELECT * FROM {name}"), lake.arrow(name).to_pylist()
+        for row in (*found, *expected):
+            row.pop("hours_since_complete", None)  # it counts to the present
+        assert sorted(found, key=repr) == sorted(expected, key=repr), name
     for name in sql.names("dashboards"):
         query = sql.statement(f"dashboards/{name}")
         assert asked(file, query) == sorted(lake.sql(query).to_pylist(), key=repr), name
