@@ -221,7 +221,8 @@ class Discovery:
         await arrivals.until(self._late_allowed(len(listed)))
         if all(found.failed for found in arrivals.found):  # or no customer is in scope yet
             await arrivals.until(0)
-            if discovery.refusal is not None and all(found.failed for found in arrivals.found):
+            is_none_read = not listed.listed and all(found.failed for found in arrivals.found)
+            if is_none_read and discovery.refusal is not None:
                 raise discovery.refusal
         return arrivals
 
