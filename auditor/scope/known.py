@@ -59,7 +59,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     """True if checkInventory said that it is gone, and the newer API has answered instead."""
 
     def holds(self, customer_id: str, country: str) -> bool:
-        """Return True if a cell has a baseline, so that a new key in it is a change."""
+        """Tell whether a cell was covered before, so that a new key in it makes a change."""
         cell = Cell(
             partner_tenant_id=self.partner_tenant_id, customer_id=customer_id, country=country
         )

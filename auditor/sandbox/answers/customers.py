@@ -105,7 +105,7 @@ def get_subscription(state: NightState, call: Call) -> SandboxReply:
 
 
 def list_entitlements(state: NightState, call: Call) -> SandboxReply:
-    """Return the Azure subscriptions of an Azure plan; the list of other subscriptions is empty."""
+    """Return the Azure subscriptions of an Azure plan; for other subscriptions, an empty list."""
     _, held = _held(state, call)
     azure = state.azure(held) if held.kind == "azure_plan" else ()
     items = [msgspec.json.encode(shapes.entitlement(state, one)) for one in azure]
