@@ -11,7 +11,8 @@ from pathlib import Path
 
 from auditor.normalize.staged import AT_ONCE
 from auditor.publish import publish
-from auditor.run.run import Runtime, audit
+from auditor.run.run import audit
+from auditor.run.runtime import Runtime
 from auditor.sandbox import Sandbox, World, WorldSize, config_text, environment_token
 from auditor.settings import load
 

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import msgspec
 
-from auditor.run.run import Runtime, audit
+from auditor.run.run import audit
+from auditor.run.runtime import Runtime
 from auditor.sandbox import Sandbox, World, WorldSize, config_text, environment_token
 from auditor.sandbox.server.log import Record
 from auditor.settings import Cache, Limits, load

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from auditor.run.run import Runtime, audit
+from auditor.run.run import audit
+from auditor.run.runtime import Runtime
 from auditor.sandbox import Fault, Faults, Sandbox, World, WorldSize, config_text, environment_token
 from auditor.settings import Settings, load
 

@@ -19,7 +19,8 @@ from auditor.report import html, summary
 from auditor.report.progress_bar import following
 from auditor.report.terminal import overview
 from auditor.report.terminal_page import TerminalPage
-from auditor.run.run import Runtime, audit
+from auditor.run.run import audit
+from auditor.run.runtime import Runtime
 from auditor.sandbox import Sandbox, World, WorldSize, config_text
 from auditor.settings import Settings, load
 from auditor.store import open_store

@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # both load Arrow, which most commands never need
 @singledispatch
 def perform(command: Command, console: Console) -> int:
     """Perform a command and return the exit status. Each class has its function below."""
-    raise NotImplementedError(type(command).__name__)
+    raise NotImplementedError(type(command).__name__)  # a command class without a function below
 
 
 @perform.register
@@ -110,7 +110,8 @@ def _doctor(command: commands.Doctor, console: Console) -> int:
 def _plan(command: commands.Plan, console: Console) -> int:
     settings = _settings(command, console, command.narrow)
     from auditor.run.result import INCOMPLETE  # noqa: PLC0415 - heavy
-    from auditor.run.run import Runtime, forecast_run  # noqa: PLC0415 - likewise
+    from auditor.run.run import forecast_run  # noqa: PLC0415 - likewise
+    from auditor.run.runtime import Runtime  # noqa: PLC0415 - likewise
 
     runtime = Runtime(environ=console.environ, now=console.now, hide=console.hide)
     forecast = console.stopper.wait(forecast_run(settings, command.narrow, runtime=runtime))

@@ -28,7 +28,8 @@ def run(command: commands.Run, settings: Settings, console: Console) -> int:
     console.stopper.before_forced_exit = writer.write_forced_exit
     try:
         from auditor.report import progress_bar  # noqa: PLC0415 - heavy
-        from auditor.run.run import Run, Runtime  # noqa: PLC0415 - likewise
+        from auditor.run.run import Run  # noqa: PLC0415 - likewise
+        from auditor.run.runtime import Runtime  # noqa: PLC0415 - likewise
 
         runtime = Runtime(environ=console.environ, now=console.now, hide=console.hide)
         with Run(settings, command.narrow, runtime=runtime) as work:

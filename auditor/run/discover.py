@@ -26,7 +26,8 @@ from auditor.scope import recall
 from auditor.scope.arrivals import Arrivals
 from auditor.scope.buyers import Buyers
 from auditor.scope.catalog import CatalogDiscovery
-from auditor.scope.customers import CustomerDiscovery, list_customers, match_customers
+from auditor.scope.customer_list import list_customers, match_customers
+from auditor.scope.customers import CustomerDiscovery
 from auditor.scope.found import CatalogFound, CustomerFound, Found
 from auditor.scope.known import Known, Previous
 from auditor.store.interface import Store

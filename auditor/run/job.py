@@ -12,7 +12,7 @@ from auditor.partner_center.clouds import CLOUDS
 from auditor.plan.rules import Rules
 from auditor.publish.snapshot import Snapshot
 from auditor.scope.catalog import CatalogRules
-from auditor.scope.customers import CustomerRules
+from auditor.scope.customer_list import CustomerRules
 from auditor.scope.due import EVERY_RUN, Due
 from auditor.settings import CustomerCountry, Narrow, Partner, Settings
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from auditor import customer_names
 from auditor.errors import UsageError
-from auditor.scope.customers import CustomerMatches
+from auditor.scope.customer_list import CustomerMatches
 
 
 class NothingNamed(Exception):

@@ -2,15 +2,12 @@
 
 import asyncio
 import os
-import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack
+from datetime import datetime
 from functools import partial
 from pathlib import Path
-from secrets import token_hex
 from typing import TYPE_CHECKING, Self
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -21,21 +18,14 @@ from auditor.errors import (
     Locked,
     StoreFailed,
     StoreUnwritable,
-    Unreachable,
     UsageError,
     as_auditor_error,
 )
 from auditor.journal.attempts import Attempt, Attempts
 from auditor.journal.quarantine import Quarantine
 from auditor.journal.runs import RunHeader, Runs
-from auditor.login.secrets import Secrets
-from auditor.login.sign_in import Login
-from auditor.partner_center.breaker import Patience
 from auditor.partner_center.client import Send
-from auditor.partner_center.pacing.pacer import Pacer
-from auditor.partner_center.pacing.rates import PaceLimits
 from auditor.partner_center.retry import RetryBudget
-from auditor.partner_center.transport import Transport
 from auditor.progress import Progress, Silent
 from auditor.run import attempted
 from auditor.run.clock import never_back
@@ -44,7 +34,6 @@ from auditor.run.forecast import Forecast, forecast
 from auditor.run.job import Job
 from auditor.run.naming import Naming, NothingNamed
 from auditor.run.partner import PartnerRun
-from auditor.run.quotas import per_minute, quotas_of
 from auditor.run.result import (
     INCOMPLETE,
     NothingPublished,
@@ -54,7 +43,8 @@ from auditor.run.result import (
     report_from_run,
     report_from_store,
 )
-from auditor.secret import Secret
+from auditor.run.runtime import Runtime
+from auditor.run.sending import sending
 from auditor.settings import Narrow, Partner, Settings, check_secrets, partners_for
 from auditor.store import open_store
 
@@ -63,20 +53,6 @@ if TYPE_CHECKING:
 
 CHANGED = 10
 _CREDENTIALS = (77, 78)
-
-
-class Runtime(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run takes from its surroundings: variables, clocks, random ids and time limits."""
-
-    environ: Mapping[str, str]
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    clock: Callable[[], float] = time.monotonic
-    entropy: Callable[[], str] = lambda: token_hex(3)
-    hide: Callable[[Secret], None] = lambda _: None
-    """Called with each secret and each token, so that no log shows it."""
-    patience: Patience = Patience()
-    database_s: float = 300.0
-    """How long each partner waits for a database that became unreachable."""
 
 
 async def audit(
@@ -302,7 +278,7 @@ class Run:
             await self._publish(partner_run, job, store)
         except NothingNamed:
             self._reports.leave_out(partner)
-        except Exception as failure:
+        except Exception as failure:  # a partner must not end the others; a bug is raised below
             error = as_auditor_error(failure)
             self._reports.failed(partner, error)
             if isinstance(error, Bug):
@@ -340,6 +316,9 @@ class Run:
             changes=sum(report.changes.values()),
         )
 
+    def _sending(self, job: Job) -> AbstractAsyncContextManager[Send]:
+        return sending(job, self._runtime, now=self._now, budget=self._budget)
+
     def _job(self, partner: Partner, header: RunHeader, folder: Path) -> Job:
         return Job(
             settings=self._settings,
@@ -351,45 +330,6 @@ class Run:
             folder=folder,
             database_s=self._runtime.database_s,
         )
-
-    @asynccontextmanager
-    async def _sending(self, job: Job) -> AsyncIterator[Send]:
-        partner, limits = job.partner, job.partner.limits
-        network, environ = self._settings.network, self._runtime.environ
-        secrets = Secrets(environ, self._settings.folder, network, seen=self._runtime.hide)
-        login = Login(partner, network, environ, secrets)
-        pacing = PaceLimits(
-            per_minute=per_minute(limits),
-            per_customer=limits.per_customer,
-            concurrency=limits.concurrency,
-        )
-        async with (
-            quotas_of(partner, environ) as quotas,
-            Pacer(pacing, quotas=quotas) as pacer,
-            Transport(
-                job.base_url,
-                await login.tokens(),
-                pacer,
-                now=self._now,
-                patience=self._runtime.patience,
-                deadline=self._deadline(),
-                budget=self._budget,
-                proxy=network.proxy,
-                ca_file=str(network.ca_file) if network.ca_file else "",
-            ) as transport,
-        ):
-            try:
-                yield transport.send
-            except Unreachable as error:
-                raise (login.failure or _with_host(error, job)) from error
-
-    def _deadline(self) -> float | None:
-        """Return when this process must end: from then on `--resume` no longer selects the run.
-
-        None if `resume_max_age_hours` is 0: then only a run named by its id is resumed.
-        """
-        hours = self._settings.run.resume_max_age_hours
-        return time.monotonic() + 3600 * hours if hours else None
 
     async def forecast(self) -> Forecast:
         """Return what a run would ask; see `forecast_run`."""
@@ -443,12 +383,3 @@ def _cause(failures: Sequence[AuditorError]) -> AuditorError:
     usage = [error for error in failures if isinstance(error, UsageError)]
     others = [error for error in failures if error.exit_status not in _CREDENTIALS]
     return (usage or others or failures)[0]
-
-
-def _with_host(error: Unreachable, job: Job) -> Unreachable:
-    """Return the error with the host and port that did not answer."""
-    if error.status:
-        return error
-    url = urlsplit(job.base_url)
-    port = url.port or (443 if url.scheme == "https" else 80)
-    return Unreachable(f"{url.hostname}:{port}: {error.message}", hint=error.hint)

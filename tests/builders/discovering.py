@@ -21,7 +21,8 @@ from auditor.sandbox.server.log import Record
 from auditor.sandbox.world.state import NightState
 from auditor.scope.buyers import Buyers
 from auditor.scope.catalog import CatalogDiscovery, CatalogRules
-from auditor.scope.customers import CustomerDiscovery, CustomerRules, list_customers
+from auditor.scope.customer_list import CustomerRules, list_customers
+from auditor.scope.customers import CustomerDiscovery
 from auditor.scope.due import EVERY_RUN, Due
 from auditor.scope.found import CatalogFound, CustomerFound
 from auditor.scope.known import Known

@@ -6,7 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-from auditor.run.run import Runtime, audit
+from auditor.run.run import audit
+from auditor.run.runtime import Runtime
 from auditor.sandbox import World, WorldSize, config_text, environment_token
 from auditor.settings import Narrow, load
 

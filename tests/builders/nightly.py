@@ -15,7 +15,8 @@ import msgspec
 from auditor.partner_center.breaker import Patience
 from auditor.progress import Progress, Silent
 from auditor.run.result import RunReport
-from auditor.run.run import Runtime, audit
+from auditor.run.run import audit
+from auditor.run.runtime import Runtime
 from auditor.sandbox import Faults, Sandbox, World, WorldSize, config_text, environment_token
 from auditor.settings import Narrow, Settings, load
 from auditor.store import open_store

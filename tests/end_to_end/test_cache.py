@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from auditor.run.result import RunReport
-from auditor.run.run import Runtime, forecast_run
+from auditor.run.run import forecast_run
+from auditor.run.runtime import Runtime
 from auditor.sandbox import Fault, Faults, WorldSize
 from auditor.settings import Cache, Settings
 from tests.builders.nightly import INVENTORY_KEY, Key, Night, Remaining, nights, seeds, ticking

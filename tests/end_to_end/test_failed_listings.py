@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from auditor.run.result import RunReport
-from auditor.run.run import Runtime, forecast_run
+from auditor.run.run import forecast_run
+from auditor.run.runtime import Runtime
 from auditor.sandbox import Fault, Faults, WorldSize
 from auditor.sandbox.answers.shapes import customer_item
 from auditor.settings.values import Cache

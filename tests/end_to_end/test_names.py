@@ -8,7 +8,8 @@ import pytest
 
 from auditor.progress import Silent
 from auditor.run.result import NothingPublished
-from auditor.run.run import Runtime, forecast_run
+from auditor.run.run import forecast_run
+from auditor.run.runtime import Runtime
 from auditor.sandbox import Fault, World
 from auditor.sandbox.world.model import Customer
 from auditor.settings import Narrow

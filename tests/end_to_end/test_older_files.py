@@ -11,7 +11,8 @@ from zipfile import ZipFile
 
 import pytest
 
-from auditor.run.run import Runtime, audit
+from auditor.run.run import audit
+from auditor.run.runtime import Runtime
 from auditor.settings import Narrow, Settings, load
 from auditor.store import open_store
 

@@ -14,7 +14,8 @@ import pytest
 from auditor.errors import Unauthorized
 from auditor.login.sign_in import LOGIN_URL
 from auditor.run.result import NothingPublished
-from auditor.run.run import Runtime, audit
+from auditor.run.run import audit
+from auditor.run.runtime import Runtime
 from auditor.sandbox import Sandbox, World, WorldSize, config_text, environment_token
 from auditor.secret import Secret
 from auditor.settings import Narrow, load

@@ -11,7 +11,8 @@ from auditor.partner_center import wire
 from auditor.sandbox import Fault, WorldSize
 from auditor.sandbox.world.model import Customer
 from auditor.scope import from_wire
-from auditor.scope.customers import CustomerDiscovery, list_customers, match_customers
+from auditor.scope.customer_list import list_customers, match_customers
+from auditor.scope.customers import CustomerDiscovery
 from auditor.scope.found import CustomerFound
 from tests.builders.discovering import Discovery, discovering
 

@@ -5,7 +5,7 @@ import pytest
 from auditor.model import Reason
 from auditor.sandbox import Fault
 from auditor.sandbox.world.model import Customer
-from auditor.scope.customers import match_customers
+from auditor.scope.customer_list import match_customers
 from auditor.scope.found import CatalogFound, CustomerFound
 from auditor.scope.known import Known
 from tests.builders.discovering import VIEW, Discovery, discovering

@@ -7,7 +7,7 @@ import pytest
 from auditor.customer_names import CustomerName
 from auditor.errors import UsageError
 from auditor.run.naming import Naming, NothingNamed
-from auditor.scope.customers import CustomerMatches
+from auditor.scope.customer_list import CustomerMatches
 
 ACME, BOND = "11111111-0000-4000-8000-000000000001", "22222222-0000-4000-8000-000000000002"
 
