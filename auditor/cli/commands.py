@@ -124,6 +124,12 @@ class Run(Narrowed, frozen=True, kw_only=True):
             without_word="",
         ),
     ] = None
+    wait: Annotated[
+        timedelta,
+        Option(
+            "wait so long for a lock that another run holds (default: 0s)", "30m", words.duration
+        ),
+    ] = timedelta()
     trigger: Annotated[
         str,
         Option(
@@ -143,9 +149,13 @@ class Run(Narrowed, frozen=True, kw_only=True):
 
     @property
     def narrow(self) -> Narrow:
-        """The run's part of the portfolio, and its `--resume`, `--trigger` and `--fail-on`."""
+        """The run's part of the portfolio, and the flags that a run has of its own."""
         return msgspec.structs.replace(
-            super().narrow, resume=self.resume, trigger=self.trigger, fail_on=self.fail_on
+            super().narrow,
+            resume=self.resume,
+            wait_s=self.wait.total_seconds(),
+            trigger=self.trigger,
+            fail_on=self.fail_on,
         )
 
 

@@ -109,8 +109,8 @@ def _doctor(command: commands.Doctor, console: Console) -> int:
 @perform.register
 def _plan(command: commands.Plan, console: Console) -> int:
     settings = _settings(command, console, command.narrow)
+    from auditor.run.forecast_run import forecast_run  # noqa: PLC0415 - likewise
     from auditor.run.result import INCOMPLETE  # noqa: PLC0415 - heavy
-    from auditor.run.run import forecast_run  # noqa: PLC0415 - likewise
     from auditor.run.runtime import Runtime  # noqa: PLC0415 - likewise
 
     runtime = Runtime(environ=console.environ, now=console.now, hide=console.hide)

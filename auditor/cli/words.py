@@ -68,6 +68,14 @@ def age(word: str) -> timedelta:
     return timedelta(hours=int(found[1]) * (24 if found[2] == "d" else 1))
 
 
+def duration(word: str) -> timedelta:
+    """Return a length of time in seconds, minutes or hours: `90s`, `30m`, `2h`."""
+    found = re.fullmatch(r"([0-9]{1,6})([smh])", word)
+    if found is None:
+        raise ArgumentTypeError(f"{word[:60]!a} is not a duration, as in 90s, 30m or 2h")
+    return timedelta(seconds=int(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]])
+
+
 def whole(low: int, high: int) -> Callable[[str], int]:
     def read(word: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", word) or not low <= int(word) <= high:

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -164,38 +164,57 @@ class Runs:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(folder))
 
     @contextmanager
-    def locked(self, tenants: Sequence[str], header: RunHeader) -> Iterator[None]:
-        """Hold the lock of a run and of each partner; the kernel frees them when the process ends.
+    def locked(
+        self, tenants: Sequence[str], select: Callable[[], RunHeader]
+    ) -> Iterator[RunHeader]:
+        """Hold the lock of each partner and of a run, and yield the header of the run.
 
-        Without the run's lock, two processes could resume one run and spoil its journal.
+        `select` chooses the run. It is called while the partners' locks are held, so it sees all
+        that their earlier runs have written. Without the run's lock, two processes could resume one
+        run and spoil its journal. The kernel frees the locks when the process ends.
 
         Raises:
             Locked: another process is at work on this run, or on a full run of this configuration.
         """
-        files = [(self.folder(header.run_id) / _LOCK, "this run")]
-        files += [(self._locks / f"{tenant}.lock", "a run of this partner") for tenant in tenants]
         with ExitStack() as held:
-            for path, what in sorted(files):
-                try:
-                    self._make_private(self._runs, self._locks, path.parent)
-                    file = held.enter_context(open(path, "a+b", opener=private))
-                except OSError as exc:
-                    raise _refused(path, exc) from exc
-                _lock(file, path, what, header)
-            yield
+            files = [
+                held.enter_context(
+                    self._lock(self._locks / f"{tenant}.lock", "a run of this partner")
+                )
+                for tenant in sorted(tenants)
+            ]
+            header = select()
+            files.append(held.enter_context(self._lock(self._lock_of(header), "this run")))
+            for file in files:
+                _write_holder(file, header)
+            yield header
+
+    def _lock_of(self, header: RunHeader) -> Path:
+        return self.folder(header.run_id) / _LOCK
+
+    @contextmanager
+    def _lock(self, path: Path, what: str) -> Iterator[IO[bytes]]:
+        """Lock a file while the block runs."""
+        try:
+            self._make_private(self._runs, self._locks, path.parent)
+            file = open(path, "a+b", opener=private)  # noqa: SIM115 - closed below
+        except OSError as exc:
+            raise _refused(path, exc) from exc
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                holder = file.read(500).decode(errors="replace").strip()
+                raise Locked(
+                    f"another process is at work on {what}: {holder}",
+                    hint="wait for it with --wait 30m, or ask for one customer with --customer",
+                ) from None
+            yield file
 
 
-def _lock(file: IO[bytes], path: Path, what: str, header: RunHeader) -> None:
-    """Lock an open file until it is closed, and write the holder into it."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.seek(0)
-        holder = file.read(500).decode(errors="replace").strip()
-        raise Locked(
-            f"another process is at work on {what}: {holder}",
-            hint="wait for it, or ask for one customer with --customer",
-        ) from None
+def _write_holder(file: IO[bytes], header: RunHeader) -> None:
+    """Write into a lock file which process holds it."""
     try:
         file.truncate(0)
         file.write(
@@ -204,7 +223,7 @@ def _lock(file: IO[bytes], path: Path, what: str, header: RunHeader) -> None:
         )
         file.flush()
     except OSError as exc:
-        raise _refused(path, exc) from exc
+        raise _refused(Path(file.name), exc) from exc
 
 
 def _refused(path: Path, exc: OSError) -> StoreUnwritable | StoreFailed:

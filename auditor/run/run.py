@@ -22,15 +22,13 @@ from auditor.errors import (
     as_auditor_error,
 )
 from auditor.journal.attempts import Attempt, Attempts
-from auditor.journal.quarantine import Quarantine
 from auditor.journal.runs import RunHeader, Runs
 from auditor.partner_center.client import Send
 from auditor.partner_center.retry import RetryBudget
 from auditor.progress import Progress, Silent
 from auditor.run import attempted
 from auditor.run.clock import never_back
-from auditor.run.discover import Discovery
-from auditor.run.forecast import Forecast, forecast
+from auditor.run.holding import hold
 from auditor.run.job import Job
 from auditor.run.naming import Naming, NothingNamed
 from auditor.run.partner import PartnerRun
@@ -72,14 +70,6 @@ async def audit(
         report = await run.audit(progress or Silent())
         run.finish()
         return report
-
-
-async def forecast_run(
-    settings: Settings, narrow: Narrow | None = None, *, runtime: Runtime | None = None
-) -> Forecast:
-    """Return what a run would ask. Only wave 1 is asked; nothing is journaled or published."""
-    with Run(settings, narrow, runtime=runtime) as run:
-        return await run.forecast()
 
 
 class Run:
@@ -154,26 +144,19 @@ class Run:
         runs = Runs(self._settings.state_dir)
         header = runs.to_resume(self._settings, self._narrow, self._runtime.now())
         if header is not None:
-            self._reports.begin(header)
+            self._reports.begin(header)  # a run that ends before it has the locks names it too
             if header.is_finished:
-                progress.event("run.finished_before", run=header.run_id)
-                why = await self._find_published(partial(open_store, self._settings.store), header)
-                return self.so_far(0, why or "the run ended without it")
+                return await self._finished_before(header)
         # an unreachable store ends the run here, without a wait: no work is lost yet
         try:
             store = open_store(self._settings.store, create=True)
         except AuditorError as error:
             self._note_unopened(error, header)
             raise
-        self._start_after(store.last_published_at())
-        tenants = [partner.tenant_id for partner in self._partners]
-        if header is None:
-            header = runs.begin(
-                self._settings, self._narrow, tenants, self._now(), self._runtime.entropy()
-            )
+        header = await self._hold(runs, store)
+        if header.is_finished:  # by the process that held its lock
+            return await self._finished_before(header)
         try:
-            locked = runs.locked(tenants if self._narrow.is_full else (), header)
-            self._held.enter_context(locked)
             runs.save(header)
             self._reports.begin(header)
             runs.prune(self._runtime.now(), self._settings.run.resume_max_age_hours)
@@ -190,6 +173,36 @@ class Run:
                 self._save_attempts(self._ended_attempts(header))
                 await self._record_attempts(store, mine=header.run_id)
         return self._ended(header)
+
+    async def _finished_before(self, header: RunHeader) -> RunReport:
+        """Return the report of a run that has nothing left to do."""
+        self._reports.begin(header)
+        self._progress.event("run.finished_before", run=header.run_id)
+        why = await self._find_published(partial(open_store, self._settings.store), header)
+        return self.so_far(0, why or "the run ended without it")
+
+    async def _hold(self, runs: Runs, store: "Store") -> RunHeader:
+        """Take the locks, and return the run to go on with, or a new one."""
+        tenants = [partner.tenant_id for partner in self._partners]
+
+        def select() -> RunHeader:
+            self._start_after(store.last_published_at())
+            found = runs.to_resume(self._settings, self._narrow, self._runtime.now())
+            return found or self._new_run(runs, self._now())
+
+        return await hold(
+            self._held,
+            runs,
+            tenants if self._narrow.is_full else (),
+            select,
+            wait_s=self._narrow.wait_s,
+            runtime=self._runtime,
+            progress=self._progress,
+        )
+
+    def _new_run(self, runs: Runs, at: datetime) -> RunHeader:
+        tenants = [partner.tenant_id for partner in self._partners]
+        return runs.begin(self._settings, self._narrow, tenants, at, self._runtime.entropy())
 
     def _ended_attempts(self, header: RunHeader) -> Iterator[Attempt]:
         now = self._runtime.now()
@@ -210,10 +223,7 @@ class Run:
     def _note_unopened(self, error: AuditorError, header: RunHeader | None) -> None:
         """Record that no partner was asked, because the store cannot be opened."""
         runs = Runs(self._settings.state_dir)
-        tenants = [partner.tenant_id for partner in self._partners]
-        header = header or runs.begin(
-            self._settings, self._narrow, tenants, self._runtime.now(), self._runtime.entropy()
-        )
+        header = header or self._new_run(runs, self._runtime.now())
         for partner in self._partners:
             self._reports.failed(partner, error)
         self._save_attempts(self._ended_attempts(header))
@@ -222,7 +232,7 @@ class Run:
         """Return the report, once every partner's part has ended."""
         failures = list(self._reports.errors.values())
         if len(failures) == len(self._reports.partners):
-            cause = _cause(failures)
+            cause = cause_of(failures)
             report = self.so_far(cause.exit_status, cause.error_code)
             raise NothingPublished(cause, report) from cause
         if not any(isinstance(each, (Locked, StoreFailed, StoreUnwritable)) for each in failures):
@@ -331,50 +341,8 @@ class Run:
             database_s=self._runtime.database_s,
         )
 
-    async def forecast(self) -> Forecast:
-        """Return what a run would ask; see `forecast_run`."""
-        try:
-            store = open_store(self._settings.store)
-        except AuditorError:
-            store = None
-        found: dict[str, Forecast] = {}
-        errors: dict[str, AuditorError] = {}
 
-        async def one(partner: Partner) -> None:
-            try:
-                found[partner.tenant_id] = await self._forecast(partner, store)
-            except NothingNamed:
-                pass
-            except AuditorError as error:
-                errors[partner.tenant_id] = error
-            finally:
-                self._naming.out(partner.tenant_id)
-
-        async with asyncio.TaskGroup() as group:
-            for partner in self._partners:
-                group.create_task(one(partner))
-        failures = [(p.name, errors[p.tenant_id]) for p in self._partners if p.tenant_id in errors]
-        if failures and not found:
-            raise _cause([error for _, error in failures])
-        parts = [found[p.tenant_id] for p in self._partners if p.tenant_id in found]
-        return msgspec.structs.replace(Forecast.of(parts), failures=tuple(failures))
-
-    async def _forecast(self, partner: Partner, store: "Store | None") -> Forecast:
-        header = RunHeader(
-            run_id="",
-            started_at=self._runtime.now(),
-            config_hash="",
-            identity={},
-            snapshots={partner.tenant_id: ""},
-        )
-        job = self._job(partner, header, Path())
-        discovery = Discovery(job, store, Silent(), Quarantine(), naming=self._naming)
-        check_secrets(self._settings, partner, self._runtime.environ)
-        async with self._sending(job) as send, discovery:
-            return forecast(partner, await discovery.find_all(send))
-
-
-def _cause(failures: Sequence[AuditorError]) -> AuditorError:
+def cause_of(failures: Sequence[AuditorError]) -> AuditorError:
     """Return the error that decides the exit status of a run in which every partner failed.
 
     An error about the command line comes first. Exit statuses 77 and 78 say that all credentials

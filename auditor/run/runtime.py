@@ -1,7 +1,8 @@
 """What a run takes from its surroundings."""
 
+import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from secrets import token_hex
 
@@ -17,6 +18,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     environ: Mapping[str, str]
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     entropy: Callable[[], str] = lambda: token_hex(3)
     hide: Callable[[Secret], None] = lambda _: None
     """Called with each secret and each token, so that no log shows it."""

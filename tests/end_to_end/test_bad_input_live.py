@@ -250,7 +250,7 @@ async def test_a_second_full_run_is_refused_with_the_holder_of_the_lock(
         identity={},
         snapshots={},
     )
-    with Runs(tmp_path / "state").locked([TENANT], holder):
+    with Runs(tmp_path / "state").locked([TENANT], lambda: holder):
         ran = await auditor(tmp_path, "run", "--format", "json")
         message, hint = only_error(ran, 75, "E_LOCKED")
         assert re.search(r"run 20261121T020000Z-abcdef, host \S+, pid \d+, since 2026-", message)

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from auditor.run.forecast_run import forecast_run
 from auditor.run.result import RunReport
-from auditor.run.run import forecast_run
 from auditor.run.runtime import Runtime
 from auditor.sandbox import Fault, Faults, WorldSize
 from auditor.settings import Cache, Settings

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from auditor.progress import Silent
+from auditor.run.forecast_run import forecast_run
 from auditor.run.result import NothingPublished
-from auditor.run.run import forecast_run
 from auditor.run.runtime import Runtime
 from auditor.sandbox import Fault, World
 from auditor.sandbox.world.model import Customer

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,9 @@ def parsed(*words: str) -> Parsed:
         ("run", commands.Run()),
         ("run --resume", commands.Run(resume="")),
         ("run --resume RUN1", commands.Run(resume="RUN1")),
+        ("run --wait 30m", commands.Run(wait=timedelta(minutes=30))),
+        ("run --wait 0s", commands.Run()),
+        ("run --wait 90s --resume", commands.Run(wait=timedelta(seconds=90), resume="")),
         ("run --resume --trigger cron", commands.Run(resume="", trigger="cron")),
         (
             f"run --customer contoso.com --customer {GUID} --partner a --country de --country FR",
@@ -114,6 +118,9 @@ def test_a_query_may_begin_with_a_comment() -> None:
         ("run --customer", "--customer: expected one argument", "--help"),
         ("run --customer=", "--customer: '' is not a name", ""),
         ("run --fail-on newly-restricted", "did you mean newly_restricted?", ""),
+        ("run --wait 30", "'30' is not a duration, as in 90s, 30m or 2h", ""),
+        ("run --wait 1h30m", "is not a duration", ""),
+        ("run --wait -1s", "expected one argument", ""),
         ("run --format yaml", "'yaml' is not known", ""),
         ("run --log-format xml", "'xml' is not known", ""),
         ("snapshots prune", "required: --keep", ""),

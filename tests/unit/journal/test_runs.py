@@ -271,7 +271,7 @@ def test_no_other_user_can_read_the_state_folder(tmp_path: Path, umask: int) -> 
     try:
         runs = Runs(tmp_path / "far" / "state")
         header = begin_run(runs)
-        with runs.locked(TENANTS, header):
+        with runs.locked(TENANTS, lambda: header):
             runs.finish(header)
     finally:
         os.umask(before)
@@ -293,7 +293,7 @@ def test_no_planted_link_is_followed(tmp_path: Path, place: str) -> None:
     else:
         victim.mkdir()
     link.symlink_to(victim)
-    with pytest.raises(StoreUnwritable, match="state_dir"), runs.locked(TENANTS, header):
+    with pytest.raises(StoreUnwritable, match="state_dir"), runs.locked(TENANTS, lambda: header):
         runs.save(header)
     assert list(victim.iterdir()) == [] if victim.is_dir() else victim.read_text() == "precious"
 
@@ -322,7 +322,7 @@ header = RunHeader(
     run_id="20261121T020000Z-0a0b0c", started_at=datetime(2026, 11, 21, 2, 0, tzinfo=UTC),
     config_hash="", identity={}, snapshots={},
 )
-with Runs(Path(sys.argv[1])).locked([sys.argv[2]], header):
+with Runs(Path(sys.argv[1])).locked([sys.argv[2]], lambda: header):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -351,7 +351,7 @@ def test_a_second_full_run_is_refused_and_the_lock_holder_named(runs: Runs, tmp_
     """P14."""
     header = begin_run(runs, entropy="1")
     with held_by_another(tmp_path / "state", TENANTS[1]) as holder:
-        with pytest.raises(Locked) as refusal, runs.locked(TENANTS, header):
+        with pytest.raises(Locked) as refusal, runs.locked(TENANTS, lambda: header):
             pytest.fail("two processes hold one lock")
         assert refusal.value.exit_status == 75
         for part in (
@@ -361,7 +361,7 @@ def test_a_second_full_run_is_refused_and_the_lock_holder_named(runs: Runs, tmp_
             "since 2026-11-21T02:00:00Z",
         ):
             assert part in refusal.value.message
-        with runs.locked(TENANTS[:1], header):
+        with runs.locked(TENANTS[:1], lambda: header):
             pass  # another partner's lock is free, and the refused attempt released it
 
 
@@ -369,9 +369,12 @@ def test_a_run_that_is_still_running_cannot_be_resumed(runs: Runs, tmp_path: Pat
     """P11: two processes would damage one journal, so a run for one customer has a lock too."""
     header = begin_run(runs)
     with held_by_another(tmp_path / "state", TENANTS[1]) as holder:
-        with pytest.raises(Locked, match=f"at work.*pid {holder.pid}"), runs.locked((), header):
+        with (
+            pytest.raises(Locked, match=f"at work.*pid {holder.pid}"),
+            runs.locked((), lambda: header),
+        ):
             pytest.fail("two processes work on one run")
-        with runs.locked((), begin_run(runs, entropy="1")):
+        with runs.locked((), lambda: begin_run(runs, entropy="1")):
             pass  # another run for one customer needs no lock of these
 
 
@@ -379,12 +382,12 @@ def test_a_killed_process_holds_no_lock(runs: Runs, tmp_path: Path) -> None:
     with held_by_another(tmp_path / "state", TENANTS[0]) as holder:
         holder.kill()
         holder.wait()
-        with runs.locked(TENANTS, begin_run(runs)):
+        with runs.locked(TENANTS, lambda: begin_run(runs)):
             pass
 
 
 def test_a_lock_is_free_again_after_use(runs: Runs) -> None:
     header = begin_run(runs)
     for _ in range(2):
-        with runs.locked(TENANTS, header):
+        with runs.locked(TENANTS, lambda: header):
             pass

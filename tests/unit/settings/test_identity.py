@@ -80,7 +80,9 @@ def test_each_way_to_narrow_a_run_makes_another_run(tmp_path: Path) -> None:
         )
     }
     assert len(hashes) == 4
-    assert settings.config_hash(Narrow(trigger="cron", resume="")) == settings.config_hash(Narrow())
+    assert settings.config_hash(
+        Narrow(trigger="cron", resume="", wait_s=9.0)
+    ) == settings.config_hash(Narrow())
 
 
 def test_the_described_scope_is_plain_json(tmp_path: Path) -> None:
