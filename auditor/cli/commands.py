@@ -121,9 +121,20 @@ class Run(Narrowed, frozen=True, kw_only=True):
             "continue this run; without RUN, the newest unfinished one",
             "RUN",
             words.text_or_nothing,
+            excludes="which run",
             without_word="",
         ),
     ] = None
+    run: Annotated[
+        str,
+        Option(
+            "start the run ID, or continue it if it was started before; if it has ended, only"
+            " report it once more. --resume ID never starts a run",
+            "ID",
+            words.run_id,
+            excludes="which run",
+        ),
+    ] = ""
     wait: Annotated[
         timedelta,
         Option(
@@ -153,6 +164,7 @@ class Run(Narrowed, frozen=True, kw_only=True):
         return msgspec.structs.replace(
             super().narrow,
             resume=self.resume,
+            run=self.run,
             wait_s=self.wait.total_seconds(),
             trigger=self.trigger,
             fail_on=self.fail_on,

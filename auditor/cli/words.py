@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from auditor.customer_names import as_id
+from auditor.journal.runs import NAME_HINT, is_name
 from auditor.settings.problems import nearest
 
 _SNAPSHOT = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
@@ -22,6 +23,12 @@ def text(word: str) -> str:
 
 def text_or_nothing(word: str) -> str:
     return text(word) if word else word
+
+
+def run_id(word: str) -> str:
+    if not is_name(word):
+        raise ArgumentTypeError(f"{word[:60]!a} is not the id of a run: {NAME_HINT}")
+    return word
 
 
 def path(word: str) -> Path:

@@ -17,16 +17,32 @@ import msgspec
 from auditor import atomic_file
 from auditor.atomic_file import sync_folder
 from auditor.disk import private, refused
-from auditor.errors import InputMissing, Locked, ScopeError, StoreFailed, StoreUnwritable
+from auditor.errors import (
+    InputMissing,
+    Locked,
+    ScopeError,
+    StoreFailed,
+    StoreUnwritable,
+    UsageError,
+)
 from auditor.settings import Narrow, Settings
 from auditor.settings.identity import difference
 
 _HEADER = "run.json"
 _STAMP = "%Y%m%dT%H%M%SZ"
 _RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
+"""The id of a run that nobody has named."""
+_NAME = re.compile(r"[A-Za-z0-9_+:-][A-Za-z0-9_+:.-]{0,199}")
+"""A run id that a user may give. It is the name of a folder, so it does not begin with a dot."""
 KEPT = timedelta(days=14)
 """A finished run's replies are removed after this time: they show what customers bought."""
 _LOCK = "lock"
+NAME_HINT = "a run id has up to 200 letters, digits and -_.:+ and begins with no dot"
+
+
+def is_name(text: str) -> bool:
+    """Return whether a user may give a run this id (`--run`)."""
+    return _NAME.fullmatch(text) is not None
 
 
 class RunHeader(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +55,8 @@ class RunHeader(msgspec.Struct, frozen=True, kw_only=True):
     snapshots: dict[str, str]
     """Snapshot id by partner tenant."""
     is_finished: bool = False
+    report: dict[str, object] | None = None
+    """What the run reported; None until it has ended, and in the runs of older releases."""
 
 
 class Runs:
@@ -56,11 +74,17 @@ class Runs:
     def begin(
         self, settings: Settings, narrow: Narrow, tenants: Sequence[str], at: datetime, entropy: str
     ) -> RunHeader:
-        """Return the header of a new run, not yet on disk; `entropy` is a few random hex digits."""
+        """Return the header of a new run, not yet on disk; `entropy` is a few random hex digits.
+
+        Raises:
+            UsageError: the id that the user gives the run cannot be one.
+        """
+        if narrow.run and not is_name(narrow.run):
+            raise UsageError(f"{narrow.run[:60]!a} is not the id of a run", hint=NAME_HINT)
         stamp = f"{at.astimezone(UTC):{_STAMP}}"
         taken = f"{int(entropy, 16) % (1 << 24):06x}"
         return RunHeader(
-            run_id=f"{stamp}-{taken}",
+            run_id=narrow.run or f"{stamp}-{taken}",
             started_at=at,
             config_hash=settings.config_hash(narrow),
             identity=settings.identity(narrow),
@@ -79,12 +103,14 @@ class Runs:
         self._write(msgspec.structs.replace(header, is_finished=True))
 
     def to_resume(self, settings: Settings, narrow: Narrow, now: datetime) -> RunHeader | None:
-        """Return the run that `--resume` selects; None starts a new run.
+        """Return the run that `--run` or `--resume` selects; None starts a new run.
 
         Raises:
             InputMissing: the named run is unknown.
             ScopeError: the named run was of another configuration.
         """
+        if narrow.run:
+            return self._of_id(narrow.run, settings, narrow)
         if narrow.resume is None:
             return None
         if narrow.resume:
@@ -99,22 +125,25 @@ class Runs:
         return max(unfinished, key=lambda h: (h.started_at, h.run_id), default=None)
 
     def _named(self, run_id: str, settings: Settings, narrow: Narrow) -> RunHeader:
-        for header in self._headers():
-            if header.run_id == run_id:
-                if header.config_hash != settings.config_hash(narrow):
-                    keys = difference(settings.identity(narrow), header.identity)
-                    raise ScopeError(
-                        f"run {run_id} is of another configuration; it differs in:"
-                        f" {', '.join(keys)}",
-                        code="E_RUN_CONFIG",
-                        hint="resume it with the configuration and flags it was started with",
-                    )
-                return header
-        raise InputMissing(
-            f"no run {run_id} in {self._runs}",
-            code="E_RUN_UNKNOWN",
-            hint="`auditor run --resume` goes on with the newest unfinished run",
-        )
+        found = self._of_id(run_id, settings, narrow)
+        if found is None:
+            raise InputMissing(
+                f"no run {run_id} in {self._runs}",
+                code="E_RUN_UNKNOWN",
+                hint="`auditor run --resume` goes on with the newest unfinished run",
+            )
+        return found
+
+    def _of_id(self, run_id: str, settings: Settings, narrow: Narrow) -> RunHeader | None:
+        found = next((header for header in self._headers() if header.run_id == run_id), None)
+        if found is not None and found.config_hash != settings.config_hash(narrow):
+            keys = difference(settings.identity(narrow), found.identity)
+            raise ScopeError(
+                f"run {run_id} is of another configuration; it differs in: {', '.join(keys)}",
+                code="E_RUN_CONFIG",
+                hint="resume it with the configuration and flags it was started with",
+            )
+        return found
 
     def prune(self, now: datetime, resume_max_age_hours: float) -> None:
         """Remove old files of runs; what cannot be removed stays until the next time.

@@ -175,9 +175,11 @@ class Run:
         return self._ended(header)
 
     async def _finished_before(self, header: RunHeader) -> RunReport:
-        """Return the report of a run that has nothing left to do."""
+        """Return the report of a run that has nothing left to do; with `--run`, the same one."""
         self._reports.begin(header)
         self._progress.event("run.finished_before", run=header.run_id)
+        if self._narrow.run and header.report is not None:
+            return msgspec.convert(header.report, RunReport)
         why = await self._find_published(partial(open_store, self._settings.store), header)
         return self.so_far(0, why or "the run ended without it")
 
@@ -190,7 +192,7 @@ class Run:
             found = runs.to_resume(self._settings, self._narrow, self._runtime.now())
             return found or self._new_run(runs, self._now())
 
-        return await hold(
+        header = await hold(
             self._held,
             runs,
             tenants if self._narrow.is_full else (),
@@ -199,6 +201,10 @@ class Run:
             runtime=self._runtime,
             progress=self._progress,
         )
+        if self._narrow.run:  # another process may have started it just before the lock was taken
+            found = runs.to_resume(self._settings, self._narrow, self._runtime.now())
+            return found or header
+        return header
 
     def _new_run(self, runs: Runs, at: datetime) -> RunHeader:
         tenants = [partner.tenant_id for partner in self._partners]
@@ -235,10 +241,10 @@ class Run:
             cause = cause_of(failures)
             report = self.so_far(cause.exit_status, cause.error_code)
             raise NothingPublished(cause, report) from cause
-        if not any(isinstance(each, (Locked, StoreFailed, StoreUnwritable)) for each in failures):
-            self._done = header
         report = self.so_far(0, "")
         report = msgspec.structs.replace(report, exit=self._exit(report, failures))
+        if not any(isinstance(each, (Locked, StoreFailed, StoreUnwritable)) for each in failures):
+            self._done = msgspec.structs.replace(header, report=msgspec.to_builtins(report))
         self._progress.event("run.finished", run=report.run_id, exit=report.exit)
         return report
 

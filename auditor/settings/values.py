@@ -230,6 +230,8 @@ class Narrow(msgspec.Struct, frozen=True, kw_only=True):
     countries: tuple[str, ...] = ()
     resume: str | None = None
     """None starts a new run; '' resumes the newest unfinished one."""
+    run: str = ""
+    """The id of the run, which is started or gone on with; '' is a new run with a new id."""
     wait_s: float = 0.0
     """How long to wait for a lock that another run holds."""
     trigger: str = "manual"

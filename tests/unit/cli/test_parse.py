@@ -21,6 +21,8 @@ from auditor.model import ChangeKind
 
 GUID = "ABCDEF00-0000-4000-8000-000000000001"
 
+AIRFLOW = "scheduled__2026-12-01T02:15:00+00:00"
+
 
 def parsed(*words: str) -> Parsed:
     return parse(words, "1.2.3")
@@ -41,6 +43,7 @@ def parsed(*words: str) -> Parsed:
         ("run", commands.Run()),
         ("run --resume", commands.Run(resume="")),
         ("run --resume RUN1", commands.Run(resume="RUN1")),
+        (f"run --run {AIRFLOW}", commands.Run(run=AIRFLOW)),
         ("run --wait 30m", commands.Run(wait=timedelta(minutes=30))),
         ("run --wait 0s", commands.Run()),
         ("run --wait 90s --resume", commands.Run(wait=timedelta(seconds=90), resume="")),
@@ -118,6 +121,11 @@ def test_a_query_may_begin_with_a_comment() -> None:
         ("run --customer", "--customer: expected one argument", "--help"),
         ("run --customer=", "--customer: '' is not a name", ""),
         ("run --fail-on newly-restricted", "did you mean newly_restricted?", ""),
+        ("run --run .hidden", "'.hidden' is not the id of a run: a run id has up to 200", ""),
+        ("run --run ../x", "is not the id of a run", ""),
+        (f"run --run {'x' * 201}", "is not the id of a run", ""),
+        ("run --run x --resume", "not allowed with", ""),
+        ("run --run x --resume x", "not allowed with", ""),
         ("run --wait 30", "'30' is not a duration, as in 90s, 30m or 2h", ""),
         ("run --wait 1h30m", "is not a duration", ""),
         ("run --wait -1s", "expected one argument", ""),
