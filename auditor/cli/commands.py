@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from auditor.cli import manual, words
-from auditor.cli.annotations import HelpPage, Option
+from auditor.cli.annotations import OUTPUT, HelpPage, Option
 from auditor.cli.shared_options import Command, Configured, Narrowed, RowsCommand
 from auditor.model import ChangeKind
 from auditor.settings.values import Narrow
@@ -157,6 +157,16 @@ class Run(Narrowed, frozen=True, kw_only=True):
             words.member(ChangeKind),
         ),
     ] = ()
+
+    report: Annotated[
+        Path | None,
+        Option(
+            "also write the object of --format json here, however the run ends; - is stdout",
+            "FILE",
+            words.path,
+            heading=OUTPUT,
+        ),
+    ] = None
 
     @property
     def narrow(self) -> Narrow:

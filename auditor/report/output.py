@@ -1,8 +1,13 @@
-"""Writes `--out`: replaces a regular file as a whole, or writes to a device, pipe or stdout."""
+"""Writes a file that a flag names: `--out`, or `--report` of `run`.
 
+A regular file is replaced as a whole; a device, a pipe or stdout is written to.
+"""
+
+import errno
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -12,8 +17,8 @@ from auditor.errors import StoreFailed, StoreUnwritable
 STDOUT = Path("-")
 
 
-def save(data: bytes | memoryview, path: Path, stdout: TextIO) -> None:
-    """Write `data` to `path`.
+def save(data: bytes | memoryview, path: Path, stdout: TextIO, *, flag: str = "--out") -> None:
+    """Write `data` to `path`, which `flag` names.
 
     `-` is `stdout`. A link is followed. A regular file is replaced by one rename, so that no reader
     sees half of it; it keeps its mode and owner. A device, a pipe or a socket is written to, never
@@ -26,13 +31,32 @@ def save(data: bytes | memoryview, path: Path, stdout: TextIO) -> None:
         stdout.flush()
         stdout.buffer.write(data)
         return
+    with _guarded(path, flag):
+        _write(data, path, stdout)
+
+
+def check(path: Path, *, flag: str) -> None:
+    """Raise the error that `save` would raise, as far as that is known before it writes."""
+    if path == STDOUT:
+        return
+    with _guarded(path, flag):
+        there = _status(path)
+        if there is not None and stat.S_ISDIR(there.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if there is None or stat.S_ISREG(there.st_mode):
+            disk.try_to_write(Path(os.path.realpath(path)).parent)
+
+
+@contextmanager
+def _guarded(path: Path, flag: str) -> Iterator[None]:
+    """Turn an OSError into an error whose hint names the flag."""
     try:
         with disk.guarded(path):
-            _write(data, path, stdout)
+            yield
     except StoreUnwritable as error:
-        raise StoreUnwritable(error.message, hint="name another file with --out") from error
+        raise StoreUnwritable(error.message, hint=f"name another file with {flag}") from error
     except StoreFailed as error:
-        hint = "free space there, or name another file with --out"
+        hint = f"free space there, or name another file with {flag}"
         raise StoreFailed(error.message, hint=hint) from error
 
 

@@ -45,6 +45,7 @@ def parsed(*words: str) -> Parsed:
         ("run --resume RUN1", commands.Run(resume="RUN1")),
         (f"run --run {AIRFLOW}", commands.Run(run=AIRFLOW)),
         ("run --wait 30m", commands.Run(wait=timedelta(minutes=30))),
+        ("run --report r.json", commands.Run(report=Path("r.json"))),
         ("run --wait 0s", commands.Run()),
         ("run --wait 90s --resume", commands.Run(wait=timedelta(seconds=90), resume="")),
         ("run --resume --trigger cron", commands.Run(resume="", trigger="cron")),

@@ -139,6 +139,19 @@ def test_an_unwritable_path_is_named(tmp_path: Path, make: Callable[[Path], None
         save(path)
     assert caught.value.exit_status == 73
     assert "--out" in caught.value.hint
+    with pytest.raises(StoreUnwritable, match=str(path.parent)) as known_before:
+        output.check(path, flag="--report")
+    assert "--report" in known_before.value.hint
+
+
+def test_a_path_that_can_be_written_passes_the_check_and_stays_as_it_is(tmp_path: Path) -> None:
+    there, pipe = tmp_path / "there", tmp_path / "pipe"
+    there.write_bytes(b"old")
+    os.mkfifo(pipe)
+    for path in (there, pipe, tmp_path / "new", output.STDOUT, Path("/dev/null")):
+        output.check(path, flag="--report")
+    assert there.read_bytes() == b"old"
+    assert {path.name for path in tmp_path.iterdir()} == {"there", "pipe"}
 
 
 def test_a_full_device_is_reported(tmp_path: Path) -> None:
