@@ -7,6 +7,7 @@ AuditorError
 ├── PartnerCenterError       one request, or one partner
 │   ├── Retryable
 │   │   ├── Throttled        429: wait as `Retry-After` says
+│   │   ├── OutOfTime        not asked, because the run's time was over (75)
 │   │   └── Unreachable      timeout, reset, refused, 5xx
 │   │       └── Untrusted    TLS: the server cannot prove its identity
 │   ├── Rejected             Partner Center refuses the request: record it, go on
@@ -180,6 +181,13 @@ class Throttled(Retryable):
     """Partner Center answered 429 for longer than the run could wait."""
 
     code = "E_THROTTLED"
+    exit_status = 75
+
+
+class OutOfTime(Retryable):
+    """The time of the run was over before there was a reply."""
+
+    code = "E_DEADLINE"
     exit_status = 75
 
 

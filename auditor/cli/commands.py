@@ -141,6 +141,14 @@ class Run(Narrowed, frozen=True, kw_only=True):
             "wait so long for a lock that another run holds (default: 0s)", "30m", words.duration
         ),
     ] = timedelta()
+    max_seconds: Annotated[
+        int | None,
+        Option(
+            "take no longer: stop asking in time, and publish what was answered as incomplete",
+            "N",
+            words.whole(1, 999_999_999),
+        ),
+    ] = None
     trigger: Annotated[
         str,
         Option(
@@ -176,6 +184,7 @@ class Run(Narrowed, frozen=True, kw_only=True):
             resume=self.resume,
             run=self.run,
             wait_s=self.wait.total_seconds(),
+            max_seconds=self.max_seconds,
             trigger=self.trigger,
             fail_on=self.fail_on,
         )

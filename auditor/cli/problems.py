@@ -8,6 +8,7 @@ from auditor.log import Events
 _HINTS = {
     "E_UNREACHABLE": "check the network, [network] and base_url; then `auditor run --resume`",
     "E_THROTTLED": "wait, or lower [partner.limits]; then `auditor run --resume`",
+    "E_DEADLINE": "allow more time; then `auditor run --resume`",
     "E_AUTH": "check the partner's credentials and whether they have expired",
     "E_FORBIDDEN": "check the app's consent and the partner's roles",
     "E_LOCKED": "wait until the other process has finished",

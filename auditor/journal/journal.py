@@ -20,7 +20,7 @@ from auditor import atomic_file
 from auditor.atomic_file import sync_folder
 from auditor.disk import private, refused
 from auditor.errors import StoreFailed
-from auditor.model import Reply, Request
+from auditor.model import Reason, Reply, Request
 
 SYNC_RECORDS = 64
 SYNC_SECONDS = 1.0
@@ -89,11 +89,15 @@ class Journal:
 
     def _add(self, record: _Record, begin: int, end: int) -> None:
         if record.key not in self._index:
-            self.calls += record.reply.attempts
-            self.retries += max(record.reply.attempts - 1, 0)
-            self.throttled += record.reply.throttled
+            self.count(record.reply)
         self._index[record.key] = begin
         self._end = end
+
+    def count(self, reply: Reply) -> None:
+        """Count the calls of a reply."""
+        self.calls += reply.attempts
+        self.retries += max(reply.attempts - 1, 0)
+        self.throttled += reply.throttled
 
     async def append(self, key: bytes, reply: Reply) -> None:
         """Store a reply, unless the journal has a reply to this request.
@@ -222,11 +226,17 @@ class Recorded:
         self._send = send
 
     async def __call__(self, request: Request) -> Reply:
-        """Return the final reply to a request: the journal's, else Partner Center's."""
+        """Return the final reply to a request: the journal's, else Partner Center's.
+
+        A request that was not sent in time is not journaled: a resumed run has time to send it.
+        """
         key = request.key()
         if key in self._journal:
             return self._journal.read(key)
         reply = await self._send(request)
+        if reply.cause == Reason.DEADLINE:
+            self._journal.count(reply)
+            return reply
         await self._journal.append(key, reply)
         return reply
 

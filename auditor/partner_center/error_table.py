@@ -13,6 +13,7 @@ from auditor.errors import (
     Does,
     Forbidden,
     NotFound,
+    OutOfTime,
     PartnerCenterError,
     Rejected,
     RouteGone,
@@ -205,7 +206,7 @@ ROWS: tuple[ErrorMeaning, ...] = (
     # no reply
     _row(INVENTORY, 0, "timeout", Unreachable, "timed out", Does.RETRIED, Does.HALVED),
     _row(EVERYWHERE, 0, "breaker", Unreachable, "not sent: the server no longer answered"),
-    _row(EVERYWHERE, 0, "deadline", Unreachable, "the run's deadline had passed"),
+    _row(EVERYWHERE, 0, "deadline", OutOfTime, "the run's deadline had passed"),
     _row(EVERYWHERE, 0, "tls", Unreachable, "the certificate is not trusted"),
     _row(EVERYWHERE, 0, "unsendable", Rejected, "the request fits no HTTP message"),
     _row(EVERYWHERE, 0, ANY, Unreachable, "timed out, reset, refused or cut", Does.RETRIED),

@@ -22,6 +22,7 @@ async def hold(
     select: Callable[[], RunHeader],
     *,
     wait_s: float,
+    until: float | None = None,
     runtime: Runtime,
     progress: Progress,
 ) -> RunHeader:
@@ -31,9 +32,11 @@ async def hold(
     freed when `held` is closed.
 
     Raises:
-        Locked: another run still holds one of them after `wait_s`.
+        Locked: another run still holds one of them after `wait_s`, or at the time `until`.
     """
     give_up_at = runtime.clock() + wait_s
+    if until is not None:
+        give_up_at = min(give_up_at, until)
     is_told = False
     while True:
         try:

@@ -36,6 +36,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime
     folder: Path
     """Where the journal is kept and answers are staged."""
+    asks_until: float | None = None
+    """When the run stops asking, on its monotonic clock; None if it may ask as long as it needs."""
     database_s: float = 300.0
     """The total time to wait for a database that became unreachable."""
 

@@ -43,6 +43,7 @@ from auditor.run.result import (
 )
 from auditor.run.runtime import Runtime
 from auditor.run.sending import sending
+from auditor.run.time_limit import asks_until
 from auditor.settings import Narrow, Partner, Settings, check_secrets, partners_for
 from auditor.store import open_store
 
@@ -89,6 +90,7 @@ class Run:
         self._now = self._runtime.now
         self._partners = list(partners_for(settings, self._narrow))
         self._began = self._runtime.clock()
+        self._asks_until = asks_until(self._began, self._narrow.max_seconds)
         self._reports = Reports(self._partners)
         self._naming = Naming(
             self._narrow.customers, [partner.tenant_id for partner in self._partners]
@@ -198,6 +200,7 @@ class Run:
             tenants if self._narrow.is_full else (),
             select,
             wait_s=self._narrow.wait_s,
+            until=self._asks_until,
             runtime=self._runtime,
             progress=self._progress,
         )
@@ -344,6 +347,7 @@ class Run:
             snapshot_id=header.snapshots[partner.tenant_id],
             started_at=header.started_at,
             folder=folder,
+            asks_until=self._asks_until,
             database_s=self._runtime.database_s,
         )
 

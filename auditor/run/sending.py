@@ -1,6 +1,5 @@
 """Connects a run to the Partner Center of one partner: sign-in, quota, pace and transport."""
 
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -17,6 +16,7 @@ from auditor.partner_center.transport import Transport
 from auditor.run.job import Job
 from auditor.run.quotas import per_minute, quotas_of
 from auditor.run.runtime import Runtime
+from auditor.run.time_limit import deadline
 
 
 @asynccontextmanager
@@ -49,9 +49,12 @@ async def sending(
             job.base_url,
             await login.tokens(),
             pacer,
+            clock=runtime.clock,
             now=now,
             patience=runtime.patience,
-            deadline=_deadline(job.settings.run.resume_max_age_hours),
+            deadline=deadline(
+                runtime.clock(), job.settings.run.resume_max_age_hours, job.asks_until
+            ),
             budget=budget,
             proxy=network.proxy,
             ca_file=str(network.ca_file) if network.ca_file else "",
@@ -61,14 +64,6 @@ async def sending(
             yield transport.send
         except Unreachable as error:
             raise (login.failure or _with_host(error, job)) from error
-
-
-def _deadline(resume_max_age_hours: float) -> float | None:
-    """Return when this process must end: from then on `--resume` no longer selects the run.
-
-    None if `resume_max_age_hours` is 0: then only a run named by its id is resumed.
-    """
-    return time.monotonic() + 3600 * resume_max_age_hours if resume_max_age_hours else None
 
 
 def _with_host(error: Unreachable, job: Job) -> Unreachable:

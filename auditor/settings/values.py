@@ -234,6 +234,8 @@ class Narrow(msgspec.Struct, frozen=True, kw_only=True):
     """The id of the run, which is started or gone on with; '' is a new run with a new id."""
     wait_s: float = 0.0
     """How long to wait for a lock that another run holds."""
+    max_seconds: int | None = None
+    """How long the run may take; None is as long as it needs."""
     trigger: str = "manual"
     fail_on: tuple[ChangeKind, ...] = ()
 

@@ -35,7 +35,7 @@ def error_body(code: str) -> bytes:
         ("timeout", errors.Unreachable),
         ("reset", errors.Unreachable),
         ("refused", errors.Unreachable),
-        ("deadline", errors.Unreachable),
+        ("deadline", errors.OutOfTime),
         ("a new one", errors.Unreachable),
         ("unsendable", errors.Rejected),
     ],

@@ -51,10 +51,19 @@ class Waiting(Silent):
         self.selected += 1
         return header("mine")
 
-    async def hold(self, wait_s: float, held: ExitStack, *tenants: str) -> RunHeader:
+    async def hold(
+        self, wait_s: float, held: ExitStack, *tenants: str, until: float | None = None
+    ) -> RunHeader:
         runtime = Runtime(environ={}, clock=lambda: self.now, sleep=self.sleep)
         return await hold(
-            held, self.runs, tenants, self.select, wait_s=wait_s, runtime=runtime, progress=self
+            held,
+            self.runs,
+            tenants,
+            self.select,
+            wait_s=wait_s,
+            until=until,
+            runtime=runtime,
+            progress=self,
         )
 
 
@@ -89,6 +98,16 @@ async def test_when_the_time_is_over_the_run_is_refused_as_without_the_flag(
     assert refusal.value.exit_status == 75
     assert waiting.naps == naps
     assert len(waiting.told) == bool(naps)
+    waiting.other.close()
+
+
+@pytest.mark.asyncio
+async def test_a_run_does_not_wait_past_its_own_end(tmp_path: Path) -> None:
+    waiting = Waiting(tmp_path, free_after_s=9.0)
+    waiting.other.enter_context(waiting.runs.locked([TENANT], lambda: header("theirs")))
+    with ExitStack() as held, pytest.raises(Locked):
+        await waiting.hold(60.0, held, TENANT, until=2.5)
+    assert waiting.now == 2.5
     waiting.other.close()
 
 

@@ -81,7 +81,7 @@ def test_each_way_to_narrow_a_run_makes_another_run(tmp_path: Path) -> None:
     }
     assert len(hashes) == 4
     assert settings.config_hash(
-        Narrow(trigger="cron", resume="", wait_s=9.0)
+        Narrow(trigger="cron", resume="", wait_s=9.0, max_seconds=9)
     ) == settings.config_hash(Narrow())
 
 
