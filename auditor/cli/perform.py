@@ -8,13 +8,17 @@ import sys
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from functools import singledispatch
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from auditor.cli import commands, run_command
 from auditor.cli.console import Console
+from auditor.cli.customers_file import read_customers
 from auditor.cli.problems import write_failures
-from auditor.cli.shared_options import Command, Configured, Format
+from auditor.cli.shared_options import Command, Configured, Format, Narrowed
 from auditor.errors import InputMissing, SettingsError, UsageError
 from auditor.settings import Narrow, Settings, load, read_secret
 from auditor.settings.secret_references import is_elsewhere
@@ -108,13 +112,14 @@ def _doctor(command: commands.Doctor, console: Console) -> int:
 
 @perform.register
 def _plan(command: commands.Plan, console: Console) -> int:
-    settings = _settings(command, console, command.narrow)
+    narrow = _narrow(command, console)
+    settings = _settings(command, console, narrow)
     from auditor.run.forecast_run import forecast_run  # noqa: PLC0415 - likewise
     from auditor.run.result import INCOMPLETE  # noqa: PLC0415 - heavy
     from auditor.run.runtime import Runtime  # noqa: PLC0415 - likewise
 
     runtime = Runtime(environ=console.environ, now=console.now, hide=console.hide)
-    forecast = console.stopper.wait(forecast_run(settings, command.narrow, runtime=runtime))
+    forecast = console.stopper.wait(forecast_run(settings, narrow, runtime=runtime))
     for line in (*forecast.unknown, *(forecast.explanation if command.explain else ())):
         console.events.note(line)
     _write(forecast.table(), command.format, console)
@@ -124,8 +129,9 @@ def _plan(command: commands.Plan, console: Console) -> int:
 
 @perform.register
 def _run(command: commands.Run, console: Console) -> int:
-    settings = _settings(command, console, command.narrow)
-    return run_command.run(command, settings, console)
+    narrow = _narrow(command, console)
+    settings = _settings(command, console, narrow)
+    return run_command.run(command, narrow, settings, console)
 
 
 @perform.register
@@ -293,6 +299,13 @@ def _report(command: commands.Report, console: Console) -> int:
     output.save(page.encode(), command.out, console.stdout)
     console.events.note(f"wrote {command.out}")
     return 0
+
+
+def _narrow(command: Narrowed, console: Console) -> Narrow:
+    """Return the part of the portfolio that is asked, with the customers of `--customers-from`."""
+    listed = [read_customers(path, console.stdin) for path in command.customers_from]
+    customers = dict.fromkeys(chain(command.customers, *listed))
+    return msgspec.structs.replace(command.narrow, customers=tuple(customers))
 
 
 def _settings(command: Configured, console: Console, narrow: Narrow | None = None) -> Settings:

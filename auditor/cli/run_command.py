@@ -7,16 +7,16 @@ from auditor.cli.console import Console
 from auditor.cli.problems import write_failures
 from auditor.cli.run_report import RunReportWriter
 from auditor.errors import AuditorError
-from auditor.settings import Settings
+from auditor.settings import Narrow, Settings
 
 if TYPE_CHECKING:  # they load Arrow; a signal that comes while they load is reported too
     from auditor.run.result import RunReport
     from auditor.run.run import Run
 
 
-def run(command: commands.Run, settings: Settings, console: Console) -> int:
+def run(command: commands.Run, narrow: Narrow, settings: Settings, console: Console) -> int:
     """Run, and return the exit status. The JSON object is written however the run ends."""
-    writer = RunReportWriter(command, settings, console)
+    writer = RunReportWriter(command, narrow, settings, console)
     console.stopper.before_forced_exit = writer.write_forced_exit
     try:
         writer.check()
@@ -24,7 +24,7 @@ def run(command: commands.Run, settings: Settings, console: Console) -> int:
         from auditor.run.runtime import Runtime  # noqa: PLC0415 - likewise
 
         runtime = Runtime(environ=console.environ, now=console.now, hide=console.hide)
-        with Run(settings, command.narrow, runtime=runtime) as work:
+        with Run(settings, narrow, runtime=runtime) as work:
             writer.run = work
             report = _audited(work, console)
             writer.write(report)

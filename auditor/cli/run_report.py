@@ -13,7 +13,7 @@ from auditor.cli.problems import problems_of
 from auditor.cli.shared_options import Format
 from auditor.cli.stopping import Stopped, exit_status_of
 from auditor.errors import AuditorError, UsageError, as_auditor_error, leaves
-from auditor.settings import Settings
+from auditor.settings import Narrow, Settings
 
 if TYPE_CHECKING:  # they load Arrow; a signal that comes while they load is reported too
     from auditor.run.result import RunReport
@@ -30,9 +30,12 @@ class RunReportWriter:
     stdout says so. The object on stdout is written once, by the first thread.
     """
 
-    def __init__(self, command: commands.Run, settings: Settings, console: Console) -> None:
+    def __init__(
+        self, command: commands.Run, narrow: Narrow, settings: Settings, console: Console
+    ) -> None:
         self.run: Run | None = None
         self._command = command
+        self._narrow = narrow
         self._settings = settings
         self._console = console
         self._began = time.monotonic()
@@ -120,7 +123,7 @@ class RunReportWriter:
         from auditor.run.run import Run  # noqa: PLC0415 - heavy
 
         with suppress(AuditorError):  # a partner does not exist
-            work = self.run or Run(self._settings, self._command.narrow)
+            work = self.run or Run(self._settings, self._narrow)
             return work.so_far(status, why)
         seconds = round(time.monotonic() - self._began, 3)
         return RunReport(run_id="", exit=status, seconds=seconds, snapshots=())

@@ -82,6 +82,15 @@ class Narrowed(RowsCommand, frozen=True, kw_only=True):
             heading=NARROWER,
         ),
     ] = ()
+    customers_from: Annotated[
+        tuple[Path, ...],
+        Option(
+            "a file with such customers, one per line; - is stdin",
+            "FILE",
+            words.path,
+            heading=NARROWER,
+        ),
+    ] = ()
     partners: Annotated[
         tuple[str, ...],
         Option("the name of a [[partner]]", "N", words.text, flag="partner", heading=NARROWER),

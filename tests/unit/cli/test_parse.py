@@ -45,6 +45,8 @@ def parsed(*words: str) -> Parsed:
         ("run --resume RUN1", commands.Run(resume="RUN1")),
         (f"run --run {AIRFLOW}", commands.Run(run=AIRFLOW)),
         ("run --wait 30m", commands.Run(wait=timedelta(minutes=30))),
+        ("run --customers-from -", commands.Run(customers_from=(Path("-"),))),
+        ("plan --customers-from c.txt", commands.Plan(customers_from=(Path("c.txt"),))),
         ("run --max-seconds 13500", commands.Run(max_seconds=13500)),
         ("run --report r.json", commands.Run(report=Path("r.json"))),
         ("run --wait 0s", commands.Run()),
