@@ -5,6 +5,7 @@ So a reader adds newer snapshots from their own folders, and needs no cache to w
 """
 
 import io
+import os
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from functools import cached_property
@@ -215,8 +216,10 @@ def read_file(path: Path, columns: list[str] | None = None, span: Span = EVERYON
 
     Row groups without a customer in `span` are skipped.
     """
-    with guarded(path):
-        data = path.read_bytes()
+    # Not `path.read_bytes()`: one of Arrow's threads may free the data while the interpreter ends.
+    # If the data is a Python object, that aborts the process.
+    with guarded(path), pa.OSFile(os.fsencode(path)) as opened:
+        data = opened.read_buffer()
     try:
         file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
         if span == EVERYONE:

@@ -192,3 +192,11 @@ def test_no_pattern_takes_forever() -> None:
 def test_a_nested_repeat_is_found(bad: str) -> None:
     """S17: without this, the test above would prove nothing."""
     assert nested(_parser.parse(bad))
+
+
+@pytest.mark.parametrize("banned", ["py_buffer", "PythonFile", "read_bytes"])
+def test_arrow_reads_no_python_object(banned: str) -> None:
+    """Arrow's threads free what they read, also while the interpreter ends: that aborts it."""
+    reading = [name for name, tree in TREES.items() if "ParquetFile" in named(tree)]
+    assert reading == ["store/folder/index.py"]
+    assert [name for name in reading if banned in named(TREES[name])] == []
