@@ -13,64 +13,24 @@ import msgspec
 import pyarrow as pa
 
 from auditor.model import CheckKind, EndedBy, RememberedListing, RememberedReturn
-from auditor.normalize.settled import TEXT, RowValues, asked_segment, table_of
+from auditor.normalize.settled import RowValues, asked_segment, table_of
 from auditor.plan.plan import Plan
 from auditor.plan.targets import CUSTOMER, SUBSCRIPTION
 from auditor.scope.found import CatalogFound, CustomerFound, Found, Gone
-from auditor.tables import TIME
+from auditor.store.compare import FACTS
 
 ANY = "*"
-
-_SKU = {"country": TEXT, "reservation_scope": TEXT, "product_id": TEXT, "sku_id": TEXT}
-_REMEMBERED = {
-    "customer_id": TEXT,
-    "country": TEXT,
-    "azure_subscription_id": TEXT,
-    "arm_region": TEXT,
-    "reservation_scope": TEXT,
-    "product_id": TEXT,
-    "sku_id": TEXT,
-    "what": TEXT,
-    "detail": TEXT,
-    "since_at": TIME,
-}
-COLUMNS: dict[str, dict[str, pa.DataType]] = {
-    "ended": {
-        "customer_id": TEXT,
-        "country": TEXT,
-        "azure_subscription_id": TEXT,
-        "ended_by": TEXT,
-    },
-    "unheld": {"customer_id": TEXT, "product_id": TEXT, "sku_id": TEXT},
-    "settled_sku": _SKU,
-    "asked_sku": {
-        **_SKU,
-        "arm_region": TEXT,
-        "by_customer": pa.bool_(),
-        "by_subscription": pa.bool_(),
-    },
-    "cached_sku": _SKU,
-    "gone": {**_SKU, "gone_at": TIME},
-    "still_gone": {**_SKU, "proven_at": TIME},
-    "new_subscription": {"customer_id": TEXT, "azure_subscription_id": TEXT},
-    "new_sku": _SKU,
-    "asked_segment": {"segment": TEXT},
-    "catalog_absence": {**_SKU, "gone_at": TIME, "until_at": TIME},
-    "catalog_event": {**_SKU, "kind": TEXT, "detail": TEXT, "before_at": TIME, "after_at": TIME},
-    "remember": _REMEMBERED,
-    "forget": _REMEMBERED,
-}
 
 
 def tables(
     found: Found, plan: Plan, superseded: Collection[tuple[str, str]] = ()
 ) -> dict[str, pa.Table]:
-    """Return the facts of a run, one table for each name in `COLUMNS`.
+    """Return the facts of a run, one table for each name in `FACTS`.
 
     `superseded` are the (customer, country) pairs that another run published after this run began.
     A cached listing of such a pair may be older than the rows of that run, so it proves nothing.
     """
-    rows: dict[str, list[RowValues]] = {name: [] for name in COLUMNS}
+    rows: dict[str, list[RowValues]] = {name: [] for name in FACTS}
     for customer in found.customers:
         if not (customer.is_cached and (customer.customer.customer_id, "") in superseded):
             _of_customer(customer, found, plan, rows)
@@ -84,7 +44,7 @@ def tables(
             rows["still_gone"] += _still_gone(catalog, found, is_superseded=is_superseded)
     rows["catalog_absence"] = _absences(found)
     return {
-        **{name: table_of(COLUMNS[name], rows[name]) for name in COLUMNS},
+        **{name: table_of(FACTS[name], rows[name]) for name in FACTS},
         "asked_segment": asked_segment(plan),
     }
 

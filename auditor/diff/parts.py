@@ -7,9 +7,9 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from auditor.diff.compare import STATE
 from auditor.model import Settled, bucket_of
 from auditor.normalize.staged import Staged, together
+from auditor.store.compare import STATE
 from auditor.store.interface import Store
 from auditor.store.span import EVERYONE, Chunk
 

@@ -12,6 +12,7 @@ from auditor.normalize.settled import table_of
 from auditor.publish.unlisted import cell_of, placed, unlisted
 from auditor.scope.found import CatalogFound, CustomerFound, Found
 from auditor.scope.known import Previous
+from auditor.store.compare import covers
 
 _TEXT = pa.string()
 
@@ -76,7 +77,7 @@ def cells(
         before = previous.get(cell)
         tally = counts.get(cell, Counts())
         is_first = before is None or before.status == "left" or cell.customer_id in never_listed
-        is_widened = before is not None and not _covers(json.loads(before.scope or "{}"), scope)
+        is_widened = before is not None and not covers(json.loads(before.scope or "{}"), scope)
         is_unchanged = at_start.get(cell, "") == (before.snapshot_id if before else "")
         rows.append(
             (
@@ -184,14 +185,3 @@ def _catalog_status(catalog: CatalogFound) -> str:
     if not catalog.failed:
         return "covered"
     return "partly" if catalog.answered else "failed"
-
-
-def _covers(before: Mapping[str, object], now: Mapping[str, object]) -> bool:
-    """Return whether each list in the scope `before` holds every item of that list in `now`."""
-    for name, wanted in now.items():
-        old = before.get(name)
-        if old in (wanted, "all"):
-            continue
-        if not (isinstance(old, list) and isinstance(wanted, list) and set(wanted) <= set(old)):
-            return False
-    return True

@@ -14,7 +14,6 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from auditor.diff.compare import NONE_AFFECTED, Diff
 from auditor.diff.facts import tables
 from auditor.diff.parts import Part, Parts
 from auditor.model import Cell, FailedListing, Settled, Sku, bucket_of
@@ -27,6 +26,7 @@ from auditor.publish.snapshot import Published, Snapshot
 from auditor.publish.unlisted import Unknown, placed, unknown_share, unlisted
 from auditor.scope import recall
 from auditor.scope.found import Found
+from auditor.store.compare import NONE_AFFECTED, THIS, Diff
 from auditor.store.interface import Store
 from auditor.tables import SCHEMAS, TEXT
 from auditor.version import __version__
@@ -108,7 +108,7 @@ class Publisher:
                 if self._at_start.get(cell, "") != before.snapshot_id
             }
             facts = tables(self._found, self._plan, superseded)
-            this = table_of(_THIS, [_this_row(snapshot)])
+            this = table_of(THIS, [_this_row(snapshot)])
             results = self._results({**facts, "this": this}, covered, settled, snapshot)
             for relation, bucket, table in results:
                 publication.write(relation, bucket, table)
@@ -281,20 +281,13 @@ def changes_in(store: Store, snapshot_id: str) -> dict[str, int]:
     return dict(sorted(kinds.items()))
 
 
-_THIS = {
-    "snapshot_id": pa.string(),
-    "partner_tenant_id": pa.string(),
-    "started_at": pa.timestamp("us", tz="UTC"),
-    "business_date": pa.date32(),
-}
-
-
 def _this_row(snapshot: Snapshot) -> RowValues:
     return (
         snapshot.snapshot_id,
         snapshot.partner_tenant_id,
         snapshot.started_at,
         snapshot.business_date,
+        False,
     )
 
 

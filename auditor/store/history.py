@@ -4,7 +4,7 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from auditor.store import reading, sql
+from auditor.store import between, reading, sql
 from auditor.store.duck import connect
 
 
@@ -28,34 +28,21 @@ def changes(con: duckdb.DuckDBPyConnection, wanted: ChangeFilter) -> pa.Table:
         raise reading.translated(error) from error
 
 
-def query(wanted: ChangeFilter) -> str | None:
-    """Return the SQL that `changes` runs; None if that SQL may read any relation."""
+def query(wanted: ChangeFilter) -> str:
+    """Return SQL that reads at least the relations and views that `changes` reads."""
+    named = sql.statement("read/changes/change_named")
     if wanted.between is not None:
-        return None
-    return sql.statement("read/changes/newest_change") + sql.statement("read/changes/change_named")
+        return f"{named} {' '.join(between.RELATIONS)}"
+    return sql.statement("read/changes/newest_change") + named
 
 
 def _rows(con: duckdb.DuckDBPyConnection, wanted: ChangeFilter) -> pa.Table:
     if wanted.between is not None:
-        return _between(con, *wanted.between)
+        return between.changes(con, *wanted.between)
     if wanted.snapshot is not None:
         statement = "SELECT * FROM change WHERE snapshot_id = ?"
         return con.sql(statement, params=[wanted.snapshot]).to_arrow_table()
     return con.sql(sql.statement("read/changes/newest_change")).to_arrow_table()
-
-
-def _between(con: duckdb.DuckDBPyConnection, before: str, after: str) -> pa.Table:
-    """Return the differences between two snapshots as rows of the relation `change`.
-
-    Only keys that are in both snapshots are compared: a key in only one of them is no difference.
-    """
-    con.execute(sql.statement("macros/change_kind"))
-    binds = {"before": before, "after": after}
-    tables = [
-        con.sql(sql.statement(f"read/changes/between_{name}"), params=binds).to_arrow_table()
-        for name in ("inventory", "availability")
-    ]
-    return pa.concat_tables(tables, promote_options="permissive")
 
 
 def causes(rows: pa.Table) -> pa.Table:

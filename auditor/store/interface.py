@@ -100,14 +100,20 @@ class Store(ABC):
 
     @abstractmethod
     def connect(
-        self, *, customer_id: str | None = None, query: str | None = None, is_sparing: bool = False
+        self,
+        *,
+        customer_id: str | None = None,
+        query: str | None = None,
+        snapshots: Sequence[str] = (),
+        is_sparing: bool = False,
     ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """Open DuckDB on the published snapshots, with every relation and view.
 
         The connection can reach only this store, but may be able to write to it: pass untrusted SQL
         to `sql` instead. With `customer_id`, rows of other customers may be missing. With `query`,
-        relations and views that this SQL does not use may be missing. With `is_sparing`, DuckDB is
-        slower and takes little memory.
+        relations and views that this SQL does not use may be missing. With `snapshots`, relations
+        may lack the rows of other snapshots. With `is_sparing`, DuckDB is slower and takes little
+        memory.
         """
 
     @abstractmethod
@@ -141,8 +147,9 @@ class Store(ABC):
         read: Callable[[duckdb.DuckDBPyConnection], pa.Table],
         customer_id: str | None = None,
         query: str | None = None,
+        snapshots: Sequence[str] = (),
     ) -> pa.Table:
-        with self.connect(customer_id=customer_id, query=query) as con:
+        with self.connect(customer_id=customer_id, query=query, snapshots=snapshots) as con:
             return read(con)
 
     def table(
@@ -228,7 +235,8 @@ class Store(ABC):
         """Return changes with the names of customers, products and SKUs.
 
         By default, return the changes after each partner's previous full snapshot, as in the view
-        `newly_restricted`. Raises UsageError if `between` names snapshots of two partners.
+        `newly_restricted`. With `between`, compare two snapshots of one partner: see
+        `between.changes`. Raises UsageError if they are of two partners.
         """
         if between is not None:
             self._check_same_partner(*between)
@@ -241,7 +249,7 @@ class Store(ABC):
             customer=self._covered_customer(customer) if customer else None,
         )
         read = partial(history.changes, wanted=wanted)
-        return self._read(read, wanted.customer, history.query(wanted))
+        return self._read(read, wanted.customer, history.query(wanted), wanted.between or ())
 
     def _check_same_partner(self, before: str, after: str) -> None:
         first, second = self.snapshot(before), self.snapshot(after)

@@ -19,6 +19,7 @@ BASE = (
     "customer",
     "azure_subscription",
     "commerce_subscription",
+    "remembered",
     "latest_cell",
     "current_check_outcome",
     "current_inventory",
@@ -62,8 +63,8 @@ VIEWS = (
 BESIDE_DUCKDB = ("latest_map",)
 """A view that only a DuckDB file over a folder needs; `jobs/duckdb_views.py` creates it first."""
 
-BESIDE_POSTGRES = ("held_cell", "held_remembered")
-"""Views in the schema of PostgreSQL's tables; PostgreSQL's base views read them."""
+BESIDE_POSTGRES = ("held_cell",)
+"""A view in the schema of PostgreSQL's tables; PostgreSQL's base views read it."""
 
 _WORD = re.compile(r"[a-z_]+")
 _COMMENT = re.compile(r"--.*")

@@ -4,7 +4,8 @@
 -- Reads: this, cell, known_inventory, answer_inventory, ended, settled_sku, asked_sku, gone,
 --        still_gone, catalog_absence, cached_sku, suspect_inventory (keys that got the same answer twice).
 -- fate:  answer    the answer is used. It is not older than the known row: of two snapshots, the
---                  one that asked later wins
+--                  one that asked later wins. With ignores_age it may be older: the answers are
+--                  then another snapshot, with which the known rows are compared on request
 --        suspect   the answer takes back a verdict, and so do many others at once. The known
 --                  verdict stays and the answer becomes pending. If a later snapshot gets the same
 --                  answer, it is used
@@ -65,6 +66,7 @@ SELECT
         WHEN p.answer_verdict = 'not_in_catalog' AND p.known_verdict <> 'not_in_catalog'
             AND v.sku_id IS NOT NULL THEN 'known'
         WHEN p.known_at IS NULL
+            OR (this.ignores_age AND p.answer_at IS NOT NULL)
             OR p.answer_at >= greatest(p.known_at, run_began(p.known_pending_snapshot_id))
             THEN CASE
                 WHEN d.sku_id IS NOT NULL AND is_flip(p.known_verdict, p.answer_verdict)

@@ -101,7 +101,8 @@ SELECT
             AND is_flip(p.known.verdict, COALESCE(p.answer.verdict, 'not_in_catalog'))
             AND p.known.pending_verdict <> COALESCE(p.answer.verdict, 'not_in_catalog')
             THEN 'suspect'
-        WHEN p.answer.checked_at
+        WHEN (this.ignores_age AND p.answer.checked_at IS NOT NULL)
+            OR p.answer.checked_at
             >= greatest(p.known.checked_at, run_began(p.known.pending_snapshot_id))
             THEN 'answer'
         WHEN p.segment || p.term_duration || p.billing_cycle = ''

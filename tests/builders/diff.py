@@ -9,12 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from auditor.diff import facts
-from auditor.diff.compare import STATE, Diff
 from auditor.normalize.answers import Answers
 from auditor.normalize.settled import SETTLED_COLUMNS, table_of
 from auditor.normalize.staged import SUSPECTS
 from auditor.publish import coverage
+from auditor.store.compare import FACTS, STATE, THIS, Diff
 from auditor.tables import SCHEMAS
 
 P = "aaaaaaaa-0000-0000-0000-000000000001"
@@ -28,12 +27,6 @@ Row = dict[str, Any]  # one row of any relation
 Rows = Sequence[Row]
 Gaps = Callable[[pa.Table], pa.Table]
 DESCRIBING = ("customer", "azure_subscription", "commerce_subscription", "sku")
-_THIS = {
-    "snapshot_id": pa.string(),
-    "partner_tenant_id": pa.string(),
-    "started_at": pa.timestamp("us", tz="UTC"),
-    "business_date": pa.date32(),
-}
 
 
 def at(night: int, minute: float = 0) -> datetime:
@@ -199,11 +192,11 @@ def compare(
     """
     this: Row = {"snapshot_id": name or snapshot(night), "partner_tenant_id": P}
     this |= {"started_at": began or at(night), "business_date": date(2026, 11, night)}
+    this["ignores_age"] = False
     tables = {
-        name: _table(columns, (proved or {}).get(name, ()))
-        for name, columns in facts.COLUMNS.items()
+        name: _table(columns, (proved or {}).get(name, ())) for name, columns in FACTS.items()
     }
-    tables["this"] = _table(_THIS, [this])
+    tables["this"] = _table(THIS, [this])
     with Diff.open(tables, spill=Path(tempfile.gettempdir()) / "never-spilled") as diff:
         return diff.bucket(
             _table(coverage.CELL_COLUMNS, cells),

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from auditor.diff.compare import STATE
+from auditor.store.compare import STATE
 from auditor.store.interface import Store
 from auditor.tables import CELL, INVENTORY_KEY
 from tests.builders import diff as bench

@@ -33,11 +33,11 @@ MODULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "diff": (
         (
-            "auditor/diff/compare.py",
+            "auditor/store/compare.py",
             "sql/macros/*.sql",
             "sql/steps/*.sql",
             "sql/relations/*.sql",
-            "sql/read/changes/between_*.sql",
+            "sql/read/between/*.sql",
         ),
         _unit(
             "diff/kinds",

@@ -108,20 +108,28 @@ class FolderStore(Store):
 
     @contextmanager
     def connect(
-        self, *, customer_id: str | None = None, query: str | None = None, is_sparing: bool = False
+        self,
+        *,
+        customer_id: str | None = None,
+        query: str | None = None,
+        snapshots: Sequence[str] = (),
+        is_sparing: bool = False,
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open DuckDB on the published snapshots, with every relation and view.
 
         The connection can reach only this store, but it can write to it: pass untrusted SQL to
         `sql` instead. With `customer_id`, only files that can hold that customer's rows are read.
-        With `query`, only the relations and views that this SQL uses exist, which is quicker. With
-        `is_sparing`, DuckDB is slower and takes little memory.
+        With `query`, only the relations and views that this SQL uses exist, and with `snapshots`
+        relations have only the rows of these, which is quicker. With `is_sparing`, DuckDB is slower
+        and takes little memory.
         """
         with ExitStack() as stack:
 
             def opened() -> duckdb.DuckDBPyConnection:
                 how = self.buckets, customer_id, query
-                found = views.connection(self.root, self.index(), *how, is_sparing=is_sparing)
+                found = views.connection(
+                    self.root, self.index(), *how, snapshots=snapshots, is_sparing=is_sparing
+                )
                 return stack.enter_context(found)
 
             try:
@@ -154,13 +162,14 @@ class FolderStore(Store):
         read: Callable[[duckdb.DuckDBPyConnection], pa.Table],
         customer_id: str | None = None,
         query: str | None = None,
+        snapshots: Sequence[str] = (),
     ) -> pa.Table:
         """Call `read`, and once more if a file is missing: a prune may have removed the file."""
         try:
-            return super()._read(read, customer_id, query)
+            return super()._read(read, customer_id, query, snapshots)
         except reading.FileGone:
             self._seen = None
-            return super()._read(read, customer_id, query)
+            return super()._read(read, customer_id, query, snapshots)
 
     def snapshot(self, name: str) -> dict[str, Any]:
         """Return the row of one snapshot."""

@@ -1,7 +1,7 @@
 """Opens DuckDB with every relation and view over the files of a folder store."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +23,7 @@ def connection(
     customer_id: str | None = None,
     query: str | None = None,
     *,
+    snapshots: Collection[str] = (),
     is_sparing: bool = False,
     spill: str | None = None,
     copied: frozenset[str] | None = None,
@@ -30,7 +31,9 @@ def connection(
     """Open DuckDB in memory with every relation and view over the snapshots in `index`.
 
     With `query`, only the relations and views that this SQL uses are made, because making all is
-    slow. DuckDB can read and write every file of the store. With `copied`, DuckDB can open no file:
+    slow. With `snapshots`, relations have only the rows of these snapshots.
+
+    DuckDB can read and write every file of the store. With `copied`, DuckDB can open no file:
     the base views named there are first copied, to memory or to `spill`; no others can be read.
     """
     con = opened(is_sparing=is_sparing)
@@ -38,7 +41,8 @@ def connection(
         try:
             con.execute("SET temp_directory = $1", [spill_folder() if spill is None else spill])
             only = None if query is None else sql.needed(query)
-            _name_all_files(con, root, index, _buckets_of(customer_id, buckets), only)
+            in_buckets = _buckets_of(customer_id, buckets)
+            _name_all_files(con, root, index, in_buckets, only, snapshots=snapshots)
             oldest, absent = older.oldest_version(root, index), older.absent(root, index)
             for definition in sql.definitions(only, copied or frozenset()):
                 con.execute(older.completed(definition, oldest, absent))
@@ -63,11 +67,14 @@ def _name_all_files(
     index: Index,
     buckets: frozenset[int] | None,
     only: frozenset[str] | None,
+    *,
+    snapshots: Collection[str],
 ) -> None:
     con.register("latest_map", index.latest)
+    asked = [one for one in index.entries if not snapshots or one.snapshot_id in snapshots]
     current = [entry for entry in index.entries if entry.snapshot_id in index.named_in_latest]
     for relation in KEYS:
-        for name, entries in ((relation, index.entries), (f"current_{relation}", current)):
+        for name, entries in ((relation, asked), (f"current_{relation}", current)):
             if only is None or name in only:
                 name_files(con, name, files(root, relation, entries, buckets))
     if only is None or "attempt" in only:

@@ -11,7 +11,21 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 from adbc_driver_postgresql import dbapi
-from sqlalchemy import Connection, Select, Text, column, func, literal, select, table, text, true
+from sqlalchemy import (
+    ARRAY,
+    Connection,
+    Select,
+    Text,
+    any_,
+    column,
+    func,
+    literal,
+    literal_column,
+    select,
+    table,
+    text,
+    true,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import OperationalError
 
@@ -31,6 +45,8 @@ from auditor.store.span import EVERYONE, Span
 from auditor.tables import ATTEMPT, ATTEMPT_KEY, CELL, SCHEMAS
 
 _PUBLISH_LOCK = 0x5CA1_AB1F
+_ASKED = "auditor.snapshots"
+"""A setting of the transaction: the ids of the snapshots that are read."""
 _READING_STATEMENTS = ("SELECT", "WITH", "VALUES", "TABLE")
 
 
@@ -178,25 +194,37 @@ class PostgresStore(Store):
         return history.gaps(cells_and_before, published, covered)
 
     def connect(
-        self, *, customer_id: str | None = None, query: str | None = None, is_sparing: bool = False
+        self,
+        *,
+        customer_id: str | None = None,
+        query: str | None = None,
+        snapshots: Sequence[str] = (),
+        is_sparing: bool = False,
     ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """Open DuckDB on copies of the published snapshots, with every relation and view.
 
-        All rows that `query` uses are copied; rows that do not fit in memory are spilled to disk.
+        All rows that `query` uses are copied, with `snapshots` only the rows of these snapshots;
+        rows that do not fit in memory are spilled to disk.
         To read a whole store, use `sql` or the views in the database instead.
         """
         only = None if query is None else sql.needed(query)
-        return self._connect(customer_id, only, is_sparing=is_sparing)
+        return self._connect(customer_id, only, snapshots, is_sparing=is_sparing)
 
     @contextmanager
     def _connect(
-        self, customer_id: str | None, only: frozenset[str] | None, *, is_sparing: bool
+        self,
+        customer_id: str | None,
+        only: frozenset[str] | None,
+        snapshots: Sequence[str],
+        *,
+        is_sparing: bool,
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         with ExitStack() as stack:
             with self._database.arrow() as con, con.cursor() as cursor:
                 cursor.execute(BEGIN_SNAPSHOT)
+                fetched(cursor, select(func.set_config(_ASKED, ",".join(snapshots), true())))
                 relations = (
-                    (name, streamed(cursor, _of(name, customer_id)))
+                    (name, streamed(cursor, _of(name, customer_id, is_of_some=bool(snapshots))))
                     for name in sql.BASE
                     if only is None or name in only
                 )
@@ -281,9 +309,17 @@ class PostgresStore(Store):
             return fetched(cursor, query)
 
 
-def _of(name: str, customer_id: str | None) -> Select[Any]:
-    """Return the query for a base view; with `customer_id`, for that customer and the catalog."""
+def _of(name: str, customer_id: str | None, *, is_of_some: bool) -> Select[Any]:
+    """Return the query for a base view.
+
+    With `customer_id`, for that customer and the catalog. With `is_of_some`, for the rows of the
+    snapshots in the setting `_ASKED`, if the view is a relation: COPY, which streams, binds no
+    values.
+    """
     query = select(text("*")).select_from(table(name))
+    if is_of_some and name in SCHEMAS:
+        asked = literal_column(f"string_to_array(current_setting('{_ASKED}'), ',')", ARRAY(Text))
+        query = query.where(column("snapshot_id", Text) == any_(asked))
     schema = SCHEMAS.get(name.removeprefix("current_"))
     if customer_id is None or schema is None or "customer_id" not in schema.names:
         return query

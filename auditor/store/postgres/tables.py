@@ -151,9 +151,7 @@ PUBLISHED = Table("snapshot", _VIEWS, *(_column("snapshot", n) for n in SCHEMAS[
 """Views that every reader may use."""
 SNAPSHOT_ROWS = {
     relation: Table(
-        "held_remembered" if relation == "remembered" else relation,
-        _META if relation == "remembered" else MetaData(),
-        *(_column(relation, name) for name in SCHEMAS[relation].names),
+        relation, MetaData(), *(_column(relation, name) for name in SCHEMAS[relation].names)
     )
     for relation in SCHEMAS
 }

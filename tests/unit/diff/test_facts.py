@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from auditor.diff import facts
-from auditor.diff.facts import COLUMNS, tables
+from auditor.diff.facts import tables
 from auditor.model import (
     Cell,
     Check,
@@ -22,6 +21,7 @@ from auditor.normalize.settled import SETTLED_COLUMNS, settled_table, table_of
 from auditor.plan.plan import Plan
 from auditor.scope.found import CatalogFound, CustomerFound, Found
 from auditor.scope.known import Known
+from auditor.store.compare import FACTS
 from tests.builders import scope as bench
 from tests.builders.scope import ACME, P, azure, found
 
@@ -52,7 +52,7 @@ def proved(
     )
     result = {}
     for name, table in tables(run, plan, superseded).items():
-        assert table.column_names == list(COLUMNS[name])
+        assert table.column_names == list(FACTS[name])
         result[name] = sorted((tuple(row.values()) for row in table.to_pylist()), key=repr)
     return result
 
@@ -221,7 +221,7 @@ def test_a_settled_question_gives_one_row_per_check() -> None:
 
 
 def test_a_table_without_rows_has_its_columns() -> None:
-    for columns in facts.COLUMNS.values():
+    for columns in FACTS.values():
         assert table_of(columns, []).column_names == list(columns)
 
 

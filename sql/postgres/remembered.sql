@@ -1,6 +1,6 @@
--- The rows of the relation remembered, for every snapshot that is not pruned.
+-- Facts about things that have no row in another relation, for every snapshot that is not pruned.
 -- Grain: one snapshot, key and kind of fact (what).
-CREATE VIEW held_remembered AS
+CREATE VIEW remembered AS
 SELECT
     v.snapshot_id, i.partner_tenant_id, i.customer_id, i.country, i.azure_subscription_id,
     i.arm_region, i.reservation_scope, i.product_id, i.sku_id, i.what, i.detail, i.since_at

@@ -4,7 +4,7 @@ This module passes Arrow tables to the SQL and reads its results: `sql/steps/` a
 order of their numbers, then each statement of `sql/relations/` returns the rows of one relation.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from auditor.store.duck import working
 from auditor.store.sql import statement
-from auditor.tables import SCHEMAS
+from auditor.tables import SCHEMAS, TIME
 
 STATE = (
     "inventory",
@@ -27,6 +27,62 @@ STATE = (
     "remembered",
 )
 """The relations with the state of the covered cells, in the order in which they are computed."""
+NIGHTLY = (*STATE, "change", "ending", "check_outcome")
+"""The relations that a night publishes of each bucket."""
+TEXT = pa.string()
+THIS: dict[str, pa.DataType] = {
+    "snapshot_id": TEXT,
+    "partner_tenant_id": TEXT,
+    "started_at": TIME,
+    "business_date": pa.date32(),
+    "ignores_age": pa.bool_(),
+}
+"""The columns of the one-row table `this`: the snapshot that the answers belong to.
+
+With `ignores_age` an answer is used also if the known row is newer.
+"""
+_SKU = {"country": TEXT, "reservation_scope": TEXT, "product_id": TEXT, "sku_id": TEXT}
+_REMEMBERED = {
+    "customer_id": TEXT,
+    "country": TEXT,
+    "azure_subscription_id": TEXT,
+    "arm_region": TEXT,
+    "reservation_scope": TEXT,
+    "product_id": TEXT,
+    "sku_id": TEXT,
+    "what": TEXT,
+    "detail": TEXT,
+    "since_at": TIME,
+}
+FACTS: dict[str, dict[str, pa.DataType]] = {
+    "ended": {
+        "customer_id": TEXT,
+        "country": TEXT,
+        "azure_subscription_id": TEXT,
+        "ended_by": TEXT,
+    },
+    "unheld": {"customer_id": TEXT, "product_id": TEXT, "sku_id": TEXT},
+    "settled_sku": _SKU,
+    "asked_sku": {
+        **_SKU,
+        "arm_region": TEXT,
+        "by_customer": pa.bool_(),
+        "by_subscription": pa.bool_(),
+    },
+    "cached_sku": _SKU,
+    "gone": {**_SKU, "gone_at": TIME},
+    "still_gone": {**_SKU, "proven_at": TIME},
+    "new_subscription": {"customer_id": TEXT, "azure_subscription_id": TEXT},
+    "new_sku": _SKU,
+    "asked_segment": {"segment": TEXT},
+    "catalog_absence": {**_SKU, "gone_at": TIME, "until_at": TIME},
+    "catalog_event": {**_SKU, "kind": TEXT, "detail": TEXT, "before_at": TIME, "after_at": TIME},
+    "remember": _REMEMBERED,
+    "forget": _REMEMBERED,
+}
+"""The columns of the facts that a run proved besides its answers, by table."""
+_NOTED = ("forbidden", "ended_after")
+"""What the scope of a cell records beside what was asked about."""
 _OPENING = "01_catalog_affected"
 _STEPS = (
     "02_settled_inventory",
@@ -96,6 +152,7 @@ class Diff:
         suspects: Mapping[str, pa.Table],
         gaps: Callable[[pa.Table], pa.Table],
         is_catalog: bool,
+        relations: Iterable[str] = NIGHTLY,
     ) -> dict[str, pa.Table]:
         """Return the relations of one bucket after this snapshot.
 
@@ -108,6 +165,8 @@ class Diff:
             suspects: keys of `inventory` and `availability` whose answers are suspect.
             gaps: a function that counts the snapshots of a cell after a given snapshot.
             is_catalog: true for the bucket of the catalog, which is compared last.
+            relations: the relations to return. `change` alone needs of the known rows only
+                `inventory`, `availability` and `remembered`, no `restriction` and nothing `found`.
         """
         inputs = {f"known_{name}": table for name, table in known.items()}
         inputs |= {f"answer_{name}": table for name, table in answers.items()}
@@ -122,9 +181,7 @@ class Diff:
             self._con.execute(statement(f"steps/{_CATALOG_STEP}"))
         candidates = self._con.sql(statement(f"steps/{_GAP_CANDIDATES}")).to_arrow_table()
         self._con.register("gap", self._gaps(candidates, gaps))
-        results = {
-            name: self._result(name) for name in (*STATE, "change", "ending", "check_outcome")
-        }
+        results = {name: self._result(name) for name in relations}
         for name in inputs:
             self._con.unregister(name)
         return results
@@ -139,3 +196,16 @@ class Diff:
         schema = SCHEMAS[relation]
         table: pa.Table = self._con.sql(statement(f"relations/{relation}")).to_arrow_table()
         return table.select(schema.names).cast(schema)
+
+
+def covers(before: Mapping[str, object], now: Mapping[str, object]) -> bool:
+    """Return whether each list in the scope `before` holds every item of that list in `now`."""
+    for name, wanted in now.items():
+        if name in _NOTED:
+            continue
+        old = before.get(name)
+        if old in (wanted, "all"):
+            continue
+        if not (isinstance(old, list) and isinstance(wanted, list) and set(wanted) <= set(old)):
+            return False
+    return True
