@@ -95,8 +95,9 @@ soak-replies: $(VENV)/installed-dev  ## Send a million replies nobody would beli
 	$(BIN)/python -m tests.builders.replies 1000000
 	$(BIN)/python -m tests.builders.replies 10000 --sockets
 
-soak-nights: $(VENV)/installed-dev  ## Live through 10,000 nights: ten years of one seed, and 32 others
+soak-nights: $(VENV)/installed-dev  ## Live through 10,000 nights: ten years of one seed, and 32 others; then nights of broken listings
 	$(BIN)/python -m tests.builders.nights $(ARGS)
+	$(SOAK) listings
 
 golden: $(VENV)/installed-dev  ## Write the golden files anew; review the difference like code
 	REWRITE_GOLDEN=1 $(BIN)/python -m pytest -q tests -k golden

@@ -218,6 +218,8 @@ KINDS = (
     "harmed",
     "left over",
     "over quota",
+    "false",
+    "silent",
 )
 """The first word of each problem."""
 

@@ -1,10 +1,7 @@
 """P35: a listing that fails is an unanswered question, from the first night on."""
 
 import json
-import random
-from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -12,41 +9,35 @@ import pytest
 from auditor.run.forecast_run import forecast_run
 from auditor.run.result import RunReport
 from auditor.run.runtime import Runtime
-from auditor.sandbox import Fault, Faults, WorldSize
+from auditor.sandbox import Fault, Faults
 from auditor.sandbox.answers.shapes import customer_item
 from auditor.settings.values import Cache
 from auditor.store import open_store
 from auditor.store.interface import Store
-from tests.builders.nightly import INVENTORY_KEY, IS_SOAK, Key, Night, nights, seeds
+from tests.builders.broken_listings import (
+    ACTIONS,
+    LISTS,
+    OUT,
+    PAGE,
+    PAGE_SIZE,
+    SINGLE,
+    TINY,
+    problems_of_nights,
+    silent,
+)
+from tests.builders.nightly import IS_SOAK, Night, nights, seeds
 
 SEED = 1
-TINY = WorldSize(customers=24, products=2, regions=2, sizes_per_product=1, licence_products=3)
-PAGE = 5
-"""Customers on a page: each partner's list has several."""
-LISTS = ("customers", "subscriptions", "entitlements", "products", "skus")
-SINGLE = ("customer", "registration")
-"""Asked by id: the billing country, and whether a plan may buy reservations."""
 NEXT = {
     "uri": "/customers?size=500&seekOperation=Next",
     "method": "GET",
     "headers": [{"key": "MS-ContinuationToken", "value": "same"}],
-}
-ACTIONS: dict[str, dict[str, Any]] = {
-    "503": {"status": 503},
-    "HTML": {"body": "<html><body>Service unavailable</body></html>"},
-    "cut": {"cut": True},
-    "empty": {"body": ""},
-    "204": {"status": 204, "body": ""},
-    "403": {"status": 403, "code": "20002"},
-    "short": {"body": json.dumps({"totalCount": 16, "items": []})},
 }
 ELSEWHERE = {
     "body": json.dumps(
         {"totalCount": 0, "items": [], "links": {"next": {**NEXT, "uri": "/v1//v1/customers"}}}
     )
 }
-OUT = {("customers", "403"), ("products", "403")}
-"""These say that the partner's own credential is refused: nothing of it is published."""
 CASES = [
     *((listing, name) for listing in LISTS for name in ACTIONS if (listing, name) not in OUT),
     *((listing, name) for listing in SINGLE for name in ACTIONS if name != "short"),
@@ -83,35 +74,6 @@ def fault(night: Night, listing: str, action: str) -> Faults:
     return Faults([Fault(endpoint=listing, partner=partner.name, after=after, **how)])
 
 
-def covered(key: Mapping[str, str], unanswered: Iterable[Mapping[str, str]]) -> bool:
-    """Tell whether a row of `unanswered` says that the key is unknown."""
-    for row in unanswered:
-        if row["partner_tenant_id"] != key["partner_tenant_id"] or row["kind"] == "availability":
-            continue
-        names: Iterable[str] = INVENTORY_KEY[1:]
-        if row["kind"] == "listing":  # it names a plan where a check names an Azure subscription
-            names = ("customer_id", "country", "reservation_scope", "product_id", "sku_id")
-        if all(row[name] in {"", key[name]} for name in names):
-            return True
-    return False
-
-
-def silent(night: Night, number: int) -> list[Key]:
-    """Return the keys of the truth that are neither known nor said to be unknown.
-
-    A key that left the catalog before its first answer is not there to be known.
-    """
-    known = night.inventory()
-    unanswered = night.rows("SELECT * FROM unanswered")
-    return [
-        key
-        for key, (verdict, *_) in night.inventory_truth(number).items()
-        if verdict != "not_in_catalog"
-        and key not in known
-        and not covered(dict(zip(INVENTORY_KEY, key, strict=True)), unanswered)
-    ]
-
-
 def assert_said(night: Night, report: RunReport, partner: str) -> None:
     """The snapshot of the partner says what is missing, everywhere alike."""
     of = {each.partner: each for each in report.snapshots}
@@ -140,7 +102,7 @@ async def test_on_a_first_night_a_failed_listing_is_said_and_the_next_night_is_t
     listing: str, action: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """P35."""
-    monkeypatch.setattr("auditor.sandbox.answers.customers.LARGEST_PAGE", PAGE)
+    monkeypatch.setattr(PAGE_SIZE, PAGE)
     async with nights(tmp_path, SEED, size=TINY) as night:
         partner = night.world.partners()[0].name
         night.sandbox.faults = fault(night, listing, action)
@@ -161,7 +123,7 @@ async def test_an_empty_store_and_a_full_one_name_the_same_failed_listings(
     listing: str, action: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """P35: what was known before is carried, and the night after is the truth again."""
-    monkeypatch.setattr("auditor.sandbox.answers.customers.LARGEST_PAGE", PAGE)
+    monkeypatch.setattr(PAGE_SIZE, PAGE)
     async with nights(tmp_path, SEED, size=TINY) as night:
         uncached = msgspec.structs.replace(
             night.settings, cache=Cache(subscriptions=0, catalog=0, billing_country=0)
@@ -202,7 +164,7 @@ async def test_new_customers_behind_a_failing_page_are_said_on_a_later_night(
             [Fault(endpoint="customers", partner=partner.name, truncate=3)]
         )
         await night.run(1)
-        monkeypatch.setattr("auditor.sandbox.answers.customers.LARGEST_PAGE", PAGE)
+        monkeypatch.setattr(PAGE_SIZE, PAGE)
         night.sandbox.faults = fault(night, "customers", "503")
         report = await night.run(1)
         assert_said(night, report, partner.name)
@@ -214,7 +176,7 @@ async def test_a_plan_says_what_it_could_not_list(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """P35."""
-    monkeypatch.setattr("auditor.sandbox.answers.customers.LARGEST_PAGE", PAGE)
+    monkeypatch.setattr(PAGE_SIZE, PAGE)
     async with nights(tmp_path, SEED, size=TINY) as night:
         partner = night.world.partners()[0].name
         night.sandbox.faults = fault(night, "customers", "HTML")
@@ -231,7 +193,7 @@ async def test_a_failed_listing_is_said_in_a_database_too(
     listing: str, is_full: bool, tmp_path: Path, store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """P35: in an empty database, and in one that knows everything."""
-    monkeypatch.setattr("auditor.sandbox.answers.customers.LARGEST_PAGE", PAGE)
+    monkeypatch.setattr(PAGE_SIZE, PAGE)
     async with nights(tmp_path, SEED, size=TINY, store=store_url) as night:
         partner = night.world.partners()[0].name
         if is_full:
@@ -248,78 +210,10 @@ async def test_a_failed_listing_is_said_in_a_database_too(
         assert [each.changes for each in report.snapshots] == [{}, {}]
 
 
-def random_faults(night: Night, rng: random.Random) -> Faults:
-    """Return faults of one to three listings, each for a share of its calls."""
-    chosen = []
-    for listing in rng.sample((*LISTS, *SINGLE), rng.randint(1, 3)):
-        fit = [name for name in ACTIONS if (listing, name) not in OUT]
-        how = ACTIONS[rng.choice(fit)]
-        if listing == "customers":
-            after = rng.randint(1, 2)
-            chosen += [
-                Fault(endpoint=listing, partner=partner.name, after=after, **how)
-                for partner in night.world.partners()
-            ]
-        else:
-            chosen.append(Fault(endpoint=listing, share=rng.choice((0.2, 0.5, 1.0)), **how))
-    return Faults(chosen, seed=rng.randrange(1000))
-
-
-FROM = {
-    "newly_restricted": "unrestricted",
-    "restriction_lifted": "restricted",
-    "restriction_changed": "restricted",
-}
-
-
-def assert_every_change_ends_in_the_truth(night: Night) -> None:
-    """Compare each inventory change with the truth of the nights it names.
-
-    A key whose subscription left behind a failing listing is carried, and may leave and enter the
-    catalog there, so only the changes of a verdict have a truth to begin with.
-    """
-    order = {
-        row["snapshot_id"]: number
-        for partner in night.world.partners()
-        for number, row in enumerate(
-            night.store.arrow("snapshot", partner=partner.name).sort_by("sequence").to_pylist(),
-            start=1,
-        )
-    }
-    for row in night.rows("SELECT * FROM change WHERE subject = 'inventory'"):
-        key = tuple(row[name] for name in INVENTORY_KEY)
-        truth = night.inventory_truth(order[row["snapshot_id"]])
-        assert row["verdict_after"] == truth.get(key, ("not_in_catalog",))[0]
-        if row["kind"] in FROM:
-            before = night.inventory_truth(order[row["before_snapshot_id"]])
-            assert before[key][0] == FROM[row["kind"]]
-
-
 @pytest.mark.asyncio
 @pytest.mark.parametrize("seed", seeds([1], range(2, 40)))
 async def test_nights_of_broken_listings_lose_nothing_and_are_silent_about_nothing(
-    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    seed: int, tmp_path: Path
 ) -> None:
     """P35: every key of each night's truth is known or said to be unknown."""
-    monkeypatch.setattr("auditor.sandbox.answers.customers.LARGEST_PAGE", PAGE)
-    rng = random.Random(seed)  # noqa: S311 - repeatable on purpose
-    async with nights(tmp_path, seed, size=TINY) as night:
-        for number in range(1, 6):
-            night.sandbox.faults = random_faults(night, rng)
-            report = await night.run(number)
-            assert all(each.published for each in report.snapshots)
-            assert silent(night, number) == []
-            truth = night.inventory_truth(number)
-            for row in night.rows("SELECT * FROM latest_inventory WHERE NOT is_stale"):
-                key = tuple(row[name] for name in INVENTORY_KEY)
-                verdict, *_ = truth.get(key, ("not_in_catalog",))
-                assert row["verdict"] == verdict or row["pending_verdict"], key
-        night.sandbox.faults = Faults()
-        report = await night.run(6)
-        assert report.exit == 0
-        assert_every_change_ends_in_the_truth(night)
-        found, truth = night.inventory(), night.inventory_truth(6)
-        both = found.keys() & truth.keys()
-        assert {key: found[key] for key in both} == {key: truth[key] for key in both}
-        assert {truth[key][0] for key in truth.keys() - both} <= {"not_in_catalog"}
-        assert {found[key][0] for key in found.keys() - both} <= {"not_in_catalog"}
+    assert await problems_of_nights(seed, tmp_path) == []

@@ -1,12 +1,13 @@
 """Runs the loops of these tests many more times, and prints one table of figures.
 
-    python -m tests.faults.soak kill|publish [--share S]
+    python -m tests.faults.soak kill|listings|publish [--share S]
 
 Two processes share the seeds of each loop. A failure is printed at once, with the seed that
 repeats it; the exit status is then 1.
 """
 
 import argparse
+import asyncio
 import multiprocessing
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from tests.builders import event_loop_delay, syscalls
+from tests.builders.broken_listings import problems_of_nights
 from tests.builders.concurrent_runs import run_concurrently
 from tests.builders.hammering import hammered
 from tests.builders.killing import KINDS, kill_and_resume, prepared, signal_and_resume, tally
@@ -86,8 +88,17 @@ def lags(shard: int, share: float, folder: Path) -> Done:
         yield []
 
 
+def broken_listings(shard: int, share: float, folder: Path) -> Done:
+    """P35: 39 times five nights whose listings fail, and one that does not."""
+    for seed in range(1 + shard, round(39 * share) + 1, SHARDS):
+        night = folder / f"nights{seed}"
+        night.mkdir()
+        yield asyncio.run(problems_of_nights(seed, night))
+
+
 LOOPS: dict[str, tuple[Callable[[int, float, Path], Done], ...]] = {
     "kill": (kills, signals, crowds, quotas),
+    "listings": (broken_listings,),
     "publish": (calls, readers, lags),
 }
 
