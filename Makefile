@@ -5,6 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 AUDIT  := .venv-audit
 BI     := .venv-bi
+AIRFLOW := .venv-airflow
 OUT    ?= demo
 # What is installed is what the lock files say, hash by hash. They are complete, so pip resolves nothing:
 # before 23.3 it would look up `name[extra]` anew and refuse the pinned `name` once there is a later release.
@@ -41,6 +42,12 @@ $(BI)/installed: requirements-bi.lock
 	$(PYTHON) -m venv $(BI)
 	$(PIP:$(VENV)/%=$(BI)/%) --no-binary odfpy,wtforms-json -r requirements-bi.lock
 	@$(PIP_CHECK:$(VENV)/%=$(BI)/%) >&2
+	@touch $@
+
+$(AIRFLOW)/installed: requirements-airflow.lock
+	$(PYTHON) -m venv $(AIRFLOW)
+	$(PIP:$(VENV)/%=$(AIRFLOW)/%) -r requirements-airflow.lock
+	@$(PIP_CHECK:$(VENV)/%=$(AIRFLOW)/%) >&2
 	@touch $@
 
 install: $(VENV)/installed  ## Set up the virtual environment with what a run needs
@@ -112,6 +119,9 @@ audit: $(AUDIT)/installed  ## Look the locked releases up among the known vulner
 bi: $(BI)/installed $(VENV)/installed-dev  ## Hold the dashboard in a Superset of its own against the store
 	$(BIN)/python -u -m tests.bi.proof $(ARGS)
 
+airflow: $(AIRFLOW)/installed $(VENV)/installed-dev  ## Run the DAG in an Airflow of its own, and kill a task of it
+	$(BIN)/python -u -m tests.airflow.proof $(ARGS)
+
 sbom: $(AUDIT)/installed  ## Write what a run is made of to sbom.json, in CycloneDX
 	$(AUDIT)/bin/cyclonedx-py requirements requirements.lock --of JSON -o sbom.json
 
@@ -120,12 +130,13 @@ lock: $(BIN)/python  ## Resolve the lock files anew
 	$(BIN)/uv pip compile --quiet pyproject.toml --group build $(LOCK) -o requirements.lock
 	$(BIN)/uv pip compile --quiet pyproject.toml --group build --group dev $(LOCK) -o requirements-dev.lock
 	$(BIN)/uv pip compile --quiet --group audit $(LOCK) -o requirements-audit.lock
+	$(BIN)/uv pip compile --quiet --group airflow $(LOCK) -o requirements-airflow.lock
 	$(BIN)/uv pip compile --quiet --group bi $(LOCK) -o requirements-bi.lock
 	$(BIN)/uv pip compile --quiet --group old-pip $(LOCK) -o requirements-old-pip.lock
 	$(BIN)/uv pip compile --quiet --group uv $(LOCK) -o requirements-uv.lock
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-strip-extras --custom-compile-command "make lock"
 
 clean:  ## Remove what the targets above made
-	rm -rf $(VENV) $(AUDIT) $(BI) sbom.json .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
+	rm -rf $(VENV) $(AUDIT) $(BI) $(AIRFLOW) sbom.json .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
 
-.PHONY: help install dev wheel demo test coverage quick prove mutate soak soak-kill soak-publish soak-nights soak-replies soak-truth check format golden bench audit bi sbom lock clean
+.PHONY: help install dev wheel demo test coverage quick prove mutate soak soak-kill soak-publish soak-nights soak-replies soak-truth check format golden bench audit bi airflow sbom lock clean
