@@ -89,7 +89,7 @@ def test_each_exit_status_is_in_the_help_of_run() -> None:
 
 
 def test_the_program_accepts_the_cron_command() -> None:
-    script = (ROOT / "jobs" / "cron.sh").read_text(encoding="utf-8")
+    script = (ROOT / "jobs" / "cron" / "nightly.sh").read_text(encoding="utf-8")
     [line] = [line for line in script.splitlines() if line.startswith('"$auditor" ')]
     words = shlex.split(line.replace('"$@"', "").partition(" > ")[0])
     assert parse(words[1:], __version__) is not None

@@ -19,7 +19,8 @@ from tests.builders.another_partner_center import (
     config,
 )
 
-JOBS = Path(__file__).parents[2] / "jobs"
+PROJECT = Path(__file__).parents[2]
+JOBS = PROJECT / "jobs" / "cron"
 LINES = (JOBS / "auditor.cron").read_text("utf-8").splitlines()
 SILENT = {0, 10}
 STATUSES = [0, 3, 10, 64, 65, 66, 69, 70, 73, 74, 75, 76, 77, 78, 127, 130, 137, 143]
@@ -34,8 +35,7 @@ def command() -> str:
 
 def night(folder: Path, **environ: str) -> tuple[int, str]:
     """Run the line as cron does, in the test's folder; return exit status and mail."""
-    (folder / "jobs").mkdir(exist_ok=True)
-    shutil.copy(JOBS / "cron.sh", folder / "jobs")
+    shutil.copytree(JOBS, folder / "jobs" / "cron")
     ran = subprocess.run(
         ["/bin/sh", "-c", command().replace("/srv/audit", shlex.quote(str(folder)))],
         env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "LOGNAME": "auditor"} | environ,
@@ -136,7 +136,7 @@ async def test_the_real_command_mails_the_reason(
     status: int,
     expected: list[str],
 ) -> None:
-    project = shlex.quote(str(JOBS.parent))
+    project = shlex.quote(str(PROJECT))
     install(tmp_path, f'PYTHONPATH={project} exec {shlex.quote(sys.executable)} -m auditor "$@"')
     async with another_partner_center() as center:
         configure(tmp_path, center)
@@ -150,4 +150,4 @@ async def test_the_real_command_mails_the_reason(
 
 
 def test_the_script_is_executable() -> None:
-    assert os.access(JOBS / "cron.sh", os.X_OK)
+    assert os.access(JOBS / "nightly.sh", os.X_OK)

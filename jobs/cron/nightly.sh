@@ -2,7 +2,7 @@
 # The nightly run for cron, which mails whatever a job writes. This job writes nothing if the run ended
 # with 0 or 10; else the status, its meaning, the errors, and the summary of what was published.
 #
-# usage: cron.sh AUDITOR [OPTION of `auditor run`]...
+# usage: nightly.sh AUDITOR [OPTION of `auditor run`]...
 # In the current folder, run.log has the logs of all nights and run.txt the last night's summary.
 
 auditor=$1
