@@ -14,14 +14,15 @@ _LARGEST = 1 << 20
 _HINT = "it must be a file that the auditor's user can read, with mode 0600"
 _OTHERS = stat.S_IRWXO
 _GROUP = stat.S_IRWXG
+_CREDENTIALS = "CREDENTIALS_DIRECTORY"
 FEDERATED_TOKEN_FILE = "AZURE_FEDERATED_TOKEN_FILE"  # noqa: S105 - Azure's name of a variable
 
 
 def read_secret(reference: str, environ: Mapping[str, str], base_dir: Path) -> Secret:
     """Return the secret that a reference names, without the line end that editors add.
 
-    Reads `env:` and `file:`, which are on this machine. Raises SettingsError; its message names the
-    place, never the content.
+    Reads `env:`, `file:` and `credential:`, which are on this machine. Raises SettingsError; its
+    message names the place, never the content.
     """
     kind, _, place = reference.partition(":")
     match kind:
@@ -35,9 +36,12 @@ def read_secret(reference: str, environ: Mapping[str, str], base_dir: Path) -> S
                 return read_opened(handle, path)
             finally:
                 os.close(handle)
+        case "credential":
+            return _credential(place, environ)
         case _:
             raise SettingsError(
-                "a secret must be named as env:NAME, file:PATH or keyvault:https://VAULT/NAME",
+                "a secret must be named as env:NAME, file:PATH, credential:NAME"
+                " or keyvault:https://VAULT/NAME",
                 code=problems.VALUE,
             )
 
@@ -90,8 +94,28 @@ def read_federated(environ: Mapping[str, str]) -> Secret:
     """
     name = FEDERATED_TOKEN_FILE
     place = checked(environ.get(name, ""), f"environment variable {name}", is_there=name in environ)
-    path = Path(place.reveal())
-    handle = opened(path)
+    return _unchecked(Path(place.reveal()), _HINT)
+
+
+def _credential(name: str, environ: Mapping[str, str]) -> Secret:
+    """Return a credential that systemd passed to this service (docs/decisions/0021).
+
+    systemd decides the file's mode, which can be 0440 with an ACL, so the mode is not checked.
+    """
+    hint = f"start the auditor as a systemd service whose unit has LoadCredential={name}:PATH"
+    folder = environ.get(_CREDENTIALS, "")
+    if not folder:
+        raise SettingsError(
+            f"credential {name} cannot be read: environment variable {_CREDENTIALS} is not set",
+            code=problems.SECRET_MISSING,
+            hint=hint,
+        )
+    return _unchecked(Path(folder) / name, hint)
+
+
+def _unchecked(path: Path, hint: str) -> Secret:
+    """Return the secret in a file whatever its mode is."""
+    handle = opened(path, hint)
     try:
         return _content(handle, path)
     finally:
@@ -114,20 +138,21 @@ def _content(handle: int, path: Path) -> Secret:
     return checked(text, f"secret file {path}", is_there=True)
 
 
-def opened(path: Path) -> int:
-    """Open a secret's file."""
+def opened(path: Path, hint: str = _HINT) -> int:
+    """Open a secret's file; `hint` tells the user what to do if it cannot be opened."""
     try:
         # Non-blocking: opening a pipe without a writer would wait for ever.
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
     except (OSError, ValueError) as exc:
-        raise _unreadable(path, exc.strerror if isinstance(exc, OSError) else "") from None
+        cause = exc.strerror if isinstance(exc, OSError) else ""
+        raise _unreadable(path, cause, hint) from None
 
 
-def _unreadable(path: Path, cause: str | None) -> SettingsError:
+def _unreadable(path: Path, cause: str | None, hint: str = _HINT) -> SettingsError:
     return SettingsError(
         f"secret file {path} cannot be read: {cause or 'not a path'}",
         code=problems.SECRET_MISSING,
-        hint=_HINT,
+        hint=hint,
     )
 
 

@@ -9,6 +9,7 @@ from auditor.settings.problems import INSECURE_URL, Wrong
 from auditor.settings.rules import required_text, shown, text
 
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_CREDENTIAL_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
 
 def reference(value: object) -> str:
@@ -18,6 +19,8 @@ def reference(value: object) -> str:
     match kind:
         case "env":
             is_good = bool(_ENVIRONMENT_NAME.fullmatch(rest))
+        case "credential":
+            is_good = bool(_CREDENTIAL_NAME.fullmatch(rest))
         case "file":
             is_good = bool(rest) and rest.isprintable()
         case "keyvault":
@@ -28,8 +31,8 @@ def reference(value: object) -> str:
             is_good = False
     if not is_good:
         raise Wrong(
-            "must say where the secret is: env:NAME, file:PATH or keyvault:https://VAULT/NAME"
-            " (the value is not shown)",
+            "must say where the secret is: env:NAME, file:PATH, credential:NAME"
+            " or keyvault:https://VAULT/NAME (the value is not shown)",
             hint="put the secret into an environment variable or a file, and name that here",
         )
     return given
@@ -38,10 +41,10 @@ def reference(value: object) -> str:
 def writable_reference(value: object) -> str:
     """Accept a reference to a secret whose renewed value can be written to the same place."""
     given = reference(value)
-    if given.startswith("env:"):
+    if given.startswith(("env:", "credential:")):
         raise Wrong(
             "must be file:PATH or keyvault:…: a renewed token is written back",
-            hint="an environment variable cannot be written back",
+            hint="an environment variable or a credential of systemd cannot be written back",
         )
     return given
 

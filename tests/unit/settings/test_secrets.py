@@ -101,6 +101,32 @@ def test_a_pipe_or_a_folder_is_refused_without_waiting(tmp_path: Path) -> None:
         read_secret("file:.", {}, tmp_path)
 
 
+@pytest.mark.parametrize("mode", [0o400, 0o440, 0o600])
+def test_a_credential_of_systemd_is_read_whatever_its_mode(file: Path, mode: int) -> None:
+    """A service with a user of its own gets a file of root with an ACL: mode 0440."""
+    file.chmod(mode)
+    environ = {"CREDENTIALS_DIRECTORY": str(file.parent)}
+    assert read_secret("credential:secret", environ, Path("/")).reveal() == SECRET
+
+
+@pytest.mark.parametrize(
+    ("environ", "message"),
+    [
+        ({}, "CREDENTIALS_DIRECTORY is not set"),
+        ({"CREDENTIALS_DIRECTORY": ""}, "CREDENTIALS_DIRECTORY is not set"),
+        ({"CREDENTIALS_DIRECTORY": "/nowhere"}, "/nowhere/contoso cannot be read"),
+    ],
+)
+def test_a_missing_credential_names_what_the_unit_needs(
+    environ: dict[str, str], message: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_secret("credential:contoso", environ, Path("/"))
+    assert (caught.value.exit_status, caught.value.error_code) == (78, "E_SECRET_MISSING")
+    assert message in caught.value.message
+    assert "LoadCredential=contoso:" in caught.value.hint
+
+
 def test_a_vault_needs_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     reference = "keyvault:https://vault.example/name"
     check_extra(reference)  # the test environment has the extra
