@@ -307,17 +307,16 @@ class SnapshotsPrune(RowsCommand, frozen=True, kw_only=True):
 
     page = HelpPage(
         name="snapshots prune",
-        text="Deletes the large files of snapshots older than --keep. The changes are kept for\n"
-        "ever. Without --apply it only lists what would be deleted.",
+        text="Deletes what is older than --keep: the large relations of snapshots, attempts, and\n"
+        "what runs left in state_dir: raw replies, quarantine, run folders. The changes, and\n"
+        "what is known now, are kept for ever. Without --apply it only lists.",
         examples=(
             "auditor snapshots prune --keep 90d",
             "auditor snapshots prune --keep 90d --apply",
         ),
     )
 
-    keep_days: Annotated[
-        int, Option("keep younger snapshots whole", "90d", words.days, flag="keep")
-    ]
+    keep_days: Annotated[int, Option("keep everything younger", "90d", words.days, flag="keep")]
     apply: Annotated[bool, Option("delete, and do not only list")] = False
 
 

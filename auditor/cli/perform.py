@@ -6,7 +6,6 @@ Heavy parts are imported where they are used, so that `--help` and a wrong flag 
 import asyncio
 import sys
 from contextlib import AsyncExitStack, suppress
-from datetime import timedelta
 from functools import singledispatch
 from itertools import chain
 from pathlib import Path
@@ -253,11 +252,10 @@ def _snapshots_verify(command: commands.SnapshotsVerify, console: Console) -> in
 
 @perform.register
 def _snapshots_prune(command: commands.SnapshotsPrune, console: Console) -> int:
-    keep = timedelta(days=command.keep_days)
-    table = _store(command, console).prune(keep, console.now(), apply=command.apply)
-    if not command.apply and table.num_rows:
-        console.events.note("nothing is deleted without --apply")
-    return _write(table, command.format, console)
+    settings = _settings(command, console)
+    from auditor.cli import retention_commands  # noqa: PLC0415 - heavy
+
+    return _write(retention_commands.prune(command, settings, console), command.format, console)
 
 
 @perform.register

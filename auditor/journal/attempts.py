@@ -6,7 +6,6 @@ records it.
 """
 
 import errno
-import fcntl
 import os
 from collections.abc import Iterable
 from contextlib import suppress
@@ -19,13 +18,13 @@ import pyarrow as pa
 
 from auditor import atomic_file
 from auditor.errors import AuditorError
+from auditor.journal.runs import is_at_work
 from auditor.tables import ATTEMPT
 
 if TYPE_CHECKING:
     from auditor.store.interface import Store
 
 KILLED = 137
-_LOCK = "lock"
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +51,11 @@ def table(attempts: Iterable[Attempt]) -> pa.Table:
     return pa.Table.from_pylist([msgspec.structs.asdict(each) for each in attempts], schema=ATTEMPT)
 
 
+def read(path: Path) -> tuple[Attempt, ...]:
+    """Return the attempts of one run. Raise OSError or DecodeError if they cannot be read."""
+    return msgspec.json.decode(path.read_bytes(), type=tuple[Attempt, ...])
+
+
 class Attempts:
     """The attempts that wait in one `state_dir`."""
 
@@ -75,17 +79,21 @@ class Attempts:
             file.write(msgspec.json.encode(rows))
             file.commit()
 
+    def paths(self) -> list[Path]:
+        """Return the files with the attempts of each run, in the order of the run ids."""
+        return [] if self._folder.is_symlink() else sorted(self._folder.glob("*.json"))
+
     def record(self, store: "Store", now: datetime, *, mine: str = "") -> None:
         """Give a store the attempts of this run (`mine`) and of runs that no process works on.
 
         An attempt that the store cannot take, or that cannot be read, waits for the next run.
         """
         with suppress(OSError):
-            for path in sorted(self._folder.glob("*.json")):
-                if path.stem != mine and self._is_at_work(path.stem):
+            for path in self.paths():
+                if path.stem != mine and is_at_work(self._runs / path.stem):
                     continue
                 with suppress(AuditorError, OSError, msgspec.DecodeError):
-                    rows = msgspec.json.decode(path.read_bytes(), type=tuple[Attempt, ...])
+                    rows = read(path)
                     ended = [
                         each
                         if each.ended_at is not None
@@ -97,14 +105,3 @@ class Attempts:
 
     def _path(self, run_id: str) -> Path:
         return self._folder / f"{run_id}.json"
-
-    def _is_at_work(self, run_id: str) -> bool:
-        """Return whether a process holds the lock of a run."""
-        try:
-            with (self._runs / run_id / _LOCK).open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        return False

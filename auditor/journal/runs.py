@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import msgspec
 
@@ -45,6 +45,18 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
+def is_at_work(folder: Path) -> bool:
+    """Return whether a process holds the lock of the run in `folder`."""
+    try:
+        with (folder / _LOCK).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 class RunHeader(msgspec.Struct, frozen=True, kw_only=True):
     """The identity of one run, kept beside its journals."""
 
@@ -57,6 +69,20 @@ class RunHeader(msgspec.Struct, frozen=True, kw_only=True):
     is_finished: bool = False
     report: dict[str, object] | None = None
     """What the run reported; None until it has ended, and in the runs of older releases."""
+
+
+class RunFolder(NamedTuple):
+    """The folder of one run."""
+
+    path: Path
+    began_at: datetime
+    header: RunHeader | None
+    """None if the run was killed before it wrote one."""
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether the run can be resumed."""
+        return self.header is not None and not self.header.is_finished
 
 
 class Runs:
@@ -163,6 +189,27 @@ class Runs:
                 is_nobodys = not (folder / _HEADER).exists() and _RUN_ID.fullmatch(folder.name)
                 if is_nobodys and folder.name < f"{oldest:{_STAMP}}":
                     shutil.rmtree(folder, ignore_errors=True)
+
+    def folders(self) -> Iterator[RunFolder]:
+        """Yield the folder of each run, in the order of the ids."""
+        headers = {header.run_id: header for header in self._headers()}
+        with suppress(FileNotFoundError):
+            for path in sorted(self._runs.iterdir()):
+                if path.is_symlink() or not path.is_dir():  # made by somebody else
+                    continue
+                if header := headers.get(path.name):
+                    yield RunFolder(path, header.started_at, header)
+                elif _RUN_ID.fullmatch(path.name):
+                    stamp = path.name.partition("-")[0]
+                    yield RunFolder(
+                        path, datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC), None
+                    )
+
+    @contextmanager
+    def holding(self, folder: Path) -> Iterator[None]:
+        """Hold the lock of the run in `folder`. Raise Locked if a process works on the run."""
+        with self._lock(folder / _LOCK, f"run {folder.name}"):
+            yield
 
     def _headers(self) -> Iterator[RunHeader]:
         with suppress(FileNotFoundError):

@@ -137,9 +137,9 @@ class Store(ABC):
 
     @abstractmethod
     def prune(self, keep: timedelta, now: datetime, *, apply: bool) -> pa.Table:
-        """Return one row for each snapshot older than `keep` that can lose its bulky relations.
+        """Return what is older than `keep` and can go, as rows of `removal.PRUNED`.
 
-        With `apply`, those relations are dropped.
+        These are the bulky relations of snapshots, and attempts. With `apply`, they are removed.
         """
 
     def _read(

@@ -261,8 +261,10 @@ def expected(name: str) -> set[str]:
     if name in special:
         return special[name]
     more: set[str] = set() if name in KEPT else {"DELETE"}
-    if name in {"latest", "publication", "attempt"}:
+    if name in {"latest", "publication"}:
         more = {"UPDATE"}
+    if name == "attempt":
+        more = {"UPDATE", "DELETE"}
     if name.endswith("_interval") and not name.startswith("staged_"):
         more = {"UPDATE", "DELETE"}
     return {"SELECT", "INSERT", *more}

@@ -10,9 +10,10 @@ from auditor.store import sql
 from auditor.store.postgres.store import PostgresStore
 from tests.builders import report_lake
 from tests.builders.database_logins import as_superuser
-from tests.builders.store_lake import ACME, at, publish
+from tests.builders.store_lake import ACME, P, Q, at, publish
 from tests.postgres.test_both_stores import copy_snapshots, rows
 from tests.postgres.test_publishing import FIRST, SECOND, THIRD, count, intervals, night
+from tests.unit.store.folder.test_upkeep import attempt, record
 
 EVENT = {"event_id": "e", "kind": "newly_restricted", "customer_id": ACME}
 
@@ -64,10 +65,12 @@ def test_pruning_drops_bulk_and_keeps_history(store: PostgresStore, store_url: s
     planned = store.prune(timedelta(days=90), now, apply=False)
     assert planned.to_pylist() == [
         {
-            "snapshot_id": one,
-            "partner_tenant_id": planned.column("partner_tenant_id")[0].as_py(),
-            "published_at": at(number, 10),
+            "what": "snapshot",
+            "id": one,
+            "at": at(number, 10),
+            "files": None,
             "rows": 1,
+            "bytes": None,
         }
         for number, one in ((1, FIRST), (2, SECOND))
     ]
@@ -87,12 +90,24 @@ def test_an_interval_that_a_kept_snapshot_needs_is_kept(
     store: PostgresStore, store_url: str
 ) -> None:
     now = at(1, 11) + timedelta(days=1)
-    assert store.prune(timedelta(days=1), now, apply=True).column("snapshot_id").to_pylist() == [
-        FIRST
-    ]
+    assert store.prune(timedelta(days=1), now, apply=True).column("id").to_pylist() == [FIRST]
     assert ("1", "restricted", 2, 3) in intervals(store_url)
     assert ("1", "unrestricted", 1, 2) not in intervals(store_url)
     assert store.verify(SECOND) == []
+
+
+def test_old_attempts_are_pruned_but_not_the_last_of_a_partner(store: PostgresStore) -> None:
+    """P38, S15: as in a folder, and as the writer."""
+    record(store, attempt("r1", P, "full", 1), attempt("r1", Q, "full", 1))
+    record(store, attempt("r2", P, "full", 2))
+    record(store, attempt("r3", P, "partial", 3))
+    planned = store.prune(timedelta(days=9), at(12), apply=False)
+    rows = [row for row in planned.to_pylist() if row["what"] == "attempt"]
+    assert [(row["id"], row["rows"]) for row in rows] == [("r1", 1)]
+    assert store.prune(timedelta(days=9), at(12), apply=True) == planned
+    found = store.arrow("attempt").select(["run_id", "partner_tenant_id"]).to_pylist()
+    assert {tuple(row.values()) for row in found} == {("r1", Q), ("r2", P), ("r3", P)}
+    assert store.prune(timedelta(days=9), at(12), apply=True).num_rows == 0
 
 
 def test_both_stores_are_the_same_after_pruning(

@@ -1,5 +1,7 @@
 """Stores the relation `attempt` in a folder store: one file for each run, beside the snapshots."""
 
+from collections.abc import Iterator
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 
@@ -7,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from auditor import disk
-from auditor.store import comments
+from auditor.store import comments, removal
+from auditor.store.folder.index import read_file
 from auditor.tables import ATTEMPT
 
 _FOLDER = "attempt"
@@ -24,10 +27,36 @@ def record(root: Path, attempts: pa.Table) -> None:
     folder = root / _FOLDER
     with disk.guarded(folder):
         folder.mkdir(exist_ok=True)
-    schema = comments.described(_FOLDER, ATTEMPT)
     rows = sorted(attempts.to_pylist(), key=lambda row: (row["run_id"], row["partner_tenant_id"]))
     for run_id, of_run in groupby(rows, key=lambda row: str(row["run_id"])):
-        stream = pa.BufferOutputStream()
-        table = pa.Table.from_pylist(list(of_run), schema=schema)
-        pq.write_table(table, stream, compression="zstd")
-        disk.replace(folder / f"{run_id}.parquet", memoryview(stream.getvalue()))
+        _write(folder / f"{run_id}.parquet", list(of_run))
+
+
+def _write(path: Path, rows: list[dict[str, object]]) -> None:
+    stream = pa.BufferOutputStream()
+    table = pa.Table.from_pylist(rows, schema=comments.described(_FOLDER, ATTEMPT))
+    pq.write_table(table, stream, compression="zstd")
+    disk.replace(path, memoryview(stream.getvalue()))
+
+
+def prune(root: Path, older_than: datetime, *, apply: bool) -> Iterator[dict[str, object]]:
+    """Yield a row of `removal.PRUNED` for each run with old attempts; with `apply`, remove them."""
+    rows = {path: read_file(path).to_pylist() for path in paths(root)}
+    old = removal.old_attempts((row for of_run in rows.values() for row in of_run), older_than)
+    for path, of_run in rows.items():
+        kept = [row for row in of_run if removal.key_of(row) not in old]
+        if len(kept) == len(of_run):
+            continue
+        yield {
+            "what": "attempt",
+            "id": path.stem,
+            "at": min(row["started_at"] for row in of_run),
+            "files": 0 if kept else 1,
+            "rows": len(of_run) - len(kept),
+            "bytes": 0 if kept else path.stat().st_size,
+        }
+        if apply and kept:
+            _write(path, kept)
+        elif apply:
+            with disk.guarded(path):
+                path.unlink()

@@ -1,4 +1,4 @@
-"""Verifies snapshots against their manifests, and drops the bulky relations of old snapshots."""
+"""Verifies snapshots against their manifests, and removes what is old: bulk, and attempts."""
 
 import hashlib
 import shutil
@@ -9,20 +9,11 @@ import pyarrow as pa
 
 from auditor import disk
 from auditor.errors import StoreCorrupt, StoreError
-from auditor.store.folder import manifest
+from auditor.store import removal
+from auditor.store.folder import attempts, manifest
 from auditor.store.folder.index import Entry, Index, folder_of, read_file, rebuilt_index
 from auditor.store.folder.publication import write_latest
-from auditor.tables import BULKY, TIME
-
-_SCHEMA = pa.schema(
-    [
-        pa.field("snapshot_id", pa.string()),
-        pa.field("partner_tenant_id", pa.string()),
-        pa.field("published_at", TIME),
-        pa.field("files", pa.int64()),
-        pa.field("bytes", pa.int64()),
-    ]
-)
+from auditor.tables import BULKY
 
 
 def verify(root: Path, snapshot_id: str) -> list[StoreError]:
@@ -64,21 +55,27 @@ def _problem(folder: Path, file: manifest.File) -> StoreError | None:
 
 
 def plan(root: Path, index: Index, older_than: datetime) -> pa.Table:
-    """Return the old snapshots that are not the newest of any cell: they can be pruned."""
-    rows = []
+    """Return what can be pruned: bulk of old snapshots that no cell has as its newest; attempts."""
+    attempts_of_runs = attempts.prune(root, older_than, apply=False)
+    return removal.pruned([*_old_snapshots(root, index, older_than), *attempts_of_runs])
+
+
+def _old_snapshots(root: Path, index: Index, older_than: datetime) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
     for entry in _prunable(index, older_than):
         found = _bulk(root, entry)
         if found:
             rows.append(
                 {
-                    "snapshot_id": entry.snapshot_id,
-                    "partner_tenant_id": entry.partner_tenant_id,
-                    "published_at": entry.published_at,
+                    "what": "snapshot",
+                    "id": entry.snapshot_id,
+                    "at": entry.published_at,
                     "files": len(found),
+                    "rows": _bulky_rows(root, entry),
                     "bytes": sum(path.stat().st_size for path in found),
                 }
             )
-    return pa.Table.from_pylist(rows, schema=_SCHEMA)
+    return rows
 
 
 def _prunable(index: Index, older_than: datetime) -> list[Entry]:
@@ -94,15 +91,20 @@ def _bulk(root: Path, entry: Entry) -> list[Path]:
     return [path for relation in BULKY for path in sorted((folder / relation).glob("*.parquet"))]
 
 
+def _bulky_rows(root: Path, entry: Entry) -> int:
+    counts = manifest.read_manifest(folder_of(root, entry.snapshot_id)).counts
+    return sum(counts.get(relation, 0) for relation in BULKY)
+
+
 def prune(root: Path, index: Index, older_than: datetime, now: datetime) -> pa.Table:
-    """Drop the snapshots that `plan` returns; the caller holds the publish lock.
+    """Remove what `plan` returns; the caller holds the publish lock.
 
     First each snapshot is marked as pruned. Then the latest map is rewritten without the files.
     Then the files are removed. If the process is killed in between, files stay that nobody reads;
     the next prune removes them.
     """
-    rows = plan(root, index, older_than)
-    dropped = [index.by_id[snapshot_id] for snapshot_id in rows.column("snapshot_id").to_pylist()]
+    rows = _old_snapshots(root, index, older_than)
+    dropped = [index.by_id[str(row["id"])] for row in rows]
     note = manifest.encode(manifest.Pruned(pruned_at=now, relations=BULKY))
     for entry in dropped:
         disk.put_if_absent(folder_of(root, entry.snapshot_id) / manifest.PRUNED, note)
@@ -115,4 +117,4 @@ def prune(root: Path, index: Index, older_than: datetime, now: datetime) -> pa.T
                 if (folder / relation).is_dir():
                     shutil.rmtree(folder / relation)
         disk.sync_folder(folder)
-    return rows
+    return removal.pruned([*rows, *attempts.prune(root, older_than, apply=True)])

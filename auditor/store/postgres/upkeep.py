@@ -1,24 +1,27 @@
-"""Verifies snapshots against their digests, and drops the bulky relations of old snapshots."""
+"""Verifies snapshots against their digests, and removes what is old: bulk, and attempts."""
 
+from collections import Counter
 from datetime import datetime
 
 import pyarrow as pa
-from sqlalchemy import ColumnElement, Connection, Select, delete, exists, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    delete,
+    exists,
+    func,
+    select,
+    tuple_,
+    update,
+)
 
 from auditor.errors import StoreCorrupt, StoreError
-from auditor.store import conform
+from auditor.store import conform, removal
 from auditor.store.postgres import tables
 from auditor.store.postgres.digest import digest
-from auditor.tables import BULKY, SCHEMA_VERSION, STATE, TIME, lacking
+from auditor.tables import BULKY, SCHEMA_VERSION, STATE, lacking
 
-_SCHEMA = pa.schema(
-    [
-        pa.field("snapshot_id", pa.string()),
-        pa.field("partner_tenant_id", pa.string()),
-        pa.field("published_at", TIME),
-        pa.field("rows", pa.int64()),
-    ]
-)
 _OF_A_SNAPSHOT = ("check_outcome", *(n for n in tables.TABLES if "_checked" in n))
 """Tables in which each row belongs to only one snapshot, and is dropped when that is pruned."""
 
@@ -88,10 +91,14 @@ def fault(
 
 
 def plan(con: Connection, older_than: datetime) -> pa.Table:
-    """Return the snapshots that can be pruned, and how many rows that would delete for each."""
+    """Return what can be pruned: bulk of old snapshots that no cell has as its newest; attempts."""
+    return removal.pruned([*_old_snapshots(con, older_than), *_old_attempts(con, older_than)])
+
+
+def _old_snapshots(con: Connection, older_than: datetime) -> list[dict[str, object]]:
     snapshot = tables.TABLES["snapshot"]
     prunable = con.execute(
-        select(snapshot.c.snapshot_id, snapshot.c.partner_tenant_id, snapshot.c.published_at)
+        select(snapshot.c.snapshot_id, snapshot.c.published_at)
         .join(tables.PUBLICATION, tables.PUBLICATION.c.snapshot_id == snapshot.c.snapshot_id)
         .where(
             snapshot.c.published_at < older_than,
@@ -99,9 +106,28 @@ def plan(con: Connection, older_than: datetime) -> pa.Table:
             ~exists().where(tables.LATEST.c.snapshot_id == snapshot.c.snapshot_id),
         )
         .order_by(snapshot.c.sequence)
-    ).mappings()
-    rows = [{**row, "rows": _rows_of_its_own(con, row["snapshot_id"])} for row in prunable]
-    return pa.Table.from_pylist(rows, schema=_SCHEMA)
+    )
+    return [
+        {"what": "snapshot", "id": found, "at": at, "rows": _rows_of_its_own(con, found)}
+        for found, at in prunable
+    ]
+
+
+def _old_attempts(con: Connection, older_than: datetime) -> list[dict[str, object]]:
+    keys = _keys_of_old_attempts(con, older_than)
+    began = {run_id: at for run_id, _, at in keys}
+    rows = Counter(run_id for run_id, _, _ in keys)
+    return [
+        {"what": "attempt", "id": run_id, "at": at, "rows": rows[run_id]}
+        for run_id, at in sorted(began.items())
+    ]
+
+
+def _keys_of_old_attempts(con: Connection, older_than: datetime) -> set[removal.AttemptKey]:
+    attempt = tables.ATTEMPT.c
+    columns = (attempt.run_id, attempt.partner_tenant_id, attempt.started_at, attempt.kind)
+    rows = con.execute(select(*columns)).mappings()
+    return removal.old_attempts((dict(row) for row in rows), older_than)
 
 
 def _rows_of_its_own(con: Connection, snapshot_id: str) -> int:
@@ -114,9 +140,10 @@ def _rows_of_its_own(con: Connection, snapshot_id: str) -> int:
 
 
 def prune(con: Connection, older_than: datetime, now: datetime) -> pa.Table:
-    """Delete rows of the snapshots in `plan`, and intervals that no unpruned snapshot shows."""
-    rows = plan(con, older_than)
-    dropped = rows.column("snapshot_id").to_pylist()
+    """Delete what `plan` returns, and intervals that no unpruned snapshot shows."""
+    rows = [*_old_snapshots(con, older_than), *_old_attempts(con, older_than)]
+    _prune_attempts(con, older_than)
+    dropped = [row["id"] for row in rows if row["what"] == "snapshot"]
     publication = tables.PUBLICATION
     con.execute(
         update(publication).where(publication.c.snapshot_id.in_(dropped)).values(pruned_at=now)
@@ -127,7 +154,15 @@ def prune(con: Connection, older_than: datetime, now: datetime) -> pa.Table:
     for relation in STATE:
         table = tables.TABLES[relation]
         con.execute(delete(table).where(table.c.valid_to.is_not(None), ~_is_shown(relation)))
-    return rows
+    return removal.pruned(rows)
+
+
+def _prune_attempts(con: Connection, older_than: datetime) -> None:
+    attempt = tables.ATTEMPT
+    keys = [(run_id, partner) for run_id, partner, _ in _keys_of_old_attempts(con, older_than)]
+    if keys:  # a database without the optional step that grants this has no right to try
+        of_attempt = tuple_(attempt.c.run_id, attempt.c.partner_tenant_id)
+        con.execute(delete(attempt).where(of_attempt.in_(keys)))
 
 
 def _is_shown(relation: str) -> ColumnElement[bool]:

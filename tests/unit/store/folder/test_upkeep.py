@@ -3,17 +3,20 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from auditor.errors import StoreCorrupt
 from auditor.store import open_store
 from auditor.store.folder.index import Index
 from auditor.store.folder.store import FolderStore
-from auditor.tables import BULKY
+from auditor.store.interface import Store
+from auditor.tables import ATTEMPT, BULKY
 from tests.builders.store_lake import (
     ACME,
     BOND,
     P,
+    Q,
     at,
     cover,
     listed,
@@ -91,8 +94,8 @@ def test_a_damaged_manifest_is_found(store: FolderStore) -> None:
 def test_pruning_without_apply_only_lists_what_it_would_drop(store: FolderStore) -> None:
     before = sorted(store.root.rglob("*"))
     rows = store.prune(timedelta(days=1), at(4), apply=False).to_pylist()
-    assert [row["snapshot_id"] for row in rows] == ["s1"]
-    assert rows[0]["files"] == 4
+    assert [(row["what"], row["id"], row["at"]) for row in rows] == [("snapshot", "s1", at(1, 10))]
+    assert (rows[0]["files"], rows[0]["rows"]) == (4, 4)
     assert rows[0]["bytes"] > 0
     assert sorted(store.root.rglob("*")) == before
     assert store.prune(timedelta(days=9), at(4), apply=False).num_rows == 0
@@ -113,6 +116,41 @@ def test_pruning_keeps_history_and_the_latest_rows(store: FolderStore) -> None:
     assert kept == {"manifest.json", "pruned.json", "snapshot", "coverage", "change"}
     assert not kept & set(BULKY)
     assert store.prune(timedelta(days=1), at(4), apply=True).num_rows == 0
+
+
+def attempt(run_id: str, partner: str, kind: str, day: int) -> dict[str, object]:
+    return {
+        "run_id": run_id,
+        "partner_tenant_id": partner,
+        "kind": kind,
+        "customers": "",
+        "started_at": at(day),
+        "exit": 0,
+    }
+
+
+def record(store: Store, *attempts: dict[str, object]) -> None:
+    store.record_attempts(pa.Table.from_pylist([*attempts], schema=ATTEMPT))
+
+
+def test_old_attempts_are_pruned_but_not_the_last_of_a_partner(store: FolderStore) -> None:
+    """P38: how a partner's last night went stays known."""
+    of_runs = [
+        [attempt("r1", P, "full", 1), attempt("r1", Q, "full", 1)],
+        [attempt("r2", P, "full", 2), attempt("r3", Q, "partial", 2)],
+        [attempt("r4", P, "partial", 3)],
+        [attempt("r5", P, "partial", 4)],
+    ]
+    for rows in of_runs:
+        record(store, *rows)
+    planned = store.prune(timedelta(0), at(4), apply=False)
+    rows = [row for row in planned.to_pylist() if row["what"] == "attempt"]
+    assert [(row["id"], row["rows"], row["files"]) for row in rows] == [("r1", 1, 0), ("r4", 1, 1)]
+    assert store.arrow("attempt").num_rows == 6
+    assert store.prune(timedelta(0), at(4), apply=True) == planned
+    found = store.arrow("attempt").select(["run_id", "partner_tenant_id"]).to_pylist()
+    assert {tuple(row.values()) for row in found} == {("r1", Q), ("r2", P), ("r3", Q), ("r5", P)}
+    assert store.prune(timedelta(0), at(4), apply=True).num_rows == 0
 
 
 def test_a_rebuilt_index_knows_what_was_pruned(store: FolderStore) -> None:
