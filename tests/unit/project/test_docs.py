@@ -11,7 +11,7 @@ SOURCES = sorted(
     path
     for folder in ("auditor", "bench", "jobs", "sql", "tests")
     for path in (PROJECT / folder).rglob("*")
-    if path.suffix in {".py", ".sql", ".toml", ".sh", ".cron", ".j2"}
+    if path.suffix in {".py", ".sql", ".toml", ".sh", ".cron", ".service", ".timer", ".j2"}
 )
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 PATH = re.compile(r"`((?:auditor|bench|docs|jobs|sql|tests)/[\w./-]*\w/?)`")
