@@ -6,7 +6,7 @@ forward.
 """
 
 import json
-from collections.abc import Collection, Container, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from datetime import datetime
 
 import msgspec
@@ -23,16 +23,26 @@ ANY = "*"
 
 
 def tables(
-    found: Found, plan: Plan, superseded: Collection[tuple[str, str]] = ()
+    found: Found,
+    plan: Plan,
+    superseded: Collection[tuple[str, str]] = (),
+    *,
+    listed_later: Container[str] = (),
+    not_asked_later: Iterable[RowValues] = (),
 ) -> dict[str, pa.Table]:
     """Return the facts of a run, one table for each name in `FACTS`.
 
     `superseded` are the (customer, country) pairs that another run published after this run began.
     A cached listing of such a pair may be older than the rows of that run, so it proves nothing.
+    Nor does any listing of the customers `listed_later`: a run that began later has listed them.
+    `not_asked_later` are the rows of the fact with this name.
     """
     rows: dict[str, list[RowValues]] = {name: [] for name in FACTS}
+    rows["not_asked_later"] += not_asked_later
     for customer in found.customers:
-        if not (customer.is_cached and (customer.customer.customer_id, "") in superseded):
+        customer_id = customer.customer.customer_id
+        is_older = customer.is_cached and (customer_id, "") in superseded
+        if not (is_older or customer_id in listed_later):
             _of_customer(customer, found, plan, rows)
     for catalog in plan.catalogs.values():
         rows["new_sku"] += [(*_where(catalog), *name) for name in sorted(catalog.new)]

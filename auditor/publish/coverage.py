@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from auditor.model import Cell, Outcome
 from auditor.normalize.settled import table_of
+from auditor.publish.later_runs import NONE, LaterRuns
 from auditor.publish.unlisted import cell_of, placed, unlisted
 from auditor.scope.found import CatalogFound, CustomerFound, Found
 from auditor.scope.known import Previous
@@ -59,11 +60,14 @@ def cells(
     previous: Mapping[Cell, Previous],
     at_start: Mapping[Cell, str],
     scope: Mapping[str, object],
+    *,
+    later: LaterRuns = NONE,
 ) -> pa.Table:
     """Return the cells that the snapshot covers, with the columns `CELL_COLUMNS`.
 
     `at_start` gives the newest snapshot of each cell when the run began. If another snapshot was
-    published after that, the listings of that snapshot stay (`is_listed` is false). In a cell with
+    published after that, the listings of that snapshot stay (`is_listed` is false). The same holds
+    for a snapshot of a run in `later`, also if this run was resumed after that. In a cell with
     `is_baseline`, nothing is reported as new. Forbidden views and segments of a country are
     recorded once, in the scope of the catalog's cell of that country. They do not narrow the scope,
     because they were never listed.
@@ -75,10 +79,12 @@ def cells(
     unread = {c.customer.customer_id for c in found.customers if c.failed}
     for cell, status in sorted(_statuses(found, counts, failed).items()):
         before = previous.get(cell)
+        status = later.status(cell, status, before)  # noqa: PLW2901 - the one that is published
         tally = counts.get(cell, Counts())
         is_first = before is None or before.status == "left" or cell.customer_id in never_listed
         is_widened = before is not None and not covers(json.loads(before.scope or "{}"), scope)
         is_unchanged = at_start.get(cell, "") == (before.snapshot_id if before else "")
+        is_listed = is_unchanged and cell not in later.began
         rows.append(
             (
                 cell.customer_id,
@@ -95,7 +101,7 @@ def cells(
                 int(not cell.country and cell.customer_id in touched),
                 before.snapshot_id if before else "",
                 is_first or is_widened,
-                is_unchanged and cell.customer_id not in unread,
+                is_listed and cell.customer_id not in unread,
             )
         )
     return table_of(CELL_COLUMNS, rows)

@@ -20,6 +20,7 @@ from auditor.model import Cell, FailedListing, Settled, Sku, bucket_of
 from auditor.normalize.settled import RowValues, settled_table, table_of
 from auditor.normalize.staged import ANSWERS, AT_ONCE, SUSPECTS, Staged
 from auditor.plan.plan import Plan
+from auditor.publish import later_runs
 from auditor.publish.coverage import Counts, cells
 from auditor.publish.outcomes_on_disk import Outcomes
 from auditor.publish.snapshot import Published, Snapshot
@@ -101,13 +102,33 @@ class Publisher:
                 publication.commit(self._row(snapshot, "", total), snapshot.config_hash)
                 return self._published_before(snapshot.snapshot_id, total)
             previous = recall.published(self._store, snapshot.partner_tenant_id)
-            covered = cells(self._found, counts, previous, self._at_start, snapshot.cell_scope)
+            later = later_runs.find(
+                self._store,
+                self._found,
+                previous,
+                snapshot_id=snapshot.snapshot_id,
+                scope=snapshot.scope,
+            )
+            covered = cells(
+                self._found,
+                counts,
+                previous,
+                self._at_start,
+                snapshot.cell_scope,
+                later=later,
+            )
             superseded = {
                 (cell.customer_id, cell.country)
                 for cell, before in previous.items()
                 if self._at_start.get(cell, "") != before.snapshot_id
             }
-            facts = tables(self._found, self._plan, superseded)
+            facts = tables(
+                self._found,
+                self._plan,
+                superseded,
+                listed_later=later.customers,
+                not_asked_later=later.not_asked,
+            )
             this = table_of(THIS, [_this_row(snapshot)])
             results = self._results({**facts, "this": this}, covered, settled, snapshot)
             for relation, bucket, table in results:

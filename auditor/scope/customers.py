@@ -32,8 +32,8 @@ from auditor.scope.offers import (
     AZURE_PLAN,
     REGISTRATION_UNKNOWN,
     is_active,
-    is_licence,
     is_other_by_type,
+    licences,
 )
 
 RESELLER = "reseller"
@@ -205,7 +205,7 @@ class CustomerDiscovery:
             ),
             carried=some(azure.carried),
             ended=some(azure.ended),
-            unheld=some(_licences(before.values()) - _licences(held)),
+            unheld=some(licences(before.values()) - licences(held)),
             new=some(azure.new),
             unlisted=some(azure.unlisted),
             listed=_listing_of(held) if azure.is_whole else None,
@@ -294,12 +294,6 @@ class CustomerDiscovery:
         except PartnerCenterError:
             return REGISTRATION_UNKNOWN
         return read.status
-
-
-def _licences(held: Iterable[CommerceSubscription]) -> frozenset[tuple[str, str]]:
-    return frozenset(
-        (h.product_id, h.sku_id) for h in held if is_licence(h) and is_active(h.status)
-    )
 
 
 def _listing_of(held: Iterable[CommerceSubscription]) -> RememberedListing:

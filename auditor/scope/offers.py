@@ -1,5 +1,7 @@
 """Classifies commerce subscriptions, mostly by offer id (docs/partner-center.md). Pure."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from auditor.model import CommerceSubscription, Sku
@@ -28,6 +30,13 @@ def is_licence(held: CommerceSubscription) -> bool:
     """Return True if a subscription is a new-commerce licence, with product and SKU."""
     is_licence_type = held.product_type.lower() in {"", LICENCE_TYPE}
     return bool(held.sku_id) and held.product_id != AZURE_PLAN and is_licence_type
+
+
+def licences(held: Iterable[CommerceSubscription]) -> frozenset[tuple[str, str]]:
+    """Return product and SKU of each active new-commerce licence."""
+    return frozenset(
+        (h.product_id, h.sku_id) for h in held if is_licence(h) and is_active(h.status)
+    )
 
 
 def is_other_by_type(held: CommerceSubscription) -> bool:

@@ -61,6 +61,13 @@ FACTS: dict[str, dict[str, pa.DataType]] = {
         "azure_subscription_id": TEXT,
         "ended_by": TEXT,
     },
+    "not_asked_later": {
+        "customer_id": TEXT,
+        "azure_subscription_id": TEXT,
+        "product_id": TEXT,
+        "sku_id": TEXT,
+        "began_at": TIME,
+    },
     "unheld": {"customer_id": TEXT, "product_id": TEXT, "sku_id": TEXT},
     "settled_sku": _SKU,
     "asked_sku": {

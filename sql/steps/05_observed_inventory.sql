@@ -2,7 +2,10 @@
 -- fate, which decides between the two.
 -- Grain: one inventory key.
 -- Reads: this, cell, known_inventory, answer_inventory, ended, settled_sku, asked_sku, gone,
---        still_gone, catalog_absence, cached_sku, suspect_inventory (keys that got the same answer twice).
+--        still_gone, catalog_absence, cached_sku, suspect_inventory (keys that got the same answer
+--        twice), not_asked_later.
+-- An answer is left out if its cell has left, or if a run that began later and published before this
+-- one dropped its key: that run did not ask about the Azure subscription any more.
 -- fate:  answer    the answer is used. It is not older than the known row: of two snapshots, the
 --                  one that asked later wins. With ignores_age it may be older: the answers are
 --                  then another snapshot, with which the known rows are compared on request
@@ -21,6 +24,9 @@ WITH covered AS (
 ),
 known AS (
     SELECT * FROM known_inventory SEMI JOIN covered USING (customer_id, country)
+),
+answer AS (
+    SELECT * FROM answer_inventory SEMI JOIN covered USING (customer_id, country)
 ),
 paired AS (
     SELECT
@@ -49,7 +55,7 @@ paired AS (
         a.region AS answer_region,
         a.checked_at AS answer_at
     FROM known AS k
-    FULL JOIN answer_inventory AS a
+    FULL JOIN answer AS a
         ON a.customer_id = k.customer_id
         AND a.country = k.country
         AND a.azure_subscription_id = k.azure_subscription_id
@@ -119,4 +125,9 @@ LEFT JOIN asked_sku AS q
     AND q.product_id = p.product_id AND q.sku_id = p.sku_id
     AND q.arm_region = p.arm_region
     AND q.by_customer = (p.customer_id <> '')
-    AND q.by_subscription = (p.azure_subscription_id <> '');
+    AND q.by_subscription = (p.azure_subscription_id <> '')
+WHERE p.known_at IS NOT NULL OR NOT EXISTS (
+    FROM not_asked_later AS n
+    WHERE n.customer_id = p.customer_id AND n.product_id = ''
+    AND n.azure_subscription_id = p.azure_subscription_id AND n.began_at > p.answer_at
+);

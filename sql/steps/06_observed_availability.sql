@@ -3,7 +3,9 @@
 -- Grain: one availability key. Segment, term and billing cycle have their known spelling.
 -- Reads: this, cell, known_availability, answer_availability, settled_availability (one row answers
 --        for one segment, '*' for all), settled_check, ended, unheld, gone, still_gone,
---        catalog_absence, suspect_availability.
+--        catalog_absence, suspect_availability, not_asked_later.
+-- An answer is left out if its cell has left, or if a run that began later and published before this
+-- one knows better: it did not ask about the licence any more, or its answer does not name the term.
 -- fate:  answer, suspect, gone, confirmed, dropped, known as in 05_observed_inventory, and
 --        absent    the SKU was answered, and the answer did not name this term, or was a 404
 CREATE OR REPLACE TEMP TABLE observed_availability AS
@@ -36,12 +38,14 @@ answer AS (
         billing_cycle, ordinal, verdict, availability_id, catalog_item_id, term_id, market,
         currency, is_renewable, renew_to, lifecycle, min_commitment, checked_at
     FROM answer_availability
+    SEMI JOIN covered USING (customer_id, country)
     UNION ALL
     SELECT
         customer_id, country, product_id, sku_id, '', reservation_scope, '',
         '', 0, 'not_in_catalog', '', '', '', '',
         '', NULL, '', '', '', checked_at
     FROM placeholder
+    SEMI JOIN covered USING (customer_id, country)
 ),
 -- SKUs that are not in the catalog and were not asked about. A key by customer has no country, so
 -- the catalogs of all countries in which the customer is checked count.
@@ -160,4 +164,9 @@ LEFT JOIN gone AS g
     ON g.country = p.country AND g.reservation_scope = p.reservation_scope
     AND g.product_id = p.product_id AND g.sku_id = p.sku_id
 LEFT JOIN unheld AS u
-    ON u.customer_id = p.customer_id AND u.product_id = p.product_id AND u.sku_id = p.sku_id;
+    ON u.customer_id = p.customer_id AND u.product_id = p.product_id AND u.sku_id = p.sku_id
+WHERE p.known.checked_at IS NOT NULL OR NOT EXISTS (
+    FROM not_asked_later AS n
+    WHERE n.customer_id = p.customer_id AND n.product_id = p.product_id AND n.sku_id = p.sku_id
+    AND p.country = '' AND n.began_at > p.answer.checked_at
+);

@@ -37,6 +37,7 @@ def proved(
     covers_catalog: bool = True,
     rules: dict[str, object] | None = None,
     superseded: Collection[tuple[str, str]] = (),
+    listed_later: Collection[str] = (),
     **known: object,
 ) -> dict[str, Tuples]:
     """Return the rows of each fact."""
@@ -51,7 +52,7 @@ def proved(
         started_at=AT,
     )
     result = {}
-    for name, table in tables(run, plan, superseded).items():
+    for name, table in tables(run, plan, superseded, listed_later=listed_later).items():
         assert table.column_names == list(FACTS[name])
         result[name] = sorted((tuple(row.values()) for row in table.to_pylist()), key=repr)
     return result
@@ -186,6 +187,7 @@ def test_a_cached_listing_ends_nothing_in_a_cell_published_since() -> None:
     assert proved(cached)["ended"] == ended
     assert proved(cached, superseded={(ACME, "")})["ended"] == []
     assert proved(asked, superseded={(ACME, "")})["ended"] == ended
+    assert proved(asked, listed_later={ACME})["ended"] == []
 
 
 # Settled ------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pytest
 
 from auditor.model import Cell, Outcome, Reason
 from auditor.publish.coverage import CELL_COLUMNS, Counts, cells
+from auditor.publish.later_runs import NONE, LaterRuns
 from auditor.scope.found import CatalogFound, CustomerFound, ForbiddenListing, Found
 from auditor.scope.known import Known, Previous
 from tests.builders import scope as bench
@@ -37,6 +38,7 @@ def covered(
     scope: dict[str, object] | None = None,
     covers_catalog: bool = True,
     covers_all_countries: bool = True,
+    later: LaterRuns = NONE,
 ) -> dict[Cell, Row]:
     previous = previous or {}
     table = cells(
@@ -52,6 +54,7 @@ def covered(
         previous,
         {c: p.snapshot_id for c, p in previous.items()} if at_start is None else at_start,
         scope or SCOPE,
+        later=later,
     )
     assert table.column_names == list(CELL_COLUMNS)
     rows = {cell(r["customer_id"], r["country"]): r for r in table.to_pylist()}
@@ -261,6 +264,27 @@ def test_a_new_cell_that_another_run_published_is_not_listed() -> None:
     rows = covered(bench.found(), previous={cell(): before("s2")}, at_start={})
     assert not rows[cell()]["is_listed"]
     assert rows[BY_COUNTRY]["is_listed"]
+
+
+def test_a_cell_that_a_later_run_published_is_not_listed_even_after_a_resume() -> None:
+    """P9: when this run was resumed, the other snapshot was already there."""
+    rows = covered(
+        bench.found(), previous={cell(): before("s2")}, later=LaterRuns(began={cell(): AT})
+    )
+    assert not rows[cell()]["is_listed"]
+    assert rows[BY_COUNTRY]["is_listed"]
+
+
+@pytest.mark.parametrize("is_gone_here", [True, False])
+def test_the_run_that_began_later_says_whether_a_customer_has_left(is_gone_here: bool) -> None:
+    """P9."""
+    published = "covered" if is_gone_here else "left"
+    previous = {cell(): before("s2", published), BY_COUNTRY: before("s2", published)}
+    found = bench.found(left=is_gone_here)
+    rows = covered(found, previous=previous, later=LaterRuns(began=dict.fromkeys(previous, AT)))
+    assert statuses(rows) == {cell(): published, BY_COUNTRY: published}
+    rows = covered(found, previous=previous)
+    assert published not in statuses(rows).values()
 
 
 def test_no_cell_of_an_unreadable_customer_is_listed() -> None:
