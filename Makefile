@@ -122,6 +122,9 @@ bi: $(BI)/installed $(VENV)/installed-dev  ## Hold the dashboard in a Superset o
 airflow: $(AIRFLOW)/installed $(VENV)/installed-dev  ## Run the DAG in an Airflow of its own, and kill a task of it
 	$(BIN)/python -u -m tests.airflow.proof $(ARGS)
 
+container: $(VENV)/installed-dev  ## Do the Containerfile's steps on a Debian made for it; needs root and debootstrap
+	$(BIN)/python -u -m tests.jobs.container_proof
+
 sbom: $(AUDIT)/installed  ## Write what a run is made of to sbom.json, in CycloneDX
 	$(AUDIT)/bin/cyclonedx-py requirements requirements.lock --of JSON -o sbom.json
 
@@ -139,4 +142,4 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url 
 clean:  ## Remove what the targets above made
 	rm -rf $(VENV) $(AUDIT) $(BI) $(AIRFLOW) sbom.json .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
 
-.PHONY: help install dev wheel demo test coverage quick prove mutate soak soak-kill soak-publish soak-nights soak-replies soak-truth check format golden bench audit bi airflow sbom lock clean
+.PHONY: help install dev wheel demo test coverage quick prove mutate soak soak-kill soak-publish soak-nights soak-replies soak-truth check format golden bench audit bi airflow container sbom lock clean
