@@ -23,6 +23,7 @@ json.dump(
             for status in range(256)
             if retry.evaluate(found.CommandFailed("run", status), 1, 6).action.value == "retry"
         ],
+        "accepted": sorted(found.Audit(task_id="one", partner="contoso").accepted),
         "timeout": retry.evaluate(TimeoutError(), 1, 6).action.value,
         "keys": [
             found.key_of(run_id, partner)
