@@ -87,21 +87,26 @@ async def test_the_command_of_the_service_runs_and_makes_allowed_calls_only(
     tmp_path: Path,
 ) -> None:
     """The secret is a credential; the run writes into the state folder alone."""
+    assert setting("LoadCredential").split() == [
+        "auditor.toml:/etc/auditor/auditor.toml",
+        "contoso-secret:/etc/auditor/contoso-secret",
+    ]
     state, credentials = tmp_path / "auditor", tmp_path / "credentials"
     state.mkdir(mode=0o700)
     credentials.mkdir(mode=0o500)
     credentials.joinpath("contoso-secret").write_text(TOKEN)
-    environ = {"STATE_DIRECTORY": str(state), "CREDENTIALS_DIRECTORY": str(credentials)}
+    folders = {"STATE_DIRECTORY": str(state), "CREDENTIALS_DIRECTORY": str(credentials)}
+    environ = folders.copy()
     name, _, value = setting("Environment").partition("=")
     environ[name] = value.replace("%S", str(tmp_path))
-    command = setting("ExecStart").replace("${STATE_DIRECTORY}", str(state))
-    command = command.replace("/etc/auditor", str(tmp_path)).replace(
+    command = re.sub(r"\$\{(\w+)\}", lambda found: folders[found[1]], setting("ExecStart"))
+    command = command.replace(
         "/opt/auditor/bin/auditor", f"{shlex.quote(sys.executable)} -m auditor"
     )
     async with another_partner_center() as center:
         text = config(center.base_url).replace("env:CONTOSO_TOKEN", "credential:contoso-secret")
         places = f'store = "{state}/lake"\nstate_dir = "{state}/state"\n'
-        tmp_path.joinpath("auditor.toml").write_text(places + text)
+        credentials.joinpath("auditor.toml").write_text(places + text)
         ran = await asyncio.to_thread(
             subprocess.run,
             ["strace", "-f", "-qq", "-o", str(tmp_path / "calls"), *shlex.split(command)],
