@@ -1,13 +1,16 @@
 """What jobs/container/night.sh tells the scheduler of a container, run by a real shell."""
 
+import asyncio
 import os
 import shlex
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.builders.another_partner_center import TENANT, TOKEN, another_partner_center, config
 from tests.builders.exit_table import PROJECT, STATUSES
 
 NIGHT = PROJECT / "jobs" / "container" / "night.sh"
@@ -50,6 +53,40 @@ def test_kubernetes_sees_each_status_of_a_failure(tmp_path: Path, status: int) -
 
 def test_a_killed_run_ends_with_137(tmp_path: Path) -> None:
     assert night(tmp_path, "kubernetes", "kill -9 $$").returncode == 137
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("scheduler", "tokens", "status", "said"),
+    [
+        ("kubernetes", {"CONTOSO_TOKEN": TOKEN}, 3, "alert: auditor run ended with 3: published"),
+        ("container-apps", {"CONTOSO_TOKEN": TOKEN}, 0, "alert: auditor run ended with 3: "),
+        ("container-apps", {}, 0, "alert: auditor run ended with 78: nothing was asked"),
+    ],
+)
+async def test_the_real_command_ends_so(
+    tmp_path: Path, scheduler: str, tokens: dict[str, str], status: int, said: str
+) -> None:
+    """One of two partners has no secret, or both have none."""
+    set_up = environ(tmp_path, f'exec {shlex.quote(sys.executable)} -m auditor "$@"')
+    async with another_partner_center() as center:
+        text = config(center.base_url) + config(center.base_url, "other", TENANT.replace("1", "2"))
+        (tmp_path / "auditor.toml").write_text(text)
+        ran = await asyncio.to_thread(
+            subprocess.run,
+            ["/bin/sh", str(NIGHT), scheduler, "--trigger", "test"],
+            env=set_up
+            | tokens
+            | {"PYTHONPATH": str(PROJECT), "HOME": str(tmp_path)}
+            | {"CONTAINER_APP_JOB_EXECUTION_NAME": "auditor-2dhqsk1"},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert ran.returncode == status, ran.stderr
+    assert ran.stderr.splitlines()[-1].startswith(said)
+    assert "error[E_SECRET_MISSING]" in ran.stderr
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
