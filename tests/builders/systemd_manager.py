@@ -1,6 +1,7 @@
 """A real manager of systemd for tests, in a mount namespace of its own."""
 
 import os
+import select
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -43,9 +44,29 @@ class Manager:
             "SYSTEMD_LOG_TARGET": "console",
         }
 
+    def wait_until_ready(self, pid: int) -> None:
+        """Wait for the first note; raise AssertionError if the manager ends before it."""
+        pipe, ended = os.open(self.notes, os.O_RDWR), os.pidfd_open(pid)
+        try:
+            readable, _, _ = select.select([pipe, ended], [], [])
+            assert pipe in readable, "the manager of systemd ended at once"
+            assert os.read(pipe, 100) == b"ready\n"
+        finally:
+            os.close(pipe)
+            os.close(ended)
+
     def systemctl(self, *words: str) -> None:
         """Ask the manager."""
         subprocess.run(["systemctl", "--user", *words], env=self.environ, check=True)
+
+
+def can_start() -> bool:
+    """Return whether systemd is installed, and this process may mount what a manager needs."""
+    mount = ["unshare", "--mount", "--cgroup", "mount", "-t", "tmpfs", "tmpfs", "/run"]
+    return (
+        MANAGER.exists()
+        and subprocess.run(mount, stderr=subprocess.DEVNULL, check=False).returncode == 0
+    )
 
 
 @contextmanager
@@ -68,7 +89,7 @@ def manager() -> Iterator[Manager]:
             stderr=subprocess.DEVNULL,
         )
         try:
-            assert started.notes.read_text() == "ready\n"
+            started.wait_until_ready(process.pid)
             yield started
         finally:
             process.terminate()

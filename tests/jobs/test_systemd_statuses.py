@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.builders.exit_table import STATUSES, cell
-from tests.builders.systemd_manager import MANAGER, Manager, manager
+from tests.builders.systemd_manager import Manager, can_start, manager
 
 JOBS = Path(__file__).parents[2] / "jobs" / "systemd"
 KEPT = ("[", "OnFailure=", "StartLimit", "Type=", "SuccessExitStatus=", "Restart")
@@ -31,8 +31,7 @@ def install(running: Manager) -> list[str]:
     return list(ends)
 
 
-@pytest.mark.skipif(not MANAGER.exists(), reason="systemd is not installed")
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount what a manager needs")
+@pytest.mark.skipif(not can_start(), reason="no systemd, or no right to mount")
 def test_each_status_is_retried_or_alerted_as_the_table_says() -> None:
     with manager() as running:
         names = install(running)
