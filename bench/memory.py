@@ -1,4 +1,4 @@
-"""Measures the peak memory of a run: `auditor run` as a process of its own.
+"""Measures the peak memory and the CPU time of a run: `auditor run` as a process of its own.
 
 It audits portfolios for two nights, and for a third night with 32 replies of 100 MB at once.
 
@@ -9,6 +9,7 @@ It audits portfolios for two nights, and for a third night with 32 replies of 10
 import argparse
 import asyncio
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -35,11 +36,12 @@ class Run(NamedTuple):
     exit_status: int
     seconds: float
     peak_bytes: int
+    cpu_seconds: float
 
 
 def run(config: Path, environ: Mapping[str, str]) -> Run:
     """Run the auditor once."""
-    began, peak = time.monotonic(), 0
+    began, peak, used = time.monotonic(), 0, cpu_of_children()
     argv = [sys.executable, "-m", "auditor", "run", "--config", str(config), "--quiet"]
     environ = {**os.environ, **environ}
     with subprocess.Popen(argv, env=environ, stdout=subprocess.DEVNULL) as process:  # noqa: S603 - our own command
@@ -47,7 +49,14 @@ def run(config: Path, environ: Mapping[str, str]) -> Run:
         while process.poll() is None:
             peak = max(peak, high_water(process.pid))
             time.sleep(0.05)
-    return Run(process.returncode, time.monotonic() - began, peak)
+    seconds = time.monotonic() - began
+    return Run(process.returncode, seconds, peak, cpu_of_children() - used)
+
+
+def cpu_of_children() -> float:
+    """Return the CPU seconds of all children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def high_water(pid: int) -> int:
@@ -74,7 +83,8 @@ async def measure(size: WorldSize) -> None:
                 calls = len(sandbox.log.records)
                 print(
                     f"{size.customers:9,} {name:8} {calls:9,} {found['rows']:11,}"
-                    f" {done.exit_status:6} {done.seconds:8.0f} {done.peak_bytes / MIB:9.0f}",
+                    f" {done.exit_status:6} {done.seconds:8.0f} {done.peak_bytes / MIB:9.0f}"
+                    f" {done.cpu_seconds:5.0f}",
                     flush=True,
                 )
                 sandbox.log.clear()
@@ -85,7 +95,7 @@ def main() -> None:
     parser.add_argument("--customers", type=int, nargs="+", default=[250, 4000])
     parser.add_argument("--sizes", type=int, default=4, help="of each VM family")
     given = parser.parse_args()
-    print("customers night        calls        rows status  seconds  peak MiB")
+    print("customers night        calls        rows status  seconds  peak MiB   CPU")
     for customers in given.customers:
         size = WorldSize(partners=1, customers=customers, sizes_per_product=given.sizes)
         asyncio.run(measure(size))
