@@ -112,7 +112,8 @@ def _create(path: Path, mode: int) -> tuple[Path, int]:
                 temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode
             )
         except FileExistsError:
-            if not temporary.is_file():
+            is_gone = not temporary.is_symlink() and not temporary.exists()
+            if not is_gone and not temporary.is_file():
                 raise
             continue  # a process in another container may have the same process id
         try:

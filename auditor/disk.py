@@ -109,20 +109,25 @@ def replace(path: Path, data: bytes | memoryview) -> None:
         file.commit()
 
 
-def put_if_absent(path: Path, data: bytes | memoryview) -> None:
-    """Make a file with `data` unless it exists; of two writers at once, the first one's stays."""
+def put_if_absent(path: Path, data: bytes | memoryview) -> bool:
+    """Make a file with `data` unless it exists, and return whether it was made.
+
+    Of two writers at once, the first one's stays.
+    """
+    is_made = True
     with guarded(path, need=len(data)), atomic_file.replacing(path, _MODE) as file:
         file.write(data)
         os.fsync(file.handle)
         try:
             path.hardlink_to(file.temporary)
         except FileExistsError:
-            pass
+            is_made = False
         except OSError as error:
             if error.errno not in {errno.EPERM, *_UNSUPPORTED}:
                 raise
             file.commit()  # a file system without links, unlikely to be shared
     sync_folder(path.parent)
+    return is_made
 
 
 def rename_new(source: Path, target: Path) -> None:

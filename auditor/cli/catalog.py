@@ -27,7 +27,7 @@ DB = HelpPage(
 _BY_PURPOSE: dict[str, tuple[type[Command] | HelpPage, ...]] = {
     "try it, without an account": (commands.Demo, commands.Sandbox),
     "set up": (commands.Init, commands.Doctor),
-    "every night": (commands.Plan, commands.Run),
+    "every night": (commands.Plan, commands.Run, commands.Publish),
     "look at the results": (
         commands.Status,
         commands.Changes,

@@ -10,10 +10,20 @@ from auditor.cli import manual, words
 from auditor.cli.annotations import OUTPUT, HelpPage, Option
 from auditor.cli.shared_options import Command, Configured, Narrowed, RowsCommand
 from auditor.model import ChangeKind
-from auditor.settings.values import Narrow
+from auditor.settings.values import Narrow, Part
 
 SEED = Option("each number makes another portfolio (default: 1)", "N", words.whole(0, 999_999_999))
 SNAPSHOT_ID = Option("as `list` shows it", "ID", words.snapshot, is_positional=True)
+
+TRIGGER = Option(
+    "who or what started the run, stored with the snapshot (default: manual)", "T", words.text
+)
+REPORT = Option(
+    "also write the object of --format json here, however the run ends; - is stdout",
+    "FILE",
+    words.path,
+    heading=OUTPUT,
+)
 
 
 class Demo(Command, frozen=True, kw_only=True):
@@ -135,6 +145,15 @@ class Run(Narrowed, frozen=True, kw_only=True):
             excludes="which run",
         ),
     ] = ""
+    part: Annotated[
+        Part | None,
+        Option(
+            "do only part I of N of the run that --run names, and publish nothing; all parts may"
+            " run at once, on any machines that share the store: see `auditor publish`",
+            "I/N",
+            words.part,
+        ),
+    ] = None
     wait: Annotated[
         timedelta,
         Option(
@@ -149,14 +168,7 @@ class Run(Narrowed, frozen=True, kw_only=True):
             words.whole(1, 999_999_999),
         ),
     ] = None
-    trigger: Annotated[
-        str,
-        Option(
-            "who or what started the run, stored with the snapshot (default: manual)",
-            "T",
-            words.text,
-        ),
-    ] = Narrow().trigger
+    trigger: Annotated[str, TRIGGER] = Narrow().trigger
     fail_on: Annotated[
         tuple[ChangeKind, ...],
         Option(
@@ -166,15 +178,7 @@ class Run(Narrowed, frozen=True, kw_only=True):
         ),
     ] = ()
 
-    report: Annotated[
-        Path | None,
-        Option(
-            "also write the object of --format json here, however the run ends; - is stdout",
-            "FILE",
-            words.path,
-            heading=OUTPUT,
-        ),
-    ] = None
+    report: Annotated[Path | None, REPORT] = None
 
     @property
     def narrow(self) -> Narrow:
@@ -183,11 +187,29 @@ class Run(Narrowed, frozen=True, kw_only=True):
             super().narrow,
             resume=self.resume,
             run=self.run,
+            part=self.part,
             wait_s=self.wait.total_seconds(),
             max_seconds=self.max_seconds,
             trigger=self.trigger,
             fail_on=self.fail_on,
         )
+
+
+class Publish(RowsCommand, frozen=True, kw_only=True):
+    """`auditor publish`."""
+
+    page = HelpPage(
+        name="publish",
+        line="publish a run that was divided with `run --part`",
+        text="Publishes what the parts of a run have staged, once all parts are done. A partner\n"
+        "that is published already stays as it is. Without --part, a run publishes itself.",
+        examples=("auditor publish nightly-2026-12-01", "auditor publish nightly --format json"),
+        more=manual.PUBLISH_STATUSES,
+    )
+
+    run: Annotated[str, Option("as --run named it", "RUN", words.run_id, is_positional=True)]
+    trigger: Annotated[str, TRIGGER] = Narrow().trigger
+    report: Annotated[Path | None, REPORT] = None
 
 
 class Changes(RowsCommand, frozen=True, kw_only=True):

@@ -24,6 +24,13 @@ exit status
     0   every partner has a complete night that is young enough, and its last attempt was complete
     3   a partner is older than --max-age, incomplete, failed or was never asked"""
 
+PUBLISH_STATUSES = """\
+exit status
+    0   every partner published, complete; also if that was done before
+    3   published, but incomplete, or a part had to give up a partner
+    66  no part of this run has begun
+    75  some parts are not done yet: try again later"""
+
 ABOUT = """\
 auditor tells which SKUs each customer of a Cloud Solution Provider can no longer buy:
 where, since when, and why.

@@ -129,6 +129,24 @@ def _plan(command: commands.Plan, console: Console) -> int:
 @perform.register
 def _run(command: commands.Run, console: Console) -> int:
     narrow = _narrow(command, console)
+    if narrow.part is not None and (not narrow.run or narrow.customers):
+        raise UsageError(
+            f"--part {narrow.part} needs --run ID, and no --customer",
+            hint="give all parts of a run the same id: --part 1/4 --run nightly-2026-12-01",
+        )
+    settings = _settings(command, console, narrow)
+    return run_command.run(command, narrow, settings, console)
+
+
+@perform.register
+def _publish(command: commands.Publish, console: Console) -> int:
+    from auditor.publish.publish import LOCK_WAIT_S  # noqa: PLC0415 - heavy
+    from auditor.run.parts.folder import begun  # noqa: PLC0415 - likewise
+    from auditor.store import open_store  # noqa: PLC0415 - likewise
+
+    settings = _settings(command, console)
+    narrow = begun(open_store(settings.store).shared_files(), command.run, settings)
+    narrow = msgspec.structs.replace(narrow, wait_s=LOCK_WAIT_S, trigger=command.trigger)
     settings = _settings(command, console, narrow)
     return run_command.run(command, narrow, settings, console)
 

@@ -10,21 +10,29 @@ from auditor.errors import AuditorError
 from auditor.settings import Narrow, Settings
 
 if TYPE_CHECKING:  # they load Arrow; a signal that comes while they load is reported too
+    from auditor.run.parts.run import PartOfRun
     from auditor.run.result import RunReport
     from auditor.run.run import Run
 
 
-def run(command: commands.Run, narrow: Narrow, settings: Settings, console: Console) -> int:
-    """Run, and return the exit status. The JSON object is written however the run ends."""
+def run(
+    command: commands.Run | commands.Publish, narrow: Narrow, settings: Settings, console: Console
+) -> int:
+    """Run, or publish a divided run, and return the exit status.
+
+    The JSON object is written however the run ends.
+    """
     writer = RunReportWriter(command, narrow, settings, console)
     console.stopper.before_forced_exit = writer.write_forced_exit
     try:
         writer.check()
-        from auditor.run.run import Run  # noqa: PLC0415 - heavy
+        from auditor.run.parts.run import PartOfRun  # noqa: PLC0415 - heavy
+        from auditor.run.run import Run  # noqa: PLC0415 - likewise
         from auditor.run.runtime import Runtime  # noqa: PLC0415 - likewise
 
         runtime = Runtime(environ=console.environ, now=console.now, hide=console.hide)
-        with Run(settings, narrow, runtime=runtime) as work:
+        kind = Run if narrow.part is None else PartOfRun
+        with kind(settings, narrow, runtime=runtime) as work:
             writer.run = work
             report = _audited(work, console)
             writer.write(report)
@@ -35,7 +43,7 @@ def run(command: commands.Run, narrow: Narrow, settings: Settings, console: Cons
     return report.exit
 
 
-def _audited(work: "Run", console: Console) -> "RunReport":
+def _audited(work: "Run | PartOfRun", console: Console) -> "RunReport":
     """Audit every partner, and write the errors of those that failed."""
     from auditor.report import progress_bar  # noqa: PLC0415 - heavy
 

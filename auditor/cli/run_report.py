@@ -16,6 +16,7 @@ from auditor.errors import AuditorError, UsageError, as_auditor_error, leaves
 from auditor.settings import Narrow, Settings
 
 if TYPE_CHECKING:  # they load Arrow; a signal that comes while they load is reported too
+    from auditor.run.parts.run import PartOfRun
     from auditor.run.result import RunReport
     from auditor.run.run import Run
 
@@ -31,9 +32,13 @@ class RunReportWriter:
     """
 
     def __init__(
-        self, command: commands.Run, narrow: Narrow, settings: Settings, console: Console
+        self,
+        command: commands.Run | commands.Publish,
+        narrow: Narrow,
+        settings: Settings,
+        console: Console,
     ) -> None:
-        self.run: Run | None = None
+        self.run: Run | PartOfRun | None = None
         self._command = command
         self._narrow = narrow
         self._settings = settings

@@ -10,6 +10,7 @@ from pathlib import Path
 from auditor.customer_names import as_id
 from auditor.journal.runs import NAME_HINT, is_name
 from auditor.settings.problems import nearest
+from auditor.settings.values import Part
 
 _SNAPSHOT = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 _LONGEST = 256
@@ -81,6 +82,14 @@ def duration(word: str) -> timedelta:
     if found is None:
         raise ArgumentTypeError(f"{word[:60]!a} is not a duration, as in 90s, 30m or 2h")
     return timedelta(seconds=int(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]])
+
+
+def part(word: str) -> Part:
+    """Return one part of a divided run: `1/4` is the first of four."""
+    found = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,4})", word)
+    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+        raise ArgumentTypeError(f"{word[:60]!a} is not a part of a run, as in 1/4 or 4/4")
+    return Part(int(found[1]), int(found[2]))
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:

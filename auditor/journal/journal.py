@@ -170,6 +170,14 @@ class Journal:
             await asyncio.gather(*self._late_syncs, return_exceptions=True)
             os.close(self._file)
 
+    def records_after(self, offset: int) -> tuple[bytes, int]:
+        """Return the records that were appended after an offset, as they are on disk, and the end.
+
+        The bytes of one journal can be appended to another file: that is a journal too.
+        """
+        end = self._end
+        return os.pread(self._file, end - offset, offset), end
+
     def keep(self, which: str, useless: Container[bytes]) -> None:
         """Keep only the replies that `which` names: `none`, `failed` or `all`.
 

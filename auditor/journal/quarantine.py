@@ -78,6 +78,15 @@ class Quarantine:
         """The journal's keys of the replies."""
         return frozenset(self._records)
 
+    @property
+    def records(self) -> tuple[QuarantineRecord, ...]:
+        """The records so far."""
+        return tuple(self._records.values())
+
+    def take(self, records: Iterable[QuarantineRecord]) -> None:
+        """Add the records of another process."""
+        self._records |= {bytes.fromhex(record.key): record for record in records}
+
     def refuse(self, request: Request, reply: Reply, what: str) -> None:
         """Record a reply that discovery could not use."""
         self._record(request, reply, reply.cause or UNREADABLE, what)

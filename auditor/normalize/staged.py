@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+import msgspec
 import pyarrow as pa
 
 from auditor import atomic_file
@@ -38,6 +39,16 @@ Body = Callable[[bytes], bytes]
 _One = TypeVar("_One", bound=Hashable)
 
 
+class StagedBucket(msgspec.Struct, frozen=True, kw_only=True):
+    """The answers of one bucket, for another process; the answers are in the files of `files`."""
+
+    bucket: int
+    firsts: tuple[str, ...]
+    """The first customer of each chunk."""
+    keys: dict[bytes, int]
+    """The number of keys that each reply answers."""
+
+
 def together(ones: Iterable[_One], size: Mapping[_One, int], at_once: int) -> Iterator[list[_One]]:
     """Yield groups of a total size up to `at_once`. An item larger than that is a group (0004)."""
     group: list[_One] = []
@@ -56,13 +67,13 @@ class Staged:
     """The answers of a run, in files. The folder exists only inside the `with` block."""
 
     def __init__(self, folder: Path, found: Found, plan: Plan, *, buckets: int) -> None:
+        self.folder = folder
         self.spill = folder / "spill"
         self.keys: Counter[bytes] = Counter()
         """The number of keys that each reply answers."""
         self.at_once = CHUNK
         self._firsts: dict[int, list[str]] = {bucket: [""] for bucket in range(buckets)}
         """The first customer of each chunk, by bucket."""
-        self._folder = folder
         self._buckets = buckets
         self._plan = plan
         self._regions = {
@@ -72,14 +83,14 @@ class Staged:
         }
 
     def __enter__(self) -> Self:
-        shutil.rmtree(self._folder, ignore_errors=True)  # a killed run left it
-        self._folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)  # a killed run left it
+        self.folder.mkdir(parents=True, exist_ok=True)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def chunk_of(self, customer_id: str) -> Chunk:
         """Return the chunk of a customer, whether it has answers or not; `""` is the catalog."""
@@ -152,6 +163,17 @@ class Staged:
         """Return the answers of a chunk, by relation."""
         return {name: self._read(name, chunk, Answers.SCHEMAS[name]) for name in ANSWERS}
 
+    def hand_over(self, bucket: int) -> tuple[StagedBucket, list[Path]]:
+        """Describe the one bucket that is staged here, and return its files: see `take_over`."""
+        files = sorted(self.folder.glob(f"*-{bucket:02}-*.arrow"))
+        firsts = tuple(self._firsts[bucket])
+        return StagedBucket(bucket=bucket, firsts=firsts, keys=dict(self.keys)), files
+
+    def take_over(self, staged: StagedBucket) -> None:
+        """Take over a bucket that another process has staged; its files are in `folder` now."""
+        self._firsts[staged.bucket] = list(staged.firsts)
+        self.keys.update(staged.keys)
+
     def inventory_keys(self) -> int:
         """Return the number of inventory keys with an answer."""
         schema = Answers.SCHEMAS["inventory"]
@@ -174,7 +196,7 @@ class Staged:
 
     def _path(self, name: str, chunk: Chunk) -> Path:
         number = self._firsts[chunk.bucket].index(chunk.span.first)
-        return self._folder / f"{name}-{chunk.bucket:02}-{number}.arrow"
+        return self.folder / f"{name}-{chunk.bucket:02}-{number}.arrow"
 
     def _region_of(self, check: Check, sku_id: str) -> str:
         if check.arm_region:

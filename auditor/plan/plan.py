@@ -105,6 +105,15 @@ class Plan:
         plan.customers = (*self.customers, *customers)
         return plan
 
+    def of(self, customers: Sequence[CustomerFound], *, by_country: bool) -> "Plan":
+        """Return the part of the plan about these customers, with the checks by country or not."""
+        plan = copy(self)
+        plan.customers = customers
+        plan.rules = msgspec.structs.replace(
+            self.rules, by_country=by_country and self.rules.by_country
+        )
+        return plan
+
     def learned(self, variables: Mapping[ProductKey, Collection[str]]) -> "Plan":
         """Return the plan with these inventory variables added to those of the catalog."""
         catalogs = []

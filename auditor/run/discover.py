@@ -4,7 +4,7 @@ Wave 2 does not wait for the last few customers: one that hangs would delay all 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
@@ -22,15 +22,13 @@ from auditor.progress import Progress
 from auditor.run.job import Job
 from auditor.run.naming import Naming
 from auditor.run.outage import Outage
-from auditor.scope import recall
 from auditor.scope.arrivals import Arrivals
 from auditor.scope.buyers import Buyers
 from auditor.scope.catalog import CatalogDiscovery
 from auditor.scope.customer_list import list_customers, match_customers
 from auditor.scope.customers import CustomerDiscovery
 from auditor.scope.found import CatalogFound, CustomerFound, Found
-from auditor.scope.known import Known, Previous
-from auditor.store.interface import Store
+from auditor.scope.known import AtStart, Known, Previous
 
 ONE_LATE_IN = 20
 """Wave 2 starts while up to 1 customer in 20 (at least one) is still being listed."""
@@ -60,13 +58,13 @@ class Discovery:
     def __init__(
         self,
         job: Job,
-        store: Store | None,
+        read_start: Callable[[], AtStart],
         progress: Progress,
         quarantine: Quarantine,
         *,
         naming: Naming | None = None,
     ) -> None:
-        """Use `store` for what is known (None: nothing).
+        """`read_start` returns what the store knows.
 
         `naming` decides over all partners which customers `--customer` names; None: there is only
         this partner.
@@ -74,7 +72,7 @@ class Discovery:
         self._job = job
         tenant_id = job.partner.tenant_id
         self._naming = naming or Naming(job.narrow.customers, [tenant_id])
-        self._store = store
+        self._read_start = read_start
         self._progress = progress
         self._quarantine = quarantine
         self.outage = Outage(job.database_s, job.partner.name, progress)
@@ -120,7 +118,8 @@ class Discovery:
             set_apart=self._set_apart,
             overlook=self._quarantine.overlook,
         )
-        at_start, known = await self.outage.retry(self._read_known)
+        at_start = await self.outage.retry(self._read_start)
+        known = at_start.known
         self._progress.phase(job.partner.name, "discovering")
         arrivals = await self._customers(api, known)
         customers = arrivals.found
@@ -166,7 +165,7 @@ class Discovery:
         plan = Plan(rules, catalogs, customers=found.customers)
         self._check_scope(found, plan)
         return Discovered(
-            found=found, plan=plan, at_start=at_start, calls=self._calls, failed=api.failed
+            found=found, plan=plan, at_start=at_start.cells, calls=self._calls, failed=api.failed
         )
 
     async def find_rest(self) -> tuple[CustomerFound, ...]:
@@ -195,13 +194,6 @@ class Discovery:
             names="; ".join(one.shown for one in spoiled[:MOST_TOLD]),
             correlation_id=reply.correlation_id,
         )
-
-    def _read_known(self) -> tuple[dict[Cell, Previous], Known]:
-        tenant_id = self._job.partner.tenant_id
-        if self._store is None:
-            return {}, Known(partner_tenant_id=tenant_id)
-        cells = recall.published(self._store, tenant_id)
-        return cells, recall.recall(self._store, tenant_id, cells)
 
     async def _customers(self, api: PartnerCenter, known: Known) -> Arrivals:
         """Start to read the customers; return when all but a few are read."""

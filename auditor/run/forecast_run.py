@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,8 @@ from auditor.run.naming import Naming, NothingNamed
 from auditor.run.run import cause_of
 from auditor.run.runtime import Runtime
 from auditor.run.sending import sending
+from auditor.scope import recall
+from auditor.scope.known import AtStart, Known
 from auditor.settings import Narrow, Partner, Settings, check_secrets, partners_for
 from auditor.store import open_store
 from auditor.store.interface import Store
@@ -82,10 +85,18 @@ class _Forecasting:
             folder=Path(),
             database_s=runtime.database_s,
         )
-        discovery = Discovery(job, self._store, Silent(), Quarantine(), naming=self._naming)
+        discovery = Discovery(
+            job, partial(self._at_start, partner), Silent(), Quarantine(), naming=self._naming
+        )
         check_secrets(self._settings, partner, runtime.environ)
         async with (
             sending(job, runtime, now=runtime.now, budget=self._budget) as send,
             discovery,
         ):
             return forecast(partner, await discovery.find_all(send))
+
+    def _at_start(self, partner: Partner) -> AtStart:
+        """Return what the store knows; there may be no store yet."""
+        if self._store is None:
+            return AtStart(cells={}, known=Known(partner_tenant_id=partner.tenant_id))
+        return recall.at_start(self._store, partner.tenant_id)

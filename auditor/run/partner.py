@@ -26,7 +26,9 @@ from auditor.run.check import Checking
 from auditor.run.discover import Discovered, Discovery
 from auditor.run.job import CallCounts, Job
 from auditor.run.naming import Naming
+from auditor.scope import recall
 from auditor.scope.found import Found
+from auditor.scope.known import AtStart
 from auditor.store.interface import Store
 
 QUEUED_PER_CONNECTION = 16
@@ -45,14 +47,16 @@ class PartnerRun:
         *,
         now: Callable[[], datetime],
         naming: Naming | None = None,
+        read_start: Callable[[], AtStart] | None = None,
     ) -> None:
-        """`naming` as in `Discovery`."""
+        """`naming` and `read_start` as in `Discovery`; by default, the store is read."""
         self._job = job
         self._store = store
         self._progress = progress
         self._now = now
         self._quarantine = Quarantine()
-        self.discovery = Discovery(job, store, progress, self._quarantine, naming=naming)
+        read_start = read_start or partial(recall.at_start, store, job.partner.tenant_id)
+        self.discovery = Discovery(job, read_start, progress, self._quarantine, naming=naming)
         self.calls = 0
         """Calls made so far, by earlier processes of the run too."""
         self.made: tuple[Published, CallCounts] | None = None
@@ -85,7 +89,10 @@ class PartnerRun:
 
             discovered = await self.discovery.find_most(recorded)
             checking = Checking(
-                self._fetching(recorded), self._progress, name, self.discovery.outage
+                fetching(self._job, recorded, self._progress),
+                self._progress,
+                name,
+                self.discovery.outage,
             )
             plan = await checking.ask(discovered.plan, self.discovery.find_rest)
             discovered = discovered.completed(plan)
@@ -95,17 +102,21 @@ class PartnerRun:
                 await checking.stage_and_recheck(
                     plan, Guard(self._store, staged, plan), staged, body
                 )
-                settled = checking.settled
                 await journal.sync()
-                self._quarantine.settle([*settled, *checking.second_answers], body)
-                self._quarantine.save(self._records)
-                self._progress.phase(name, "publishing")
-                counts = CallCounts(
-                    calls=journal.calls, retries=journal.retries, throttled=journal.throttled
-                )
-                await self.discovery.outage.retry(
-                    self._publish, discovered, settled, counts, staged, journal
-                )
+                self._quarantine.settle([*checking.settled, *checking.second_answers], body)
+                await self._publish_staged(discovered, checking.settled, staged, journal)
+
+    async def _publish_staged(
+        self, discovered: Discovered, settled: list[Settled], staged: Staged, journal: Journal
+    ) -> None:
+        self._quarantine.save(self._records)
+        self._progress.phase(self._job.partner.name, "publishing")
+        counts = CallCounts(
+            calls=journal.calls, retries=journal.retries, throttled=journal.throttled
+        )
+        await self.discovery.outage.retry(
+            self._publish, discovered, settled, counts, staged, journal
+        )
 
     async def clean_up(self) -> None:
         """Finish the work of a process that was killed after it had published."""
@@ -133,14 +144,6 @@ class PartnerRun:
             name = self._job.partner.name
             self._progress.event("journal.kept_whole", partner=name, reason=error.message)
 
-    def _fetching(self, send: Send) -> Fetch:
-        return Fetch(
-            send,
-            partial(self._progress.event, partner=self._job.partner.name),
-            lifecycle=self._job.settings.scope.lifecycle,
-            at_once=QUEUED_PER_CONNECTION * self._job.partner.limits.concurrency,
-        )
-
     def _staged(self, found: Found, plan: Plan) -> Staged:
         return Staged(self._staging, found, plan, buckets=self._store.buckets)
 
@@ -162,3 +165,13 @@ class PartnerRun:
         )
         self.made = publisher.publish(self._job.snapshot(counts), settled), counts
         self._thin_out(journal, self._quarantine.keys)
+
+
+def fetching(job: Job, send: Send, progress: Progress) -> Fetch:
+    """Return what asks a partner's checks."""
+    return Fetch(
+        send,
+        partial(progress.event, partner=job.partner.name),
+        lifecycle=job.settings.scope.lifecycle,
+        at_once=QUEUED_PER_CONNECTION * job.partner.limits.concurrency,
+    )

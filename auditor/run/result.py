@@ -132,6 +132,12 @@ class Reports:
         return {tenant_id: error for tenant_id, error in of_mine if error is not None}
 
     @property
+    def failures(self) -> tuple[tuple[str, AuditorError], ...]:
+        """The partners that failed so far, by name, with their errors."""
+        errors = self.errors
+        return tuple((p.name, errors[p.tenant_id]) for p in self._partners if p.tenant_id in errors)
+
+    @property
     def unconfirmed(self) -> list[Partner]:
         """The partners for which only the store knows whether their snapshot is published."""
         return [

@@ -32,6 +32,8 @@ from auditor.run.holding import hold
 from auditor.run.job import Job
 from auditor.run.naming import Naming, NothingNamed
 from auditor.run.partner import PartnerRun
+from auditor.run.parts.folder import FilesGone, RunFolder
+from auditor.run.parts.publishing import DividedPartnerRun, PartsMissing
 from auditor.run.result import (
     INCOMPLETE,
     NothingPublished,
@@ -119,12 +121,7 @@ class Run:
     @property
     def failures(self) -> tuple[tuple[str, AuditorError], ...]:
         """The partners that failed so far, by name, with their errors."""
-        errors = self._reports.errors
-        return tuple(
-            (partner.name, errors[partner.tenant_id])
-            for partner in self._reports.partners
-            if partner.tenant_id in errors
-        )
+        return self._reports.failures
 
     def finish(self) -> None:
         """Write down that nothing is left to resume.
@@ -192,6 +189,8 @@ class Run:
         def select() -> RunHeader:
             self._start_after(store.last_published_at())
             found = runs.to_resume(self._settings, self._narrow, self._runtime.now())
+            if found is None and self._narrow.is_divided:
+                found = RunFolder(store.shared_files(), self._narrow.run).header()
             return found or self._new_run(runs, self._now())
 
         header = await hold(
@@ -281,6 +280,8 @@ class Run:
             self._progress.event("clock.behind", seconds=behind_s, latest=latest.isoformat())
 
     def _exit(self, report: RunReport, errors: list[AuditorError]) -> int:
+        if any(isinstance(error, PartsMissing) for error in errors):
+            return PartsMissing.exit_status
         if errors or any(one.status != "complete" for one in report.snapshots):
             return INCOMPLETE
         kinds = {kind for one in report.snapshots for kind in one.changes}
@@ -291,7 +292,7 @@ class Run:
     ) -> None:
         """Take one partner through the pipeline. Its failure is recorded; the others go on."""
         job = self._job(partner, header, folder)
-        partner_run = PartnerRun(job, store, self._progress, now=self._now, naming=self._naming)
+        partner_run = self._partner_run(job, store)
         self._runs[partner.tenant_id] = partner_run
         try:
             await self._publish(partner_run, job, store)
@@ -314,6 +315,13 @@ class Run:
                 report = report_from_run(partner, *partner_run.made)
                 self._report_snapshot("snapshot.published", partner, report)
 
+    def _partner_run(self, job: Job, store: "Store") -> PartnerRun:
+        if self._narrow.is_divided:
+            files = RunFolder(store.shared_files(), job.run_id)
+            folder = files.of_partner(job.partner.tenant_id)
+            return DividedPartnerRun(job, store, self._progress, now=self._now, folder=folder)
+        return PartnerRun(job, store, self._progress, now=self._now, naming=self._naming)
+
     async def _publish(self, partner_run: PartnerRun, job: Job, store: "Store") -> None:
         outage = partner_run.discovery.outage
         if job.snapshot_id in await outage.retry(store.published):
@@ -322,8 +330,12 @@ class Run:
             self._report_snapshot("snapshot.published_before", job.partner, report)
             return
         check_secrets(self._settings, job.partner, self._runtime.environ)
-        async with self._sending(job) as send:
-            await partner_run.run(send)
+        try:
+            async with self._sending(job) as send:
+                await partner_run.run(send)
+        except FilesGone:
+            report = await outage.retry(report_from_store, job.partner, store, job.snapshot_id)
+            self._report_snapshot("snapshot.published_before", job.partner, report)
 
     def _report_snapshot(self, event: str, partner: Partner, report: SnapshotReport) -> None:
         self._reports.published(partner, report)

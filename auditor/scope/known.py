@@ -77,3 +77,10 @@ class Previous(msgspec.Struct, frozen=True, kw_only=True):
     snapshot_id: str
     status: str
     scope: str
+
+
+class AtStart(msgspec.Struct, frozen=True, kw_only=True):
+    """What the store held about one partner when a run began."""
+
+    cells: dict[Cell, Previous]
+    known: Known

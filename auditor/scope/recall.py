@@ -17,7 +17,7 @@ from auditor.model import (
     Sku,
     bucket_of,
 )
-from auditor.scope.known import Known, Previous
+from auditor.scope.known import AtStart, Known, Previous
 from auditor.store.interface import Store
 
 Noun = TypeVar("Noun", bound=msgspec.Struct)
@@ -26,6 +26,12 @@ StoredRow = Mapping[str, Any]
 
 _LISTING = ("customer_id", "country", "reservation_scope", "product_id", "sku_id")
 _NOTHING = RememberedListing()
+
+
+def at_start(store: Store, partner_tenant_id: str) -> AtStart:
+    """Return what the store holds about a partner now."""
+    cells = published(store, partner_tenant_id)
+    return AtStart(cells=cells, known=recall(store, partner_tenant_id, cells))
 
 
 def published(store: Store, partner_tenant_id: str) -> dict[Cell, Previous]:

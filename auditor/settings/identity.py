@@ -14,7 +14,7 @@ _NOT_IDENTITY = frozenset(
 )
 """Settings that decide how answers are fetched, kept or reported, not which checks are asked."""
 
-_NOT_IDENTITY_IN_RUN = frozenset(["keep_raw", "resume_max_age_hours"])
+_NOT_IDENTITY_IN_RUN = frozenset(["keep_raw", "lease_seconds", "resume_max_age_hours"])
 _NOT_IDENTITY_IN_PARTNER = frozenset(["client_secret", "certificate", "refresh_token", "token"])
 
 

@@ -169,6 +169,8 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     batch_size: Annotated[int, rules.whole(1, 1000)] = 50
     keep_raw: Annotated[KeepRaw, rules.one_of(KeepRaw)] = KeepRaw.FAILED
     resume_max_age_hours: Annotated[float, _hours] = 12
+    lease_seconds: Annotated[int, rules.whole(1, 3600)] = 60
+    """How long a part of a divided run may be silent before another part takes over its work."""
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True):
@@ -221,6 +223,21 @@ class Mute(msgspec.Struct, frozen=True, kw_only=True):
     """None is for ever."""
 
 
+class Part(msgspec.Struct, frozen=True):
+    """One of several processes that divide a run: part `number` of `of`, counted from 1."""
+
+    number: int
+    of: int
+
+    def has(self, bucket: int) -> bool:
+        """Return whether a bucket of customers belongs to this part."""
+        return bucket % self.of == self.number - 1
+
+    def __str__(self) -> str:
+        """Return it as typed: `1/4`."""
+        return f"{self.number}/{self.of}"
+
+
 class Narrow(msgspec.Struct, frozen=True, kw_only=True):
     """The part of the scope that one run asks about; an empty tuple narrows nothing."""
 
@@ -232,6 +249,10 @@ class Narrow(msgspec.Struct, frozen=True, kw_only=True):
     """None starts a new run; '' resumes the newest unfinished one."""
     run: str = ""
     """The id of the run, which is started or gone on with; '' is a new run with a new id."""
+    part: Part | None = None
+    """The part of a divided run that this process does; None: all of it."""
+    is_divided: bool = False
+    """Whether the parts of the run have asked already, so that it is only published."""
     wait_s: float = 0.0
     """How long to wait for a lock that another run holds."""
     max_seconds: int | None = None

@@ -16,6 +16,7 @@ import pyarrow as pa
 from auditor.customer_names import as_id
 from auditor.errors import InputMissing, StoreError, UsageError
 from auditor.store import history, reading
+from auditor.store.shared_files import SharedFiles
 from auditor.store.span import EVERYONE, Span
 
 if TYPE_CHECKING:
@@ -119,6 +120,10 @@ class Store(ABC):
     @abstractmethod
     def record_attempts(self, attempts: pa.Table) -> None:
         """Write rows of the relation `attempt`. They replace all earlier rows of the same runs."""
+
+    @abstractmethod
+    def shared_files(self) -> SharedFiles:
+        """Return the files that the parts of divided runs share."""
 
     @abstractmethod
     def sql(self, query: str) -> pa.Table:

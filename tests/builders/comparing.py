@@ -34,11 +34,11 @@ IGNORED = {
 _SNAPSHOT = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
 _LAKE = re.compile(
     r"store\.json|latest\.parquet|_schema|_schema/\w+\.parquet|\.publish\.lock|\.staging"
-    r"|attempt|attempt/[^/]+\.parquet"
+    r"|attempt|attempt/[^/]+\.parquet|\.runs|\.runs/[^/]+|\.runs/[^/]+/run"
     r"|snapshot=[^/]+(/manifest\.json|/pruned\.json|/\w+|/\w+/\d+\.parquet)?"
 )
 _STATE = re.compile(
-    r"attempts|runs|locks|locks/[^/]+\.lock|runs/[^/]+|runs/[^/]+/(run\.json|lock|[0-9a-f-]+\.(journal|quarantine))"
+    r"attempts|parts|runs|locks|locks/[^/]+\.lock|runs/[^/]+|runs/[^/]+/(run\.json|lock|[0-9a-f-]+\.(journal|quarantine))"
 )
 Rows = dict[str, Counter[tuple[str, ...]]]
 

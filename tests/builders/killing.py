@@ -70,8 +70,11 @@ class Prepared:
         now = self._snapshots(folder)
         return [f"harmed: {path}" for path, sha in self.published.items() if now.get(path) != sha]
 
-    def problems(self, folder: Path, kills: int) -> list[str]:
-        """Return all problems of a folder in which the second night was resumed."""
+    def problems(self, folder: Path, kills: int, *, unshared: int = 0) -> list[str]:
+        """Return all problems of a folder in which the second night was resumed.
+
+        `unshared` is how many replies of a partner a killed process may have kept to itself.
+        """
         lake = folder / "lake"
         self.serving.settle()
         wrong = comparing.partials(FolderStore.open(str(lake)))
@@ -84,18 +87,18 @@ class Prepared:
             *comparing.left_over(folder),
             *self._kept(folder),
             *comparing.canaries(folder, self.serving.tokens),
-            *self._repeated(kills),
+            *self._repeated(kills, unshared),
         ]
 
     def _kept(self, folder: Path) -> list[str]:
         kept = comparing.raw_replies(folder)
         return [f"left over: raw replies: {kept}"] if kept != self.raw_replies else []
 
-    def _repeated(self, kills: int) -> list[str]:
+    def _repeated(self, kills: int, unshared: int) -> list[str]:
         """P11: a killed process loses the calls in flight, and nothing that it has written."""
         repeated = (self.serving.questions() - self.questions).total()
         partners = len(self.serving.sandbox.world.partners())
-        allowed = kills * CONNECTIONS * partners
+        allowed = kills * (CONNECTIONS + unshared) * partners
         lost = (self.questions - self.serving.questions()).total()
         return [
             *([f"repeated {repeated} calls, not {allowed}"] if repeated > allowed else []),

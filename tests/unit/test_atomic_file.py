@@ -63,7 +63,7 @@ def quarantined(path: Path) -> None:
     assert table(path.parent, path.stem, "eu", with_bodies=False).num_rows == 0
 
 
-WRITERS: dict[str, Callable[[Path], None]] = {
+WRITERS: dict[str, Callable[[Path], object]] = {
     "x.quarantine": quarantined,
     "x.journal": forget_failures,
     "latest.parquet": lambda path: disk.replace(path, b"whole"),

@@ -19,6 +19,7 @@ from auditor.store.folder.create import make_store, upgrade_store
 from auditor.store.folder.index import Index, folder_of, published_ids, read_index
 from auditor.store.folder.lock import publish_lock
 from auditor.store.folder.publication import FolderPublication
+from auditor.store.folder.shared_files import FolderSharedFiles
 from auditor.store.interface import Store
 from auditor.store.span import EVERYONE, Span
 from auditor.tables import SCHEMAS
@@ -142,6 +143,10 @@ class FolderStore(Store):
     def record_attempts(self, attempts: pa.Table) -> None:
         """Write rows of the relation `attempt`. They replace all earlier rows of the same runs."""
         attempts_on_disk.record(self.root, attempts)
+
+    def shared_files(self) -> FolderSharedFiles:
+        """Return the files that the parts of divided runs share."""
+        return FolderSharedFiles(self.root)
 
     def sql(self, query: str) -> pa.Table:
         """Return the rows of one read-only statement: see `Store.sql`."""

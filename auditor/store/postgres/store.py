@@ -41,6 +41,7 @@ from auditor.store.postgres.connection import (
     streamed,
 )
 from auditor.store.postgres.publication import PostgresPublication
+from auditor.store.postgres.shared_files import PostgresSharedFiles
 from auditor.store.span import EVERYONE, Span
 from auditor.tables import ATTEMPT, ATTEMPT_KEY, CELL, SCHEMAS
 
@@ -242,6 +243,10 @@ class PostgresStore(Store):
         )
         with self._database.translating_errors(), self._database.engine.begin() as con:
             con.execute(upsert, rows)
+
+    def shared_files(self) -> PostgresSharedFiles:
+        """Return the files that the parts of divided runs share."""
+        return PostgresSharedFiles(self._database)
 
     def sql(self, query: str) -> pa.Table:
         """Return the rows of one read-only statement: see `Store.sql`."""

@@ -8,6 +8,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Date,
+    LargeBinary,
     MetaData,
     Numeric,
     SmallInteger,
@@ -114,6 +115,7 @@ STAGED = {
 ATTEMPT = Table(
     "attempt", _META, *(_column("attempt", name) for name in schema_of("attempt").names)
 )
+SHARED_FILE = Table("shared_file", _META, Column("name", Text), Column("data", LargeBinary))
 STORE = Table("store", _META, Column("buckets", SmallInteger), Column("epoch", BigInteger))
 PUBLICATION = Table(
     "publication",
