@@ -6,13 +6,14 @@ from auditor.cli.shared_options import Command
 
 SNAPSHOTS = HelpPage(
     name="snapshots",
-    line="list, show, verify and prune what was published",
-    usage="snapshots [list | show ID | verify ID | prune --keep 90d]",
+    line="list, show, verify, prune and export what was published",
+    usage="snapshots [list | show ID | verify ID | prune | export]",
     text="Lists and maintains the snapshots. `auditor snapshots` alone lists them.\n\n"
     "  list            every snapshot, oldest first\n"
     "  show ID         everything recorded about one\n"
     "  verify ID       compare its files with the published checksums\n"
-    "  prune           list what could be deleted; with --apply, delete it",
+    "  prune           list what could be deleted; with --apply, delete it\n"
+    "  export          write it to Delta tables, for Fabric and Databricks",
     examples=("auditor snapshots", "auditor snapshots prune --keep 90d --help"),
 )
 DB = HelpPage(
@@ -43,6 +44,7 @@ BELOW: dict[str, tuple[type[Command], ...]] = {
         commands.SnapshotsShow,
         commands.SnapshotsVerify,
         commands.SnapshotsPrune,
+        commands.SnapshotsExport,
     ),
     "db": (commands.DbUpgrade,),
 }

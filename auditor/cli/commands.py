@@ -342,6 +342,23 @@ class SnapshotsPrune(RowsCommand, frozen=True, kw_only=True):
     apply: Annotated[bool, Option("delete, and do not only list")] = False
 
 
+class SnapshotsExport(RowsCommand, frozen=True, kw_only=True):
+    """`auditor snapshots export`."""
+
+    page = HelpPage(
+        name="snapshots export",
+        text="Writes each relation to a Delta table below URL, for Fabric and Databricks. Each\n"
+        "time, only what a table lacks is written. Needs the extra `delta`. Keys are read\n"
+        "from the environment (AZURE_..., AWS_...), never from URL.",
+        examples=(
+            "auditor snapshots export --to-delta ./tables",
+            "auditor snapshots export --to-delta s3://BUCKET/audit",
+        ),
+    )
+
+    to_delta: Annotated[str, Option("a folder: a path, s3://, az:// or abfss://", "URL", words.url)]
+
+
 class Sql(RowsCommand, frozen=True, kw_only=True):
     """`auditor sql`."""
 

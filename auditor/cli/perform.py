@@ -277,6 +277,14 @@ def _snapshots_prune(command: commands.SnapshotsPrune, console: Console) -> int:
 
 
 @perform.register
+def _snapshots_export(command: commands.SnapshotsExport, console: Console) -> int:
+    store = _store(command, console)
+    from auditor.store.delta.export import export  # noqa: PLC0415 - heavy
+
+    return _write(export(store, command.to_delta), command.format, console)
+
+
+@perform.register
 def _sql(command: commands.Sql, console: Console) -> int:
     query = console.stdin.read() if command.query == "-" else command.query
     store = _store(command, console)

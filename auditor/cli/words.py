@@ -38,6 +38,13 @@ def path(word: str) -> Path:
     return Path(word)
 
 
+def url(word: str) -> str:
+    """Accept a path or URL; an error does not show it, because it may hold a key."""
+    if not word.strip() or not word.isprintable():
+        raise ArgumentTypeError("a path or URL is empty or has control characters")
+    return word
+
+
 def customer(word: str) -> str:
     return as_id(text(word)) or word
 

@@ -90,6 +90,7 @@ def parsed(*words: str) -> Parsed:
         ),
         ("snapshots verify ID1", commands.SnapshotsVerify(snapshot="ID1")),
         ("snapshots prune --keep 90d", commands.SnapshotsPrune(keep_days=90)),
+        ("snapshots export --to-delta s3://b/a", commands.SnapshotsExport(to_delta="s3://b/a")),
         ("snapshots prune --keep 0d --apply", commands.SnapshotsPrune(keep_days=0, apply=True)),
         ("sql SELECT", commands.Sql(query="SELECT")),
         ("sql - --format markdown", commands.Sql(query="-", format=Format.MARKDOWN)),

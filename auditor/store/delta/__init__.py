@@ -1,0 +1,1 @@
+"""Copies the relations of a store into Delta tables, for Fabric and Databricks."""
