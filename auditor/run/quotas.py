@@ -20,9 +20,11 @@ def per_minute(limits: Limits) -> dict[str, float]:
 
 @asynccontextmanager
 async def quotas_of(
-    partner: Partner, environ: Mapping[str, str]
+    partner: Partner, environ: Mapping[str, str], *, processes: int = 1
 ) -> AsyncIterator[dict[str, Quota]]:
     """Open the shared quota of each API class; none with `limits.shared = "none"`.
+
+    `processes` share it at the same time.
 
     Raises:
         SettingsError: no folder can hold the quota, or the database's driver is missing.
@@ -39,15 +41,17 @@ async def quotas_of(
     else:
         async with AsyncExitStack() as opened:
             yield {
-                name: await opened.enter_async_context(_bucket(shared, names[name], limits[name]))
+                name: await opened.enter_async_context(
+                    _bucket(shared, names[name], limits[name], processes)
+                )
                 for name in limits
             }
 
 
 @asynccontextmanager
-async def _bucket(url: str, name: str, limit: float) -> AsyncIterator[Quota]:
+async def _bucket(url: str, name: str, limit: float, processes: int) -> AsyncIterator[Quota]:
     try:
-        quota = BucketQuota(url, name, limit)
+        quota = BucketQuota(url, name, limit, processes=processes)
         await quota.open()
     except ImportError as exc:
         extra = "shared-postgres" if url.startswith("postgresql:") else "shared-redis"

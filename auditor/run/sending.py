@@ -30,7 +30,7 @@ async def sending(
         AuditorError: a secret cannot be read, or the sign-in is refused.
     """
     partner, limits, environ = job.partner, job.partner.limits, runtime.environ
-    network = job.settings.network
+    network, part = job.settings.network, job.narrow.part
     login = Login(
         partner,
         network,
@@ -43,7 +43,7 @@ async def sending(
         concurrency=limits.concurrency,
     )
     async with (
-        quotas_of(partner, environ) as quotas,
+        quotas_of(partner, environ, processes=part.of if part else 1) as quotas,
         Pacer(pacing, quotas=quotas) as pacer,
         Transport(
             job.base_url,

@@ -25,6 +25,8 @@ WINDOW_S = MINUTE_S + SLICE_S + LATE_S
 GIVE_UP_S = 5.0
 """Timeout of the database."""
 LEAST_WAIT_S = 0.05
+ALONE_S = 15.0
+"""How long a process that lost the database keeps its share by itself before it asks again."""
 TABLE = "auditor_quota"
 _OPTIONS = "spell the options after ? as redis-py does, as in ?socket_connect_timeout=5"
 
@@ -36,8 +38,8 @@ class DatabaseUnreachable(Exception):
 class BucketQuota:
     """A quota of all processes that use the same database.
 
-    If the database fails later, the process goes on at its own limit, so that the night's run is
-    not lost.
+    If the database fails later, the process goes on with its share of the limit, so that the
+    night's run is not lost and all processes together still keep the limit.
     """
 
     def __init__(
@@ -46,10 +48,11 @@ class BucketQuota:
         name: str,
         per_minute: float,
         *,
+        processes: int = 1,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`name` names the quota in the database.
+        """`name` names the quota in the database; `processes` use it at the same time.
 
         Raises:
             ImportError: the extra that holds the driver is not installed.
@@ -71,6 +74,10 @@ class BucketQuota:
         self._left = 0
         self._good_until = 0.0
         self._swept_at = clock()
+        self._alone_every_s = processes * MINUTE_S / per_minute
+        """The time between two calls while the database is lost."""
+        self._alone_until = 0.0
+        self._alone_next = 0.0
 
     async def open(self) -> None:
         """Connect.
@@ -97,17 +104,29 @@ class BucketQuota:
     async def take(self) -> None:
         """Wait until one more call may start."""
         while not self._left or self._clock() > self._good_until:
+            if self._clock() < self._alone_until:
+                await self._wait_alone()
+                return
             sent_at = self._clock()
             try:
                 wait_s = await asyncio.to_thread(self._ask)
             except self._faults:
-                wait_s = 0.0
+                self._alone_until = self._clock() + ALONE_S
+                continue
             if wait_s:
                 await self._sleep(wait_s)
             else:
                 self._left = self._calls
                 self._good_until = max(sent_at, self._clock() - LATE_S) + SLICE_S + LATE_S
         self._left -= 1
+
+    async def _wait_alone(self) -> None:
+        """Wait for this process's share of the limit, as long as the database is lost."""
+        now = self._clock()
+        starts_at = max(now, self._alone_next)
+        self._alone_next = starts_at + self._alone_every_s
+        if starts_at > now:
+            await self._sleep(starts_at - now)
 
     def _begin(self) -> None:
         from pyrate_limiter import Rate  # noqa: PLC0415 - an extra

@@ -11,7 +11,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from auditor.database_url import Unreadable
-from auditor.partner_center.pacing.shared_quota import WINDOW_S, BucketQuota, DatabaseUnreachable
+from auditor.partner_center.pacing.shared_quota import (
+    ALONE_S,
+    WINDOW_S,
+    BucketQuota,
+    DatabaseUnreachable,
+)
 from tests.builders.throwaway import free_port
 
 PER_MINUTE = 120
@@ -141,19 +146,62 @@ async def test_an_option_that_redis_does_not_know_is_not_repeated(option: str) -
     assert "hunter2" not in "".join(traceback.format_exception(caught.value)) + caught.value.hint
 
 
+class VirtualTime:
+    """A clock that only waiting advances."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
 @pytest.mark.asyncio
-async def test_calls_go_on_when_the_database_is_gone(redis: str) -> None:
-    """The process then keeps to its own limit, so the run continues."""
-    quota = BucketQuota(redis, "gone", 6000)
+@pytest.mark.parametrize("processes", [1, 4])
+async def test_each_process_keeps_its_share_when_the_database_is_gone(
+    redis: str, processes: int
+) -> None:
+    """P17: all together then start no more calls than one alone may."""
+    limit = 6000
+    time = VirtualTime()
+    quota = BucketQuota(redis, "gone", limit, processes=processes, clock=time, sleep=time.sleep)
     await quota.open()
     await quota.take()
     shut = ["redis-cli", "-u", redis, "shutdown", "nosave"]
     await asyncio.to_thread(subprocess.run, shut, check=True)
+    time.now = 100.0
 
-    for _ in range(500):
+    taken = 0
+    while time.now < 160.0:
         await quota.take()
+        taken += 1
 
     await quota.close()
+    assert taken == pytest.approx(limit / processes, rel=0.01)
+
+
+@pytest.mark.asyncio
+async def test_a_database_that_is_back_counts_again(redis: str) -> None:
+    """P17."""
+    time = VirtualTime()
+    quota = BucketQuota(redis, "back", PER_MINUTE, clock=time, sleep=time.sleep)
+    await quota.open()
+    pause = ["redis-cli", "-u", redis, "config", "set", "requirepass", "x"]
+    await asyncio.to_thread(subprocess.run, pause, check=True, capture_output=True)
+    kill = ["redis-cli", "-u", redis.replace("//", "//:x@"), "client", "kill", "type", "normal"]
+    await asyncio.to_thread(subprocess.run, kill, check=True, capture_output=True)
+    await quota.take()
+    unset = ["redis-cli", "-u", redis.replace("//", "//:x@"), "config", "set", "requirepass", ""]
+    await asyncio.to_thread(subprocess.run, unset, check=True, capture_output=True)
+    time.now += 2 * ALONE_S
+    await quota.take()
+    await quota.close()
+    keys = ["redis-cli", "-u", redis, "keys", "auditor_quota_*"]
+    found = await asyncio.to_thread(subprocess.run, keys, check=True, capture_output=True)
+    assert found.stdout.strip()
 
 
 @pytest.mark.asyncio
