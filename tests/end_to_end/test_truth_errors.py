@@ -34,8 +34,10 @@ ANSWERS = {
     Does.MOVED,
 }
 PAGE = 500
-CUSTOMERS = 5000 if IS_SOAK else 600
-"""The customers fill two pages, or ten in a soak; about as many questions get an error."""
+CUSTOMERS = 5000 if IS_SOAK else 150
+"""In a soak, the customers fill ten pages."""
+SHARE = 1 / 60
+"""Each error comes to this share of the questions."""
 
 
 def documented(endpoints: tuple[str, ...], share: float, night: tuple[int, ...]) -> list[Fault]:
@@ -85,7 +87,7 @@ async def test_paged_customers_every_error_and_both_apis(tmp_path: Path) -> None
         licence_products=4,
     )
     retired = Fault(endpoint="check_inventory", status=410, night=(3, 4))
-    faults = Faults([retired, *quick(documented(CHECKS, 10 / CUSTOMERS, (1, 2, 3)))], seed=11)
+    faults = Faults([retired, *quick(documented(CHECKS, SHARE, (1, 2, 3)))], seed=11)
     no_limits = ServerLimits(per_partner={}, per_customer={})
     async with nights(tmp_path, 11, size=size, faults=faults, limits=no_limits) as night:
         settings = unlimited(night.settings)
