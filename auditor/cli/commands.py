@@ -208,6 +208,10 @@ class Publish(RowsCommand, frozen=True, kw_only=True):
     )
 
     run: Annotated[str, Option("as --run named it", "RUN", words.run_id, is_positional=True)]
+    wait: Annotated[
+        timedelta,
+        Option("wait so long for parts that are not done (default: 0s)", "30m", words.duration),
+    ] = timedelta()
     trigger: Annotated[str, TRIGGER] = Narrow().trigger
     report: Annotated[Path | None, REPORT] = None
 

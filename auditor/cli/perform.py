@@ -140,13 +140,13 @@ def _run(command: commands.Run, console: Console) -> int:
 
 @perform.register
 def _publish(command: commands.Publish, console: Console) -> int:
-    from auditor.publish.publish import LOCK_WAIT_S  # noqa: PLC0415 - heavy
-    from auditor.run.parts.folder import begun  # noqa: PLC0415 - likewise
+    from auditor.run.parts.folder import begun  # noqa: PLC0415 - heavy
     from auditor.store import open_store  # noqa: PLC0415 - likewise
 
     settings = _settings(command, console)
     narrow = begun(open_store(settings.store).shared_files(), command.run, settings)
-    narrow = msgspec.structs.replace(narrow, wait_s=LOCK_WAIT_S, trigger=command.trigger)
+    wait_s = command.wait.total_seconds()
+    narrow = msgspec.structs.replace(narrow, wait_s=wait_s, trigger=command.trigger)
     settings = _settings(command, console, narrow)
     return run_command.run(command, narrow, settings, console)
 

@@ -26,6 +26,7 @@ from auditor.journal.runs import RunHeader, Runs
 from auditor.partner_center.client import Send
 from auditor.partner_center.retry import RetryBudget
 from auditor.progress import Progress, Silent
+from auditor.publish.publish import LOCK_WAIT_S
 from auditor.run import attempted
 from auditor.run.clock import never_back
 from auditor.run.holding import hold
@@ -198,7 +199,7 @@ class Run:
             runs,
             tenants if self._narrow.is_full else (),
             select,
-            wait_s=self._narrow.wait_s,
+            wait_s=max(self._narrow.wait_s, LOCK_WAIT_S if self._narrow.is_divided else 0.0),
             until=self._asks_until,
             runtime=self._runtime,
             progress=self._progress,

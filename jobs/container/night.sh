@@ -3,6 +3,7 @@
 # The last line on stderr says how the run ended; `alert: ` begins it if somebody should look at it.
 #
 # usage: night.sh kubernetes|container-apps [OPTION of `auditor run`]...
+#        night.sh kubernetes publish RUN [OPTION of `auditor publish`]...
 #
 # kubernetes      a status that is no failure becomes 0; podFailurePolicy treats the others
 # container-apps  retries each status but 0: only a status that is to be retried is kept. All tries of an
@@ -11,6 +12,8 @@
 . "$(dirname "$0")/../exit_status.sh"
 scheduler=$1
 shift
+command=run
+[ "$1" = publish ] && command=publish && shift
 [ "$scheduler" = container-apps ] && set -- --run "$CONTAINER_APP_JOB_EXECUTION_NAME" "$@"
 
 # The shell is process 1, so it passes a stop on. The run then writes down what is answered.
@@ -18,7 +21,7 @@ stop() {
   kill -TERM "$run" && stopped=yes
 }
 trap stop TERM INT
-auditor run "$@" &
+auditor "$command" "$@" &
 run=$!
 stopped=yes
 while [ -n "$stopped" ]; do # a signal ends `wait` before the run ends
@@ -27,7 +30,7 @@ while [ -n "$stopped" ]; do # a signal ends `wait` before the run ends
   status=$?
 done
 
-said="auditor run ended with $status: $(meaning $status)"
+said="auditor $command ended with $status: $(meaning $status)"
 treatment=$(treatment $status)
 case $treatment in
   "done") echo "$said" >&2 ;;

@@ -23,7 +23,7 @@ from tests.builders.exit_table import PROJECT, STATUSES, cell
 
 JOBS = PROJECT / "jobs" / "kubernetes"
 MANIFESTS = sorted(JOBS.glob("*.yaml"))
-RUNS = ["nightly.yaml", "customer.yaml", "partners.yaml"]
+RUNS = ["nightly.yaml", "customer.yaml", "partners.yaml", "parts.yaml"]
 OLDEST = "1.33"
 """The first version in which everything that the manifests use is final."""
 NIGHT = PROJECT / "jobs" / "container" / "night.sh"
@@ -93,10 +93,11 @@ def test_a_pod_whose_node_is_drained_is_replaced_and_not_counted(name: str) -> N
     assert first["onPodConditions"] == [{"type": "DisruptionTarget", "status": "True"}]
 
 
-def options(name: str, folder: Path) -> list[str]:
-    """Return the options of `auditor run` in a pod of the manifest."""
+def options(name: str, folder: Path, index: int = 1) -> list[str]:
+    """Return the words after `night.sh kubernetes` in a pod of the manifest."""
     found = container(name)
-    environ = {"JOB_NAME": "auditor-29403255", "JOB_COMPLETION_INDEX": "1"}
+    environ = {each["name"]: each["value"] for each in found["env"] if "value" in each}
+    environ |= {"JOB_NAME": "auditor-29403255", "JOB_COMPLETION_INDEX": str(index)}
     words = [re.sub(r"\$\((\w+)\)", lambda m: environ[m[1]], word) for word in found["args"]]
     if found["command"] == ["/opt/auditor/jobs/container/night.sh", "kubernetes"]:
         return words
@@ -126,6 +127,18 @@ def test_the_program_accepts_the_command(name: str, tmp_path: Path) -> None:
     assert parsed.max_seconds <= job(name)["activeDeadlineSeconds"] - 1800
 
 
+def test_each_part_has_a_pod_and_the_last_pod_publishes(tmp_path: Path) -> None:
+    pods = job("parts.yaml")["completions"]
+    words = [options("parts.yaml", tmp_path, index) for index in range(pods)]
+    parts = [parse(["run", *each], __version__) for each in words[:-1]]
+    assert [str(part.narrow.part) for part in parts if isinstance(part, commands.Run)] == [
+        f"{number}/{pods - 1}" for number in range(1, pods)
+    ]
+    publish = parse(words[-1], __version__)
+    assert isinstance(publish, commands.Publish)
+    assert publish.run == "auditor-29403255"
+
+
 @pytest.mark.parametrize("name", RUNS)
 def test_the_pod_has_no_rights(name: str) -> None:
     assert pod(name)["automountServiceAccountToken"] is False
@@ -151,7 +164,7 @@ def test_the_nightly_runs_differ_from_each_other_only_in_what_is_audited() -> No
     kept = [
         {key: value for key, value in container(name).items() if key not in own} for name in RUNS
     ]
-    assert kept[0] == kept[1] == kept[2]
+    assert all(each == kept[0] for each in kept)
     assert pod(RUNS[0]) | {"containers": []} == pod(RUNS[1]) | {"containers": []}
 
 

@@ -15,6 +15,9 @@ import msgspec
 
 from auditor.store.shared_files import SharedFiles
 
+LOOK_EVERY_S = 1.0
+"""How often a process looks again whether another one has finished what it waits for."""
+
 
 class ClaimFile(msgspec.Struct, frozen=True, kw_only=True):
     """The content of one file of a claim."""

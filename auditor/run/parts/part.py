@@ -22,7 +22,7 @@ from auditor.run.job import Job
 from auditor.run.outage import Outage
 from auditor.run.parts import result
 from auditor.run.parts.bucket import BucketWork, part_of, with_learned
-from auditor.run.parts.claims import Claim, Claims
+from auditor.run.parts.claims import LOOK_EVERY_S, Claim, Claims
 from auditor.run.parts.folder import DISCOVERY, Done, FilesGone, PartnerFolder
 from auditor.run.parts.result import Result
 from auditor.run.parts.segments import ClaimLost, collect, shared_journal
@@ -30,9 +30,6 @@ from auditor.run.runtime import Runtime
 from auditor.scope import recall
 from auditor.settings import Part
 from auditor.store.interface import Store
-
-LOOK_EVERY_S = 1.0
-"""How often a part looks again whether another process has finished what it waits for."""
 
 
 class PartnerPart:

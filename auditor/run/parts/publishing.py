@@ -1,5 +1,6 @@
 """Publishes one partner of a divided run, once all its buckets are done."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -14,6 +15,7 @@ from auditor.run.job import Job
 from auditor.run.partner import PartnerRun
 from auditor.run.parts import result
 from auditor.run.parts.bucket import with_learned
+from auditor.run.parts.claims import LOOK_EVERY_S
 from auditor.run.parts.folder import PartnerFolder
 from auditor.run.parts.segments import collect
 from auditor.scope import recall
@@ -58,7 +60,7 @@ class DividedPartnerRun(PartnerRun):
             PartGaveUp: a bucket is not done, because a part gave the partner up.
             FilesGone: another process has published meanwhile.
         """
-        numbers = await self.discovery.outage.retry(self._numbers)
+        numbers = await self._when_done()
         path = self._job.folder / f"{self._job.partner.tenant_id}.journal"
         path.unlink(missing_ok=True)
         await collect(self._folder.files, self._folder.all_replies, path)
@@ -81,6 +83,18 @@ class DividedPartnerRun(PartnerRun):
                 await journal.sync()
                 await self._publish_staged(discovered.completed(plan), settled, staged, journal)
         await run_in_thread(self._folder.delete)
+
+    async def _when_done(self) -> dict[str, int]:
+        """Wait for missing parts as long as the user allows, and return `_numbers`."""
+        clock = asyncio.get_running_loop().time
+        give_up_at = clock() + self._job.narrow.wait_s
+        while True:
+            try:
+                return await self.discovery.outage.retry(self._numbers)
+            except PartsMissing:
+                if clock() >= give_up_at:
+                    raise
+            await asyncio.sleep(LOOK_EVERY_S)
 
     def _numbers(self) -> dict[str, int]:
         """Return under which claim the counted result of each bucket was made."""
