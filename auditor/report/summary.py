@@ -62,6 +62,7 @@ _STATEMENTS = (
     "renewal",
     "health",
 )
+_NOT_BRIEF = ("state", "place", "family", "stale", "renewal", "health")
 
 
 def read(
@@ -74,16 +75,22 @@ def read(
 ) -> Summary:
     """Return what is known now and the newest changes; or, with `snapshots`, what these hold.
 
-    `snapshots` holds at most one per partner. `brief` leaves out the current state: reading it
-    takes the longest, and its memory would make a run grow at its end.
+    `snapshots` holds at most one per partner. `brief` leaves out the current state and the
+    health of snapshots: reading them takes the longest, and the memory would make a run grow at its
+    end.
     With `mask`, customers have pseudonyms: the same one for the same customer in every report.
     """
     wanted = [store.snapshot_id(name) for name in snapshots]
-    asking = " ".join(sql.statement(f"read/report/{name}") for name in _STATEMENTS)
+    is_narrow = brief and bool(wanted)
+    names = [name for name in _STATEMENTS if not (is_narrow and name in _NOT_BRIEF)]
+    asking = " ".join(sql.statement(f"read/report/{name}") for name in names)
     asking += sql.statement("read/changes/change_named")
-    asking += " unanswered current_check_outcome current_inventory current_availability"
-    asking += " inventory availability check_outcome partner_night"
-    with store.connect(query=asking, is_sparing=brief) as con, _explained():
+    asking += " inventory availability check_outcome"
+    if not is_narrow:
+        asking += " unanswered current_check_outcome current_inventory current_availability"
+        asking += " partner_night"
+    of = wanted if is_narrow else ()  # rows of other snapshots are not shown, and may be very many
+    with store.connect(query=asking, snapshots=of, is_sparing=brief) as con, _explained():
         return _Reader(con, wanted, longest=longest, is_masked=mask).summary(brief=brief)
 
 
@@ -186,7 +193,7 @@ class _Reader:
             ),
             stale=current.stale,
             renewals=current.renewals,
-            health=self._rows(Health, "health", newest=NEWEST),
+            health=() if brief else self._rows(Health, "health", newest=NEWEST),
             not_in_catalog=current.not_in_catalog,
             is_pruned=current.is_empty and any(p.inventory_rows for p in partners),
             is_baseline=all(self._reported.column("is_first").to_pylist()),

@@ -113,8 +113,8 @@ class Store(ABC):
         The connection can reach only this store, but may be able to write to it: pass untrusted SQL
         to `sql` instead. With `customer_id`, rows of other customers may be missing. With `query`,
         relations and views that this SQL does not use may be missing. With `snapshots`, relations
-        may lack the rows of other snapshots. With `is_sparing`, DuckDB is slower and takes little
-        memory.
+        other than `snapshot` may lack the rows of other snapshots. With `is_sparing`, DuckDB is
+        slower and takes little memory.
         """
 
     @abstractmethod

@@ -9,6 +9,7 @@ import pytest
 
 from auditor.errors import UsageError
 from auditor.model import bucket_of
+from auditor.report import summary
 from auditor.store import open_store, sql
 from auditor.store.folder.index import read_file
 from auditor.store.folder.store import FolderStore
@@ -87,6 +88,9 @@ def test_every_query_has_the_same_result(
     for asked in ({}, {"between": (ids[0], ids[-1])}, {"snapshot": ids[1], "customer": "Acme"}):
         assert rows(postgres_store.changes(**asked)) == rows(lake.changes(**asked))
         assert rows(postgres_store.causes(**asked)) == rows(lake.causes(**asked))
+    for name in ids:
+        after_a_run = summary.read(postgres_store, [name], brief=True)
+        assert after_a_run == summary.read(lake, [name], brief=True)
     cells = lake.arrow("coverage").select(["partner_tenant_id", "customer_id", "country"])
     for before in (ids[0], "unknown"):
         asking = cells.append_column("before_snapshot_id", pa.repeat(before, cells.num_rows))

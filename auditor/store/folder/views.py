@@ -31,7 +31,7 @@ def connection(
     """Open DuckDB in memory with every relation and view over the snapshots in `index`.
 
     With `query`, only the relations and views that this SQL uses are made, because making all is
-    slow. With `snapshots`, relations have only the rows of these snapshots.
+    slow. With `snapshots`, relations other than `snapshot` have only the rows of these snapshots.
 
     DuckDB can read and write every file of the store. With `copied`, DuckDB can open no file:
     the base views named there are first copied, to memory or to `spill`; no others can be read.
@@ -74,7 +74,8 @@ def _name_all_files(
     asked = [one for one in index.entries if not snapshots or one.snapshot_id in snapshots]
     current = [entry for entry in index.entries if entry.snapshot_id in index.named_in_latest]
     for relation in KEYS:
-        for name, entries in ((relation, asked), (f"current_{relation}", current)):
+        shown = index.entries if relation == "snapshot" else asked
+        for name, entries in ((relation, shown), (f"current_{relation}", current)):
             if only is None or name in only:
                 name_files(con, name, files(root, relation, entries, buckets))
     if only is None or "attempt" in only:

@@ -318,11 +318,11 @@ def _of(name: str, customer_id: str | None, *, is_of_some: bool) -> Select[Any]:
     """Return the query for a base view.
 
     With `customer_id`, for that customer and the catalog. With `is_of_some`, for the rows of the
-    snapshots in the setting `_ASKED`, if the view is a relation: COPY, which streams, binds no
-    values.
+    snapshots in the setting `_ASKED`, if the view is a relation other than `snapshot`: COPY, which
+    streams, binds no values.
     """
     query = select(text("*")).select_from(table(name))
-    if is_of_some and name in SCHEMAS:
+    if is_of_some and name in SCHEMAS and name != "snapshot":
         asked = literal_column(f"string_to_array(current_setting('{_ASKED}'), ',')", ARRAY(Text))
         query = query.where(column("snapshot_id", Text) == any_(asked))
     schema = SCHEMAS.get(name.removeprefix("current_"))

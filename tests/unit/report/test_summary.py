@@ -141,3 +141,13 @@ def test_a_masked_customer_has_the_same_pseudonym_everywhere(store: FolderStore)
     named |= {row.customer for row in found.renewals.rows}
     assert named == {"", masking.pseudonym(ACME), masking.pseudonym(BOND)}
     assert masking.pseudonym(ACME) != masking.pseudonym(BOND)
+
+
+@pytest.mark.parametrize("name", [FIRST, SECOND])
+def test_a_brief_summary_of_a_snapshot_says_the_same(tmp_path: Path, name: str) -> None:
+    """It reads only the rows of that snapshot, whatever else the store holds."""
+    lake = two_nights(tmp_path)
+    whole, brief = summary.read(lake, [name]), summary.read(lake, [name], brief=True)
+    for field in ("partners", "kinds", "held", "tally", "causes", "changes", "reasons", "unknown"):
+        assert getattr(brief, field) == getattr(whole, field), field
+    assert brief.partners
