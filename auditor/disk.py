@@ -29,6 +29,7 @@ _MODE = 0o666
 """Mode of new files: the caller's umask decides who else may read a store."""
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
+_RENAME_EXCHANGE = 2
 
 
 @contextmanager
@@ -138,24 +139,51 @@ def rename_new(source: Path, target: Path) -> None:
     two steps leaves an empty folder, which readers skip and `recover` removes.
     """
     with guarded(target):
-        if sys.platform == "linux" and _rename_noreplace(source, target):
+        if sys.platform == "linux" and _renamed(source, target, _RENAME_NOREPLACE):
             return
         target.mkdir()
         source.rename(target)
 
 
-def _rename_noreplace(source: Path, target: Path) -> bool:
-    """Rename; return False if the kernel or the file system cannot do so without replacing."""
+def exchange(one: Path, other: Path, aside: Path) -> None:
+    """Let two folders change places, atomically: both names exist at every moment.
+
+    If the kernel or the file system cannot do that, `other` is renamed to `aside` first. A kill
+    between the two steps then leaves `one` and `aside` for the caller to go on with.
+    """
+    with guarded(other):
+        if sys.platform == "linux" and _renamed(one, other, _RENAME_EXCHANGE):
+            return
+        other.rename(aside)
+        one.rename(other)
+
+
+def _renamed(source: Path, target: Path, how: int) -> bool:
+    """Rename in a way of renameat2; return False if the kernel or the file system lacks it."""
     call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if call is None:
         return False
     old, new = os.fsencode(source), os.fsencode(target)
-    if call(_AT_FDCWD, old, _AT_FDCWD, new, _RENAME_NOREPLACE) == 0:
+    if call(_AT_FDCWD, old, _AT_FDCWD, new, how) == 0:
         return True
     number = ctypes.get_errno()
     if number in _UNSUPPORTED:
         return False
     raise OSError(number, os.strerror(number), str(target))
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file that is never altered a second name; copy it where there are no links."""
+    with guarded(target):
+        try:
+            target.hardlink_to(source)
+        except OSError as error:
+            if error.errno not in {errno.EPERM, errno.EMLINK, *_UNSUPPORTED}:
+                raise
+        else:
+            return
+        data = source.read_bytes()
+    write_new(target, data)
 
 
 def private(path: str, flags: int) -> int:

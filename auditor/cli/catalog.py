@@ -1,18 +1,19 @@
 """All commands by purpose, their subcommands, and the page that lists them."""
 
-from auditor.cli import commands, manual
+from auditor.cli import commands, manual, snapshot_commands
 from auditor.cli.annotations import HelpPage
 from auditor.cli.shared_options import Command
 
 SNAPSHOTS = HelpPage(
     name="snapshots",
-    line="list, show, verify, prune and export what was published",
-    usage="snapshots [list | show ID | verify ID | prune | export]",
+    line="list, show, verify, prune and export what was published; forget a customer",
+    usage="snapshots [list | show ID | verify ID | prune | forget | export]",
     text="Lists and maintains the snapshots. `auditor snapshots` alone lists them.\n\n"
     "  list            every snapshot, oldest first\n"
     "  show ID         everything recorded about one\n"
     "  verify ID       compare its files with the published checksums\n"
-    "  prune           list what could be deleted; with --apply, delete it\n"
+    "  prune           list what is old; with --apply, delete it\n"
+    "  forget          list what holds one customer; with --apply, erase it\n"
     "  export          write it to Delta tables, for Fabric and Databricks",
     examples=("auditor snapshots", "auditor snapshots prune --keep 90d --help"),
 )
@@ -40,11 +41,12 @@ _BY_PURPOSE: dict[str, tuple[type[Command] | HelpPage, ...]] = {
 }
 BELOW: dict[str, tuple[type[Command], ...]] = {
     "snapshots": (
-        commands.SnapshotsList,
-        commands.SnapshotsShow,
-        commands.SnapshotsVerify,
-        commands.SnapshotsPrune,
-        commands.SnapshotsExport,
+        snapshot_commands.SnapshotsList,
+        snapshot_commands.SnapshotsShow,
+        snapshot_commands.SnapshotsVerify,
+        snapshot_commands.SnapshotsPrune,
+        snapshot_commands.SnapshotsForget,
+        snapshot_commands.SnapshotsExport,
     ),
     "db": (commands.DbUpgrade,),
 }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from auditor.cli import commands, run_command
+from auditor.cli import commands, run_command, snapshot_commands
 from auditor.cli.console import Console
 from auditor.cli.customers_file import read_customers
 from auditor.cli.problems import write_failures
@@ -228,7 +228,7 @@ _CHANGE_COLUMNS = [
 
 
 @perform.register
-def _snapshots_list(command: commands.SnapshotsList, console: Console) -> int:
+def _snapshots_list(command: snapshot_commands.SnapshotsList, console: Console) -> int:
     store = _store(command, console)
     table = store.snapshots()
     if command.format is Format.TABLE:
@@ -239,7 +239,7 @@ def _snapshots_list(command: commands.SnapshotsList, console: Console) -> int:
 
 
 @perform.register
-def _snapshots_show(command: commands.SnapshotsShow, console: Console) -> int:
+def _snapshots_show(command: snapshot_commands.SnapshotsShow, console: Console) -> int:
     from auditor.journal import quarantine  # noqa: PLC0415 - heavy
     from auditor.journal.runs import Runs  # noqa: PLC0415 - likewise
     from auditor.store import open_store  # noqa: PLC0415 - likewise
@@ -260,7 +260,7 @@ def _snapshots_show(command: commands.SnapshotsShow, console: Console) -> int:
 
 
 @perform.register
-def _snapshots_verify(command: commands.SnapshotsVerify, console: Console) -> int:
+def _snapshots_verify(command: snapshot_commands.SnapshotsVerify, console: Console) -> int:
     faults = _store(command, console).verify(command.snapshot)
     if faults:
         raise ExceptionGroup(f"snapshot {command.snapshot} differs from what was published", faults)
@@ -269,7 +269,7 @@ def _snapshots_verify(command: commands.SnapshotsVerify, console: Console) -> in
 
 
 @perform.register
-def _snapshots_prune(command: commands.SnapshotsPrune, console: Console) -> int:
+def _snapshots_prune(command: snapshot_commands.SnapshotsPrune, console: Console) -> int:
     settings = _settings(command, console)
     from auditor.cli import retention_commands  # noqa: PLC0415 - heavy
 
@@ -277,7 +277,15 @@ def _snapshots_prune(command: commands.SnapshotsPrune, console: Console) -> int:
 
 
 @perform.register
-def _snapshots_export(command: commands.SnapshotsExport, console: Console) -> int:
+def _snapshots_forget(command: snapshot_commands.SnapshotsForget, console: Console) -> int:
+    settings = _settings(command, console)
+    from auditor.cli import retention_commands  # noqa: PLC0415 - heavy
+
+    return _write(retention_commands.forget(command, settings, console), command.format, console)
+
+
+@perform.register
+def _snapshots_export(command: snapshot_commands.SnapshotsExport, console: Console) -> int:
     store = _store(command, console)
     from auditor.store.delta.export import export  # noqa: PLC0415 - heavy
 

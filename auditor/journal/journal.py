@@ -226,6 +226,16 @@ def reading(path: Path) -> Iterator[Callable[[bytes], Reply | None]]:
         os.close(file)
 
 
+def replies(path: Path) -> Iterator[Reply]:
+    """Yield every reply of a journal."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        for begin, _, _ in _records(file):
+            yield _reply_at(file, begin)
+    finally:
+        os.close(file)
+
+
 class Recorded:
     """Sends requests whose replies the journal does not hold yet."""
 

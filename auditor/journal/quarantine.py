@@ -144,13 +144,18 @@ class Quarantine:
         Raises:
             StoreFailed: the file cannot be written.
         """
-        lines = msgspec.json.Encoder().encode_lines(list(self._records.values()))
-        try:
-            with atomic_file.replacing(path) as file:
-                file.write(lines)
-                file.commit()
-        except OSError as exc:
-            raise StoreFailed(f"cannot write {path}: {exc.strerror}") from exc
+        write(path, self._records.values())
+
+
+def write(path: Path, kept: Iterable[QuarantineRecord]) -> None:
+    """Write records in place of those that the file holds. Raise StoreFailed if that fails."""
+    lines = msgspec.json.Encoder().encode_lines(list(kept))
+    try:
+        with atomic_file.replacing(path) as file:
+            file.write(lines)
+            file.commit()
+    except OSError as exc:
+        raise StoreFailed(f"cannot write {path}: {exc.strerror}") from exc
 
 
 def path_of(folder: Path, tenant_id: str) -> Path:
@@ -164,7 +169,7 @@ def keys(path: Path) -> frozenset[bytes]:
     Raises:
         InputMissing: the file is not there, or cannot be read.
     """
-    return frozenset(bytes.fromhex(record.key) for record in _records(path))
+    return frozenset(bytes.fromhex(record.key) for record in records(path))
 
 
 def table(folder: Path, tenant_id: str, partner: str, *, with_bodies: bool) -> pa.Table:
@@ -174,10 +179,10 @@ def table(folder: Path, tenant_id: str, partner: str, *, with_bodies: bool) -> p
         InputMissing: the run used another state folder, or its replies are already removed.
     """
     path = path_of(folder, tenant_id)
-    records = _records(path)
+    found = records(path)
     with reading(folder / f"{tenant_id}.journal") as reply_to:
         rows = []
-        for record in sorted(records, key=lambda r: (r.at, r.key)):
+        for record in sorted(found, key=lambda r: (r.at, r.key)):
             row = msgspec.structs.asdict(record) | {"partner": partner}
             reply = reply_to(bytes.fromhex(record.key)) if with_bodies else None
             row["body"] = shown(reply.body) if reply else ""
@@ -191,7 +196,8 @@ def shown(body: bytes) -> str:
     return redacted(body[:MOST_SHOWN].decode("utf-8", "backslashreplace"))
 
 
-def _records(path: Path) -> list[QuarantineRecord]:
+def records(path: Path) -> list[QuarantineRecord]:
+    """Return the records of a partner's run. Raise InputMissing if they cannot be read."""
     try:
         return msgspec.json.Decoder(QuarantineRecord).decode_lines(path.read_bytes())
     except FileNotFoundError:

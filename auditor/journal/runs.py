@@ -211,6 +211,23 @@ class Runs:
         with self._lock(folder / _LOCK, f"run {folder.name}"):
             yield
 
+    @contextmanager
+    def standing_still(self, tenants: Sequence[str]) -> Iterator[None]:
+        """Hold the locks of these partners, of all that ever ran here, and of every run.
+
+        Raises:
+            Locked: a process is at work on a run.
+        """
+        with suppress(FileNotFoundError):
+            tenants = [*tenants, *(path.stem for path in self._locks.glob("*.lock"))]
+        with ExitStack() as held:
+            for tenant in sorted(set(tenants)):
+                path = self._locks / f"{tenant}.lock"
+                held.enter_context(self._lock(path, "a run of this partner"))
+            for run in self.folders():
+                held.enter_context(self.holding(run.path))
+            yield
+
     def _headers(self) -> Iterator[RunHeader]:
         with suppress(FileNotFoundError):
             for path in sorted(self._runs.iterdir()):

@@ -176,6 +176,19 @@ def _typed(relation: str, field: pa.Field, column: pa.ChunkedArray) -> pa.Chunke
         raise Bug(f"{relation}.{field.name}: {column.type} is not {field.type}") from error
 
 
+def tidied(table: pa.Table) -> pa.Table:
+    """Return a table whose dictionaries hold only the texts of its own rows."""
+    arrays = [
+        pa.chunked_array([_tidied(column)], column.type)
+        if pa.types.is_dictionary(column.type) and len(column)
+        else pa.chunked_array([], column.type)
+        if not len(column)
+        else column
+        for column in table.columns
+    ]
+    return pa.Table.from_arrays(arrays, schema=table.schema)
+
+
 def plain(table: pa.Table) -> pa.Table:
     """Return a table without dictionaries, which may hold the texts of many other rows."""
     kinds = (_value_type(field.type) for field in table.schema)

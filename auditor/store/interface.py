@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import duckdb
 import pyarrow as pa
 
-from auditor.customer_names import as_id
+from auditor.customer_names import CustomerName, ambiguous, as_id, matching, unknown
 from auditor.errors import InputMissing, StoreError, UsageError
-from auditor.store import history, reading
+from auditor.store import erasure, history, reading
+from auditor.store.erasure import Traces
 from auditor.store.shared_files import SharedFiles
 from auditor.store.span import EVERYONE, Span
 
@@ -146,6 +147,35 @@ class Store(ABC):
 
         These are the bulky relations of snapshots, and attempts. With `apply`, they are removed.
         """
+
+    @abstractmethod
+    def customers_ever(self) -> list[CustomerName]:
+        """Return every customer that a snapshot names, by each name that it ever had."""
+
+    @abstractmethod
+    def forget(self, traces: Traces, *, apply: bool) -> pa.Table:
+        """Return how much of each relation holds a customer, as rows of `erasure.ERASED`.
+
+        With `apply`, the customer is erased from all of them. If this is interrupted, a second call
+        completes it.
+        """
+
+    def traces(self, customer: str) -> Traces:
+        """Return what identifies a customer, named by id, domain or exact company name.
+
+        A customer that has left, and a former name, are found too. An id is always accepted: no
+        snapshot needs to know it. Raises UsageError for a name of no customer, or of two.
+        """
+        known = self.customers_ever()
+        ids = matching(customer, known) or tuple(filter(None, [as_id(customer)]))
+        if len(ids) > 1:
+            raise ambiguous(customer, ids)
+        if not ids:
+            raise unknown([customer], known)
+        [customer_id] = ids
+        own = [each for each in known if each.customer_id.lower() == customer_id]
+        with self.connect(customer_id=customer_id, query=erasure.query()) as con:
+            return erasure.traces(con, customer_id, own)
 
     def _read(
         self,

@@ -17,7 +17,7 @@ class SharedFiles(Protocol):
         """Return the content of a file; None if there is none."""
 
     def names(self, folder: str) -> list[str]:
-        """Return the names of all files below a folder, sorted."""
+        """Return the names of all files below a folder, sorted; '' is the folder of all runs."""
 
     def delete(self, folder: str) -> None:
         """Delete all files below a folder, or the file of that name."""

@@ -23,6 +23,7 @@ CHANGING = (
     "write,pwrite64,writev,fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat"
     ",mkdir,mkdirat,rmdir,ftruncate,openat,flock"
 )
+RECORDING = ("-y", "-e", f"trace={CHANGING}")
 HOW = ("signal=KILL", "error=EIO", "error=ENOSPC")
 ONE_PARTNER = WorldSize(
     partners=1, customers=6, products=2, regions=2, sizes_per_product=2, licence_products=3
@@ -83,16 +84,9 @@ class Publishing:
     def _points(self) -> list[Point]:
         """Return every point of an undisturbed publishing, in order."""
         self._restored()
-        pid, ended = self._traced(["-y", "-e", f"trace={CHANGING}"])
+        pid, ended = self._traced(RECORDING)
         assert ended.status == 0, ended.err
-        found: Counter[tuple[str, str]] = Counter()
-        points = []
-        for line in (self.folder / "strace").read_text().splitlines():
-            seen = _seen(line)
-            if seen and seen[1].startswith((f"{self.folder}/lake", f"{self.folder}/state")):
-                found[seen] += 1
-                points.append(Point(seen[0], seen[1].replace(str(pid), PID), found[seen]))
-        return points
+        return recorded(self.folder, pid)
 
     def signalled(self, point: Point, signum: signal.Signals, *words: str) -> Ended:
         """Resume the run and send the signal at the point's nth system call."""
@@ -109,17 +103,9 @@ class Publishing:
 
     def _traced(self, options: Sequence[str], *words: str) -> tuple[int, Ended]:
         """Resume the run under `strace` with these options; return the process id and the end."""
-        log = str(self.folder / "strace")
-        started = self._case.launcher.start(
-            self.folder, "run", "--resume", "--format", "json", *words, is_traced=True
+        return traced(
+            self._case, self.folder, ("run", "--resume", "--format", "json", *words), options
         )
-        pid = str(started.pid)
-        options = [word.replace(PID, pid) for word in options]
-        with subprocess.Popen(
-            ["strace", "-f", "-q", "-o", log, *options, "-p", pid],
-            stderr=subprocess.DEVNULL,
-        ):
-            return started.pid, started.wait()
 
     def tried(self, point: Point, how: str) -> list[str]:
         """Fail (`error=EIO`) or kill (`signal=KILL`) at a point; return the problems.
@@ -146,6 +132,32 @@ class Publishing:
         problems += wrong
         where = f"{point.call} {point.nth} of {point.path.removeprefix(str(self.folder))}"
         return [f"{how} at {where} ({ended.status}): {problem}" for problem in problems]
+
+
+def traced(
+    case: Prepared, folder: Path, words: Sequence[str], options: Sequence[str]
+) -> tuple[int, Ended]:
+    """Run a command under `strace` with these options; return the process id and the end."""
+    started = case.launcher.start(folder, *words, is_traced=True)
+    options = [word.replace(PID, str(started.pid)) for word in options]
+    log = str(folder / "strace")
+    with subprocess.Popen(
+        ["strace", "-f", "-q", "-o", log, *options, "-p", str(started.pid)],
+        stderr=subprocess.DEVNULL,
+    ):
+        return started.pid, started.wait()
+
+
+def recorded(folder: Path, pid: int) -> list[Point]:
+    """Return every point that a command made below a folder, in order."""
+    found: Counter[tuple[str, str]] = Counter()
+    points = []
+    for line in (folder / "strace").read_text().splitlines():
+        seen = _seen(line)
+        if seen and seen[1].startswith((f"{folder}/lake", f"{folder}/state")):
+            found[seen] += 1
+            points.append(Point(seen[0], seen[1].replace(str(pid), PID), found[seen]))
+    return points
 
 
 def _seen(line: str) -> tuple[str, str] | None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from tests.builders import event_loop_delay, syscalls
 from tests.builders.broken_listings import problems_of_nights
 from tests.builders.concurrent_runs import run_concurrently
+from tests.builders.erasing import Erasing
 from tests.builders.hammering import hammered
 from tests.builders.killing import KINDS, kill_and_resume, prepared, signal_and_resume, tally
 from tests.builders.reading import publishes_and_reads
@@ -70,6 +71,18 @@ def calls(shard: int, share: float, folder: Path) -> Done:
             yield publishing.tried(*tries[place])
 
 
+def erasures(shard: int, share: float, folder: Path) -> Done:
+    """P42: every changing system call of forgetting a customer, failed and killed in turn."""
+    if not syscalls.is_usable():
+        sys.stderr.write("skipped: no strace that can inject faults here\n")
+        return
+    with prepared(5 + shard, folder, syscalls.ONE_PARTNER) as case:
+        erasing = Erasing(case, folder)
+        tries = [(point, how) for point in erasing.points for how in syscalls.HOW]
+        for place in range(shard, round(len(tries) * share), SHARDS):
+            yield erasing.tried(*tries[place])
+
+
 def readers(shard: int, share: float, folder: Path) -> Done:
     """P10: 500 publishes while four readers poll."""
     publishes = round(500 * share) // SHARDS
@@ -99,7 +112,7 @@ def broken_listings(shard: int, share: float, folder: Path) -> Done:
 LOOPS: dict[str, tuple[Callable[[int, float, Path], Done], ...]] = {
     "kill": (kills, signals, crowds, quotas),
     "listings": (broken_listings,),
-    "publish": (calls, readers, lags),
+    "publish": (calls, erasures, readers, lags),
 }
 
 

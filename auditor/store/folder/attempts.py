@@ -29,10 +29,10 @@ def record(root: Path, attempts: pa.Table) -> None:
         folder.mkdir(exist_ok=True)
     rows = sorted(attempts.to_pylist(), key=lambda row: (row["run_id"], row["partner_tenant_id"]))
     for run_id, of_run in groupby(rows, key=lambda row: str(row["run_id"])):
-        _write(folder / f"{run_id}.parquet", list(of_run))
+        write(folder / f"{run_id}.parquet", list(of_run))
 
 
-def _write(path: Path, rows: list[dict[str, object]]) -> None:
+def write(path: Path, rows: list[dict[str, object]]) -> None:
     stream = pa.BufferOutputStream()
     table = pa.Table.from_pylist(rows, schema=comments.described(_FOLDER, ATTEMPT))
     pq.write_table(table, stream, compression="zstd")
@@ -56,7 +56,7 @@ def prune(root: Path, older_than: datetime, *, apply: bool) -> Iterator[dict[str
             "bytes": 0 if kept else path.stat().st_size,
         }
         if apply and kept:
-            _write(path, kept)
+            write(path, kept)
         elif apply:
             with disk.guarded(path):
                 path.unlink()

@@ -6,7 +6,8 @@ So a reader adds newer snapshots from their own folders, and needs no cache to w
 
 import io
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -216,15 +217,21 @@ def read_file(path: Path, columns: list[str] | None = None, span: Span = EVERYON
 
     Row groups without a customer in `span` are skipped.
     """
+    with open_file(path) as file:
+        if span == EVERYONE:
+            return file.read(columns=columns)
+        return file.read_row_groups(_row_groups(file.metadata, span), columns=columns)
+
+
+@contextmanager
+def open_file(path: Path) -> Iterator[pq.ParquetFile]:
+    """Open a published file. Raise StoreCorrupt if it cannot be read, also later in the block."""
     # Not `path.read_bytes()`: one of Arrow's threads may free the data while the interpreter ends.
     # If the data is a Python object, that aborts the process.
     with guarded(path), pa.OSFile(os.fsencode(path)) as opened:
         data = opened.read_buffer()
     try:
-        file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
-        if span == EVERYONE:
-            return file.read(columns=columns)
-        return file.read_row_groups(_row_groups(file.metadata, span), columns=columns)
+        yield pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
     except (pa.ArrowException, OSError) as error:  # a wrong checksum is an OSError
         raise StoreCorrupt(
             f"{path} is not the file that was published: {error}",

@@ -196,6 +196,18 @@ def write_latest(root: Path, index: Index) -> None:
     disk.replace(root / _LATEST, index.encoded())
 
 
+def writer(stream: pa.NativeFile, schema: pa.Schema) -> pq.ParquetWriter:
+    """Return the writer of a published file."""
+    return pq.ParquetWriter(
+        stream,
+        schema,
+        compression="zstd",
+        compression_level=3,
+        write_page_checksum=True,
+        coerce_timestamps="us",
+    )
+
+
 class _BucketFile:
     """The file of one bucket of a relation, built in memory so that its size is known first."""
 
@@ -208,14 +220,7 @@ class _BucketFile:
         """The customer id, or the check id, of the last row so far."""
         self._schema = comments.described(relation, schema)
         self._stream = pa.BufferOutputStream()
-        self._writer = pq.ParquetWriter(
-            self._stream,
-            self._schema,
-            compression="zstd",
-            compression_level=3,
-            write_page_checksum=True,
-            coerce_timestamps="us",
-        )
+        self._writer = writer(self._stream, self._schema)
 
     def add(self, table: pa.Table) -> None:
         """Add a row group. Its customer ids, or check ids, must be higher than those before."""

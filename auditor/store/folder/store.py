@@ -11,9 +11,12 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from auditor.customer_names import CustomerName
 from auditor.errors import InputMissing, StoreError
-from auditor.store import reading
+from auditor.store import erasure, reading
+from auditor.store.erasure import Traces
 from auditor.store.folder import attempts as attempts_on_disk
+from auditor.store.folder import erasure as erasure_in_folder
 from auditor.store.folder import known, manifest, untrusted_sql, upkeep, views
 from auditor.store.folder.create import make_store, upgrade_store
 from auditor.store.folder.index import Index, folder_of, published_ids, read_index
@@ -74,6 +77,7 @@ class FolderStore(Store):
         `timeout_s`, StoreTooNew if a newer release upgraded the store after it was opened here.
         """
         with publish_lock(self.root / ".publish.lock", timeout_s, clock, pause):
+            erasure_in_folder.recover(self.root)
             upgrade_store(self.root)
             publication = FolderPublication(self.root, self.buckets, self.index)
             publication.recover()
@@ -191,6 +195,33 @@ class FolderStore(Store):
             return upkeep.plan(self.root, self.index(), now - keep)
         with self.publishing(timeout_s=60.0):
             return upkeep.prune(self.root, self.index(), now - keep, now)
+
+    def customers_ever(self) -> list[CustomerName]:
+        """Return every customer that a snapshot names: see `Store.customers_ever`."""
+        with self.connect(query="customer") as con:
+            found = erasure.customers_ever(con)
+        unfinished = erasure_in_folder.unfinished(self.root)
+        return [*found, *(unfinished.as_names() if unfinished else ())]
+
+    def traces(self, customer: str) -> Traces:
+        """Return what identifies a customer: see `Store.traces`."""
+        found = super().traces(customer)
+        unfinished = erasure_in_folder.unfinished(self.root)
+        if unfinished is None or unfinished.customer_id != found.customer_id:
+            return found
+        return found.joined(unfinished)
+
+    def forget(self, traces: Traces, *, apply: bool) -> pa.Table:
+        """Return how much holds a customer; with `apply`, erase it: see `Store.forget`."""
+        if not apply:
+            rows = erasure_in_folder.plan(self.root, self.index(), self.buckets, traces)
+            return erasure.table(rows)
+        with self.publishing(timeout_s=60.0):
+            unfinished = erasure_in_folder.unfinished(self.root)
+            if unfinished is not None and unfinished.customer_id != traces.customer_id:
+                erasure_in_folder.erase(self.root, self.index(), self.buckets, unfinished)
+            rows = erasure_in_folder.erase(self.root, self.index(), self.buckets, traces)
+        return erasure.table(rows)
 
 
 def _mark(path: Path) -> tuple[int, ...]:

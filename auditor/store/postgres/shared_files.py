@@ -1,6 +1,6 @@
 """The shared files of a database, in the table `shared_file`."""
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select
+from sqlalchemy import ColumnElement, and_, delete, or_, select, true
 from sqlalchemy.dialects.postgresql import insert
 
 from auditor.store.postgres.connection import Database
@@ -41,6 +41,11 @@ class PostgresSharedFiles:
 
 
 def _below(folder: str) -> ColumnElement[bool]:
-    """Return the condition that a name begins with a folder: the index has names in this order."""
+    """Return the condition that a name begins with a folder, or any name for ''.
+
+    The index has names in this order.
+    """
     name = SHARED_FILE.c.name
+    if not folder:
+        return true()
     return and_(name >= f"{folder}/", name < f"{folder}0")  # "0" is the character after "/"

@@ -29,8 +29,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import OperationalError
 
+from auditor.customer_names import CustomerName
 from auditor.errors import Locked, StoreError, UsageError
-from auditor.store import history, read_only, reading, sql
+from auditor.store import erasure, history, read_only, reading, sql
+from auditor.store.erasure import Traces
 from auditor.store.interface import Store
 from auditor.store.postgres import known, schema, tables, upkeep, views
 from auditor.store.postgres.connection import (
@@ -40,6 +42,7 @@ from auditor.store.postgres.connection import (
     is_of_statement,
     streamed,
 )
+from auditor.store.postgres.erasure import Erasure
 from auditor.store.postgres.publication import PostgresPublication
 from auditor.store.postgres.shared_files import PostgresSharedFiles
 from auditor.store.span import EVERYONE, Span
@@ -308,6 +311,31 @@ class PostgresStore(Store):
                 return upkeep.plan(con, now - keep)
         with self.publishing(timeout_s=60.0) as publication, publication.fenced() as con:
             return upkeep.prune(con, now - keep, now)
+
+    def customers_ever(self) -> list[CustomerName]:
+        """Return every customer that a snapshot names: see `Store.customers_ever`."""
+        customer = tables.TABLES["customer"].c
+        columns = (customer.customer_id, customer.company_name, customer.domain)
+        found = self._rows(select(*columns).distinct()).to_pylist()
+        return [
+            CustomerName(
+                customer_id=row["customer_id"],
+                company_name=row["company_name"] or "",
+                domain=row["domain"] or "",
+            )
+            for row in found
+        ]
+
+    def forget(self, traces: Traces, *, apply: bool) -> pa.Table:
+        """Return how much holds a customer; with `apply`, erase it: see `Store.forget`."""
+        if not apply:
+            return erasure.table(Erasure(self._rows, traces).rows())
+        with self.publishing(timeout_s=60.0) as publication:
+            found = Erasure(self._rows, traces)
+            if rows := found.rows():
+                with publication.fenced() as con:
+                    found.apply(con)
+        return erasure.table(rows)
 
     def _rows(self, query: Select[Any]) -> pa.Table:
         with self._database.arrow() as con, con.cursor() as cursor:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.cli import commands
+from auditor.cli import commands, snapshot_commands
 from auditor.cli.catalog import PAGES, below
 from auditor.cli.commands import Parsed, Text
 from auditor.cli.manual import EXIT_STATUSES
@@ -80,18 +80,28 @@ def parsed(*words: str) -> Parsed:
                 snapshot="2026-a",
             ),
         ),
-        ("snapshots", commands.SnapshotsList()),
-        ("snapshots --format csv", commands.SnapshotsList(format=Format.CSV)),
-        ("snapshots list --config c", commands.SnapshotsList(config=Path("c"))),
-        ("snapshots show ID1", commands.SnapshotsShow(snapshot="ID1")),
+        ("snapshots", snapshot_commands.SnapshotsList()),
+        ("snapshots --format csv", snapshot_commands.SnapshotsList(format=Format.CSV)),
+        ("snapshots list --config c", snapshot_commands.SnapshotsList(config=Path("c"))),
+        ("snapshots show ID1", snapshot_commands.SnapshotsShow(snapshot="ID1")),
         (
             "snapshots show ID1 --quarantine",
-            commands.SnapshotsShow(snapshot="ID1", quarantine=True),
+            snapshot_commands.SnapshotsShow(snapshot="ID1", quarantine=True),
         ),
-        ("snapshots verify ID1", commands.SnapshotsVerify(snapshot="ID1")),
-        ("snapshots prune --keep 90d", commands.SnapshotsPrune(keep_days=90)),
-        ("snapshots export --to-delta s3://b/a", commands.SnapshotsExport(to_delta="s3://b/a")),
-        ("snapshots prune --keep 0d --apply", commands.SnapshotsPrune(keep_days=0, apply=True)),
+        ("snapshots verify ID1", snapshot_commands.SnapshotsVerify(snapshot="ID1")),
+        ("snapshots prune --keep 90d", snapshot_commands.SnapshotsPrune(keep_days=90)),
+        (
+            "snapshots forget --customer contoso.com --apply",
+            snapshot_commands.SnapshotsForget(customer="contoso.com", apply=True),
+        ),
+        (
+            "snapshots export --to-delta s3://b/a",
+            snapshot_commands.SnapshotsExport(to_delta="s3://b/a"),
+        ),
+        (
+            "snapshots prune --keep 0d --apply",
+            snapshot_commands.SnapshotsPrune(keep_days=0, apply=True),
+        ),
         ("sql SELECT", commands.Sql(query="SELECT")),
         ("sql - --format markdown", commands.Sql(query="-", format=Format.MARKDOWN)),
         ("db upgrade --config c", commands.DbUpgrade(config=Path("c"))),
@@ -139,6 +149,7 @@ def test_a_query_may_begin_with_a_comment() -> None:
         ("run --format yaml", "'yaml' is not known", ""),
         ("run --log-format xml", "'xml' is not known", ""),
         ("snapshots prune", "required: --keep", ""),
+        ("snapshots forget --apply", "required: --customer", ""),
         ("snapshots prune --kep 90d", "no option --kep", "`--keep`"),
         ("snapshots prune --keep 90", "as in 90d", ""),
         ("snapshots prune --keep -1d", "expected one argument", ""),
