@@ -169,12 +169,17 @@ class Audit(Auditor):
         if status not in self.accepted:
             context["ti"].xcom_push(key="return_value", value=printed)
         summary = super().judge(status, printed, context)
-        published = [each for each in summary["snapshots"] if each["published"]]
-        for each in published:
+        announce(summary, context)
+        return summary
+
+
+def announce(summary: Mapping[str, Any], context: Context) -> None:
+    """Make an asset event for each published snapshot of a summary."""
+    for each in summary["snapshots"]:
+        if each["published"]:
             context["outlet_events"][SNAPSHOT].extra = {
                 name: each[name] for name in ("partner", "snapshot_id", "status", "changes")
             }
-        return summary
 
 
 def key_of(run_id: str, partner: str) -> str:
@@ -215,15 +220,22 @@ def alert(*, ti: Any) -> None:
     summaries = ti.xcom_pull(task_ids="audit", map_indexes=range(len(partners)))
     complaints = []
     for partner, summary in zip(partners, summaries, strict=True):
-        snapshots = (summary or {}).get("snapshots", [])
-        if not snapshots:
+        if not (summary or {}).get("snapshots"):
             complaints.append(f"{partner}: not audited; see the log of its task")
-        for each in snapshots:
-            status = each["status"] if each["published"] else "not published"
-            if status != "complete":
-                complaints.append(f"{partner}: {status}: {each['reason']}")
+        else:
+            complaints += complaints_about(summary)
     if complaints:
         raise AirflowException("; ".join(complaints))
+
+
+def complaints_about(summary: Mapping[str, Any]) -> list[str]:
+    """Return what a summary says of each partner that was not audited completely."""
+    found = []
+    for each in summary["snapshots"]:
+        status = each["status"] if each["published"] else "not published"
+        if status != "complete":
+            found.append(f"{each['partner']}: {status}: {each['reason']}")
+    return found
 
 
 def _optional(description: str) -> Param:

@@ -61,6 +61,17 @@ class Proof:
         expect(self.report.stat().st_size > 0, run)
         return f"{len(published)} snapshots, {len(run.events)} asset events, the report"
 
+    def parts(self) -> str:
+        """Audit every partner in parts: one summary, and one snapshot and event for each."""
+        before = len(self.snapshots())
+        run = self.airflow.test("inventory_audit_parts")
+        published = {row["snapshot_id"] for row in self.snapshots()[before:]}
+        expect(run.state == "success", run)
+        expect(run.tasks["part"] == ["success"] * 4, run)
+        expect([each["exit"] for each in run.summaries] == [0], run)
+        expect({each["snapshot_id"] for each in run.events} == published, run)
+        return f"{len(run.tasks['part'])} parts, {len(published)} snapshots"
+
     def one_customer(self) -> str:
         """Audit one customer: one partial snapshot, and the nightly report stays."""
         customer = self.serving.sandbox.world.partners()[0]
@@ -178,6 +189,7 @@ def prove() -> None:
     ):
         proof = Proof(Path(made), serving)
         case("nightly", proof.nightly)
+        case("parts", proof.parts)
         case("one customer", proof.one_customer)
         case("incomplete night", proof.incomplete)
         case("secret missing", proof.secret_missing)

@@ -1,23 +1,25 @@
 """Imports the DAG as Airflow does and prints what it found, as JSON; Airflow's Python runs it."""
 
-import importlib.util
+import importlib
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
-FILE = Path(__file__).parents[2] / "jobs" / "airflow" / "inventory_audit.py"
+sys.path.insert(0, str(Path(__file__).parents[2] / "jobs" / "airflow"))  # as for a DAG folder
+found = importlib.import_module("inventory_audit")
+parts = importlib.import_module("inventory_audit_parts")
 
-spec = importlib.util.spec_from_file_location("inventory_audit", FILE)
-assert spec is not None
-assert spec.loader is not None
-found = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(found)
+
+def downstream(dag: Any) -> dict[str, list[str]]:
+    return {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks}
+
+
 retry = found.ByExitStatus()
 json.dump(
     {
-        "downstream": {
-            task.task_id: sorted(task.downstream_task_ids) for task in found.inventory_audit.tasks
-        },
+        "downstream": downstream(found.inventory_audit),
+        "downstream of parts": downstream(parts.inventory_audit_parts),
         "retried": [
             status
             for status in range(256)

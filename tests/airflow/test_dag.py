@@ -31,6 +31,13 @@ def test_airflow_reads_the_dag(tmp_path: Path) -> None:
         "report": ["alert"],
         "alert": [],
     }
+    assert found["downstream of parts"] == {
+        "doctor": ["part"],
+        "part": ["publish"],
+        "publish": ["report"],
+        "report": ["alert"],
+        "alert": [],
+    }
     assert found["retried"] == [
         status for status in range(256) if cell(status, "Airflow").startswith("retried")
     ]

@@ -29,7 +29,7 @@ class Run(NamedTuple):
     """The states of each task, in the order of its map indexes."""
     tries: dict[str, list[int]]
     summaries: list[dict[str, Any]]
-    """The XComs of the mapped task `audit`."""
+    """The XComs of the mapped task `audit`, or of `publish`."""
     events: list[dict[str, Any]]
     """The extra fields of the asset events."""
 
@@ -84,10 +84,10 @@ class Airflow:
             raise SystemExit(f"airflow {arguments}: {ended.stdout[-4000:]}{ended.stderr[-2000:]}")
         return ended
 
-    def test(self, **params: str) -> Run:
-        """Run the DAG with `airflow dags test`, and return what came of it."""
+    def test(self, dag: str = DAG, **params: str) -> Run:
+        """Run a DAG with `airflow dags test`, and return what came of it."""
         before = self.run_ids()
-        self.run("dags", "test", DAG, "--conf", json.dumps(params), check=False)
+        self.run("dags", "test", dag, "--conf", json.dumps(params), check=False)
         (run_id,) = self.run_ids() - before
         return self.read(run_id)
 
@@ -107,7 +107,7 @@ class Airflow:
             tasks.setdefault(task_id, []).append(state)
             tries.setdefault(task_id, []).append(number)
         summaries = self._rows(
-            "SELECT value FROM xcom WHERE run_id = ? AND task_id = 'audit'"
+            "SELECT value FROM xcom WHERE run_id = ? AND task_id IN ('audit', 'publish')"
             " AND key = 'return_value' ORDER BY map_index",
             run_id,
         )
