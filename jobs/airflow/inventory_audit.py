@@ -169,17 +169,17 @@ class Audit(Auditor):
         if status not in self.accepted:
             context["ti"].xcom_push(key="return_value", value=printed)
         summary = super().judge(status, printed, context)
-        announce(summary, context)
+        for snapshot in published(summary):
+            context["outlet_events"][SNAPSHOT].extra = snapshot
         return summary
 
 
-def announce(summary: Mapping[str, Any], context: Context) -> None:
-    """Make an asset event for each published snapshot of a summary."""
-    for each in summary["snapshots"]:
-        if each["published"]:
-            context["outlet_events"][SNAPSHOT].extra = {
-                name: each[name] for name in ("partner", "snapshot_id", "status", "changes")
-            }
+def published(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what an asset event says of each published snapshot of a summary."""
+    names = ("partner", "snapshot_id", "status", "changes")
+    return [
+        {name: each[name] for name in names} for each in summary["snapshots"] if each["published"]
+    ]
 
 
 def key_of(run_id: str, partner: str) -> str:
