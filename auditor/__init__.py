@@ -10,7 +10,8 @@ from auditor.version import __version__
 if TYPE_CHECKING:  # at run time these load when they are first asked for: see __getattr__
     from auditor.run.result import RunReport
     from auditor.run.run import audit
-    from auditor.settings import Narrow, Settings, load
+    from auditor.settings import Narrow, Settings
+    from auditor.settings.load import load
     from auditor.store import open_store
 
 __all__ = ["Narrow", "RunReport", "Settings", "__version__", "audit", "load", "open_store"]

@@ -309,8 +309,8 @@ def _db_upgrade(command: commands.DbUpgrade, console: Console) -> int:
     settings = _settings(command, console)
     if not settings.store.startswith("postgresql"):
         raise UsageError(
-            f"db upgrade: the store {settings.shown_store()} is a folder",
-            hint="a folder needs no schema; a database is named postgresql://…",
+            f"db upgrade: the store {settings.shown_store()} is not a database",
+            hint="only a database has a schema to upgrade; it is named postgresql://…",
         )
     applied = schema.upgrade(Database(settings.store))
     for name in applied:

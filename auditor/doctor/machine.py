@@ -6,9 +6,10 @@ from pathlib import Path
 
 from auditor.doctor.finding import Finding, State
 from auditor.errors import AuditorError, StoreUnwritable
+from auditor.object_url import is_object_url
 from auditor.scope import recall
 from auditor.settings import InventoryApi, Settings
-from auditor.store import open_store
+from auditor.store import open_store, tried_out
 
 _GIB = 1 << 30
 _LOW = 2 * _GIB
@@ -42,6 +43,11 @@ def _store(settings: Settings) -> Finding:
             check="store", message=f"{settings.store} is not there: the first run makes it"
         )
     try:
+        if is_object_url(settings.store) and not tried_out(settings.store):
+            return Finding(
+                check="store",
+                message=f"{settings.store} can be written; the first run makes the store",
+            )
         count = len(open_store(settings.store).published())
     except AuditorError as error:
         return Finding.fault("store", error)

@@ -6,6 +6,7 @@ is compared and merged with the rows that are published at that moment.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -16,6 +17,7 @@ import pyarrow.compute as pc
 
 from auditor.diff.facts import tables
 from auditor.diff.parts import Part, Parts
+from auditor.errors import Superseded
 from auditor.model import Cell, FailedListing, Settled, Sku, bucket_of
 from auditor.normalize.settled import RowValues, settled_table, table_of
 from auditor.normalize.staged import ANSWERS, AT_ONCE, SUSPECTS, Staged
@@ -34,6 +36,8 @@ from auditor.version import __version__
 
 LOCK_WAIT_S = 600.0
 """Seconds that a publisher waits for another publisher of the same store."""
+COMPARISONS = 5
+"""How often a publisher compares before it gives up, if other machines publish the same partner."""
 _DESCRIBING = ("customer", "azure_subscription", "commerce_subscription", "sku")
 
 
@@ -68,6 +72,7 @@ class Publisher:
 
         Raises:
             Locked: another publisher did not finish in time.
+            Superseded: other machines published snapshots of the partner in each comparison.
             StoreError: the store failed; nothing is published.
         """
         counts: dict[Cell, Counts] = defaultdict(Counts)
@@ -82,6 +87,9 @@ class Publisher:
             customers=unknown_share(self._found, counts),
             checks=max(total.failed_share, keys.failed_share),
         )
+        for _ in range(COMPARISONS - 1):
+            with suppress(Superseded):
+                return self._publish(snapshot, settled, counts, total, unknown)
         return self._publish(snapshot, settled, counts, total, unknown)
 
     def _bucket(self, customer_id: str) -> int:
@@ -138,7 +146,9 @@ class Publisher:
                     kinds.update(_kinds_not_suspect(table))
             why = unknown.why_incomplete(snapshot.max_failed_share)
             status = "incomplete" if why else "complete"
-            publication.commit(self._row(snapshot, status, total), snapshot.config_hash)
+            row = self._row(snapshot, status, total)
+            if not publication.commit(row, snapshot.config_hash):
+                return self._published_before(snapshot.snapshot_id, total)
         return Published(
             snapshot_id=snapshot.snapshot_id,
             status=status,

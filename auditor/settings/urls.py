@@ -5,6 +5,8 @@ import urllib.parse
 
 from auditor.database_url import Unreadable, read
 from auditor.https import is_loopback
+from auditor.object_url import UnreadableObjectUrl, is_object_url
+from auditor.object_url import read as read_object_url
 from auditor.settings.problems import INSECURE_URL, Wrong
 from auditor.settings.rules import required_text, shown, text
 
@@ -88,7 +90,10 @@ def proxy(value: object) -> str:
 
 
 def store(value: object) -> str:
-    """Accept a folder, file:FOLDER, or postgresql://…; the loader makes a folder absolute."""
+    """Accept a folder, file:FOLDER, postgresql://…, or object storage.
+
+    The loader makes a folder absolute.
+    """
     given = required_text(value)
     scheme, separator, rest = given.partition("://")
     if given.startswith("file:"):
@@ -100,12 +105,17 @@ def store(value: object) -> str:
         return required_text(urllib.parse.unquote(folder))
     if not separator:
         return given
+    if is_object_url(given):
+        try:
+            return read_object_url(given).shown
+        except UnreadableObjectUrl as error:
+            raise Wrong(error.reason, hint=error.hint) from None
     if scheme == "postgres":
         raise Wrong("must begin with postgresql://", hint="postgresql://, with `ql`")
     if scheme.partition("+")[0] != "postgresql":
         raise Wrong(
-            f"must be a folder or postgresql://…, got {scheme}://…",
-            hint='as in "./lake" or "postgresql://auditor@db/audit"',
+            f"must be a folder, postgresql://…, s3://…, az://… or abfss://…, got {scheme}://…",
+            hint='as in "./lake", "postgresql://auditor@db/audit" or "s3://bucket/prefix"',
         )
     if not rest:
         raise Wrong("must name a host or a database, as in postgresql://auditor@db/audit")

@@ -13,6 +13,7 @@ import msgspec
 
 from auditor.database_url import shown
 from auditor.model import ChangeKind, CheckKind
+from auditor.object_url import is_object_url
 from auditor.partner_center.clouds import Cloud
 from auditor.settings import identity, rules, urls
 
@@ -270,7 +271,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The whole configuration. All paths are absolute."""
 
     store: Annotated[str, urls.store] = "./lake"
-    """A folder, or `postgresql://…`, which may hold a password: show `shown_store()` only."""
+    """A folder, object storage, or `postgresql://…`, which may hold a password.
+
+    Show `shown_store()` only.
+    """
     state_dir: Annotated[Path, rules.required_path] = Path("./state")
     partner: tuple[Partner, ...] = ()
     scope: Scope = Scope()
@@ -291,8 +295,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return f"Settings(store={self.shown_store()!r}, folder={self.folder!r})"
 
     def shown_store(self) -> str:
-        """Return the store without secrets: a folder, or a database's host, port and name."""
-        return shown(self.store)
+        """Return the store without secrets: the place, but not the user and the options."""
+        return self.store if is_object_url(self.store) else shown(self.store)
 
     def secret_references(self, partners: tuple[str, ...] = ()) -> list[tuple[str, str]]:
         """Return (key, reference) of each secret of a run; no `partners` means all partners."""

@@ -38,7 +38,11 @@ class Publication(Protocol):
         """Stage all rows of one bucket of a relation, or those of the next customers in order."""
 
     def commit(self, snapshot_row: Mapping[str, object], config_hash: str) -> bool:
-        """Publish all staged rows, or none; return False if the snapshot was published before."""
+        """Publish all staged rows, or none; return False if the snapshot was published before.
+
+        Raises Superseded if the partner's published state has changed since `stage`: stage again
+        what a new comparison finds.
+        """
 
 
 class Store(ABC):

@@ -1,4 +1,4 @@
-"""The shared files of both stores: put once, whole, by one writer."""
+"""The shared files of each kind of store: put once, whole, by one writer."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -6,14 +6,19 @@ from pathlib import Path
 import pytest
 
 from auditor.store.folder.shared_files import FolderSharedFiles
+from auditor.store.objects.client import Objects
+from auditor.store.objects.create import new_token
+from auditor.store.objects.shared_files import ObjectSharedFiles
 from auditor.store.postgres.store import PostgresStore
 from auditor.store.shared_files import SharedFiles
 
 
-@pytest.fixture(params=["folder", "database"])
+@pytest.fixture(params=["folder", "database", "s3"])
 def files(request: pytest.FixtureRequest, tmp_path: Path) -> SharedFiles:
     if request.param == "folder":
         return FolderSharedFiles(tmp_path)
+    if request.param == "s3":
+        return ObjectSharedFiles(Objects.open(request.getfixturevalue("s3_url")), new_token)
     store: PostgresStore = request.getfixturevalue("postgres_store")
     return store.shared_files()
 

@@ -1,5 +1,6 @@
 """Makes a folder store, and upgrades one that an older release made."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -43,9 +44,14 @@ def upgrade_store(root: Path) -> None:
 
 
 def _write_columns(root: Path) -> None:
-    """Write a file without rows for each relation. It defines the relation's columns."""
+    for relation, data in columns():
+        disk.replace(root / "_schema" / f"{relation}.parquet", data)
+
+
+def columns() -> Iterator[tuple[str, bytes]]:
+    """Yield each relation with a Parquet file without rows that defines its columns."""
     for relation, schema in {**SCHEMAS, "attempt": ATTEMPT}.items():
         stream = pa.BufferOutputStream()
         described = comments.described(relation, schema)
         pq.write_table(described.empty_table(), stream, compression="zstd")
-        disk.replace(root / "_schema" / f"{relation}.parquet", memoryview(stream.getvalue()))
+        yield relation, stream.getvalue().to_pybytes()

@@ -6,11 +6,12 @@ So a reader adds newer snapshots from their own folders, and needs no cache to w
 
 import io
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 import numpy as np
@@ -35,6 +36,7 @@ LATEST_SCHEMA = pa.schema(
     ]
 )
 _META = b"auditor.snapshots"
+EMPTY: Mapping[bytes, bytes] = MappingProxyType({})
 _PREFIX = "snapshot="
 
 
@@ -108,9 +110,9 @@ class Index:
 
     _by_bucket: dict[tuple[str, int], dict[str, set[Cell]]] | None = None
 
-    def encoded(self) -> bytes:
-        """Return the bytes of `latest.parquet`."""
-        meta = {_META: msgspec.json.encode(self.entries)}
+    def encoded(self, more: Mapping[bytes, bytes] = EMPTY) -> bytes:
+        """Return the bytes of `latest.parquet`; `more` is added to the metadata of the file."""
+        meta = {_META: msgspec.json.encode(self.entries), **more}
         stream = io.BytesIO()
         schema = comments.described("latest_cell", self.latest.schema).with_metadata(meta)
         pq.write_table(
@@ -136,7 +138,7 @@ def published_ids(root: Path) -> frozenset[str]:
 
 def read_index(root: Path) -> Index:
     """Return the index from `latest.parquet` and from the folders of newer snapshots."""
-    known, latest = _read_latest(root / "latest.parquet")
+    known, latest = read_latest(root / "latest.parquet")
     ids = published_ids(root)
     if not ids.issuperset(entry.snapshot_id for entry in known):
         known, latest = (), LATEST_SCHEMA.empty_table()  # somebody removed a folder by hand
@@ -199,7 +201,7 @@ def newest_per_cell(tables: list[pa.Table]) -> pa.Table:
     return rows.take(pa.array(order[is_last])).combine_chunks()
 
 
-def _read_latest(path: Path) -> tuple[tuple[Entry, ...], pa.Table]:
+def read_latest(path: Path) -> tuple[tuple[Entry, ...], pa.Table]:
     """Return the entries and the map in `latest.parquet`.
 
     If the file is missing or damaged, both are empty.

@@ -1,6 +1,6 @@
 """Reads the known rows of a partner's cells from the files, for a publisher."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -34,8 +34,8 @@ def rows(
     schema = pa.schema([SCHEMAS[relation].field(c) for c in columns or SCHEMAS[relation].names])
     tables = [schema.empty_table()]
     for snapshot_id, cells in sorted(current.items()):
-        for path in index.by_id[snapshot_id].paths(root, relation, (bucket,)):
-            table = read_file(Path(path), list(columns) or None, span)
+        for path in paths(root, index, relation, bucket, [snapshot_id]):
+            table = read_file(path, list(columns) or None, span)
             table = conform.completed(relation, table, schema.names)
             found, which = conform.cells_of(relation, table)
             keep = [cell in cells and span.holds(cell.customer_id) for cell in found]
@@ -43,6 +43,32 @@ def rows(
                 table = table.filter(pa.array(keep, pa.bool_()).take(pa.array(which)))
             tables.append(table)
     return pa.concat_tables(tables).unify_dictionaries()
+
+
+def paths(
+    root: Path, index: Index, relation: str, bucket: int, snapshot_ids: Iterable[str]
+) -> list[Path]:
+    """Return the files of one bucket of a relation, of some snapshots."""
+    return [
+        Path(path)
+        for one in snapshot_ids
+        for path in index.by_id[one].paths(root, relation, (bucket,))
+    ]
+
+
+def cell_paths(root: Path, index: Index, buckets: int, partner_tenant_id: str) -> list[Path]:
+    """Return the files that `cells` reads."""
+    return [
+        path
+        for bucket in range(buckets)
+        for path in paths(
+            root,
+            index,
+            "coverage",
+            bucket,
+            index.current_cells(partner_tenant_id, bucket, buckets),
+        )
+    ]
 
 
 def cells(root: Path, index: Index, buckets: int, partner_tenant_id: str) -> pa.Table:

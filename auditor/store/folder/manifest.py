@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -11,6 +11,7 @@ from auditor.disk import guarded
 from auditor.errors import StoreCorrupt, StoreTooNew
 from auditor.tables import SCHEMA_VERSION, SCHEMAS, default
 
+Document = TypeVar("Document", bound=msgspec.Struct)
 NAME = "manifest.json"
 PRUNED = "pruned.json"
 
@@ -62,9 +63,14 @@ def file_path(relation: str, bucket: int) -> str:
     return f"{relation}/{bucket:02d}.parquet"
 
 
-def _read(path: Path, kind: type[Any]) -> Any:  # a value of type `kind`
+def _read(path: Path, kind: type[Document]) -> Document:
     with guarded(path):
         data = path.read_bytes()
+    return decode(data, kind, str(path))
+
+
+def decode(data: bytes, kind: type[Document], path: str) -> Document:
+    """Return a document of the store; `path` says where it was found."""
     try:
         version = msgspec.json.decode(data).get("schema_version", 0)
         if version > SCHEMA_VERSION:
@@ -79,22 +85,19 @@ def _read(path: Path, kind: type[Any]) -> Any:  # a value of type `kind`
 
 def read_manifest(folder: Path) -> Manifest:
     """Return the manifest of one snapshot's folder."""
-    manifest: Manifest = _read(folder / NAME, Manifest)
-    return manifest
+    return _read(folder / NAME, Manifest)
 
 
 def read_pruned(folder: Path) -> tuple[str, ...]:
     """Return the relations that were pruned from one snapshot's folder."""
     if not (folder / PRUNED).exists():
         return ()
-    pruned: Pruned = _read(folder / PRUNED, Pruned)
-    return pruned.relations
+    return _read(folder / PRUNED, Pruned).relations
 
 
 def read_store_info(root: Path) -> StoreInfo:
     """Return the settings fixed when the store was made."""
-    info: StoreInfo = _read(root / "store.json", StoreInfo)
-    return info
+    return _read(root / "store.json", StoreInfo)
 
 
 def encode(value: msgspec.Struct) -> bytes:

@@ -52,10 +52,13 @@ class FolderPublication:
         conform.check_snapshot_id(snapshot_id)
         self._discard()
         self._start(snapshot_id)
-        folder = self._staging / snapshot_id
+        folder = self._staged()
         with disk.guarded(folder):
             folder.mkdir(parents=True)
-        return not (folder_of(self._root, snapshot_id) / manifest.NAME).exists()
+        return not self._is_published()
+
+    def _is_published(self) -> bool:
+        return (folder_of(self._root, self._snapshot_id) / manifest.NAME).exists()
 
     def write(self, relation: str, bucket: int, table: pa.Table) -> None:
         """Write rows of one bucket of a relation as a row group; an empty table is ignored.
@@ -83,7 +86,7 @@ class FolderPublication:
         if file is None:
             return
         data = file.close()
-        folder = self._staging / self._snapshot_id / relation
+        folder = self._staged() / relation
         with disk.guarded(folder):
             folder.mkdir(exist_ok=True)
         self._files[relation, file.bucket] = manifest.File(
@@ -93,7 +96,10 @@ class FolderPublication:
             bytes=len(data),
             sha256=hashlib.sha256(data).hexdigest(),
         )
-        path = self._staging / self._snapshot_id / manifest.file_path(relation, file.bucket)
+        path = self._staged() / manifest.file_path(relation, file.bucket)
+        self._write_file(path, data)
+
+    def _write_file(self, path: Path, data: memoryview) -> None:
         disk.write_new(path, data)
 
     def commit(self, snapshot_row: Mapping[str, object], config_hash: str) -> bool:
@@ -102,23 +108,26 @@ class FolderPublication:
         A snapshot published before with the same configuration stays unchanged. `sequence` is
         filled in, and so are `schema_version` and row counts if `snapshot_row` lacks them.
         """
-        snapshot_id = self._snapshot_id
-        if not snapshot_id:
+        if not self._snapshot_id:
             raise Bug("commit before stage")
-        target = folder_of(self._root, snapshot_id)
-        if (target / manifest.NAME).exists():
-            self._discard()
-            if manifest.read_manifest(target).config_hash != config_hash:
-                raise StoreError(f"{snapshot_id} was published with another configuration")
-            return False
+        if self._is_published():
+            return self._published_before(config_hash)
         self._covered_cells.check()
         for relation in list(self._open):
             self._close(relation)
-        row = self._complete(snapshot_row)
-        self.write("snapshot", bucket_of("", self._buckets), conform.snapshot_table(row))
-        self._close("snapshot")
-        staged = self._staging / snapshot_id
-        written = self._manifest(row, config_hash)
+        return self._publish(snapshot_row, config_hash)
+
+    def _published_before(self, config_hash: str) -> bool:
+        """Return False, unless the snapshot was published with another configuration."""
+        snapshot_id = self._snapshot_id
+        self._discard()
+        if manifest.read_manifest(folder_of(self._root, snapshot_id)).config_hash != config_hash:
+            raise StoreError(f"{snapshot_id} was published with another configuration")
+        return False
+
+    def _publish(self, snapshot_row: Mapping[str, object], config_hash: str) -> bool:
+        staged, target = self._staged(), folder_of(self._root, self._snapshot_id)
+        written = self._manifest(self._described(snapshot_row), config_hash)
         disk.write_new(staged / manifest.NAME, manifest.encode(written))
         for folder in {staged / file.relation for file in written.files}:
             disk.sync_folder(folder)
@@ -130,6 +139,16 @@ class FolderPublication:
         self._start("")
         self._rewrite_latest()
         return True
+
+    def _staged(self) -> Path:
+        return self._staging / self._snapshot_id
+
+    def _described(self, snapshot_row: Mapping[str, object]) -> dict[str, object]:
+        """Write the relation `snapshot`, and return its one row."""
+        row = self._complete(snapshot_row)
+        self.write("snapshot", bucket_of("", self._buckets), conform.snapshot_table(row))
+        self._close("snapshot")
+        return row
 
     def _complete(self, given: Mapping[str, object]) -> dict[str, object]:
         counts = self._counts()

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ from auditor.store.folder.lock import publish_lock
 from auditor.store.folder.publication import FolderPublication
 from auditor.store.folder.shared_files import FolderSharedFiles
 from auditor.store.interface import Store
+from auditor.store.shared_files import SharedFiles
 from auditor.store.span import EVERYONE, Span
 from auditor.tables import SCHEMAS
 
@@ -47,6 +48,9 @@ class FolderStore(Store):
         elif not (root / "store.json").exists():
             raise InputMissing(f"no store at {folder}", hint="make one first: auditor run")
         return cls(root, manifest.read_store_info(root).buckets)
+
+    def _fetch(self, paths: Iterable[Path]) -> None:
+        """Bring files of snapshots to this machine, if the store keeps them elsewhere."""
 
     def index(self) -> Index:
         """Return the index of published snapshots. It is read only if the folder has changed."""
@@ -95,12 +99,15 @@ class FolderStore(Store):
         """Return the known rows of a partner's cells in one bucket: see `Store.known`."""
         index = self.index()
         cells = index.current_cells(partner_tenant_id, bucket, self.buckets)
+        self._fetch(known.paths(self.root, index, relation, bucket, cells))
         wanted = columns or [name for name in SCHEMAS[relation].names if name != "snapshot_id"]
         return known.rows(self.root, index, relation, bucket, cells, columns=wanted, span=span)
 
     def latest_cells(self, partner_tenant_id: str) -> pa.Table:
         """Return a partner's cells: see `Store.latest_cells`."""
-        return known.cells(self.root, self.index(), self.buckets, partner_tenant_id)
+        index = self.index()
+        self._fetch(known.cell_paths(self.root, index, self.buckets, partner_tenant_id))
+        return known.cells(self.root, index, self.buckets, partner_tenant_id)
 
     def gaps(self, cells_and_before: pa.Table) -> pa.Table:
         """Add `gap_snapshots` to the distinct rows: see `Store.gaps`."""
@@ -109,6 +116,7 @@ class FolderStore(Store):
         sequences = [index.by_id[one].sequence for one in before if one in index.by_id]
         oldest = min(sequences, default=0) if len(sequences) == len(before) else 0
         entries = [entry for entry in index.entries if entry.sequence > oldest]
+        self._fetch(Path(p) for entry in entries for p in entry.paths(self.root, "coverage"))
         return known.gaps(self.root, index, entries, cells_and_before)
 
     @contextmanager
@@ -131,9 +139,10 @@ class FolderStore(Store):
         with ExitStack() as stack:
 
             def opened() -> duckdb.DuckDBPyConnection:
-                how = self.buckets, customer_id, query
+                index, how = self.index(), (self.buckets, customer_id, query)
+                self._fetch(views.needed_files(self.root, index, *how, snapshots=snapshots))
                 found = views.connection(
-                    self.root, self.index(), *how, snapshots=snapshots, is_sparing=is_sparing
+                    self.root, index, *how, snapshots=snapshots, is_sparing=is_sparing
                 )
                 return stack.enter_context(found)
 
@@ -148,7 +157,7 @@ class FolderStore(Store):
         """Write rows of the relation `attempt`. They replace all earlier rows of the same runs."""
         attempts_on_disk.record(self.root, attempts)
 
-    def shared_files(self) -> FolderSharedFiles:
+    def shared_files(self) -> SharedFiles:
         """Return the files that the parts of divided runs share."""
         return FolderSharedFiles(self.root)
 

@@ -27,8 +27,13 @@ _CATALOG = re.compile(r"\bduckdb_columns\b", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 
 
-def answer(root: Path, index: Index, buckets: int, query: str) -> pa.Table:
-    """Return the rows of one read-only statement. Raise UsageError if it may write or is wrong."""
+def answer(
+    root: Path, index: Index, buckets: int, query: str, fetched: frozenset[str] | None = None
+) -> pa.Table:
+    """Return the rows of one read-only statement. Raise UsageError if it may write or is wrong.
+
+    With `fetched`, only these base views have their files on this machine.
+    """
 
     def work(con: duckdb.DuckDBPyConnection) -> pa.Table:
         try:
@@ -40,7 +45,12 @@ def answer(root: Path, index: Index, buckets: int, query: str) -> pa.Table:
         except duckdb.Error as error:
             raise translated(error, is_users_sql=True) from error
 
-    return harmless(root, index, buckets, query, work)
+    return harmless(root, index, buckets, query, work, fetched=fetched)
+
+
+def named(query: str) -> frozenset[str]:
+    """Return the base views and views that a statement names, directly or through other views."""
+    return sql.needed(" ".join(_WORD.findall(query.lower())))
 
 
 def run(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
@@ -59,6 +69,7 @@ def harmless(
     work: Callable[[duckdb.DuckDBPyConnection], T],
     *,
     by_kernel: bool = True,
+    fetched: frozenset[str] | None = None,
 ) -> T:
     """Return the result of `work` on a DuckDB that has every relation and view and cannot write.
 
@@ -70,10 +81,13 @@ def harmless(
         if by_kernel:
             with suppress(landlock.NotPossible):
                 return _restricted(
-                    partial(connection, root, index, buckets, spill=spill), work, spill
+                    partial(connection, root, index, buckets, spill=spill, fetched=fetched),
+                    work,
+                    spill,
                 )
-        names = sql.needed(" ".join(_WORD.findall(query.lower())))
-        with connection(root, index, buckets, spill=spill, copied=names) as con:
+        with connection(
+            root, index, buckets, spill=spill, copied=named(query), fetched=fetched
+        ) as con:
             return work(con)
 
 

@@ -62,7 +62,7 @@ def plan(root: Path, index: Index, older_than: datetime) -> pa.Table:
 
 def _old_snapshots(root: Path, index: Index, older_than: datetime) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
-    for entry in _prunable(index, older_than):
+    for entry in prunable(index, older_than):
         found = _bulk(root, entry)
         if found:
             rows.append(
@@ -78,7 +78,8 @@ def _old_snapshots(root: Path, index: Index, older_than: datetime) -> list[dict[
     return rows
 
 
-def _prunable(index: Index, older_than: datetime) -> list[Entry]:
+def prunable(index: Index, older_than: datetime) -> list[Entry]:
+    """Return the old snapshots that no cell has as its newest."""
     return [
         entry
         for entry in index.entries

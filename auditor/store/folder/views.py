@@ -27,6 +27,7 @@ def connection(
     is_sparing: bool = False,
     spill: str | None = None,
     copied: frozenset[str] | None = None,
+    fetched: frozenset[str] | None = None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open DuckDB in memory with every relation and view over the snapshots in `index`.
 
@@ -35,17 +36,24 @@ def connection(
 
     DuckDB can read and write every file of the store. With `copied`, DuckDB can open no file:
     the base views named there are first copied, to memory or to `spill`; no others can be read.
+    With `fetched`, only these base views have their files on this machine; no others can be read.
     """
     con = opened(is_sparing=is_sparing)
     try:
         try:
             con.execute("SET temp_directory = $1", [spill_folder() if spill is None else spill])
             only = None if query is None else sql.needed(query)
-            in_buckets = _buckets_of(customer_id, buckets)
-            _name_all_files(con, root, index, in_buckets, only, snapshots=snapshots)
+            con.register("latest_map", index.latest)
+            named = _named_files(root, index, _buckets_of(customer_id, buckets), only, snapshots)
+            for name, found in named.items():
+                # To make a view, DuckDB opens the first file, which defines the columns.
+                is_here = fetched is None or name in fetched
+                name_files(con, name, found if is_here else found[:1])
             oldest, absent = older.oldest_version(root, index), older.absent(root, index)
             for definition in sql.definitions(only, copied or frozenset()):
                 con.execute(older.completed(definition, oldest, absent))
+            for name in named.keys() - (named.keys() if fetched is None else fetched):
+                name_files(con, name, named[name])
             _lock_down(con, root, is_copied=copied is not None)
         except duckdb.Error as error:
             raise reading.translated(error) from error
@@ -61,26 +69,52 @@ def _buckets_of(customer_id: str | None, buckets: int) -> frozenset[int] | None:
     return frozenset({bucket_of(customer_id, buckets), bucket_of("", buckets)})
 
 
-def _name_all_files(
-    con: duckdb.DuckDBPyConnection,
-    root: Path,
-    index: Index,
-    buckets: frozenset[int] | None,
-    only: frozenset[str] | None,
-    *,
-    snapshots: Collection[str],
-) -> None:
-    con.register("latest_map", index.latest)
+def _wanted(
+    index: Index, only: frozenset[str] | None, snapshots: Collection[str]
+) -> Iterator[tuple[str, str, Sequence[Entry]]]:
+    """Yield the name of each base view, its relation, and the snapshots that it reads."""
     asked = [one for one in index.entries if not snapshots or one.snapshot_id in snapshots]
     current = [entry for entry in index.entries if entry.snapshot_id in index.named_in_latest]
     for relation in KEYS:
         shown = index.entries if relation == "snapshot" else asked
         for name, entries in ((relation, shown), (f"current_{relation}", current)):
             if only is None or name in only:
-                name_files(con, name, files(root, relation, entries, buckets))
+                yield name, relation, entries
+
+
+def _named_files(
+    root: Path,
+    index: Index,
+    buckets: frozenset[int] | None,
+    only: frozenset[str] | None,
+    snapshots: Collection[str],
+) -> dict[str, list[str]]:
+    """Return the files that each base view reads, as patterns."""
+    named = {
+        name: files(root, relation, entries, buckets)
+        for name, relation, entries in _wanted(index, only, snapshots)
+    }
     if only is None or "attempt" in only:
         found = [f"{as_pattern(root)}/{path.relative_to(root)}" for path in attempts.paths(root)]
-        name_files(con, "attempt", [*files(root, "attempt", ()), *found])
+        named["attempt"] = [*files(root, "attempt", ()), *found]
+    return named
+
+
+def needed_files(
+    root: Path,
+    index: Index,
+    buckets: int,
+    customer_id: str | None = None,
+    query: str | None = None,
+    *,
+    snapshots: Collection[str] = (),
+) -> Iterator[Path]:
+    """Yield the files of snapshots that a `connection` with these arguments reads."""
+    only = None if query is None else sql.needed(query)
+    in_buckets = _buckets_of(customer_id, buckets)
+    for _, relation, entries in _wanted(index, only, snapshots):
+        for entry in entries:
+            yield from map(Path, entry.paths(root, relation, in_buckets))
 
 
 def as_pattern(root: Path) -> str:

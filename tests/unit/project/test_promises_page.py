@@ -9,7 +9,7 @@ import pytest
 PROJECT = Path(__file__).parents[3]
 PAGE = (PROJECT / "docs" / "promises.md").read_text("utf-8")
 MAKEFILE = (PROJECT / "Makefile").read_text("utf-8")
-IDS = [*(f"P{n}" for n in range(1, 43)), *(f"S{n}" for n in range(1, 22))]
+IDS = [*(f"P{n}" for n in range(1, 44)), *(f"S{n}" for n in range(1, 22))]
 ROWS = {
     row[0]: row[1:]
     for row in re.findall(r"^\| ([PS]\d+) \| (.+) \| (.+) \| (.*) ?\|$", PAGE, re.MULTILINE)

@@ -191,7 +191,8 @@ def test_a_partner_is_required_and_may_not_be_repeated(file: Path) -> None:
 
 @pytest.mark.parametrize(
     "store",
-    ["", "mysql://db/x", "postgres://db/x", "postgresql://", "file://host/x", "s3://bucket",
+    ["", "mysql://db/x", "postgres://db/x", "postgresql://", "file://host/x", "gs://bucket",
+         "s3://key:hunter2pass@bucket/x", "az://container?sig=hunter2pass", "abfss://x",
      "postgresql://u:hunter2pass@db:port/x"],
 )  # fmt: skip
 def test_a_bad_store_is_reported_without_its_password(file: Path, store: str) -> None:

@@ -307,8 +307,8 @@ def test_a_relative_folder_is_found_after_a_change_of_directory(
 
 
 def test_an_unknown_kind_of_store_is_a_settings_error() -> None:
-    with pytest.raises(SettingsError, match="no store for s3") as caught:
-        open_store("s3://key:hunter2@bucket/lake")
+    with pytest.raises(SettingsError, match="no store for gs") as caught:
+        open_store("gs://key:hunter2@bucket/lake")
     assert "hunter2" not in caught.value.message
     assert caught.value.exit_status == 78
 
