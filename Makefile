@@ -78,7 +78,7 @@ SOAK := $(BIN)/python -m tests.faults.soak
 
 soak-truth: $(VENV)/installed-dev  ## Hold the store against the truth of more made-up portfolios
 	SOAK=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal tests/end_to_end/test_truth*.py tests/end_to_end/test_cache.py \
-		tests/end_to_end/test_failed_listings.py $(ARGS)
+		tests/end_to_end/test_failed_listings.py tests/service/store/objects/test_publishing.py $(ARGS)
 
 soak: soak-kill soak-publish soak-nights soak-replies soak-truth  ## All of them, one after the other
 
