@@ -1,4 +1,4 @@
-"""What the parts of a run stage and `publish` publishes equals the truth, in both stores."""
+"""What the parts of a run stage and `publish` publishes equals the truth, in every store."""
 
 import asyncio
 import os
@@ -18,14 +18,21 @@ from auditor.run.run import Run
 from auditor.run.runtime import Runtime
 from auditor.sandbox import Fault, Faults
 from auditor.settings import Narrow, Part
+from auditor.store.objects.store import ObjectStore
 from tests.builders.nightly import Night, nights
 
 
-@pytest.fixture(params=["folder", "database"])
+@pytest.fixture(params=["folder", "database", "s3"])
 def where(request: pytest.FixtureRequest) -> str:
-    """Return the URL of the store: of a database, or `''` for the folder."""
-    url: str = request.getfixturevalue("store_url") if request.param == "database" else ""
-    return url
+    """Return the URL of the store: of a database or a bucket, or `''` for the folder."""
+    if request.param == "folder":
+        return ""
+    if request.param == "database":
+        url: str = request.getfixturevalue("store_url")
+        return url
+    s3_url: str = request.getfixturevalue("s3_url")
+    ObjectStore.open(s3_url, create=True, buckets=2)
+    return s3_url
 
 
 async def part(night: Night, number: int, of: int, run: str = "r", **narrow: Any) -> RunReport:
