@@ -3,14 +3,17 @@
 import hashlib
 from datetime import datetime
 from pathlib import Path
+from typing import Self
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from auditor.journal.runs import RunHeader
 from auditor.model import CheckKind
 from auditor.partner_center.clouds import CLOUDS
 from auditor.plan.rules import Rules
 from auditor.publish.snapshot import Snapshot
+from auditor.run.runtime import Runtime
 from auditor.scope.catalog import CatalogRules
 from auditor.scope.customer_list import CustomerRules
 from auditor.scope.due import EVERY_RUN, Due
@@ -40,6 +43,31 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """When the run stops asking, on its monotonic clock; None if it may ask as long as it needs."""
     database_s: float = 300.0
     """The total time to wait for a database that became unreachable."""
+
+    @classmethod
+    def of_run(
+        cls,
+        header: RunHeader,
+        partner: Partner,
+        *,
+        settings: Settings,
+        narrow: Narrow,
+        folder: Path,
+        asks_until: float | None,
+        runtime: Runtime,
+    ) -> Self:
+        """Return one partner's part of the run that a header describes."""
+        return cls(
+            settings=settings,
+            partner=partner,
+            narrow=narrow,
+            run_id=header.run_id,
+            snapshot_id=header.snapshots[partner.tenant_id],
+            started_at=header.started_at,
+            folder=folder,
+            asks_until=asks_until,
+            database_s=runtime.database_s,
+        )
 
     @property
     def countries(self) -> tuple[str, ...]:

@@ -352,16 +352,14 @@ class Run:
         return sending(job, self._runtime, now=self._now, budget=self._budget)
 
     def _job(self, partner: Partner, header: RunHeader, folder: Path) -> Job:
-        return Job(
+        return Job.of_run(
+            header,
+            partner,
             settings=self._settings,
-            partner=partner,
             narrow=self._narrow,
-            run_id=header.run_id,
-            snapshot_id=header.snapshots[partner.tenant_id],
-            started_at=header.started_at,
             folder=folder,
             asks_until=self._asks_until,
-            database_s=self._runtime.database_s,
+            runtime=self._runtime,
         )
 
 

@@ -86,7 +86,7 @@ def _plain(value: object) -> object:
     """Return checks that are made on access as a tuple."""
     if isinstance(value, Sequence):
         return tuple(value)
-    raise NotImplementedError(type(value).__name__)
+    raise TypeError(type(value).__name__)
 
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=_plain)
