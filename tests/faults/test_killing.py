@@ -6,7 +6,7 @@ import pytest
 
 from tests.builders.killing import Prepared, exit_problems, kill_and_resume
 
-POINTS = 25
+POINTS = 15
 AT_ONCE = 5
 
 

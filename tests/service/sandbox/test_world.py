@@ -12,6 +12,7 @@ import pytest
 
 from auditor.sandbox import World, WorldSize
 from auditor.sandbox.world.night_builder import Kind
+from tests.builders.nightly import seeds
 
 SMALL = WorldSize(partners=2, customers=20, products=3, regions=2, sizes_per_product=1)
 
@@ -23,6 +24,8 @@ world = World({seed}, WorldSize(partners=2, customers=20, products=3, regions=2,
 rows = [[*world.inventory_truth(n), *world.availability_truth(n)] for n in (1, 2, 5)]
 print(hashlib.sha256(json.dumps(rows).encode()).hexdigest())
 """
+
+SEEDS = seeds(range(4), range(4, 10))
 
 
 def fingerprint(world: World, nights: tuple[int, ...] = (1, 2, 5)) -> str:
@@ -158,7 +161,7 @@ def listed_keys(world: World, night: int) -> set[tuple[str, str]]:
     }
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_the_first_four_nights_hold_every_kind_of_change(seed: int) -> None:
     world = World(seed)
     kinds: Counter[str] = Counter()
@@ -186,7 +189,7 @@ def test_the_first_four_nights_hold_every_kind_of_change(seed: int) -> None:
     }
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_skus_and_a_whole_product_leave_and_return(seed: int) -> None:
     world = World(seed)
     nights = {night: listed_keys(world, night) for night in range(1, 7)}
@@ -198,7 +201,7 @@ def test_skus_and_a_whole_product_leave_and_return(seed: int) -> None:
     assert products[1] == products[6]
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_the_second_night_shows_changes_of_availability(seed: int) -> None:
     world = World(seed)
     kinds = {event.kind for event in world.events(2)}
@@ -215,7 +218,7 @@ def test_the_second_night_shows_changes_of_availability(seed: int) -> None:
     assert after - before
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", SEEDS[:1])
 def test_no_night_changes_too_many_keys(seed: int) -> None:
     """Few keys change: in one subscription at most 20, or a fifth of its keys if that is more."""
     world = World(seed)

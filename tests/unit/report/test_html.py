@@ -1,6 +1,7 @@
 """The HTML report shows the findings, runs no code, and names no customer that is masked."""
 
 import re
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -57,10 +58,10 @@ def page(store: FolderStore) -> str:
     return html.report(store)
 
 
-@pytest.mark.parametrize("payload", PAYLOADS)
-def test_no_text_becomes_markup(payload: str, page: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("payloads", [PAYLOADS[n : n + 4] for n in range(0, len(PAYLOADS), 4)])
+def test_no_text_becomes_markup(payloads: Sequence[str], page: str, tmp_path: Path) -> None:
     """S7: the elements and attributes are those of the same report with harmless names."""
-    marked = Shape(html.report(two_nights(tmp_path, payload)))
+    marked = Shape(html.report(two_nights(tmp_path, " ".join(payloads))))
     assert marked.elements == Shape(page).elements
     assert {a[:2] for a in marked.attributes} == {a[:2] for a in Shape(page).attributes}
     assert not re.search(
