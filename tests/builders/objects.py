@@ -163,6 +163,10 @@ class Ending(Objects):
         with self._request(f"get {key}"):
             return super().get(key)
 
+    def etag(self, key: str) -> str | None:
+        with self._request(f"etag {key}"):
+            return super().etag(key)
+
     def list(self, prefix: str) -> list[Listed]:
         with self._request(f"list {prefix}"):
             return super().list(prefix)

@@ -1,5 +1,6 @@
 """Searches every byte of a store and a state folder for texts that identify a customer."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from auditor.journal.journal import replies
+from auditor.store.objects.client import Objects
 from auditor.store.postgres.tables import SCHEMA
 from tests.builders.database_logins import as_superuser
 
@@ -22,6 +24,17 @@ def found_in_files(needles: tuple[str, ...], *folders: Path) -> list[str]:
         for needle in needles
         if any(needle.lower().encode() in each.lower() for each in _contents(path))
     ]
+
+
+def found_in_objects(needles: tuple[str, ...], objects: Objects, folder: Path) -> list[str]:
+    """Return each object that holds a needle; `folder` gets a copy of all."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for one in objects.list(""):
+        found = objects.get(one.key)
+        if found is not None:
+            (folder / one.key).parent.mkdir(parents=True, exist_ok=True)
+            (folder / one.key).write_bytes(found.data)
+    return found_in_files(needles, folder)
 
 
 def found_in_database(needles: tuple[str, ...], url: str) -> list[str]:

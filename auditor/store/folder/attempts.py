@@ -33,10 +33,16 @@ def record(root: Path, attempts: pa.Table) -> None:
 
 
 def write(path: Path, rows: list[dict[str, object]]) -> None:
+    """Replace the file of one run atomically."""
+    disk.replace(path, encoded(rows))
+
+
+def encoded(rows: list[dict[str, object]]) -> memoryview:
+    """Return the bytes of the file of one run."""
     stream = pa.BufferOutputStream()
     table = pa.Table.from_pylist(rows, schema=comments.described(_FOLDER, ATTEMPT))
     pq.write_table(table, stream, compression="zstd")
-    disk.replace(path, memoryview(stream.getvalue()))
+    return memoryview(stream.getvalue())
 
 
 def prune(root: Path, older_than: datetime, *, apply: bool) -> Iterator[dict[str, object]]:

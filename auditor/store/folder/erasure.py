@@ -8,13 +8,14 @@ customer until the end: if the process is killed, a second call goes on, also by
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from auditor import disk
 from auditor.errors import StoreCorrupt
@@ -29,11 +30,12 @@ _INTENT = "forgetting.json"
 _STAGING = ".erasing"
 _ASIDE = "old-"
 _NUMBERS = (*erasure.COUNTS, *erasure.ROW_COUNTS.values())
+Written = TypeVar("Written", bound=manifest.Manifest)
 Row = dict[str, object]
 """A row of `erasure.ERASED`."""
 
 
-class _Rewritten(msgspec.Struct, frozen=True, kw_only=True):
+class Rewritten(msgspec.Struct, frozen=True, kw_only=True):
     """A file of a snapshot without the customer."""
 
     file: manifest.File
@@ -74,15 +76,15 @@ def recover(root: Path) -> None:
 
 def plan(root: Path, index: Index, buckets: int, traces: Traces) -> list[Row]:
     """Return how much of each relation holds the customer."""
-    found = _Tally()
+    found = Tally()
     for entry in index.entries:
         found.add(_rewritten(root, entry, buckets, traces))
-    return [*found.rows(), *_attempts(root, traces, apply=False)]
+    return [*found.rows(), *attempts_with(root, traces)]
 
 
 def erase(root: Path, index: Index, buckets: int, traces: Traces) -> list[Row]:
     """Erase the customer, and return what `plan` returns; the caller holds the publish lock."""
-    tally, staged = _Tally(), []
+    tally, staged = Tally(), []
     with disk.guarded(root / _STAGING):
         (root / _STAGING).mkdir()
     for entry in index.entries:
@@ -91,7 +93,7 @@ def erase(root: Path, index: Index, buckets: int, traces: Traces) -> list[Row]:
         if found:
             staged.append(_stage(root, entry, found))
     disk.sync_folder(root / _STAGING)
-    named = [*_attempts(root, traces, apply=False)]
+    named = attempts_with(root, traces)
     if staged or named:
         disk.replace(root / _INTENT, msgspec.json.encode(traces))
         write_latest(root, _without(index, traces))
@@ -99,20 +101,23 @@ def erase(root: Path, index: Index, buckets: int, traces: Traces) -> list[Row]:
         disk.exchange(new, root / new.name, new.with_name(f"{_ASIDE}{new.name}"))
     disk.sync_folder(root)
     recover(root)
-    list(_attempts(root, traces, apply=True))
+    for path in attempts.paths(root):
+        rows = attempts_without(path, traces)
+        if rows is not None:
+            attempts.write(path, rows)
     with disk.guarded(root / _INTENT):
         (root / _INTENT).unlink(missing_ok=True)
     disk.sync_folder(root)
     return [*tally.rows(), *named]
 
 
-class _Tally:
+class Tally:
     """How many files, rows and bytes of each relation are written anew."""
 
     def __init__(self) -> None:
         self._files, self._rows, self._bytes = Counter[str](), Counter[str](), Counter[str]()
 
-    def add(self, found: Iterable[_Rewritten]) -> None:
+    def add(self, found: Iterable[Rewritten]) -> None:
         for each in found:
             relation = each.file.relation
             self._files[relation] += 1
@@ -132,16 +137,32 @@ def _without(index: Index, traces: Traces) -> Index:
     return Index(index.entries, latest, is_stale=True)
 
 
-def _rewritten(root: Path, entry: Entry, buckets: int, traces: Traces) -> Iterator[_Rewritten]:
-    """Yield each file of a snapshot that holds the customer. `snapshot` comes last."""
+def _rewritten(root: Path, entry: Entry, buckets: int, traces: Traces) -> Iterator[Rewritten]:
     folder = folder_of(root, entry.snapshot_id)
-    written = manifest.read_manifest(folder)
+    written, pruned = manifest.read_manifest(folder), manifest.read_pruned(folder)
+    yield from rewritten(folder, read_for(written, pruned, buckets, traces), traces)
+
+
+def read_for(
+    written: manifest.Manifest, pruned: Collection[str], buckets: int, traces: Traces
+) -> list[manifest.File]:
+    """Return the files of a snapshot that may hold the customer; the last one is of `snapshot`."""
     bucket = bucket_of(traces.customer_id, buckets)
-    pruned = manifest.read_pruned(folder)
+    found = [
+        file
+        for file in written.files
+        if file.relation not in pruned
+        and (file.bucket == bucket or file.relation in erasure.WITH_SCOPE)
+    ]
+    return sorted(found, key=lambda file: file.relation == "snapshot")
+
+
+def rewritten(folder: Path, files: Iterable[manifest.File], traces: Traces) -> Iterator[Rewritten]:
+    """Yield each of the files that `read_for` returns that holds the customer, without it."""
     rows, sums = Counter[str](), Counter[str]()
-    for file in written.files:
-        may_name = file.bucket == bucket or file.relation in erasure.WITH_SCOPE
-        if file.relation == "snapshot" or file.relation in pruned or not may_name:
+    for file in files:
+        if file.relation == "snapshot":
+            yield from _snapshot_file(folder, file, traces, sums, rows)
             continue
         found = _file_without(folder, file, traces)
         if found is not None:
@@ -149,12 +170,9 @@ def _rewritten(root: Path, entry: Entry, buckets: int, traces: Traces) -> Iterat
             if file.relation == "coverage":
                 sums.update(erasure.sums_of(found.removed))
             yield found
-    for file in written.files:
-        if file.relation == "snapshot":
-            yield from _snapshot_file(folder, file, traces, sums, rows)
 
 
-def _file_without(folder: Path, file: manifest.File, traces: Traces) -> _Rewritten | None:
+def _file_without(folder: Path, file: manifest.File, traces: Traces) -> Rewritten | None:
     """Return a file without the customer; None if it does not hold the customer."""
     stream = pa.BufferOutputStream()
     removed, kept, is_altered = [], 0, False
@@ -193,7 +211,7 @@ def _snapshot_file(
     traces: Traces,
     sums: Counter[str],
     rows: Counter[str],
-) -> Iterator[_Rewritten]:
+) -> Iterator[Rewritten]:
     before = read_file(folder / file.path)
     (row,) = before.to_pylist()
     after = erasure.snapshot_without(row, traces, sums, rows)
@@ -219,14 +237,14 @@ def _check(folder: Path, file: manifest.File) -> None:
 
 def _new(
     file: manifest.File, stream: pa.BufferOutputStream, rows: int, removed: pa.Table
-) -> _Rewritten:
+) -> Rewritten:
     data = memoryview(stream.getvalue())
     sha256 = hashlib.sha256(data).hexdigest()
     new = msgspec.structs.replace(file, rows=rows, bytes=len(data), sha256=sha256)
-    return _Rewritten(file=new, data=data, removed=removed)
+    return Rewritten(file=new, data=data, removed=removed)
 
 
-def _stage(root: Path, entry: Entry, found: Iterable[_Rewritten]) -> Path:
+def _stage(root: Path, entry: Entry, found: Sequence[Rewritten]) -> Path:
     """Write the new folder of a snapshot and return it; files without the customer are linked."""
     old = folder_of(root, entry.snapshot_id)
     new = root / _STAGING / old.name
@@ -234,17 +252,15 @@ def _stage(root: Path, entry: Entry, found: Iterable[_Rewritten]) -> Path:
     for relation in {file.relation for file in written.files} - set(pruned):
         with disk.guarded(new):
             (new / relation).mkdir(parents=True)
-    files = {}
+    anew = {each.file.path for each in found}
     for each in found:
-        files[each.file.path] = each.file
         disk.write_new(new / each.file.path, each.data)
     for file in written.files:
-        if file.path not in files and file.relation not in pruned:
+        if file.path not in anew and file.relation not in pruned:
             disk.link_or_copy(old / file.path, new / file.path)
     if pruned:
         disk.link_or_copy(old / manifest.PRUNED, new / manifest.PRUNED)
-    row = read_file(new / next(p for p in files if p.startswith("snapshot/"))).to_pylist()[0]
-    disk.write_new(new / manifest.NAME, manifest.encode(_manifest(written, files, row)))
+    disk.write_new(new / manifest.NAME, manifest.encode(manifest_with(written, found)))
     for folder in new.iterdir():
         if folder.is_dir():
             disk.sync_folder(folder)
@@ -252,27 +268,37 @@ def _stage(root: Path, entry: Entry, found: Iterable[_Rewritten]) -> Path:
     return new
 
 
-def _manifest(
-    written: manifest.Manifest, files: dict[str, manifest.File], row: dict[str, Any]
-) -> manifest.Manifest:
-    """Return the manifest with the new files, their counts, and the new row of `snapshot`."""
-    now = tuple(files.get(file.path, file) for file in written.files)
+def manifest_with(written: Written, found: Iterable[Rewritten]) -> Written:
+    """Return the manifest with files that are written anew: their counts, and their `snapshot`."""
+    anew = {each.file.path: each for each in found}
+    now = tuple(anew[file.path].file if file.path in anew else file for file in written.files)
     counts = Counter[str]()
     for file in now:
         counts[file.relation] += file.rows
+    row: dict[str, Any] = {}  # the row of `snapshot`, if it is altered
+    for each in anew.values():
+        if each.file.relation == "snapshot":
+            row = pq.read_table(pa.BufferReader(each.data)).to_pylist()[0]
     changed = {name: row[name] for name in (*_NUMBERS, "scope") if name in row}
     snapshot = {**written.snapshot, **{n: v for n, v in changed.items() if n in written.snapshot}}
     return msgspec.structs.replace(written, files=now, counts=dict(counts), snapshot=snapshot)
 
 
-def _attempts(root: Path, traces: Traces, *, apply: bool) -> Iterator[Row]:
-    """Yield how many attempts name the customer; with `apply`, write them anew."""
+def attempts_with(root: Path, traces: Traces) -> list[Row]:
+    """Return how many attempts name the customer, a row for each run."""
+    found: list[Row] = []
     for path in attempts.paths(root):
-        before = read_file(path).to_pylist()
-        after = [traces.attempt(row) for row in before]
-        altered = sum(one != other for one, other in zip(before, after, strict=True))
-        if altered:
+        after = attempts_without(path, traces)
+        if after is not None:
+            pairs = zip(read_file(path).to_pylist(), after, strict=True)
+            altered = sum(one != other for one, other in pairs)
             size = path.stat().st_size
-            yield {"what": "attempt", "files": 1, "rows": altered, "bytes": size}
-            if apply:
-                attempts.write(path, after)
+            found.append({"what": "attempt", "files": 1, "rows": altered, "bytes": size})
+    return found
+
+
+def attempts_without(path: Path, traces: Traces) -> list[Row] | None:
+    """Return the attempts of a run without the customer; None if they do not name it."""
+    before = read_file(path).to_pylist()
+    after = [traces.attempt(row) for row in before]
+    return None if after == before else after

@@ -73,6 +73,8 @@ class Index:
         self.latest = latest
         self.is_stale = is_stale
         """True if `latest.parquet` lacks a snapshot that this index has."""
+        self.erased_at = 0
+        """The last place in the order of publication that an erasure took; 0 in a folder."""
 
     @cached_property
     def by_id(self) -> dict[str, Entry]:
@@ -85,7 +87,8 @@ class Index:
 
     @property
     def next_sequence(self) -> int:
-        return self.entries[-1].sequence + 1 if self.entries else 1
+        last = self.entries[-1].sequence if self.entries else 0
+        return max(last, self.erased_at) + 1
 
     def current_cells(
         self, partner_tenant_id: str, bucket: int, buckets: int

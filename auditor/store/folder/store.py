@@ -209,16 +209,20 @@ class FolderStore(Store):
         """Return every customer that a snapshot names: see `Store.customers_ever`."""
         with self.connect(query="customer") as con:
             found = erasure.customers_ever(con)
-        unfinished = erasure_in_folder.unfinished(self.root)
-        return [*found, *(unfinished.as_names() if unfinished else ())]
+        return [*found, *(name for each in self._unfinished() for name in each.as_names())]
 
     def traces(self, customer: str) -> Traces:
         """Return what identifies a customer: see `Store.traces`."""
         found = super().traces(customer)
+        for each in self._unfinished():
+            if each.customer_id == found.customer_id:
+                found = found.joined(each)
+        return found
+
+    def _unfinished(self) -> list[Traces]:
+        """Return whose erasures were begun and not completed."""
         unfinished = erasure_in_folder.unfinished(self.root)
-        if unfinished is None or unfinished.customer_id != found.customer_id:
-            return found
-        return found.joined(unfinished)
+        return [unfinished] if unfinished is not None else []
 
     def forget(self, traces: Traces, *, apply: bool) -> pa.Table:
         """Return how much holds a customer; with `apply`, erase it: see `Store.forget`."""

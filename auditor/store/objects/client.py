@@ -93,6 +93,15 @@ class Objects:
         except BaseError as error:
             raise faults.translated(error, self.url, key) from None
 
+    def etag(self, key: str) -> str | None:
+        """Return the ETag of an object; None if it does not exist."""
+        try:
+            return _quoted(obstore.head(self._service, key)["e_tag"])
+        except FileNotFoundError:
+            return None
+        except BaseError as error:
+            raise faults.translated(error, self.url, key) from None
+
     def list(self, prefix: str) -> list[Listed]:
         """Return all objects whose keys begin with `prefix` and a `/`; '' lists all objects."""
         try:

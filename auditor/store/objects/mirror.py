@@ -10,7 +10,7 @@ import os
 import shutil
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from auditor.store.folder.index import folder_of, read_index, read_latest
 from auditor.store.folder.lock import publish_lock
 from auditor.store.objects import layout
 from auditor.store.objects.client import Content, Objects, at_once
-from auditor.store.objects.layout import ObjectManifest
+from auditor.store.objects.layout import ObjectManifest, decoded
 from auditor.store.reading import FileGone
 
 CACHE_BYTES = 10 << 30
@@ -36,6 +36,14 @@ _PRIVATE = 0o600
 
 Listing = Mapping[str, str]
 """The ETag of each object, by key."""
+
+
+class _MadeFrom(msgspec.Struct, frozen=True, kw_only=True):
+    """What an index was made from."""
+
+    listed: dict[str, str] = {}
+    erasures: frozenset[str] = frozenset()
+    """The keys of those that are places of erasures, not manifests."""
 
 
 class Mirror:
@@ -49,6 +57,8 @@ class Mirror:
         self._listed: Listing = {}
         self._keys: dict[str, str] = {}
         """The manifest of each snapshot."""
+        self.erased_at = 0
+        """The last place that an erasure took, when `sync` was called last."""
         self._has_more = False
         """True if files were copied since the room that they take was looked at."""
 
@@ -107,22 +117,33 @@ class Mirror:
         snapshot that is copied again.
         """
         with self._lock, publish_lock(self.root / ".sync.lock", _SYNC_WAIT_S):
-            listed = {one.key: one.etag for one in self.objects.list(layout.MANIFESTS)}
+            listed = self._manifests()
             if self._keys and listed == self._listed:
                 return
-            state = self._state()
-            if not state or not _continues(state, listed):
-                state = self._start_over(state, listed)
-            new = [key for key in sorted(listed.keys() - state.keys()) if layout.is_manifest(key)]
-            self._load(new, listed)
-            index = read_index(self.root)
-            if state != listed:
-                made_from = {_MADE_FROM: msgspec.json.encode(listed)}
-                _write(self.root / layout.LATEST, index.encoded(made_from))
-            self._keys = {
-                entry.snapshot_id: layout.manifest_key(entry.sequence) for entry in index.entries
-            }
-            self._listed = listed
+            before = self.erased_at
+            self._update(listed)
+            if self.erased_at > before:
+                # Of a long listing, the first pages may be older than what the erasure altered.
+                self._update(self._manifests())
+
+    def _manifests(self) -> dict[str, str]:
+        return {one.key: one.etag for one in self.objects.list(layout.MANIFESTS)}
+
+    def _update(self, listed: dict[str, str]) -> None:
+        state = self._state()
+        if not state.listed or not _continues(state.listed, listed):
+            state = self._start_over(state.listed, listed)
+        new = [key for key in listed.keys() - state.listed.keys() if layout.is_manifest(key)]
+        erasures = state.erasures | self._load(sorted(new), listed)
+        index = read_index(self.root)
+        if state.listed != listed:
+            made_from = msgspec.json.encode(_MadeFrom(listed=listed, erasures=erasures))
+            _write(self.root / layout.LATEST, index.encoded({_MADE_FROM: made_from}))
+        self._keys = {
+            entry.snapshot_id: layout.manifest_key(entry.sequence) for entry in index.entries
+        }
+        self._listed = listed
+        self.erased_at = max(map(layout.sequence_of, erasures), default=0)
 
     def reset(self) -> None:
         """Make the next `sync` copy everything anew: somebody has removed files of the copy."""
@@ -130,16 +151,16 @@ class Mirror:
             self._keys = {}
             (self.root / layout.LATEST).unlink(missing_ok=True)
 
-    def _state(self) -> Listing:
-        """Return the listing that `latest.parquet` was made from; empty if there is none."""
+    def _state(self) -> _MadeFrom:
+        """Return what `latest.parquet` was made from: of nothing if there is none."""
         try:
             with pa.OSFile(os.fsencode(self.root / layout.LATEST)) as file:
                 found = pq.read_schema(file).metadata or {}
-            return msgspec.json.decode(found[_MADE_FROM], type=dict[str, str])
+            return msgspec.json.decode(found[_MADE_FROM], type=_MadeFrom)
         except (OSError, KeyError, ValueError):  # Arrow's errors are of these kinds
-            return {}
+            return _MadeFrom()
 
-    def _start_over(self, state: Listing, listed: Listing) -> Listing:
+    def _start_over(self, state: Listing, listed: Listing) -> _MadeFrom:
         """Remove what is no longer true, and begin with the store's own cache of the index."""
         kept = {key for key in state if listed.get(key) == state[key]}
         (self.root / layout.LATEST).unlink(missing_ok=True)
@@ -148,12 +169,12 @@ class Mirror:
                 shutil.rmtree(folder, ignore_errors=True)
         found = self.objects.get(layout.LATEST) if listed else None
         if found is None:
-            return {}
+            return _MadeFrom()
         _write(self.root / layout.LATEST, found.data)
         known = self._state()
-        if not known or not _continues(known, listed):
+        if not known.listed or not _continues(known.listed, listed):
             (self.root / layout.LATEST).unlink()
-            return {}
+            return _MadeFrom()
         for entry in read_latest(self.root / layout.LATEST)[0]:
             folder_of(self.root, entry.snapshot_id).mkdir(exist_ok=True)
         return known
@@ -166,10 +187,17 @@ class Mirror:
         except (StoreError, KeyError):
             return ""
 
-    def _load(self, keys: Iterable[str], listed: Listing) -> None:
-        """Copy manifests, each after its coverage, which is what the index reads."""
-        found = [(key, content.data) for key, content in self._contents(keys)]
-        of = {key: _decoded(data, key) for key, data in found}
+    def _load(self, keys: Iterable[str], listed: Listing) -> frozenset[str]:
+        """Copy manifests, each after its coverage, which is what the index reads.
+
+        Return the keys of those that are no manifests, but places of erasures.
+        """
+        found = {key: content.data for key, content in self._contents(keys)}
+        erasures = frozenset(key for key in found if layout.is_erasure(found[key], key))
+        of = {key: decoded(found[key], key) for key in found if key not in erasures}
+        for written in of.values():
+            if written.tokens:  # the copies that are here may be older than an erasure
+                shutil.rmtree(folder_of(self.root, written.snapshot_id), ignore_errors=True)
         pruned = {key for key in of if layout.pruned_key(key) in listed}
         notes = dict(self._contents(map(layout.pruned_key, pruned)))
         at_once(
@@ -182,13 +210,14 @@ class Mirror:
                 and not _is_used_now(folder_of(self.root, written.snapshot_id) / file.path)
             ],
         )
-        for key, data in found:
-            folder = folder_of(self.root, of[key].snapshot_id)
+        for key, written in of.items():
+            folder = folder_of(self.root, written.snapshot_id)
             folder.mkdir(exist_ok=True)
             if key in pruned:
                 note = notes[layout.pruned_key(key)].data
                 _write(folder / manifest.PRUNED, note)
-            _write(folder / manifest.NAME, data)
+            _write(folder / manifest.NAME, found[key])
+        return erasures
 
     def _contents(self, keys: Iterable[str]) -> list[tuple[str, Content]]:
         return at_once(lambda key: (key, self._content(key)), keys)
@@ -197,14 +226,21 @@ class Mirror:
         """Return the manifest of a snapshot; it is copied if it is not here."""
         path = folder_of(self.root, snapshot_id) / manifest.NAME
         if not path.exists():
-            data = self._content(self.manifest_key(snapshot_id)).data
+            key = self.manifest_key(snapshot_id)
+            found = self._content(key)
+            if found.etag != self._listed[key]:
+                raise FileGone(f"{self.objects.url.shown}/{key} has been replaced")
             path.parent.mkdir(exist_ok=True)
-            _write(path, data)
-        return _decoded(path.read_bytes(), str(path))
+            _write(path, found.data)
+        return decoded(path.read_bytes(), str(path))
 
-    def token(self, snapshot_id: str) -> str:
-        """Return the token of a published snapshot; '' if it is not published."""
-        return self.manifest_of(snapshot_id).token if snapshot_id in self._keys else ""
+    def is_published(self, snapshot_id: str) -> bool:
+        """Return True if the last `sync` found a snapshot."""
+        return snapshot_id in self._keys
+
+    def etag(self, snapshot_id: str) -> str:
+        """Return the ETag of a published snapshot's manifest."""
+        return self._listed[self.manifest_key(snapshot_id)]
 
     def manifest_key(self, snapshot_id: str) -> str:
         """Return the key of a published snapshot's manifest."""
@@ -227,9 +263,24 @@ class Mirror:
             of = {file.path: file for file in written.files}
             wanted += [(written, of[name]) for name in names if name in of]
         at_once(lambda one: self._download(*one), wanted)
+        self._drop_replaced(wanted)
+
+    def _drop_replaced(self, copied: Sequence[tuple[ObjectManifest, manifest.File]]) -> None:
+        """Remove copies that were made while an erasure replaced their manifest."""
+        of = {written.snapshot_id: written for written, _ in copied}
+        replaced = {one for one, written in of.items() if not self._is_current(written)}
+        for written, file in copied:
+            if written.snapshot_id in replaced:
+                (folder_of(self.root, written.snapshot_id) / file.path).unlink(missing_ok=True)
+        if replaced:
+            raise FileGone(f"{self.objects.url.shown}: files of {min(replaced)} were replaced")
+
+    def _is_current(self, written: ObjectManifest) -> bool:
+        path = folder_of(self.root, written.snapshot_id) / manifest.NAME
+        return path.exists() and decoded(path.read_bytes(), str(path)) == written
 
     def _download(self, written: ObjectManifest, file: manifest.File) -> None:
-        key = f"{layout.folder_key(written.snapshot_id, written.token)}/{file.path}"
+        key = written.key(file.path)
         data = self._content(key).data
         if hashlib.sha256(data).hexdigest() != file.sha256:
             raise StoreCorrupt(
@@ -241,9 +292,18 @@ class Mirror:
         _write(path, data)
         self._has_more = True
 
-    def share_index(self) -> None:
-        """Send the index, so that a new machine need not read all manifests."""
-        self.objects.put(layout.LATEST, self.root / layout.LATEST)
+    def share_index(self) -> bool:
+        """Send the index, so that a new machine need not read all manifests.
+
+        Return False if another process has sent one meanwhile. This index may then be older than
+        an erasure, and hold the customer: it is not sent.
+        """
+        before = self.objects.etag(layout.LATEST)
+        self.sync()
+        data = (self.root / layout.LATEST).read_bytes()
+        if before is None:
+            return self.objects.put_if_absent(layout.LATEST, data) is not None
+        return self.objects.replace(layout.LATEST, data, before) is not None
 
     def install(self, staged: Path, snapshot_id: str) -> None:
         """Take over the files of a snapshot that was just published from here."""
@@ -337,7 +397,3 @@ def _is_used_now(path: Path) -> bool:
     except FileNotFoundError:
         return False
     return True
-
-
-def _decoded(data: bytes, place: str) -> ObjectManifest:
-    return manifest.decode(data, ObjectManifest, place)

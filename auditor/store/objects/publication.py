@@ -72,6 +72,7 @@ class ObjectPublication(FolderPublication):
             self._look_again()
             if self._is_published():  # by another attempt to publish the same run
                 return self._published_before(config_hash)
+            self._check_nothing_erased(before)
             self._check_not_superseded(before, str(row["partner_tenant_id"]))
             self._take_back_description()
         self._mirror.install(self._staged(), self._snapshot_id)
@@ -90,6 +91,19 @@ class ObjectPublication(FolderPublication):
             lambda file: self._objects.put(f"{folder}/{file.path}", self._staged() / file.path),
             files,
         )
+
+    def _check_nothing_erased(self, sequence: int) -> None:
+        """Raise Superseded if a customer was erased from what was compared with.
+
+        The files that were sent may hold the customer: they are removed.
+        """
+        if self._index().erased_at >= sequence:
+            folder = layout.folder_key(self._snapshot_id, self._token)
+            self._objects.delete(f"{folder}/{file.path}" for file in self._files.values())
+            raise Superseded(
+                "a customer was erased from the store in the meantime",
+                hint="run again with --resume",
+            )
 
     def _check_not_superseded(self, sequence: int, partner_tenant_id: str) -> None:
         for entry in self._index().entries:

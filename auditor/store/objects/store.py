@@ -11,14 +11,15 @@ from typing import Any, TypeVar
 import duckdb
 import pyarrow as pa
 
-from auditor.errors import StoreCorrupt, StoreError, UsageError
+from auditor.errors import StoreCorrupt, StoreError
+from auditor.store import erasure as rules
 from auditor.store import removal, sql
 from auditor.store.erasure import Traces
 from auditor.store.folder import manifest, untrusted_sql, views
 from auditor.store.folder.index import Index
 from auditor.store.folder.lock import publish_lock
 from auditor.store.folder.store import BUCKETS, FolderStore
-from auditor.store.objects import layout, upkeep
+from auditor.store.objects import erasure, layout, upkeep
 from auditor.store.objects.client import Objects
 from auditor.store.objects.create import make_store, new_token, upgrade_store
 from auditor.store.objects.mirror import Mirror
@@ -72,6 +73,9 @@ class ObjectStore(FolderStore):
 
     def _newest_index(self) -> Index:
         self._mirror.sync()
+        # Read before the index, so it is never newer: a publisher must not take a place after an
+        # erasure that its index does not know.
+        erased_at = self._mirror.erased_at
         found = super().index()
         if len(found.entries) != self._mirror.snapshots:  # something cleans the folder
             self._mirror.reset()
@@ -79,6 +83,7 @@ class ObjectStore(FolderStore):
             found = super().index()
         if len(found.entries) != self._mirror.snapshots:
             raise StoreCorrupt(f"{self.root}: copies of manifests are missing again")
+        found.erased_at = max(found.erased_at, erased_at)
         return found
 
     @contextmanager
@@ -260,9 +265,21 @@ class ObjectStore(FolderStore):
         return removal.pruned([*rows, *attempts])
 
     def forget(self, traces: Traces, *, apply: bool) -> pa.Table:
-        """Raise UsageError: published objects never change."""
-        del traces, apply
-        raise UsageError(
-            "snapshots forget: a store on object storage keeps every customer",
-            hint="keep the store in a folder or in PostgreSQL if customers must be erased",
-        )
+        """Return how much holds a customer; with `apply`, erase it: see `Store.forget`."""
+        if not apply:
+            self._mirror.sync_attempts()
+            rows = self._reading(
+                lambda: erasure.plan(self._mirror, self.index(), self.buckets, traces)
+            )
+            return rules.table(rows)
+        with self.publishing(timeout_s=60.0):
+
+            def newest() -> Index:
+                self._look_again()
+                return self.index()
+
+            rows = erasure.Eraser(self._mirror, newest, self.buckets, self._token()).erase(traces)
+        return rules.table(rows)
+
+    def _unfinished(self) -> list[Traces]:
+        return list(erasure.unfinished(self._mirror.objects).values())

@@ -1,15 +1,18 @@
 """Verifies snapshots on object storage, and removes what is old or was never published."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+
+import msgspec
 
 from auditor.errors import StoreError
 from auditor.store.folder import attempts, manifest, upkeep
 from auditor.store.folder.index import Index, folder_of
 from auditor.store.objects import layout
 from auditor.store.objects.client import Listed, at_once
+from auditor.store.objects.layout import ObjectManifest
 from auditor.store.objects.mirror import Mirror
 from auditor.tables import BULKY
 
@@ -24,7 +27,7 @@ def verify(mirror: Mirror, snapshot_id: str) -> list[StoreError]:
     """
     objects = mirror.objects
     written = mirror.manifest_of(snapshot_id)
-    place = layout.folder_key(snapshot_id, written.token)
+    place = f"snapshot={snapshot_id}"
     with tempfile.TemporaryDirectory(prefix="auditor-verify-") as root:
         folder = folder_of(Path(root), snapshot_id)
         folder.mkdir()
@@ -35,16 +38,24 @@ def verify(mirror: Mirror, snapshot_id: str) -> list[StoreError]:
                 (folder / manifest.PRUNED).write_bytes(note.data)
 
         def copy(one: Listed) -> None:
-            found = objects.get(one.key)
+            name = one.key.removeprefix(f"{place}/").partition("/")[2]
+            found = objects.get(one.key) if one.key == written.key(name) else None
             if found is not None:
-                path = folder / one.key.removeprefix(f"{place}/")
+                path = folder / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(found.data)
 
         at_once(copy, objects.list(place))
-        shown = f"{objects.url.shown}/{place}"
+
+        def shown(message: str) -> str:
+            for file in written.files:
+                message = message.replace(
+                    str(folder / file.path), f"{objects.url.shown}/{written.key(file.path)}"
+                )
+            return message.replace(str(folder), f"{objects.url.shown}/{place}/{written.token}")
+
         return [
-            type(problem)(problem.message.replace(str(folder), shown), hint=problem.hint)
+            type(problem)(shown(problem.message), hint=problem.hint)
             for problem in upkeep.verify(Path(root), snapshot_id)
         ]
 
@@ -87,21 +98,44 @@ def remove_unread(mirror: Mirror, now: datetime) -> None:
     mirror.objects.delete(list(_unread(mirror, now)))
 
 
-def _unread(mirror: Mirror, now: datetime) -> Iterator[str]:
-    published: dict[str, str] = {}
-    for one in mirror.objects.list(""):
-        folder, _, rest = one.key.partition("/")
-        token, _, name = rest.partition("/")
-        if not folder.startswith("snapshot=") or not name:
+class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
+    """An object with rows, whoever wrote it."""
+
+    listed: Listed
+    token: str
+    manifest: ObjectManifest | None
+    """None if its snapshot is not published."""
+    is_read: bool
+    """True if the snapshot needs it."""
+
+
+def stored_files(mirror: Mirror, listed: Iterable[Listed]) -> Iterator[StoredFile]:
+    """Yield those of the listed objects that are files of snapshots, published or not."""
+    manifests: dict[str, ObjectManifest | None] = {}
+    for one in listed:
+        parts = layout.parts_of(one.key)
+        if parts is None:
             continue
-        snapshot_id = folder.removeprefix("snapshot=")
-        if snapshot_id not in published:
-            published[snapshot_id] = mirror.token(snapshot_id)
-        if published[snapshot_id] == token:
-            if mirror.is_pruned(snapshot_id) and name.partition("/")[0] in BULKY:
-                yield one.key
-        elif one.modified_at < now - LEFT_AFTER:
-            yield one.key
+        snapshot_id, token, path = parts
+        if snapshot_id not in manifests:
+            is_published = mirror.is_published(snapshot_id)
+            manifests[snapshot_id] = mirror.manifest_of(snapshot_id) if is_published else None
+        written = manifests[snapshot_id]
+        yield StoredFile(
+            listed=one,
+            token=token,
+            manifest=written,
+            is_read=written is not None
+            and written.key(path) == one.key
+            and not (mirror.is_pruned(snapshot_id) and path.partition("/")[0] in BULKY),
+        )
+
+
+def _unread(mirror: Mirror, now: datetime) -> Iterator[str]:
+    for file in stored_files(mirror, mirror.objects.list("")):
+        of_manifest = file.manifest is not None and file.token in file.manifest.current_tokens
+        if not file.is_read and (of_manifest or file.listed.modified_at < now - LEFT_AFTER):
+            yield file.listed.key
 
 
 def prune_attempts(mirror: Mirror, older_than: datetime, *, apply: bool) -> list[dict[str, object]]:

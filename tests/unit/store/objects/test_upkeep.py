@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from auditor.errors import UsageError
 from auditor.store.objects.client import Listed, Objects
 from auditor.store.objects.store import ObjectStore
 from auditor.tables import BULKY
@@ -23,7 +22,7 @@ from tests.builders.objects import (
     state,
     two_nights,
 )
-from tests.builders.store_lake import ACME, at
+from tests.builders.store_lake import at
 
 KEEP = timedelta(days=1)
 LATER = at(30)
@@ -134,10 +133,3 @@ def test_what_a_killed_publisher_left_is_removed_after_a_day(base: Objects, tmp_
     reader = machine(objects, tmp_path / "reader")
     assert reader.published()[-1] == "fourth"
     assert faults(reader) == []
-
-
-def test_no_customer_is_erased_from_object_storage(base: Objects, tmp_path: Path) -> None:
-    """It would be erased from the copies of this machine only."""
-    store = machine(copied(base), tmp_path / "store")
-    with pytest.raises(UsageError, match="keeps every customer"):
-        store.forget(store.traces(ACME), apply=False)
