@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import signal
 import sqlite3
 import subprocess
 import time
@@ -144,7 +145,7 @@ class Airflow:
                 wait_for(lambda: bool(self._rows("SELECT 1 FROM serialized_dag")), "its start")
                 yield
             finally:
-                process.terminate()
+                os.killpg(process.pid, signal.SIGKILL)  # its children outlive a SIGTERM
 
     def trigger(self, run_id: str, **params: str) -> None:
         """Trigger a DAG run."""
