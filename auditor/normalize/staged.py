@@ -19,9 +19,9 @@ from auditor.scope.found import Found
 from auditor.store.span import Chunk, Span
 from auditor.tables import AVAILABILITY_KEY, INVENTORY_KEY, SCHEMAS
 
-CHUNK = 25_000
-"""About how many keys one chunk has, and memory holds at once: see docs/decisions/0004."""
-AT_ONCE = 12_500
+CHUNK = 40_000
+"""About how many keys one chunk has, and memory holds at once: see docs/decisions/0025."""
+AT_ONCE = 50_000
 """About how many keys are examined by the guard, or compared by the comparison, at once."""
 ANSWERS = tuple(Answers.SCHEMAS)
 SUSPECTS = {
