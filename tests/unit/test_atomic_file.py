@@ -146,5 +146,10 @@ def test_only_this_module_replaces_files() -> None:
         ("login/sign_in.py", "held.replace"),
         ("normalize/staged.py", "new.replace"),
         ("disk.py", "source.rename"),
+        ("disk.py", "one.rename"),  # two renames where the kernel cannot exchange two folders
+        ("disk.py", "other.rename"),
+        ("store/folder/erasure.py", "(staging / name).rename"),
+        ("store/objects/mirror.py", "new.replace"),  # copies of objects, which can be fetched anew
+        ("store/objects/mirror.py", "staged.rename"),
         ("atomic_file.py", "self.temporary.replace"),
     }
