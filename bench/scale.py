@@ -44,7 +44,7 @@ QUOTA = 500
 """Calls a minute that Microsoft documents for customers and their subscriptions."""
 KIB_OF_CUSTOMER = 45
 MIB_OF_RUN = 350
-"""Memory for each customer, from `bench/memory.py`; and without them: an estimate, see docs/scale.md."""
+"""Memory for each customer, and an estimate of the rest: see docs/scale.md."""
 STAGED_OF_ROW = 63
 """Bytes on disk until the night is published: from `bench/rows.py`."""
 KEYS_IN_POSTGRES = 200_000
