@@ -111,7 +111,7 @@ async def measure(customers: int, shape: Mapping[str, int]) -> list[Measured]:
 
 
 def night_of(folder: Path, customers: int, records: list[Record], done: Run) -> Measured:
-    """Return what the newest run of a folder came to."""
+    """Return the figures of the newest run in a folder."""
     store = FolderStore.open(str(folder / "lake"))
     [row] = store.sql(ROWS).to_pylist()
     path = max(folder.glob("state/runs/*/*.journal"), key=lambda one: one.stat().st_mtime_ns)

@@ -6,8 +6,7 @@ takes over buckets of other parts whose process has ended without finishing them
 
 import os
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -65,8 +64,6 @@ class PartnerPart:
         self._outage = Outage(job.database_s, job.partner.name, progress)
         self._results: list[Result] = []
         """The results of this process, for what it has learned."""
-        self.calls = 0
-        """The calls that this process made."""
 
     async def work(self, send: Send) -> None:
         """Do this part's buckets, and those that other parts have lost.
@@ -140,13 +137,7 @@ class PartnerPart:
             "part.bucket_done", partner=self._job.partner.name, part=str(self._part), bucket=bucket
         )
 
-    @asynccontextmanager
-    async def _journal(self, claim: Claim) -> AsyncIterator[Journal]:
+    def _journal(self, claim: Claim) -> AbstractAsyncContextManager[Journal]:
         replies = self._folder.replies(claim.place)
         path = self._scratch / f"{claim.place}-{claim.number}.journal"
-        async with shared_journal(self._folder.files, replies, claim, path) as journal:
-            before = journal.calls
-            try:
-                yield journal
-            finally:
-                self.calls += journal.calls - before
+        return shared_journal(self._folder.files, replies, claim, path)
