@@ -11,6 +11,7 @@ import fcntl
 import itertools
 import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -112,8 +113,11 @@ def _create(path: Path, mode: int) -> tuple[Path, int]:
                 temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode
             )
         except FileExistsError:
-            is_gone = not temporary.is_symlink() and not temporary.exists()
-            if not is_gone and not temporary.is_file():
+            try:
+                is_regular = stat.S_ISREG(temporary.lstat().st_mode)
+            except FileNotFoundError:
+                continue  # its writer has just finished
+            if not is_regular and not temporary.is_file():
                 raise
             continue  # a process in another container may have the same process id
         try:
