@@ -26,6 +26,10 @@ StoredRow = Mapping[str, Any]
 
 _LISTING = ("customer_id", "country", "reservation_scope", "product_id", "sku_id")
 _NOTHING = RememberedListing()
+# Made here, by one thread: two partners' threads that prepared the same type at once have crashed.
+_listing = msgspec.json.Decoder(RememberedListing)
+_return = msgspec.json.Decoder(RememberedReturn)
+_texts = msgspec.json.Decoder(tuple[str, ...])
 
 
 def at_start(store: Store, partner_tenant_id: str) -> AtStart:
@@ -97,7 +101,7 @@ def _name(row: StoredRow) -> tuple[str, ...]:
 
 
 def _listing_of(row: StoredRow) -> RememberedListing:
-    return msgspec.json.decode(row["detail"], type=RememberedListing)
+    return _listing.decode(row["detail"])
 
 
 def _in_its_case(sku: Sku, listings: Mapping[tuple[str, ...], RememberedListing]) -> Sku:
@@ -141,14 +145,14 @@ def _with_remembered(known: Known, remembered: Iterable[StoredRow]) -> Known:
                 gone[*where, *name] = row["since_at"]
             case "returned":
                 returned[*where, *name] = row["since_at"]
-                at = msgspec.json.decode(row["detail"], type=RememberedReturn).returned_at
+                at = _return.decode(row["detail"]).returned_at
                 returned_at |= {(*where, *name): at} if at else {}
             case "left_subscription":
                 left.add((row["customer_id"], row["azure_subscription_id"]))
             case "view":
                 views.setdefault(where, {})[row["product_id"]] = row["detail"]
             case "learned":
-                variables = msgspec.json.decode(row["detail"], type=tuple[str, ...])
+                variables = _texts.decode(row["detail"])
                 learned.setdefault(where, {})[row["product_id"]] = variables
             case "route_gone":
                 is_route_gone = True

@@ -27,6 +27,9 @@ class ClaimFile(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime
 
 
+_claim_file = msgspec.json.Decoder(ClaimFile)
+
+
 class Claim:
     """A claim that this process holds."""
 
@@ -88,7 +91,7 @@ class Claims:
         data = self._files.get(self._name(place, number))
         if data is None:  # the run was published meanwhile, and its files are deleted
             return False
-        return msgspec.json.decode(data, type=ClaimFile).until < self._now()
+        return _claim_file.decode(data).until < self._now()
 
     def put(self, place: str, number: int) -> bool:
         """Put one file of a claim, and return whether that makes this process the holder."""

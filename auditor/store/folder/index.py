@@ -65,6 +65,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
 
+_entries = msgspec.json.Decoder(tuple[Entry, ...])
+"""Made by one thread: two partners' threads that prepare the same type at once can crash."""
+
+
 class Index:
     """The published snapshots, oldest first, and the latest map, at one moment."""
 
@@ -211,7 +215,7 @@ def read_latest(path: Path) -> tuple[tuple[Entry, ...], pa.Table]:
     """
     try:
         table = read_file(path)
-        entries = msgspec.json.decode((table.schema.metadata or {})[_META], type=tuple[Entry, ...])
+        entries = _entries.decode((table.schema.metadata or {})[_META])
         return entries, table.replace_schema_metadata(None).cast(LATEST_SCHEMA)
     except (StoreError, KeyError, ValueError):
         return (), LATEST_SCHEMA.empty_table()

@@ -1,7 +1,9 @@
 """Defines the manifest of a snapshot: the files, their checksums, and the row of `snapshot`."""
 
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 import msgspec
@@ -58,6 +60,15 @@ class StoreInfo(msgspec.Struct, frozen=True, kw_only=True):
     buckets: int
 
 
+_PREPARING = Lock()
+"""msgspec prepares a type when it is first used; two threads that do so at once can crash."""
+
+
+@cache
+def _decoder(kind: type[Document]) -> msgspec.json.Decoder[Document]:
+    return msgspec.json.Decoder(kind)
+
+
 def file_path(relation: str, bucket: int) -> str:
     """Return the path, in a snapshot's folder, of one bucket of a relation."""
     return f"{relation}/{bucket:02d}.parquet"
@@ -78,7 +89,9 @@ def decode(data: bytes, kind: type[Document], path: str) -> Document:
                 f"{path} has schema version {version}, this auditor knows {SCHEMA_VERSION}",
                 hint="use a newer auditor",
             )
-        return msgspec.json.decode(data, type=kind)
+        with _PREPARING:
+            decoder: msgspec.json.Decoder[Document] = _decoder(kind)
+        return decoder.decode(data)
     except (msgspec.MsgspecError, AttributeError, TypeError) as error:
         raise StoreCorrupt(f"{path} cannot be read: {error}") from error
 
