@@ -130,7 +130,7 @@ def printed_errors(ran: Ran) -> list[tuple[str, str, str]]:
             f'store = "mysql://u:{CANARY}@db/x"\n{PARTNER}',
             78,
             "E_CONFIG_VALUE",
-            "auditor.toml:1:store must be a folder or postgresql://…",
+            "auditor.toml:1:store must be a folder, postgresql://…, s3://…",
             "./lake",
         ),
         ('store = "./lake"\n', 78, "E_CONFIG_VALUE", "partner is missing", ""),
