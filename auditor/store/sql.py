@@ -1,6 +1,8 @@
 """Reads the statements in `sql/`: one in each file, which is named as Python names it."""
 
 import re
+import tomllib
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -44,6 +46,8 @@ VIEWS = (
     "latest_inventory",
     "latest_restriction",
     "latest_availability",
+    "latest_commerce_subscription",
+    "latest_change",
     "newly_restricted",
     "unanswered",
     "partner_night",
@@ -53,8 +57,13 @@ VIEWS = (
     "snapshot_health",
     "dim_partner",
     "dim_customer",
+    "dim_reseller",
     "dim_sku",
     "dim_region",
+    "country_name",
+    "dim_country",
+    "known_reason",
+    "dim_reason",
     "dim_date",
     "fact_restriction_day",
 )
@@ -66,6 +75,8 @@ BESIDE_DUCKDB = ("latest_map",)
 BESIDE_POSTGRES = ("held_cell",)
 """A view in the schema of PostgreSQL's tables; PostgreSQL's base views read it."""
 
+_ROWS = re.compile(r"\('\{(\w+)\}'\)")
+"""The place of rows from a TOML file, such as `('{reasons}')` for those of `reasons.toml`."""
 _WORD = re.compile(r"[a-z_]+")
 _COMMENT = re.compile(r"--.*")
 
@@ -78,7 +89,14 @@ def _folder() -> Path:
 
 @cache
 def statement(name: str) -> str:
-    """Return the statement in `sql/<name>.sql`; a name is, say, `views/latest_inventory`."""
+    """Return the statement in `sql/<name>.sql`; a name is, say, `views/latest_inventory`.
+
+    If the statement names a TOML file of `sql/`, the rows of that file are part of it.
+    """
+    return _ROWS.sub(lambda found: _values(found[1]), _written(name))
+
+
+def _written(name: str) -> str:
     path = _folder() / f"{name}.sql"
     try:
         return path.read_text(encoding="utf-8")
@@ -86,9 +104,38 @@ def statement(name: str) -> str:
         raise Bug(f"no statement {name!r}: {path} is missing") from error
 
 
+def _values(name: str) -> str:
+    rows = (map(_literal, row) for row in toml_rows(name))
+    return ",\n".join(f"({', '.join(row)})" for row in rows)
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+@cache
+def toml_rows(name: str) -> tuple[tuple[str, ...], ...]:
+    """Return the rows of `sql/<name>.toml`: the keys on the way to each row, then its texts."""
+    return tuple(_rows(tomllib.loads(_toml(name))))
+
+
+def _rows(part: Mapping[str, object]) -> Iterator[tuple[str, ...]]:
+    for key, value in part.items():
+        if isinstance(value, Mapping):
+            deeper = any(isinstance(each, Mapping) for each in value.values())
+            found = _rows(value) if deeper else [tuple(map(str, value.values()))]
+            yield from ((key, *row) for row in found)
+        else:
+            yield key, str(value)
+
+
 def columns() -> str:
     """Return the text of `sql/columns.toml`: the meaning of each column."""
-    return (_folder() / "columns.toml").read_text(encoding="utf-8")
+    return _toml("columns")
+
+
+def _toml(name: str) -> str:
+    return (_folder() / f"{name}.toml").read_text(encoding="utf-8")
 
 
 @cache
@@ -112,7 +159,7 @@ def needed(text: str) -> frozenset[str]:
 
 @cache
 def _needed_by(name: str) -> frozenset[str]:
-    text = statement(f"duckdb/{name}" if name in BASE else f"views/{name}")
+    text = _written(f"duckdb/{name}" if name in BASE else f"views/{name}")
     own = set(_WORD.findall(_COMMENT.sub("", text))).intersection((*BASE, *VIEWS)) - {name}
     return frozenset(own).union(*(_needed_by(one) for one in own))
 

@@ -3,5 +3,6 @@
 CREATE VIEW dim_customer AS
 SELECT
     customer_key, partner_tenant_id, partner_name, customer_id, company_name, domain, country,
-    relationship, reseller_id, qualifications
+    relationship, reseller_id, qualifications,
+    partner_tenant_id || '|' || COALESCE(reseller_id, '') AS reseller_key
 FROM latest_customer;

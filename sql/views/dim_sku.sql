@@ -13,6 +13,10 @@ WITH named AS (
     UNION
     SELECT partner_tenant_id, country, reservation_scope, product_id, sku_id
     FROM current_availability
+    UNION
+    SELECT partner_tenant_id, '', '', product_id, sku_id
+    FROM current_commerce_subscription
+    WHERE product_id <> '' AND sku_id <> ''
 )
 SELECT
     k.partner_tenant_id || '|' || k.country || '|' || k.reservation_scope || '|' || k.product_id

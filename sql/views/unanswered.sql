@@ -3,6 +3,8 @@
 -- A check of a whole product has sku_id ''. If a check was skipped because a listing failed, the
 -- columns that the listing would have given are ''.
 -- since: the time of the oldest answer among the keys that the check covers, null if it has none.
+-- reason_key: the reason in lower case, without the name of the failed listing it begins with.
+-- A check of a whole product has no sku_key and no inventory_key: they are ''.
 CREATE VIEW unanswered AS
 WITH answered AS (
     SELECT
@@ -53,7 +55,20 @@ SELECT
     o.outcome, o.reason, o.http_status, o.error_code, o.request_id, o.correlation_id, o.attempts,
     o.snapshot_id, o.check_id,
     l.since,
-    o.partner_tenant_id || '|' || o.customer_id AS customer_key
+    o.partner_tenant_id || '|' || o.customer_id AS customer_key,
+    COALESCE(NULLIF(o.arm_region, ''), n.region, '') AS region,
+    CASE
+        WHEN o.product_id = '' OR o.sku_id = '' THEN ''
+        ELSE o.partner_tenant_id || '|' || o.country || '|' || o.reservation_scope || '|'
+            || o.product_id || ':' || o.sku_id
+    END AS sku_key,
+    CASE
+        WHEN o.kind = 'listing' OR o.product_id = '' OR o.sku_id = '' THEN ''
+        ELSE o.partner_tenant_id || '|' || o.customer_id || '|' || o.country || '|'
+            || o.azure_subscription_id || '|' || o.arm_region || '|' || o.reservation_scope || '|'
+            || o.product_id || ':' || o.sku_id
+    END AS inventory_key,
+    lower(regexp_replace(COALESCE(o.reason, ''), '^.*: ', '')) AS reason_key
 FROM current_check_outcome AS o
 LEFT JOIN last_answer AS l
     ON l.kind = o.kind

@@ -17,9 +17,13 @@ from auditor.store.postgres.store import PostgresStore
 from auditor.tables import KEYS
 from tests.builders import report_lake
 from tests.builders.store_lake import ACME
-from tests.unit.store import test_views_latest
+from tests.unit.store import test_views_for_bi, test_views_latest
 
-LAKES = [report_lake.two_nights, test_views_latest.two_nights]
+LAKES = [
+    report_lake.two_nights,
+    test_views_latest.two_nights,
+    test_views_for_bi.three_nights,
+]
 
 
 def copy_snapshots(lake: FolderStore, store: PostgresStore) -> None:
