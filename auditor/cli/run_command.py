@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from auditor.cli import commands
 from auditor.cli.console import Console
 from auditor.cli.problems import write_failures
+from auditor.cli.run_metrics import RunMetrics
 from auditor.cli.run_report import RunReportWriter
 from auditor.errors import AuditorError
 from auditor.settings import Narrow, Settings
@@ -20,9 +21,10 @@ def run(
 ) -> int:
     """Run, or publish a divided run, and return the exit status.
 
-    The JSON object is written however the run ends.
+    The JSON object and the metrics are written however the run ends.
     """
     writer = RunReportWriter(command, narrow, settings, console)
+    metrics = RunMetrics(narrow, settings, console)
     console.stopper.before_forced_exit = writer.write_forced_exit
     try:
         writer.check()
@@ -39,7 +41,9 @@ def run(
             work.finish()
     except BaseException as exc:
         writer.write_error(exc)
+        metrics.export(writer.run, exc)
         raise
+    metrics.export(writer.run)
     return report.exit
 
 

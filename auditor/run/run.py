@@ -104,6 +104,8 @@ class Run:
         self._held = ExitStack()
         self._done: RunHeader | None = None
         """Set once nothing is left to resume."""
+        self.attempts: tuple[Attempt, ...] = ()
+        """How the run went for each partner so far; empty until it has its locks."""
 
     def __enter__(self) -> Self:
         return self
@@ -219,8 +221,9 @@ class Run:
 
     def _save_attempts(self, attempts: Iterable[Attempt]) -> None:
         """Write attempts into `state_dir`. A disk that refuses does not end the run."""
+        self.attempts = tuple(attempts)
         try:
-            Attempts(self._settings.state_dir).save(attempts)
+            Attempts(self._settings.state_dir).save(self.attempts)
         except OSError as error:
             self._progress.event("attempt.not_saved", reason=str(error))
 

@@ -81,8 +81,6 @@ def find_oddities(settings: Settings) -> Iterator[Mistake]:
 def _ignored(settings: Settings) -> Iterator[Mistake]:
     """Yield keys that are set correctly but have no effect in this version."""
     is_set: dict[problems.Path, bool] = {
-        ("metrics", "textfile"): settings.metrics.textfile is not None,
-        ("metrics", "pushgateway"): bool(settings.metrics.pushgateway),
         ("notify", "urls"): bool(settings.notify.urls),
         ("notify", "route"): bool(settings.notify.route),
         ("mute",): bool(settings.mute),

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from auditor.errors import UsageError
+from auditor.metrics import figures
 from auditor.model import bucket_of
 from auditor.report import summary
 from auditor.store import open_store, sql
@@ -17,6 +18,7 @@ from auditor.store.postgres.store import PostgresStore
 from auditor.tables import KEYS
 from tests.builders import report_lake
 from tests.builders.store_lake import ACME
+from tests.unit.metrics import test_figures
 from tests.unit.store import test_views_for_bi, test_views_latest
 
 LAKES = [
@@ -131,3 +133,9 @@ def test_a_setting_of_a_statement_does_not_reach_the_next(postgres_store: Postgr
 
     postgres_store.sql("SELECT set_config('statement_timeout', '12345', false)")
     assert postgres_store.sql(shown).to_pylist() == before
+
+
+def test_the_metrics_have_the_same_values(tmp_path: Path, postgres_store: PostgresStore) -> None:
+    lake = test_figures.lake(tmp_path)
+    copy_snapshots(lake, postgres_store)
+    assert figures.of_store(postgres_store) == figures.of_store(lake)

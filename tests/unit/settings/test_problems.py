@@ -339,12 +339,14 @@ def test_any_environment_gives_settings_or_problems(file: Path, environ: dict[st
 def test_a_setting_that_this_version_ignores_gives_a_warning(tmp_path: Path) -> None:
     """Without the warning, a user would rely on a webhook that is never called."""
     path = tmp_path / "auditor.toml"
-    path.write_text('[notify]\nurls = ["env:TEAMS_WEBHOOK"]\n[metrics]\ntextfile = "x.prom"\n')
+    path.write_text(
+        '[notify]\nurls = ["env:TEAMS_WEBHOOK"]\n[metrics]\ntextfile = "x.prom"\n[[mute]]\n'
+    )
     warned = [
         (code, message.split(" ")[0].rpartition(":")[2])
         for code, message, _ in load(path, {}).warnings
     ]
     assert warned == [
-        ("E_CONFIG_UNHEEDED", "metrics.textfile"),
         ("E_CONFIG_UNHEEDED", "notify.urls"),
+        ("E_CONFIG_UNHEEDED", "mute"),
     ]

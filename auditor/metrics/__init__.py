@@ -1,0 +1,1 @@
+"""What a run tells monitoring: metrics for Prometheus, traces, and lineage events."""
