@@ -7,6 +7,7 @@ from auditor.cli.console import Console
 from auditor.cli.problems import write_failures
 from auditor.cli.run_metrics import RunMetrics
 from auditor.cli.run_report import RunReportWriter
+from auditor.cli.run_telemetry import RunTelemetry
 from auditor.errors import AuditorError
 from auditor.settings import Narrow, Settings
 
@@ -25,6 +26,7 @@ def run(
     """
     writer = RunReportWriter(command, narrow, settings, console)
     metrics = RunMetrics(narrow, settings, console)
+    telemetry = RunTelemetry(narrow, settings, console)
     console.stopper.before_forced_exit = writer.write_forced_exit
     try:
         writer.check()
@@ -36,24 +38,26 @@ def run(
         kind = Run if narrow.part is None else PartOfRun
         with kind(settings, narrow, runtime=runtime) as work:
             writer.run = work
-            report = _audited(work, console)
+            report = _audited(work, console, telemetry)
             writer.write(report)
             work.finish()
     except BaseException as exc:
         writer.write_error(exc)
         metrics.export(writer.run, exc)
+        telemetry.close(0, exc)
         raise
     metrics.export(writer.run)
+    telemetry.close(report.exit)
     return report.exit
 
 
-def _audited(work: "Run | PartOfRun", console: Console) -> "RunReport":
+def _audited(work: "Run | PartOfRun", console: Console, telemetry: RunTelemetry) -> "RunReport":
     """Audit every partner, and write the errors of those that failed."""
     from auditor.report import progress_bar  # noqa: PLC0415 - heavy
 
     try:
         with progress_bar.following(console.events) as shown:
-            report = console.stopper.wait(work.audit(shown))
+            report = console.stopper.wait(work.audit(telemetry.follow(shown, work)))
     except AuditorError as error:
         write_failures(console.events, work.failures, cause=error)
         raise

@@ -1,5 +1,6 @@
-"""`auditor run` exports its metrics however it ends."""
+"""`auditor run` exports its metrics however it ends, and sends traces and lineage events."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,11 +11,14 @@ from auditor.metrics import exposition
 from auditor.metrics.figures import Figures
 from auditor.metrics.names import LAST_COMPLETE, LAST_FULL
 from tests.builders.another_partner_center import (
+    RELECLOUD,
+    TOKEN,
     AnotherPartnerCenter,
     another_partner_center,
     auditor,
     config,
 )
+from tests.builders.monitoring_server import monitoring_server
 
 EXIT = ("auditor_last_attempt_exit", "")
 
@@ -33,27 +37,34 @@ def exported(folder: Path) -> Figures:
     return figures
 
 
+@pytest.mark.timeout(300)  # four commands, each of which takes long on a busy machine
 @pytest.mark.asyncio
-async def test_each_end_of_a_run_leaves_its_figures(
+async def test_each_end_of_a_run_leaves_its_figures_spans_and_datasets(
     center: AnotherPartnerCenter, tmp_path: Path
 ) -> None:
-    wrong = {"CONTOSO_TOKEN": "not-the-right-token-at-all"}
-    assert (await auditor(tmp_path, "run", **wrong)).status == 77
-    assert exported(tmp_path)[EXIT] == 77
-    assert exported(tmp_path)[LAST_FULL, ""] == 0
+    with monitoring_server() as server:
+        asked = {"OTEL_EXPORTER_OTLP_ENDPOINT": server.url, "OPENLINEAGE_URL": server.url}
+        ran = await auditor(tmp_path, "run", **asked, CONTOSO_TOKEN="not-the-right-token-at-all")
+        assert ran.status == 77
+        assert (exported(tmp_path)[EXIT], exported(tmp_path)[LAST_FULL, ""]) == (77, 0)
 
-    assert (await auditor(tmp_path, "run")).status == 0
+        ran = await auditor(tmp_path, "run", **asked)
+        assert ran.status == 0, ran.stderr
+        assert "warning[" not in ran.stderr
     night = exported(tmp_path)
     assert (night[EXIT], night["auditor_changes", "newly_restricted"]) == (0, 0)
     assert night["auditor_calls", ""] == 20
+    spans = b"".join(one.body for one in server.sent if one.path == "/v1/traces")
+    assert all(name in spans for name in (b"run", b"partner", b"checking", b"E_AUTH"))
+    lineage = [json.loads(one.body) for one in server.sent if one.path == "/api/v1/lineage"]
+    assert [each["eventType"] for each in lineage] == ["START", "FAIL", "START", "COMPLETE"]
+    everything = b"".join(one.body for one in server.sent).lower()
+    for customer in (b"relecloud", b"litware", RELECLOUD.encode(), TOKEN.encode()):
+        assert customer not in everything
 
     ran = await auditor(tmp_path, "run", "--customer", "relecloud.example")
     assert ran.status == 0
     assert exported(tmp_path) == night
-
-    ran = await auditor(tmp_path, "run", "--report", "missing/report.json")
-    assert ran.status == 73
-    assert exported(tmp_path)[EXIT] == 73
 
     center.refuses_checks = True
     assert (await auditor(tmp_path, "run")).status == 3
