@@ -28,6 +28,7 @@ def write(lake: Path, file: Path) -> None:
         for definition in (sql.statement("duckdb/latest_map"), *sql.definitions()):
             con.execute(_with_files(older.completed(definition, oldest, absent), root))
         comments.add_comments(con)
+        comments.add_view_comments(con)
     made.replace(file)
 
 

@@ -1,7 +1,8 @@
-"""Describes each column, for readers who open a store with other tools.
+"""Describes each view and column, for readers who open a store with other tools.
 
-The descriptions are written once, in `sql/columns.toml`. A database stores them as column comments,
-a folder store as field metadata of its Parquet files.
+The descriptions of columns are in `sql/columns.toml`, each view's at the head of its file.
+A database stores both as comments. A folder store stores those of columns as field metadata of its
+Parquet files; `auditor sql` shows both.
 """
 
 import tomllib
@@ -44,10 +45,24 @@ def described(relation: str, schema: pa.Schema) -> pa.Schema:
     )
 
 
+def of_view(name: str) -> str:
+    """Return what a relation or view holds, and what one row of it is."""
+    folder = "views" if name in sql.VIEWS else "postgres"
+    return sql.heading(f"{folder}/{name}")
+
+
 def statement(relation: str, column: str) -> str:
     """Return the statement that adds the comment to a column in a database."""
-    text = comment(relation, column).replace("'", "''")
-    return f"COMMENT ON COLUMN {relation}.{column} IS '{text}'"
+    return f"COMMENT ON COLUMN {relation}.{column} IS {_quoted(comment(relation, column))}"
+
+
+def view_statement(name: str, kind: str = "VIEW") -> str:
+    """Return the statement that adds the comment to a relation or view; `kind` may be TABLE."""
+    return f"COMMENT ON {kind} {name} IS {_quoted(of_view(name))}"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def add_comments(con: duckdb.DuckDBPyConnection) -> None:
@@ -55,3 +70,13 @@ def add_comments(con: duckdb.DuckDBPyConnection) -> None:
     query = "SELECT table_name, column_name FROM duckdb_columns() WHERE table_name = ANY($1)"
     found = con.execute(query, [[*sql.BASE, *sql.VIEWS]]).fetchall()
     con.execute(";".join(statement(*each) for each in found))
+
+
+def add_view_comments(con: duckdb.DuckDBPyConnection) -> None:
+    """Add comments to all our relations and views that a connection has."""
+    query = (
+        "SELECT view_name, 'VIEW' FROM duckdb_views() WHERE view_name = ANY($1)"
+        " UNION ALL SELECT table_name, 'TABLE' FROM duckdb_tables() WHERE table_name = ANY($1)"
+    )
+    found = con.execute(query, [[*sql.BASE, *sql.VIEWS]]).fetchall()
+    con.execute(";".join(view_statement(*each) for each in found))

@@ -144,6 +144,17 @@ def names(folder: str) -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (_folder() / folder).glob("*.sql")))
 
 
+@cache
+def heading(name: str) -> str:
+    """Return what the head of a statement's file says: its purpose, then its grain."""
+    lines: list[str] = []
+    for line in _written(name).splitlines():
+        if not line.startswith("--") or (lines and lines[-1].startswith("Grain:")):
+            break
+        lines.append(line.removeprefix("--").strip())
+    return " ".join(lines).replace("Grain:", "One row:")
+
+
 def uncommented(text: str) -> str:
     """Return a statement without its `--` comments."""
     return _COMMENT.sub("", text)

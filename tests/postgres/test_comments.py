@@ -28,6 +28,17 @@ def test_every_column_of_every_view_has_its_comment(store_url: str) -> None:
         assert description == comments.comment(view, column), (view, column)
 
 
+def test_every_view_has_its_comment(store_url: str) -> None:
+    query = (
+        "SELECT relname, obj_description(oid, 'pg_class') FROM pg_class"
+        " WHERE relkind = 'v' AND relnamespace = 'public'::regnamespace"
+    )
+    with psycopg.connect(reader(store_url)) as con:
+        found = con.execute(query).fetchall()
+    names = ("store_info", *sql.BASE, *sql.VIEWS)
+    assert sorted(found) == sorted((name, comments.of_view(name)) for name in names)
+
+
 @pytest.mark.parametrize("views", ["public", "of Ours"])
 def test_only_our_own_views_get_comments(new_database: Callable[[], str], views: str) -> None:
     """Also with another owner's view in the schema, and in a schema with another name."""

@@ -23,7 +23,8 @@ from auditor.store.reading import translated
 
 T = TypeVar("T")
 
-_CATALOG = re.compile(r"\bduckdb_columns\b", re.IGNORECASE)
+_OF_COLUMNS = re.compile(r"\bduckdb_columns\b", re.IGNORECASE)
+_OF_VIEWS = re.compile(r"\b(duckdb_views|duckdb_tables|table_comment)\b", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 
 
@@ -38,9 +39,11 @@ def answer(
     def work(con: duckdb.DuckDBPyConnection) -> pa.Table:
         try:
             read_only.check(con, query)
-            # To comment all 700 columns takes as long as to make the views.
-            if _CATALOG.search(query):
+            # To comment all columns takes as long as to make the views.
+            if _OF_COLUMNS.search(query):
                 comments.add_comments(con)
+            if _OF_VIEWS.search(query):
+                comments.add_view_comments(con)
             return run(con, query)
         except duckdb.Error as error:
             raise translated(error, is_users_sql=True) from error

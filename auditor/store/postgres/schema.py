@@ -144,6 +144,7 @@ def _make_views(con: Connection, views: str) -> None:
     _run(con, sql.statement("roles/view"))
     columns = con.execute(text(sql.statement("roles/column")), {"views": views})
     _run(con, ";".join(comments.statement(*each) for each in columns))
+    _run(con, ";".join(map(comments.view_statement, sql.postgres_views())))
 
 
 def _drop_views(con: Connection, views: str) -> None:

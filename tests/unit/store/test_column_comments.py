@@ -44,6 +44,33 @@ def test_every_column_of_every_view_has_its_comment(lake: FolderStore) -> None:
     assert walked == {*sql.BASE, *sql.VIEWS}
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT view_name AS name, comment FROM duckdb_views()",
+        "SELECT table_name AS name, table_comment AS comment FROM information_schema.tables",
+    ],
+)
+def test_every_view_has_its_comment(lake: FolderStore, query: str) -> None:
+    found = {row["name"]: row["comment"] for row in lake.sql(query).to_pylist()}
+    assert {name: found[name] for name in (*sql.BASE, *sql.VIEWS)} == {
+        name: comments.of_view(name) for name in (*sql.BASE, *sql.VIEWS)
+    }
+
+
+def test_the_comment_of_a_view_is_what_its_file_says_first() -> None:
+    assert comments.of_view("dim_customer") == (
+        "The customers known now. One row: one customer of a partner, identified by customer_key."
+    )
+    for name in (*sql.BASE, *sql.VIEWS):
+        text = comments.of_view(name)
+        assert text.count(". One row: ") == 1, name
+        assert text.endswith("."), name
+        assert "Reads:" not in text, name
+    for name in sql.BASE:  # a view is the same in both stores
+        assert sql.heading(f"duckdb/{name}") == sql.heading(f"postgres/{name}"), name
+
+
 def test_a_column_without_an_explanation_is_reported() -> None:
     with pytest.raises(Bug, match=r"columns\.toml does not say what change\.nonsense is"):
         comments.comment("change", "nonsense")

@@ -41,6 +41,8 @@ def test_the_views_of_the_file_give_the_rows_of_the_store(tmp_path: Path) -> Non
         assert asked(file, query) == sorted(lake.sql(query).to_pylist(), key=repr), name
     comment_rows = asked(file, "SELECT comment FROM duckdb_columns() WHERE table_name = 'dim_date'")
     assert {"comment": comments.comment("dim_date", "iso_week")} in comment_rows
+    view_rows = asked(file, "SELECT comment FROM duckdb_views() WHERE view_name = 'dim_reason'")
+    assert view_rows == [{"comment": comments.of_view("dim_reason")}]
 
 
 def test_the_views_of_the_file_include_later_snapshots(tmp_path: Path) -> None:
