@@ -65,6 +65,7 @@ VIEWS = (
     "known_reason",
     "dim_reason",
     "dim_date",
+    "fact_run_day",
     "fact_restriction_day",
 )
 """The views over the base views, in an order in which they can be created, for both engines."""

@@ -1,9 +1,19 @@
--- Every day from the first snapshot to the newest, including days without a snapshot.
+-- Every day from the first snapshot or attempt to the newest, including days without one.
 -- Grain: one day.
 CREATE VIEW dim_date AS
-WITH RECURSIVE day_of AS (
-    SELECT MIN(business_date) AS date, MAX(business_date) AS last_date
-    FROM snapshot
+WITH RECURSIVE used AS (
+    SELECT business_date AS date FROM snapshot
+    UNION ALL
+    SELECT CAST(a.started_at AT TIME ZONE 'UTC' AS date)
+    FROM attempt AS a
+    WHERE NOT EXISTS (
+        SELECT 1 FROM snapshot AS s
+        WHERE s.partner_tenant_id = a.partner_tenant_id AND s.run_id = a.run_id
+    )
+),
+day_of AS (
+    SELECT MIN(date) AS date, MAX(date) AS last_date
+    FROM used
     UNION ALL
     SELECT CAST(date + 1 AS date), last_date
     FROM day_of

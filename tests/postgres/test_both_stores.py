@@ -60,7 +60,7 @@ def rows(found: pa.Table) -> list[Any]:  # of any columns
     return sorted((sorted(row.items()) for row in found.select(names).to_pylist()), key=repr)
 
 
-@pytest.mark.parametrize("make", LAKES)
+@pytest.mark.parametrize("make", [*LAKES, test_views_for_bi.run_days])
 def test_every_relation_and_view_has_the_same_rows(
     make: Callable[[Path], FolderStore], tmp_path: Path, postgres_store: PostgresStore
 ) -> None:

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from auditor import reasons
 from auditor.store.folder.store import FolderStore
+from auditor.tables import ATTEMPT
 from tests.builders.store_lake import (
     ACME,
     BOND,
@@ -207,3 +209,100 @@ def test_an_empty_store_knows_the_reasons_of_the_program(tmp_path: Path) -> None
     known = {each.reason for each in reasons.known() if each.reason}
     assert set(lake.arrow("dim_reason").column("reason").to_pylist()) == known
     assert rows(lake, "dim_country", "country") == [("",)]
+
+
+def tried(run_id: str, when: object, **more: object) -> Row:
+    """Return the attempt of a full run that published nothing."""
+    return {
+        "run_id": run_id,
+        "partner_tenant_id": P,
+        "partner_name": "contoso-eu",
+        "kind": "full",
+        "started_at": when,
+        "exit": 69,
+        "error_code": "E_UNREACHABLE",
+        "reason": "no reply",
+        "snapshot_id": "",
+        "calls": 3,
+        **more,
+    }
+
+
+def run_days(folder: Path) -> FolderStore:
+    """Return a week of runs: complete, failed, none, incomplete, twice, of one customer, failed."""
+    lake = make(folder)
+    acme, bond = cover(ACME), cover(BOND, status="partly")
+    of_night: Row = {"checks_answered": 6, "checks_failed": 1, "checks_skipped": 1}
+    done: Row = {"exit": 0, "error_code": "", "reason": ""}
+    publish(lake, "s1", at(1), {"coverage": [acme]}, checks_answered=4, calls=9)
+    publish(lake, "s4", at(4), {"coverage": [acme, bond]}, status="incomplete", **of_night)
+    publish(lake, "s5", at(5), {"coverage": [acme, bond]}, **of_night)
+    publish(lake, "s5b", at(5, 600), {"coverage": [acme, bond]}, status="incomplete")
+    publish(lake, "s6", at(6), {"coverage": [acme]}, kind="partial")
+    rows = [
+        tried("run-0", at(0, 0)),
+        tried("run-2", at(2)),
+        tried("run-s4", at(4), **{**done, "exit": 3, "reason": "2 of 8 checks"}, snapshot_id="s4"),
+        tried("run-4b", at(4, 60), kind="partial", exit=None),
+        tried("run-s5", at(5), **done, snapshot_id="s5"),
+        tried("run-s5b", at(5, 600), exit=137, error_code="E_KILLED"),
+        tried("run-s6", at(6), **done, kind="partial", snapshot_id="s6"),
+        tried("run-7", at(7)),
+        tried("run-7", at(7), partner_tenant_id=Q, partner_name="contoso-us"),
+    ]
+    lake.record_attempts(pa.Table.from_pylist(rows, schema=ATTEMPT))
+    return lake
+
+
+@pytest.fixture(scope="module")
+def week(tmp_path_factory: pytest.TempPathFactory) -> FolderStore:
+    return run_days(tmp_path_factory.mktemp("week"))
+
+
+def test_each_day_of_a_partner_is_a_row_whatever_happened(week: FolderStore) -> None:
+    columns = (
+        *("attempts", "full_attempts", "attempts_complete", "attempts_incomplete"),
+        *("attempts_failed", "is_complete", "snapshot_id", "last_exit"),
+    )
+    found = {row[0].day: row[1:] for row in rows(week, "fact_run_day", "date", *columns)}
+    assert found == {
+        31: (1, 1, 0, 0, 1, False, "", 69),
+        1: (1, 1, 1, 0, 0, True, "s1", 0),
+        2: (1, 1, 0, 0, 1, False, "", 69),
+        3: (0, 0, 0, 0, 0, False, "", None),
+        4: (2, 1, 0, 1, 1, False, "s4", 3),
+        5: (2, 2, 1, 0, 1, True, "s5", 137),
+        6: (1, 0, 1, 0, 0, False, "", 0),
+        7: (1, 1, 0, 0, 1, False, "", 69),
+    }
+
+
+def test_a_day_says_why_and_how_much_is_unanswered(week: FolderStore) -> None:
+    columns = ("checks_unknown_share", "customers_unknown_share", "last_reason", "calls")
+    found = {row[0].day: row[1:] for row in rows(week, "fact_run_day", "date", *columns)}
+    assert found[1] == (0.0, 0.0, "", 9)
+    assert found[3] == (None, None, "", 0)
+    assert found[4] == (0.25, 0.5, "2 of 8 checks", 6)
+    assert found[7] == (None, None, "no reply", 3)
+
+
+def test_every_day_with_a_run_is_a_date_of_the_star(week: FolderStore) -> None:
+    days = {date for (date,) in rows(week, "fact_run_day", "date")}
+    assert days == {date for (date,) in rows(week, "dim_date", "date")}
+
+
+def test_a_partner_that_never_published_is_a_partner_of_the_star(week: FolderStore) -> None:
+    assert rows(week, "dim_partner", "partner_name", "newest_snapshot_id") == [
+        ("contoso-eu", "s6"),
+        ("contoso-us", None),
+    ]
+
+
+def test_a_day_counts_only_its_own_partner(store: FolderStore) -> None:
+    columns = ("partner_tenant_id", "date", "attempts", "is_complete")
+    assert rows(store, "fact_run_day", *columns) == [
+        (P, at(1).date(), 1, True),
+        (P, at(2).date(), 2, True),
+        (P, at(3).date(), 1, True),
+        (Q, at(1).date(), 1, True),
+    ]
