@@ -9,13 +9,18 @@ from typing import Any
 import pytest
 import yaml
 
-from auditor.store import sql
+from auditor.store import comments, sql
 from auditor.store.folder.store import FolderStore
 from tests.builders.store_lake import make
 
 BUNDLE = Path(__file__).parents[3] / "sql" / "dashboards" / "superset"
 FILES = sorted(BUNDLE.rglob("*.yaml"))
 QUERIES = sql.names("dashboards")
+OF_VIEWS = {
+    *("fact_restriction_day", "fact_run_day", "latest_change", "latest_commerce_subscription"),
+    *("dim_country", "dim_reason", "dim_reseller"),
+}
+"""Datasets that are a view as it is, for charts of one's own."""
 _SQL = re.compile(r"^sql: \|\n.*", re.MULTILINE | re.DOTALL)
 
 
@@ -50,11 +55,19 @@ def _lines(name: str) -> list[str]:
 
 
 def test_every_query_is_a_dataset_with_its_columns(lake: FolderStore) -> None:
-    assert {each["table_name"] for each in DATASETS.values()} == {*QUERIES, "fact_restriction_day"}
+    assert {each["table_name"] for each in DATASETS.values()} == {*QUERIES, *OF_VIEWS}
     for each in DATASETS.values():
         name = each["table_name"]
         query = each.get("sql") or f"SELECT * FROM {name}"
         assert [c["column_name"] for c in each["columns"]] == lake.sql(query).column_names, name
+
+
+@pytest.mark.parametrize("name", sorted(OF_VIEWS))
+def test_a_dataset_of_a_view_describes_it_and_each_column(name: str) -> None:
+    (each,) = (one for one in DATASETS.values() if one["table_name"] == name)
+    assert each["description"] == comments.of_view(name)
+    described = {column["column_name"]: column["description"] for column in each["columns"]}
+    assert described == {column: comments.comment(name, column) for column in described}
 
 
 @pytest.mark.parametrize("uuid", CHARTS, ids=lambda uuid: CHARTS[uuid]["slice_name"])
