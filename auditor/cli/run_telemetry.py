@@ -53,11 +53,18 @@ class RunTelemetry:
         if error is not None:
             code = "E_STOPPED" if is_stopped else as_auditor_error(next(leaves(error))).error_code
             exit_status = exit_status_of(error)
-        if self._lineage is not None:
-            self._lineage.close(code, is_stopped=is_stopped)
-        if self._spans is not None:
-            self._spans.close(exit_status, code)
-        self._sending.close()
+        try:
+            if self._lineage is not None:
+                self._lineage.close(code, is_stopped=is_stopped)
+            if self._spans is not None:
+                self._spans.close(exit_status, code)
+            self._sending.close()
+        except Exception as failure:  # noqa: BLE001 - a run must not fail because of its telemetry
+            self._console.events.warning(
+                _TRACES,
+                f"traces or lineage events were not sent: {type(failure).__name__}",
+                "please report this",
+            )
 
     def _tried(
         self, code: str, extra: str, progress: Progress, follow: Callable[[Progress], Progress]

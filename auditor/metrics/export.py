@@ -24,7 +24,7 @@ from auditor.store.folder.lock import publish_lock
 
 PUSH_S = 6.0
 """The longest time that pushing may take: a signal must end a run within fifteen seconds."""
-_LOCK_S = 5.0
+_LOCK_S = 2.0
 _MODE = 0o644
 """The mode of a new file: the node exporter, another user, must read it whatever our umask is."""
 _SETTING = "[metrics] textfile"

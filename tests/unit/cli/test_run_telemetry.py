@@ -59,3 +59,21 @@ def test_a_missing_extra_is_a_warning_for_each(monkeypatch: pytest.MonkeyPatch) 
     ]
     assert "csp-sku-auditor[otel]" in lines[1]
     assert "csp-sku-auditor[lineage]" in lines[3]
+
+
+def test_what_fails_at_the_end_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resource that cannot be closed stands for any fault of a library."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_off")
+    stderr = io.StringIO()
+    broken = telemetry({"OTEL_TRACES_EXPORTER": "otlp"}, stderr)
+    assert broken.follow(Silent(), cast("Run", None)) is not None
+
+    def fail() -> None:
+        raise ValueError
+
+    broken._sending.callback(fail)  # noqa: SLF001 - no library fails on demand
+    broken.close(0)
+    assert "warning[E_TRACES]: traces or lineage events were not sent: ValueError" in (
+        stderr.getvalue()
+    )
