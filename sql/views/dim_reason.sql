@@ -7,11 +7,11 @@ CREATE VIEW dim_reason AS
 WITH sent AS (
     SELECT reason_code AS reason_codes FROM current_restriction
     UNION
-    SELECT reason_codes_before FROM change
+    SELECT reason_codes_before FROM change WHERE reason_codes_before <> ''
     UNION
-    SELECT reason_codes_after FROM change
+    SELECT reason_codes_after FROM change WHERE reason_codes_after <> ''
     UNION
-    SELECT reason_codes FROM ending
+    SELECT reason_codes FROM ending WHERE reason_codes <> ''
 ),
 code AS (
     SELECT UNNEST(string_to_array(reason_codes, ';')) AS reason FROM sent
