@@ -1,6 +1,6 @@
 """What the user may ask for: one frozen value per command, with its flags and its page of help."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -221,10 +221,12 @@ class Changes(RowsCommand, frozen=True, kw_only=True):
     page = HelpPage(
         name="changes",
         line="what changed, row by row or grouped by cause",
-        text="Shows what changed with each partner's newest snapshot, or between two snapshots.",
+        text="Shows what changed with each partner's newest snapshot, since a day, or between two\n"
+        "snapshots. All conditions must hold.",
         examples=(
             "auditor changes --by-cause",
             "auditor changes --kind newly_restricted --customer contoso.com --out changes.xlsx",
+            "auditor changes --since 7d --region japanwest --format csv",
         ),
     )
 
@@ -236,6 +238,15 @@ class Changes(RowsCommand, frozen=True, kw_only=True):
         tuple[str, str] | None,
         Option("compare two snapshots", ("A", "B"), words.snapshot, excludes="which"),
     ] = None
+    since: Annotated[
+        timedelta | date | None,
+        Option(
+            "what was published in this time, or since the night of a date",
+            "7d|DATE",
+            words.since,
+            excludes="which",
+        ),
+    ] = None
     kinds: Annotated[
         tuple[ChangeKind, ...],
         Option(
@@ -244,6 +255,17 @@ class Changes(RowsCommand, frozen=True, kw_only=True):
     ] = ()
     customer: Annotated[
         str | None, Option("an id, a domain or a company name", "X", words.customer)
+    ] = None
+    partner: Annotated[
+        str | None, Option("the name or the tenant id of a partner", "N", words.text)
+    ] = None
+    country: Annotated[str | None, Option("two letters", "CC", words.country)] = None
+    region: Annotated[str | None, Option("an Azure region, as in japanwest", "R", words.region)] = (
+        None
+    )
+    sku: Annotated[str | None, Option("as in DZH318Z0BQ3Q:0011", "S", words.sku)] = None
+    subscription: Annotated[
+        str | None, Option("the id of an Azure subscription", "A", words.subscription)
     ] = None
     by_cause: Annotated[bool, Option("one row for all changes with the same cause")] = False
     out: Annotated[

@@ -6,6 +6,7 @@ Heavy parts are imported where they are used, so that `--help` and a wrong flag 
 import asyncio
 import sys
 from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
 from functools import singledispatch
 from itertools import chain
 from pathlib import Path
@@ -183,8 +184,19 @@ def _changes(command: commands.Changes, console: Console) -> int:
             hint="redirect it: --out - > changes.xlsx",
         )
     read = store.causes if command.by_cause else store.changes
-    kinds = tuple(kind.value for kind in command.kinds)
-    table = read(command.snapshot, command.between, kinds, command.customer)
+    since = command.since
+    table = read(
+        snapshot=command.snapshot,
+        between=command.between,
+        since=console.now() - since if isinstance(since, timedelta) else since,
+        kinds=tuple(kind.value for kind in command.kinds),
+        customer=command.customer,
+        partner=command.partner,
+        country=command.country,
+        region=command.region,
+        sku=command.sku,
+        subscription=command.subscription,
+    )
     if not table.num_rows:
         console.events.note("no change; the first snapshot of a partner is the baseline")
     if command.out is None:

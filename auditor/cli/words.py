@@ -3,7 +3,8 @@
 import re
 from argparse import ArgumentTypeError
 from collections.abc import Callable
-from datetime import timedelta
+from contextlib import suppress
+from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from auditor.settings.problems import nearest
 from auditor.settings.values import Part
 
 _SNAPSHOT = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
+_SKU = re.compile(r"[A-Za-z0-9]{1,64}:[A-Za-z0-9]{1,64}")
 _LONGEST = 256
 
 
@@ -51,6 +53,35 @@ def customer(word: str) -> str:
 
 def country(word: str) -> str:
     return text(word).upper()
+
+
+def region(word: str) -> str:
+    return text(word).lower()
+
+
+def subscription(word: str) -> str:
+    if not (found := as_id(text(word))):
+        raise ArgumentTypeError(f"{word[:60]!a} is not the id of an Azure subscription")
+    return found
+
+
+def sku(word: str) -> str:
+    """Return a SKU as the catalog writes it: `DZH318Z0BQ3Q:0011`."""
+    if not _SKU.fullmatch(word):
+        raise ArgumentTypeError(f"{word[:60]!a} is not a SKU, as in DZH318Z0BQ3Q:0011")
+    return word.upper()
+
+
+def since(word: str) -> timedelta | date:
+    """Return a length of time in hours or days, or a date: `7d`, `2026-11-22`."""
+    with suppress(ValueError):
+        return date.fromisoformat(word)
+    try:
+        return age(word)
+    except ArgumentTypeError:
+        raise ArgumentTypeError(
+            f"{word[:60]!a} is not an age or a date, as in 26h, 7d or 2026-11-22"
+        ) from None
 
 
 def snapshot(word: str) -> str:

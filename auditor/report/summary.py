@@ -163,7 +163,7 @@ class _Reader:
     def summary(self, *, brief: bool) -> Summary:
         self._con.register("change_row", self._table("changed"))
         changed = self._con.sql(
-            sql.statement("read/changes/change_named"), params={"kinds": [], "customer": None}
+            sql.statement("read/changes/change_named"), params=history.EVERY_CHANGE
         ).to_arrow_table()
         heads = [row["snapshot_id"] for row in self._reported.to_pylist() if row["is_head"]]
         partners = self._rows(Figures, "partner", heads=heads)

@@ -8,15 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 import duckdb
 import pyarrow as pa
 
 from auditor.customer_names import CustomerName, ambiguous, as_id, matching, unknown
 from auditor.errors import InputMissing, StoreError, UsageError
-from auditor.store import erasure, history, reading
+from auditor.store import erasure, history, reading, sql
 from auditor.store.erasure import Traces
+from auditor.store.history import Selection
 from auditor.store.shared_files import SharedFiles
 from auditor.store.span import EVERYONE, Span
 
@@ -235,6 +236,11 @@ class Store(ABC):
         with self.connect(query="current_customer") as con:
             return reading.find_customer(con, customer)
 
+    def find_partner(self, partner: str) -> str:
+        """Return the tenant id of a partner named by tenant id or name."""
+        with self.connect(query=sql.statement("read/partner_names")) as con:
+            return reading.find_partner(con, partner)
+
     def _covered_customer(self, customer: str) -> str:
         """Return the id of a customer. Raise UsageError if no snapshot has ever covered it."""
         customer_id = self.find_customer(customer)
@@ -264,31 +270,41 @@ class Store(ABC):
             )
         raise InputMissing(f"no snapshot {name!r}", hint="see: auditor snapshots list")
 
-    def changes(
-        self,
-        snapshot: str | None = None,
-        between: tuple[str, str] | None = None,
-        kinds: Sequence[str] = (),
-        customer: str | None = None,
-    ) -> pa.Table:
-        """Return changes with the names of customers, products and SKUs.
+    def changes(self, **selection: Unpack[Selection]) -> pa.Table:
+        """Return the selected changes with the names of customers, products and SKUs.
 
-        By default, return the changes after each partner's previous full snapshot, as in the view
-        `newly_restricted`. With `between`, compare two snapshots of one partner: see
-        `between.changes`. Raises UsageError if they are of two partners.
+        Raises UsageError for a value that the store does not know, and for `between` two snapshots
+        of two partners.
         """
-        if between is not None:
-            self._check_same_partner(*between)
-        wanted = history.ChangeFilter(
-            snapshot=self.snapshot_id(snapshot) if snapshot else None,
-            between=(self.snapshot_id(between[0]), self.snapshot_id(between[1]))
-            if between
-            else None,
-            kinds=tuple(kinds),
-            customer=self._covered_customer(customer) if customer else None,
-        )
+        return self._changes(self._change_filter(selection))
+
+    def _changes(self, wanted: history.ChangeFilter) -> pa.Table:
         read = partial(history.changes, wanted=wanted)
-        return self._read(read, wanted.customer, history.query(wanted), wanted.between or ())
+        found = self._read(read, wanted.customer, history.query(wanted), wanted.between or ())
+        if not found.num_rows and wanted.may_be_unknown:
+            with self.connect(query=sql.statement(history.KNOWN_VALUES)) as con:
+                history.check_known(con, wanted)
+        return found
+
+    def _change_filter(self, selection: Selection) -> history.ChangeFilter:
+        snapshot, pair = selection.get("snapshot"), selection.get("between")
+        if pair is not None:
+            self._check_same_partner(*pair)
+        customer, partner = selection.get("customer"), selection.get("partner")
+        product, _, sku = (selection.get("sku") or "").partition(":")
+        return history.ChangeFilter(
+            snapshot=self.snapshot_id(snapshot) if snapshot else None,
+            between=(self.snapshot_id(pair[0]), self.snapshot_id(pair[1])) if pair else None,
+            since=selection.get("since"),
+            kinds=tuple(selection.get("kinds", ())),
+            customer=self._covered_customer(customer) if customer else None,
+            partner=self.find_partner(partner) if partner else None,
+            country=selection.get("country"),
+            region=selection.get("region"),
+            product=product or None,
+            sku=sku or None,
+            subscription=selection.get("subscription"),
+        )
 
     def _check_same_partner(self, before: str, after: str) -> None:
         first, second = self.snapshot(before), self.snapshot(after)
@@ -299,12 +315,6 @@ class Store(ABC):
                 hint="compare two snapshots of one partner: auditor snapshots list",
             )
 
-    def causes(
-        self,
-        snapshot: str | None = None,
-        between: tuple[str, str] | None = None,
-        kinds: Sequence[str] = (),
-        customer: str | None = None,
-    ) -> pa.Table:
+    def causes(self, **selection: Unpack[Selection]) -> pa.Table:
         """Return the changes that `changes` returns, grouped by cause: see `history.causes`."""
-        return history.causes(self.changes(snapshot, between, kinds, customer))
+        return history.causes(self.changes(**selection))

@@ -110,6 +110,25 @@ def find_customer(con: duckdb.DuckDBPyConnection, customer: str) -> str:
     return found[0]
 
 
+def find_partner(con: duckdb.DuckDBPyConnection, partner: str) -> str:
+    """Return the tenant id of the partner that has this name or tenant id."""
+    names = con.sql(sql.statement("read/partner_names")).fetchall()
+    found = {
+        tenant for tenant, name in names if partner in {name, tenant} or partner.lower() == tenant
+    }
+    if len(found) == 1:
+        return str(found.pop())
+    if found:
+        hint = f"name one by its tenant id: {' or '.join(sorted(found))}"
+        raise UsageError(f"{len(found)} partners are named {partner!r}", hint=hint)
+    known = sorted({name for _, name in names})
+    raise UsageError(
+        f"no partner {partner!r}",
+        code="E_PARTNER_UNKNOWN",
+        hint=f"the store knows {', '.join(known)}" if known else "no partner was audited yet",
+    )
+
+
 def check_covered(con: duckdb.DuckDBPyConnection, customer_id: str) -> None:
     """Raise UsageError if no snapshot has ever covered a customer."""
     query = sql.statement("read/covered_customer")

@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -80,6 +80,14 @@ def parsed(*words: str) -> Parsed:
                 snapshot="2026-a",
             ),
         ),
+        ("changes --since 7d", commands.Changes(since=timedelta(days=7))),
+        ("changes --since 2026-11-22", commands.Changes(since=date(2026, 11, 22))),
+        (
+            "changes --partner N --country de --region JapanWest --sku dzh318z0bq3q:000s",
+            commands.Changes(
+                partner="N", country="DE", region="japanwest", sku="DZH318Z0BQ3Q:000S"
+            ),
+        ),
         ("snapshots", snapshot_commands.SnapshotsList()),
         ("snapshots --format csv", snapshot_commands.SnapshotsList(format=Format.CSV)),
         ("snapshots list --config c", snapshot_commands.SnapshotsList(config=Path("c"))),
@@ -141,6 +149,10 @@ def test_a_query_may_begin_with_a_comment() -> None:
         (f"run --run {'x' * 201}", "is not the id of a run", ""),
         ("run --run x --resume", "not allowed with", ""),
         ("run --run x --resume x", "not allowed with", ""),
+        ("changes --since 7", "'7' is not an age or a date, as in 26h, 7d or 2026-11-22", ""),
+        ("changes --since 7d --snapshot A", "not allowed with argument --since", ""),
+        ("changes --sku 0011", "'0011' is not a SKU, as in DZH318Z0BQ3Q:0011", ""),
+        ("changes --subscription x", "'x' is not the id of an Azure subscription", ""),
         ("run --wait 30", "'30' is not a duration, as in 90s, 30m or 2h", ""),
         ("run --max-seconds 0", "'0' is not a whole number from 1", ""),
         ("run --max-seconds 2h", "is not a whole number", ""),

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from auditor.errors import UsageError
 from auditor.store.folder.store import FolderStore
+from auditor.store.history import Selection
 from tests.builders.store_lake import (
     ACME,
     BOND,
@@ -315,6 +317,51 @@ def test_changes_come_from_the_snapshots_since_each_previous_full_one(store: Fol
     row = store.changes(snapshot="s1").to_pylist()[0]
     assert (row["company_name"], row["sku_title"]) == ("Acme", "D1 one year")
     assert row["region"] == "japanwest"
+
+
+def test_changes_are_selected_by_each_condition(store: FolderStore) -> None:
+    licence = {"subject": "availability", "country": "", "azure_subscription_id": ""}
+    of_acme = [
+        change("e1", "newly_restricted", "1", at(1)),
+        change("e2", "newly_restricted", "1", at(1), arm_region="westeurope"),
+        change("e3", "left_catalog", "licence", at(1), **licence),
+    ]
+    first = base(change=of_acme, customer=[client(ACME, "Acme", country="FR")])
+    publish(store, "s1", at(1), first)
+    of_q = change("e4", "newly_restricted", "2", at(3), azure_subscription_id="sub-9")
+    publish(store, "q1", at(3), base(change=[of_q]), partner_tenant_id=Q, partner_name="fabrikam")
+
+    def found(**selection: Any) -> list[str]:  # the arguments of changes()
+        ids: list[str] = store.changes(**selection).column("event_id").to_pylist()
+        return sorted(ids)
+
+    assert found(partner="fabrikam") == found(partner=Q) == ["e4"]
+    assert found(region="japanwest") == ["e1", "e4"]
+    assert found(region="japanwest", partner="contoso-eu") == ["e1"]
+    assert found(country="DE") == ["e1", "e2", "e4"]
+    assert found(country="FR") == ["e3"]
+    assert found(sku="DZH318Z0BQ3Q:2") == found(subscription="sub-9") == ["e4"]
+    assert found(since=at(2)) == found(since=date(2026, 11, 3)) == ["e4"]
+    assert found(since=date(2026, 11, 1), kinds=["newly_restricted"]) == ["e1", "e2", "e4"]
+    assert found(region="japanwest", kinds=["left_catalog"]) == []
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        {"partner": "contoso-us"},
+        {"country": "JP"},
+        {"region": "japaneast"},
+        {"sku": "DZH318Z0BQ3Q:0099"},
+        {"subscription": "sub-8"},
+    ],
+)
+def test_a_condition_on_something_unknown_is_refused(
+    store: FolderStore, selection: Selection
+) -> None:
+    publish(store, "s1", at(1), base(change=[change("e1", "newly_restricted", "1", at(1))]))
+    with pytest.raises(UsageError, match=str(*selection.values())):
+        store.changes(**selection)
 
 
 def test_causes_group_changes_with_the_same_cause(store: FolderStore) -> None:
