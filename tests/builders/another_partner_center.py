@@ -5,7 +5,6 @@ It has one partner and fixed data. Paths that the documents do not name get a 40
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +14,9 @@ from typing import Any
 from uuid import uuid4
 
 from aiohttp import web
+
+from tests.builders import commands
+from tests.builders.run_processes import inherited
 
 TENANT = "aaaaaaaa-0000-4000-8000-000000000001"
 TOKEN = "another-partner-centers-bearer"
@@ -361,16 +363,19 @@ class Ran:
         return report
 
 
+def _environ(folder: Path) -> dict[str, str]:
+    return {"CONTOSO_TOKEN": TOKEN, "XDG_STATE_HOME": str(folder / "home")}
+
+
 async def started(folder: Path, *words: str, **environ: str) -> asyncio.subprocess.Process:
     """Start the command in a folder; its partner `contoso` has the right token."""
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("AUDITOR_")}
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "auditor",
         *words,
         cwd=folder,
-        env=inherited | {"CONTOSO_TOKEN": TOKEN, "XDG_STATE_HOME": str(folder / "home")} | environ,
+        env=inherited() | _environ(folder) | environ,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -379,7 +384,7 @@ async def started(folder: Path, *words: str, **environ: str) -> asyncio.subproce
 
 async def auditor(folder: Path, *words: str, **environ: str) -> Ran:
     """Run the command to its end."""
-    process = await started(folder, *words, **environ)
-    stdout, stderr = await process.communicate()
-    assert process.returncode is not None
-    return Ran(process.returncode, stdout.decode(), stderr.decode())
+    ended = await asyncio.to_thread(
+        commands.run, folder, *words, environ=_environ(folder) | environ
+    )
+    return Ran(ended.status, ended.out, ended.err)

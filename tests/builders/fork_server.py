@@ -4,6 +4,7 @@ A run spends most of its one second on imports; tests that kill hundreds of runs
 This process never starts a thread, so a fork of it behaves like a new process.
 """
 
+import json
 import os
 import resource
 import sys
@@ -15,18 +16,26 @@ import msgspec
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import auditor.cli.perform
+import auditor.doctor
+import auditor.report.html
 import auditor.report.progress_bar
 import auditor.report.terminal
+import auditor.run.forecast_run
 import auditor.run.run
-import auditor.store.folder.store  # noqa: F401 - these are here to be forked with
+import auditor.store.folder.store
+import auditor.store.postgres.store  # noqa: F401 - these are here to be forked with
 from auditor.__main__ import run
 
 
 class Order(msgspec.Struct, kw_only=True):
-    """A run to start, or one to reap."""
+    """A run to start, or one to reap.
+
+    `environ` is the whole environment. The output goes to `out` and `err` in the folder `output`.
+    """
 
     reap: int = 0
     folder: str = ""
+    output: str = ""
     words: list[str] = []
     environ: dict[str, str] = {}
     is_traced: bool = False
@@ -36,7 +45,8 @@ class Order(msgspec.Struct, kw_only=True):
 def main() -> None:
     """Read orders, one JSON object per line; fork or reap, and answer each with one number."""
     for line in sys.stdin:
-        order = msgspec.json.decode(line, type=Order)
+        # not msgspec's decoder: an argument may hold a byte that is not UTF-8
+        order = msgspec.convert(json.loads(line), Order)
         if order.reap:
             _, status = os.waitpid(order.reap, 0)
             answer = os.waitstatus_to_exitcode(status)
@@ -54,13 +64,14 @@ def become(order: Order) -> None:
     """Run `auditor` with these arguments in this process, in its own session and folder."""
     os.setsid()
     os.chdir(order.folder)
+    os.environ.clear()
     os.environ.update(order.environ)
     for number, name, flags in (
         (0, os.devnull, os.O_RDONLY),
         (1, "out", os.O_CREAT | os.O_WRONLY | os.O_TRUNC),
         (2, "err", os.O_CREAT | os.O_WRONLY | os.O_TRUNC),
     ):
-        handle = os.open(name, flags, 0o600)
+        handle = os.open(Path(order.output, name), flags, 0o600)
         os.dup2(handle, number)
         os.close(handle)
     if order.files:

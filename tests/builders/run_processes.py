@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -27,10 +28,11 @@ class Ended(NamedTuple):
 class Started:
     """A running process, the leader of its own session."""
 
-    def __init__(self, launcher: "Launcher", pid: int, folder: Path) -> None:
+    def __init__(self, launcher: "Launcher", pid: int, folder: Path, output: Path) -> None:
         self._launcher = launcher
         self.pid = pid
         self.folder = folder
+        self._output = output
 
     def kill(self, signum: int = signal.SIGKILL) -> None:
         """Send a signal to it and to every process it has started."""
@@ -47,20 +49,35 @@ class Started:
 
     def wait(self) -> Ended:
         """Wait until it ends and reap it; kill it after `PATIENCE_S`, which shows in the status."""
-        watchdog = threading.Timer(PATIENCE_S, self.kill)
-        watchdog.start()
+        ending = os.pidfd_open(self.pid)
         try:
-            status = self._launcher.request({"reap": self.pid})
+            if not select.select([ending], [], [], PATIENCE_S)[0]:
+                self.kill()
         finally:
-            watchdog.cancel()
-        return Ended(status, output(self.folder, "out"), output(self.folder, "err"))
+            os.close(ending)
+        status = self._launcher.request({"reap": self.pid})
+        return Ended(status, self._written("out"), self._written("err"))
+
+    def _written(self, name: str) -> str:
+        """Return what it wrote; '' if it was killed before it could."""
+        path = self._output / name
+        return path.read_text() if path.exists() else ""
+
+
+def inherited() -> dict[str, str]:
+    """Return the environment of this process, without settings of the auditor."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("AUDITOR_")}
 
 
 class Launcher:
-    """Starts runs by forking `fork_server.py`, which has imported everything already."""
+    """Starts runs by forking `fork_server.py`, which has imported everything already.
+
+    `environ` adds to what a run inherits from this process. Several threads may share a launcher.
+    """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = dict(environ)
+        self._request = threading.Lock()
 
     def __enter__(self) -> Self:
         self._parent = subprocess.Popen(
@@ -84,21 +101,25 @@ class Launcher:
         folder: Path,
         *words: str,
         environ: Mapping[str, str] | None = None,
+        output: Path | None = None,
         is_traced: bool = False,
         files: int = 0,
     ) -> Started:
         """Start `auditor` with these arguments in a folder; a traced one waits for its tracer.
 
-        `files` limits the number of open files; 0 keeps the limit of this process.
+        `output` is the folder for `out` and `err`, by default the same. `files` limits the number
+        of open files; 0 keeps the limit of this process.
         """
+        output = output or folder
         order = {
             "folder": str(folder),
+            "output": str(output),
             "words": words,
-            "environ": {**self._environ, **(environ or {})},
+            "environ": {**inherited(), **self._environ, **(environ or {})},
             "is_traced": is_traced,
             "files": files,
         }
-        return Started(self, self.request(order), folder)
+        return Started(self, self.request(order), folder, output)
 
     def run(self, folder: Path, *words: str) -> Ended:
         """Start `auditor` and wait for its end."""
@@ -108,14 +129,10 @@ class Launcher:
         """Send an order to the fork server and return its answer."""
         assert self._parent.stdin is not None
         assert self._parent.stdout is not None
-        self._parent.stdin.write(json.dumps(order) + "\n")
-        self._parent.stdin.flush()
-        return int(self._parent.stdout.readline())
-
-
-def output(folder: Path, stream: str) -> str:
-    path = folder / stream
-    return path.read_text() if path.exists() else ""
+        with self._request:
+            self._parent.stdin.write(json.dumps(order) + "\n")
+            self._parent.stdin.flush()
+            return int(self._parent.stdout.readline())
 
 
 def until(holds: Callable[[], bool], started: Started, *, for_s: float = PATIENCE_S) -> bool:

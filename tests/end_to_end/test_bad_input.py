@@ -4,17 +4,15 @@
 """
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.builders import report_lake
+from tests.builders import commands, report_lake
 from tests.builders.hostile_sql import everything, filled
+from tests.builders.run_processes import Ended
 
 PARTNER = """\
 [[partner]]
@@ -27,35 +25,26 @@ base_url = "http://127.0.0.1:9"
 """
 CANARY = "canary-hunter2pass"
 
-Ran = subprocess.CompletedProcess[str]
-Auditor = Callable[..., Ran]
+Auditor = Callable[..., Ended]
 
 
 @pytest.fixture
 def auditor(tmp_path: Path) -> Auditor:
-    def run(*words: str, config: str | None = None, **environ: str) -> Ran:
+    def run(*words: str, config: str | None = None, **environ: str) -> Ended:
         if config is not None:
             (tmp_path / "auditor.toml").write_text(config, encoding="utf-8")
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("AUDITOR_")}
-        return subprocess.run(
-            [sys.executable, "-m", "auditor", *words],
-            cwd=tmp_path,
-            env=inherited | {"CONTOSO_TOKEN": CANARY, "XDG_STATE_HOME": str(tmp_path)} | environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        secrets = {"CONTOSO_TOKEN": CANARY, "XDG_STATE_HOME": str(tmp_path)}
+        return commands.run(tmp_path, *words, environ=secrets | environ)
 
     return run
 
 
-def printed_errors(ran: Ran) -> list[tuple[str, str, str]]:
+def printed_errors(ran: Ended) -> list[tuple[str, str, str]]:
     """Return (code, message, hint) of each printed error; check the form of the output."""
-    lines = ran.stderr.splitlines()
-    assert "Traceback" not in ran.stderr
-    assert CANARY not in ran.stderr + ran.stdout
-    assert ran.returncode not in {1, 2, 99}
+    lines = ran.err.splitlines()
+    assert "Traceback" not in ran.err
+    assert CANARY not in ran.err + ran.out
+    assert ran.status not in {1, 2, 99}
     found = []
     for error, hint in zip(lines[::2], lines[1::2], strict=True):
         match = re.fullmatch(r"error\[(E_[A-Z_]+)\]: (.+)", error)
@@ -141,8 +130,8 @@ def test_a_bad_configuration_is_reported(
 ) -> None:
     """P33."""
     ran = auditor("run", config=config)
-    assert ran.returncode == status
-    assert ran.stdout == ""
+    assert ran.status == status
+    assert ran.out == ""
     (found,) = printed_errors(ran)
     assert found[0] == code
     assert message in found[1]
@@ -155,7 +144,7 @@ def test_all_errors_are_reported_at_once(auditor: Auditor) -> None:
         config="stor = 1\n" + PARTNER.replace('"DE"', '"UK"').replace("CONTOSO", "NOBODY"),
         AUDITOR_RUN__BATCH_SIZE="-1",
     )
-    assert ran.returncode == 78
+    assert ran.status == 78
     assert {code for code, _, _ in printed_errors(ran)} == {
         "E_CONFIG_KEY",
         "E_REGION",
@@ -176,7 +165,7 @@ def test_a_secret_file_that_others_can_read_is_reported(
     config = PARTNER.replace("env:CONTOSO_TOKEN", "file:token") + "[run]\nbatch_size = 0\n"
     ran = auditor("run", config=config)
     codes = {code: (message, hint) for code, message, hint in printed_errors(ran)}
-    assert ran.returncode == 78
+    assert ran.status == 78
     assert ("E_SECRET_MODE" in codes) is is_refused
     if is_refused:
         message, hint = codes["E_SECRET_MODE"]
@@ -186,7 +175,7 @@ def test_a_secret_file_that_others_can_read_is_reported(
 
 def test_a_misspelt_variable_is_reported(auditor: Auditor) -> None:
     ran = auditor("run", config=PARTNER, AUDITOR_SCOPE_AVAILABILITY="all")
-    assert ran.returncode == 78
+    assert ran.status == 78
     ((code, message, hint),) = printed_errors(ran)
     assert code == "E_CONFIG_KEY"
     assert "AUDITOR_SCOPE_AVAILABILITY" in message
@@ -219,7 +208,7 @@ def test_bad_arguments_are_reported(
 ) -> None:
     """P33."""
     ran = auditor(*words, config=PARTNER)
-    assert (ran.returncode, ran.stdout) == (status, "")
+    assert (ran.status, ran.out) == (status, "")
     ((found, _, hinted),) = printed_errors(ran)
     assert found == code
     assert hint in hinted
@@ -229,9 +218,9 @@ def test_bad_arguments_are_reported(
 def test_with_json_logs_each_error_is_an_object(auditor: Auditor, words: list[str]) -> None:
     """Stdout is empty: `run --format json` prints its object only after reading the settings."""
     ran = auditor(*words, "--log-format", "json", config="stor = 1\n[run]\nbatch_size = 0\n")
-    assert ran.returncode == 78
-    assert ran.stdout == ""
-    records = [json.loads(line) for line in ran.stderr.splitlines()]
+    assert ran.status == 78
+    assert ran.out == ""
+    records = [json.loads(line) for line in ran.err.splitlines()]
     assert [record["code"] for record in records] == [
         "E_CONFIG_KEY",
         "E_CONFIG_VALUE",
@@ -243,20 +232,20 @@ def test_with_json_logs_each_error_is_an_object(auditor: Auditor, words: list[st
 def test_wrong_flags_are_json_too(auditor: Auditor) -> None:
     for words in (["--log-format", "json"], ["--log-format=json"]):
         ran = auditor("run", "--nonsense", *words)
-        assert ran.returncode == 64
-        assert json.loads(ran.stderr)["code"] == "E_USAGE"
+        assert ran.status == 64
+        assert json.loads(ran.err)["code"] == "E_USAGE"
 
 
 def test_a_run_that_reaches_no_server_still_prints_its_object(auditor: Auditor) -> None:
     """E_UNREACHABLE: no server listens on port 9."""
     ran = auditor("run", "--format", "json", "--quiet", config=PARTNER)
-    assert ran.returncode == 69
+    assert ran.status == 69
     (code, message, _) = printed_errors(ran)[0]
     assert code == "E_UNREACHABLE"
     assert "refused" in message
-    assert ran.stdout.count("\n") == 1
-    assert json.loads(ran.stdout).keys() == {"run_id", "exit", "seconds", "snapshots"}
-    assert json.loads(ran.stdout)["exit"] == 69
+    assert ran.out.count("\n") == 1
+    assert json.loads(ran.out).keys() == {"run_id", "exit", "seconds", "snapshots"}
+    assert json.loads(ran.out)["exit"] == 69
 
 
 @pytest.mark.parametrize(
@@ -280,7 +269,7 @@ def test_a_login_that_does_not_answer_is_unreachable(
         AUDITOR_LOGIN_URL="https://127.0.0.1:9",
         AZURE_FEDERATED_TOKEN_FILE=str(tmp_path / "secret"),
     )
-    assert ran.returncode == 69
+    assert ran.status == 69
     (code, message, _) = printed_errors_of_a_run(ran)[0]
     assert code == "E_UNREACHABLE"
     assert message == "127.0.0.1:9: the connection is refused"
@@ -296,42 +285,40 @@ def test_a_login_url_must_be_https(auditor: Auditor) -> None:
         config=PARTNER.replace('"token"', '"app"') + app,
         AUDITOR_LOGIN_URL="http://127.0.0.1:9",
     )
-    assert ran.returncode == 78
+    assert ran.status == 78
     assert printed_errors_of_a_run(ran)[0][0] == "E_INSECURE_URL"
 
 
-def printed_errors_of_a_run(ran: Ran) -> list[tuple[str, str, str]]:
+def printed_errors_of_a_run(ran: Ended) -> list[tuple[str, str, str]]:
     """Return the errors that a run printed after its events."""
-    lines = ran.stderr.splitlines(keepends=True)
+    lines = ran.err.splitlines(keepends=True)
     first = next(place for place, line in enumerate(lines) if line.startswith("error["))
-    assert CANARY not in ran.stderr
-    return printed_errors(
-        subprocess.CompletedProcess([], ran.returncode, "", "".join(lines[first:]))
-    )
+    assert CANARY not in ran.err
+    return printed_errors(ran._replace(out="", err="".join(lines[first:])))
 
 
 def test_an_unknown_region_is_a_warning(auditor: Auditor) -> None:
     config = PARTNER + '[scope]\narm_regions = ["Europe"]\n'
     ran = auditor("changes", config=config)
-    warning, hint, *_ = ran.stderr.splitlines()
+    warning, hint, *_ = ran.err.splitlines()
     assert warning.startswith("warning[E_REGION]: auditor.toml:9:scope.arm_regions[0] 'europe' ")
     assert hint == "hint: nearest `northeurope`, `westeurope`"
-    assert "warning" not in auditor("changes", "--quiet", config=config).stderr
+    assert "warning" not in auditor("changes", "--quiet", config=config).err
 
 
 def test_debug_prints_a_traceback_without_secrets(auditor: Auditor) -> None:
     """S1: --debug prints a traceback, without secrets."""
     ran = auditor("run", "--debug", config=PARTNER.replace("env:CONTOSO_TOKEN", CANARY), X=CANARY)
-    assert ran.returncode == 78
-    assert "Traceback" in ran.stderr
-    assert CANARY not in ran.stderr
+    assert ran.status == 78
+    assert "Traceback" in ran.err
+    assert CANARY not in ran.err
 
 
 def test_arguments_cannot_move_the_cursor(auditor: Auditor) -> None:
     """S7 and S20."""
     ran = auditor("run", "--partner", "a", "--country", "x", "--\x1b[31m")
-    assert ran.returncode == 64
-    assert "\x1b" not in ran.stderr
+    assert ran.status == 64
+    assert "\x1b" not in ran.err
 
 
 @pytest.mark.parametrize(
@@ -353,6 +340,6 @@ def test_sql_that_does_more_than_read_the_store_is_64(
     before = everything(lake.root)
     ran = auditor("sql", filled(query, lake.root), config=f'store = "{lake.root}"\n{PARTNER}')
     [(code, message, _)] = printed_errors(ran)
-    assert (ran.returncode, code, ran.stdout) == (64, "E_USAGE", "")
+    assert (ran.status, code, ran.out) == (64, "E_USAGE", "")
     assert expected in message
     assert everything(lake.root) == before
