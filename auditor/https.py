@@ -9,6 +9,8 @@ import json
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit
@@ -45,7 +47,21 @@ class HttpResponse(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def trusted(ca_file: Path | str | None) -> ssl.SSLContext:
-    """Return a context that trusts the system's certificates, and those in `ca_file`."""
+    """Return a context that trusts the system's certificates, and those in `ca_file`.
+
+    It is shared: reading the system's certificates takes longer than many calls. A changed
+    `ca_file` is read anew. Raises SettingsError if it holds no certificate.
+    """
+    changed_at = 0
+    if ca_file:
+        with suppress(OSError):  # reading it says what is wrong
+            changed_at = Path(ca_file).stat().st_mtime_ns
+    return _trusted(ca_file, changed_at)
+
+
+@lru_cache(maxsize=2)
+def _trusted(ca_file: Path | str | None, changed_at: int) -> ssl.SSLContext:
+    del changed_at  # a part of the key
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if ca_file:
