@@ -62,7 +62,7 @@ def honest(_: Request) -> None:
 class Partner:
     """The truth about a partner's customers; answers their checks and keeps the requests."""
 
-    def __init__(self, folder: Path, truth: Mapping[Key, State], *, buckets: int = 2) -> None:
+    def __init__(self, folder: Path, truth: Mapping[Key, State], *, buckets: int = 1) -> None:
         self.truth = dict(truth)
         self.customers = sorted({key.customer for key in truth} - {""})
         self.now = FIRST

@@ -1,4 +1,4 @@
-"""Requests 32 bodies at once, decodes each, and prints the peak memory.
+"""Requests bodies at once, decodes each, and prints the peak memory.
 
 A separate process, because the peak is counted per process. Prints MiB, then each body's result.
 """
@@ -16,7 +16,7 @@ from auditor.partner_center.tokens import GivenToken
 from auditor.partner_center.transport import Transport
 from auditor.secret import Secret
 
-AT_ONCE = 32
+AT_ONCE = int(sys.argv[2])
 
 
 async def ask(transport: Transport, number: int) -> str:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -23,7 +23,7 @@ from auditor.store import open_store
 from auditor.store.folder.store import BUCKETS, FolderStore
 from auditor.store.interface import Store
 
-SMALL = WorldSize(customers=24, products=4, regions=3, sizes_per_product=2, licence_products=6)
+SMALL = WorldSize(customers=14, products=4, regions=3, sizes_per_product=2, licence_products=6)
 INVENTORY_KEY = (
     "partner_tenant_id",
     "customer_id",
@@ -50,6 +50,7 @@ OF_SEED = (2, 1, BUCKETS, 3, 2)
 IS_SOAK = "SOAK" in os.environ
 Row = Mapping[str, Any]
 Key = tuple[str, ...]
+T = TypeVar("T")
 
 
 class Night:
@@ -116,8 +117,8 @@ class Night:
         return availability_of(self.world.availability_truth(night, since=1))
 
 
-def seeds(few: Iterable[int], more: Iterable[int]) -> list[int]:
-    """Return the seeds to test: `few`, and under `make soak-truth` also `more`."""
+def seeds(few: Iterable[T], more: Iterable[T]) -> list[T]:
+    """Return the seeds or cases to test: `few`, and under `make soak-truth` also `more`."""
     return [*few, *(more if IS_SOAK else ())]
 
 

@@ -1,5 +1,9 @@
 """A lake with everything that a report shows; tests can add a text to every name."""
 
+import atexit
+import shutil
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +100,16 @@ def two_nights(folder: Path, text: str = "") -> FolderStore:
     ACME's 0011 is newly restricted and its 0012 left the catalog. A term of one licence is no
     longer purchasable, the terms of another changed. The change of BOND's is suspect.
     """
-    lake = night_1(folder, text)
+    shutil.copytree(_two_nights(text), folder / "lake")
+    return FolderStore.open(str(folder / "lake"))
+
+
+@cache
+def _two_nights(text: str) -> Path:
+    """Return the lake that all others with the same text are copied from."""
+    made = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, made)
+    lake = night_1(made, text)
     reason = f"NotAvailableForSubscription{text}"
     licence = {
         "subject": "availability",
@@ -204,7 +217,7 @@ def two_nights(folder: Path, text: str = "") -> FolderStore:
         availability_rows=1,
         changes=6,
     )
-    return lake
+    return lake.root
 
 
 def on_demand(lake: FolderStore) -> None:

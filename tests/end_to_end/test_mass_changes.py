@@ -13,7 +13,7 @@ import pytest
 from auditor.sandbox import Fault, Faults, World, WorldSize
 from auditor.store import open_store
 from tests.builders.another_partner_center import Ran, auditor, started
-from tests.builders.nightly import INVENTORY_KEY, Key, Night, nights
+from tests.builders.nightly import INVENTORY_KEY, Key, Night, nights, seeds
 from tests.end_to_end.test_killed import RELATIONS, content
 
 SEED = 4
@@ -128,7 +128,7 @@ def asked_again(ran: Ran) -> int:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("reached", ["first", "last", "publishing"])
+@pytest.mark.parametrize("reached", seeds(["first", "publishing"], ["last"]))
 async def test_a_run_killed_in_the_second_round_of_questions_is_resumed(
     tmp_path: Path, reached: str
 ) -> None:

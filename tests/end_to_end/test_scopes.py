@@ -7,19 +7,8 @@ import pytest
 from auditor.model import CheckKind
 from auditor.sandbox import World
 from auditor.sandbox.world.model import SAVINGS_PLAN
-from auditor.settings import AvailabilityScope, CustomerCountry, InventoryApi
+from auditor.settings import AvailabilityScope, CustomerCountry
 from tests.builders.nightly import SMALL, nights
-
-
-@pytest.mark.asyncio
-async def test_both_inventory_apis_give_the_same_truth(tmp_path: Path) -> None:
-    async with nights(tmp_path, 4) as night:
-        settings = night.scoped(inventory_api=InventoryApi.BY_RESOURCE_TYPE)
-        for when in (1, 2):
-            await night.run(when, settings=settings)
-            assert night.inventory() == night.inventory_truth(when)
-        assert not night.sandbox.log.of("check_inventory")
-        assert night.sandbox.log.of("by_resource_type")
 
 
 @pytest.mark.asyncio

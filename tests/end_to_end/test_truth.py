@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from auditor.sandbox.answers.calls import ENDPOINT_NAMES
 from auditor.settings import Settings
 from tests.builders.nightly import (
     INVENTORY_KEY,
+    IS_SOAK,
     Key,
     Night,
     Remaining,
@@ -27,6 +29,8 @@ IN_BOTH = [
     pytest.param(1, "database", marks=pytest.mark.timeout(400)),
 ]
 NIGHTS = (1, 2, 3, 4)
+FEWER = NIGHTS if IS_SOAK else (1, 2)
+"""Nights for what differs from the usual run in one respect alone."""
 AFTER_THE_LIST = tuple(ENDPOINT_NAMES - {"customers"})
 CHECKS = ("check_inventory", "customer_availabilities")
 TRANSITIONS = {
@@ -171,13 +175,15 @@ async def test_latest_and_changes_equal_the_truth_over_four_nights(
     seed: int, where: str, tmp_path: Path
 ) -> None:
     async with nights(tmp_path, seed, store=where) as night:
-        await four_nights_of_truth(night)
+        await nights_of_truth(night)
 
 
-async def four_nights_of_truth(night: Night, settings: Settings | None = None) -> None:
-    """Run four nights, and compare all rows and all changes with the truth."""
+async def nights_of_truth(
+    night: Night, settings: Settings | None = None, whens: Iterable[int] = NIGHTS
+) -> None:
+    """Run these nights, and compare all rows and all changes of each with the truth."""
     oracle = Oracle(night)
-    for when in NIGHTS:
+    for when in whens:
         report = await night.run(when, settings=settings)
         expected = oracle.after(when)
         assert report.exit == 0

@@ -75,7 +75,8 @@ def test_a_night_in_which_the_clock_is_set_finds_the_same(
         text=True,
     ) as running:
         half = alone.questions.total() // 2
-        until(lambda: alone.serving.calls >= half, Started(alone.launcher, running.pid, folder))
+        started = Started(alone.launcher, running.pid, folder, folder)
+        until(lambda: alone.serving.calls >= half, started)
         clock.write_text(f"{jump.total_seconds():+.0f}")
         _, stderr = running.communicate(timeout=60)
     assert exit_problems(Ended(running.returncode, "", stderr), {0}) == []

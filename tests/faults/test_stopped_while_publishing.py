@@ -12,6 +12,7 @@ from auditor.run.result import RunReport
 from auditor.store.folder.store import FolderStore
 from tests.builders import syscalls
 from tests.builders.killing import SMALL, exit_problems, prepared
+from tests.builders.nightly import IS_SOAK
 from tests.builders.syscalls import Point, Publishing
 
 FEW = dataclasses.replace(SMALL, customers=3, products=2, licence_products=3)
@@ -33,6 +34,7 @@ MOMENTS = (
 
 Each call is made once on its path, because a second signal would end the run at once.
 """
+FEWER = (MOMENTS[1], MOMENTS[6], MOMENTS[-1])
 usable = pytest.mark.skipif(
     not syscalls.is_usable(), reason="no strace that can inject faults here"
 )
@@ -50,7 +52,7 @@ def publishing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Publishing]
 def test_a_run_stopped_while_it_publishes_reports_every_change(publishing: Publishing) -> None:
     """P11, P29: its own report and that of the resumed run agree with the store and `--fail-on`."""
     ends = set()
-    for place, (call, path) in enumerate(MOMENTS):
+    for place, (call, path) in enumerate(MOMENTS if IS_SOAK else FEWER):
         point = found(publishing, call, path)
         ended = publishing.signalled(point, (signal.SIGTERM, signal.SIGINT)[place % 2], *FAIL_ON)
         first = report(ended.out)

@@ -18,10 +18,11 @@ from auditor.tables import SCHEMAS
 from tests.builders import comparing
 from tests.builders.database_logins import as_superuser
 from tests.builders.killing import CONNECTIONS, REPLY_S, SMALL, exit_problems
+from tests.builders.nightly import IS_SOAK
 from tests.builders.run_processes import Ended, Launcher, Started, until
 from tests.builders.serving import Serving
 
-POINTS = 5
+POINTS = 5 if IS_SOAK else 2
 FEW = dataclasses.replace(SMALL, customers=6)
 
 

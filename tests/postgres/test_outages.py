@@ -1,11 +1,11 @@
 """If the database goes away during a run, the run waits, within bounds, and publishes in full."""
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import msgspec
 import psycopg
 import pytest
 from sqlalchemy import make_url
@@ -14,13 +14,17 @@ from auditor.errors import StoreUnreachable
 from auditor.progress import Silent
 from auditor.run.result import NothingPublished, RunReport
 from auditor.store import open_store
+from auditor.store.interface import Store
 from auditor.store.postgres import schema
 from auditor.store.postgres.connection import Database
 from tests.builders.database_logins import as_superuser
-from tests.builders.nightly import Night, nights
+from tests.builders.nightly import nights
 from tests.builders.throwaway import Server, binaries
 from tests.postgres.test_lost_commit import Cutter
 from tests.postgres.test_sandbox_nights import TINY, comparable
+
+SEED = 3
+RELATIONS = ("current_inventory", "current_availability", "current_customer")
 
 
 def end_sessions(url: str) -> None:
@@ -73,27 +77,38 @@ def own_server() -> Iterator[Server]:
         server.stop()
 
 
-async def two_nights(folder: Path, url: str, progress: Mishap) -> tuple[Night, RunReport]:
-    """Return the result of a night in a folder, and in a database that is disturbed."""
-    async with nights(folder, 3, size=TINY) as night:
-        await night.run(1)
-        database = msgspec.structs.replace(night.settings, store=url, state_dir=folder / "other")
-        report = await night.run(1, settings=database, progress=progress)
-        return night, report
+async def disturbed(folder: Path, url: str, progress: Mishap) -> RunReport:
+    """Return the result of a night in a database that is disturbed."""
+    async with nights(folder, SEED, size=TINY, store=url) as night:
+        return await night.run(1, progress=progress)
 
 
-def assert_complete(night: Night, url: str, report: RunReport) -> None:
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """Return the rows of the same night in a folder, by relation."""
+
+    async def undisturbed() -> Store:
+        async with nights(tmp_path_factory.mktemp("undisturbed"), SEED, size=TINY) as night:
+            await night.run(1)
+            return night.store
+
+    store = asyncio.run(undisturbed())
+    return {relation: comparable(store, relation) for relation in RELATIONS}
+
+
+def assert_complete(expected: dict[str, object], url: str, report: RunReport) -> None:
     store = open_store(url)
     assert report.exit == 0
     assert sorted(store.published()) == sorted(one.snapshot_id for one in report.snapshots)
-    for relation in ("current_inventory", "current_availability", "current_customer"):
-        assert comparable(store, relation) == comparable(night.store, relation)
+    assert {relation: comparable(store, relation) for relation in RELATIONS} == expected
     assert [store.verify(one) for one in store.published()] == [[]] * len(report.snapshots)
 
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
-async def test_a_restart_costs_no_answer(mode: str, own_server: Server, tmp_path: Path) -> None:
+async def test_a_restart_costs_no_answer(
+    mode: str, own_server: Server, expected: dict[str, object], tmp_path: Path
+) -> None:
     """P31, fault 8: a crash of the server empties the tables of staged rows."""
     with psycopg.connect(own_server.url, autocommit=True) as con:
         con.execute(f"CREATE DATABASE of_{mode}".encode())
@@ -104,16 +119,16 @@ async def test_a_restart_costs_no_answer(mode: str, own_server: Server, tmp_path
     url = url.replace("auditor@", "night@")
     restarts = threading.Thread(target=own_server.restart, args=(mode,))
     progress = Mishap(lambda: None if restarts.ident else restarts.start())
-    night, report = await two_nights(tmp_path, url, progress)
+    report = await disturbed(tmp_path, url, progress)
     restarts.join()
-    assert_complete(night, url, report)
+    assert_complete(expected, url, report)
 
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("cut", [b"COMMIT\0", b"COPY ", b"pg_advisory_lock"])
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_a_connection_that_breaks_costs_no_answer(
-    cut: bytes, when: str, store_url: str, tmp_path: Path
+    cut: bytes, when: str, store_url: str, expected: dict[str, object], tmp_path: Path
 ) -> None:
     """P31, P13, faults 8 and 9: in the middle of COPY, of COMMIT and of taking the lock."""
     port = make_url(store_url).port
@@ -125,21 +140,23 @@ async def test_a_connection_that_breaks_costs_no_answer(
 
     with cutter.serving():
         url = make_url(store_url).set(port=cutter.port).render_as_string(hide_password=False)
-        night, report = await two_nights(tmp_path, url, Mishap(happens))
-        assert_complete(night, store_url, report)
+        report = await disturbed(tmp_path, url, Mishap(happens))
+        assert_complete(expected, store_url, report)
 
 
 @pytest.mark.asyncio
-async def test_ended_sessions_cost_no_answer(store_url: str, tmp_path: Path) -> None:
+async def test_ended_sessions_cost_no_answer(
+    store_url: str, expected: dict[str, object], tmp_path: Path
+) -> None:
     """P31, fault 8."""
     progress = Mishap(lambda: end_sessions(store_url))
-    night, report = await two_nights(tmp_path, store_url, progress)
-    assert_complete(night, store_url, report)
+    report = await disturbed(tmp_path, store_url, progress)
+    assert_complete(expected, store_url, report)
 
 
 @pytest.mark.asyncio
 async def test_a_server_without_a_free_connection_is_waited_for(
-    store_url: str, tmp_path: Path
+    store_url: str, expected: dict[str, object], tmp_path: Path
 ) -> None:
     """P31, fault 10."""
     later = threading.Timer(1.0, allowing, (store_url, -1))
@@ -151,16 +168,18 @@ async def test_a_server_without_a_free_connection_is_waited_for(
 
     progress = Mishap(happens)
     try:
-        night, report = await two_nights(tmp_path, store_url, progress)
+        report = await disturbed(tmp_path, store_url, progress)
     finally:
         later.join()
         allowing(store_url, -1)
-    assert_complete(night, store_url, report)
+    assert_complete(expected, store_url, report)
     assert progress.waited
 
 
 @pytest.mark.asyncio
-async def test_a_lock_that_others_hold_is_waited_for(store_url: str, tmp_path: Path) -> None:
+async def test_a_lock_that_others_hold_is_waited_for(
+    store_url: str, expected: dict[str, object], tmp_path: Path
+) -> None:
     """P31, fault 10: up to the lock timeout of a statement, then again."""
     url = f"{store_url}?options=-clock_timeout=100"
     with as_superuser(store_url) as other:
@@ -171,42 +190,37 @@ async def test_a_lock_that_others_hold_is_waited_for(store_url: str, tmp_path: P
                 threading.Timer(1.0, other.rollback).start()
 
         progress = Mishap(happens)
-        night, report = await two_nights(tmp_path, url, progress)
-    assert_complete(night, store_url, report)
+        report = await disturbed(tmp_path, url, progress)
+    assert_complete(expected, store_url, report)
     assert any("lock timeout" in reason for reason in progress.waited)
 
 
 @pytest.mark.asyncio
 async def test_a_database_that_stays_away_is_75_and_resumed_without_asking_again(
-    store_url: str, tmp_path: Path
+    store_url: str, expected: dict[str, object], tmp_path: Path
 ) -> None:
     """P31: the replies are journaled."""
-    async with nights(tmp_path, 3, size=TINY) as night:
-        await night.run(1)
-        database = msgspec.structs.replace(
-            night.settings, store=store_url, state_dir=tmp_path / "other"
-        )
+    async with nights(tmp_path, SEED, size=TINY, store=store_url) as night:
         mishap = Mishap(lambda: shut(store_url))
         with pytest.raises(NothingPublished) as caught:
-            await night.run(1, settings=database, progress=mishap, database_s=0.1)
+            await night.run(1, progress=mishap, database_s=0.1)
         assert caught.value.report.exit == 75
         assert isinstance(caught.value.__cause__, StoreUnreachable)
         allowing(store_url, -1)
         assert open_store(store_url).published() == ()
         night.sandbox.log.clear()
-        report = await night.run(1, settings=database, resume="")
+        report = await night.run(1, resume="")
         assert len(night.sandbox.log.records) == 0
-    assert_complete(night, store_url, report)
+    assert_complete(expected, store_url, report)
 
 
 @pytest.mark.asyncio
 async def test_a_run_that_cannot_begin_ends_at_once(store_url: str, tmp_path: Path) -> None:
     """Nothing is lost yet, so the run ends and can be started again."""
     progress = Mishap(lambda: None)
-    async with nights(tmp_path, 3, size=TINY) as night:
-        database = msgspec.structs.replace(night.settings, store=store_url)
+    async with nights(tmp_path, SEED, size=TINY, store=store_url) as night:
         shut(store_url)
         with pytest.raises(StoreUnreachable) as caught:
-            await night.run(1, settings=database, progress=progress)
+            await night.run(1, progress=progress)
     assert caught.value.exit_status == 75
     assert progress.waited == []
