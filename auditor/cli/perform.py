@@ -114,6 +114,8 @@ def _doctor(command: commands.Doctor, console: Console) -> int:
 def _plan(command: commands.Plan, console: Console) -> int:
     narrow = _narrow(command, console)
     settings = _settings(command, console, narrow)
+    from auditor.run import night_time  # noqa: PLC0415 - heavy
+    from auditor.run.forecast import FOOTNOTE  # noqa: PLC0415 - likewise
     from auditor.run.forecast_run import forecast_run  # noqa: PLC0415 - likewise
     from auditor.run.result import INCOMPLETE  # noqa: PLC0415 - heavy
     from auditor.run.runtime import Runtime  # noqa: PLC0415 - likewise
@@ -122,7 +124,14 @@ def _plan(command: commands.Plan, console: Console) -> int:
     forecast = console.stopper.wait(forecast_run(settings, narrow, runtime=runtime))
     for line in (*forecast.unknown, *(forecast.explanation if command.explain else ())):
         console.events.note(line)
-    _write(forecast.table(), command.format, console)
+    is_table = command.format is Format.TABLE
+    _write(forecast.table(with_totals=is_table), command.format, console)
+    times = night_time.sentences(forecast.times)
+    if is_table:
+        console.stdout.writelines(f"{line}\n" for line in ("", FOOTNOTE, *times))
+    else:
+        for line in times:
+            console.events.note(line)
     write_failures(console.events, forecast.failures)
     return INCOMPLETE if forecast.failures else 0
 
@@ -210,19 +219,6 @@ def _changes(command: commands.Changes, console: Console) -> int:
     return 0
 
 
-_SNAPSHOT_COLUMNS = [
-    "snapshot_id",
-    "partner_name",
-    "business_date",
-    "kind",
-    "status",
-    "calls",
-    "checks_answered",
-    "checks_failed",
-    "checks_skipped",
-    "changes",
-]
-"""What fits a terminal; the other formats have every column."""
 _CHANGE_COLUMNS = [
     "kind",
     "company_name",
@@ -241,11 +237,15 @@ _CHANGE_COLUMNS = [
 
 @perform.register
 def _snapshots_list(command: snapshot_commands.SnapshotsList, console: Console) -> int:
-    store = _store(command, console)
-    table = store.snapshots()
+    from auditor.report import snapshot_list  # noqa: PLC0415 - heavy
+    from auditor.store import open_store  # noqa: PLC0415 - likewise
+
+    settings = _settings(command, console)
+    store = open_store(settings.store)
     if command.format is Format.TABLE:
-        table = table.select(_SNAPSHOT_COLUMNS)
-    _write(table, command.format, console)
+        snapshot_list.write(store, settings.run.time_zone, console.stdout)
+    else:
+        _write(store.snapshots().sort_by([("sequence", "descending")]), command.format, console)
     _write_trust(store, console, command.format)
     return 0
 

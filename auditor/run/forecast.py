@@ -11,8 +11,9 @@ from auditor.model import CheckKind, Question
 from auditor.partner_center.failed_listings import by_cause
 from auditor.plan.targets import resource_type
 from auditor.run.discover import Discovered
+from auditor.run.night_time import Checks, NightTime, night_time
 from auditor.scope.found import Found
-from auditor.settings import Partner
+from auditor.settings import Partner, Settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,6 +24,12 @@ _API_CLASS = {
     **dict.fromkeys(("list_products", "get_product", "list_skus", "get_sku"), "catalog"),
 }
 """The API class of each check kind and endpoint; all others belong to `customers`."""
+
+TOTAL = "total"
+FOOTNOTE = (
+    "rows: verdicts, one for each SKU (or term) of an Azure subscription or customer;"
+    " minutes: calls divided by the partner's calls per minute, APIs wait side by side"
+)
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +51,8 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     """What a run would ask."""
 
     lines: tuple[Line, ...]
+    times: tuple[NightTime, ...] = ()
+    """How long a night takes, by partner."""
     explanation: tuple[str, ...]
     """For each group of SKUs, what is sent and why."""
     unknown: tuple[str, ...] = ()
@@ -57,34 +66,60 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
         parts = tuple(parts)
         return cls(
             lines=tuple(line for part in parts for line in part.lines),
+            times=tuple(time for part in parts for time in part.times),
             explanation=tuple(line for part in parts for line in part.explanation),
             unknown=tuple(line for part in parts for line in part.unknown),
         )
 
-    def table(self) -> "pa.Table":
-        """Return one row for each line."""
+    def table(self, *, with_totals: bool = False) -> "pa.Table":
+        """Return one row for each line that has calls; with totals, also one for each partner."""
         import pyarrow as pa  # noqa: PLC0415 - heavy
 
         kinds = {str: pa.string(), int: pa.int64(), float: pa.float64()}
         schema = pa.schema(
             [(field.name, kinds[field.type]) for field in msgspec.structs.fields(Line)]
         )
-        rows = [msgspec.structs.asdict(line) for line in self.lines]
+        lines = [line for line in self.lines if line.calls]
+        if with_totals:
+            lines += _totals(lines)
+        rows = [msgspec.structs.asdict(line) for line in lines]
         return pa.Table.from_pylist(rows, schema=schema)
 
 
-def forecast(partner: Partner, discovered: Discovered) -> Forecast:
+def _totals(lines: Iterable[Line]) -> list[Line]:
+    """Return the sum of each partner's lines, wave 0."""
+    by_partner: dict[str, list[Line]] = {}
+    for line in lines:
+        by_partner.setdefault(line.partner, []).append(line)
+    return [
+        Line(
+            partner=partner,
+            wave=0,
+            api=TOTAL,
+            country="",
+            calls=sum(line.calls for line in own),
+            naive_calls=sum(line.naive_calls for line in own),
+            rows=sum(line.rows for line in own),
+            minutes=round(sum(line.minutes for line in own), 1),
+        )
+        for partner, own in by_partner.items()
+    ]
+
+
+def forecast(settings: Settings, partner: Partner, discovered: Discovered) -> Forecast:
     """Return the calls that wave 1 made and the calls that wave 2 would make."""
     plan = discovered.plan
     calls: Counter[tuple[str, str]] = Counter()
     naive: Counter[tuple[str, str]] = Counter()
     rows: Counter[tuple[str, str]] = Counter()
+    by_customer: Counter[tuple[str, str]] = Counter()
     for question in plan.questions():
         if not isinstance(question, Question):
             continue
         first = question.checks[0]
         key = (first.kind.value, first.country)
         calls[key] += 1
+        by_customer[first.kind.value, first.customer_id] += first.customer_id != ""
         naive[key] += len(question.checks)
         is_inventory = first.kind is CheckKind.INVENTORY
         rows[key] += sum(len(plan.skus_of(c)) if is_inventory else 1 for c in question.checks)
@@ -116,8 +151,14 @@ def forecast(partner: Partner, discovered: Discovered) -> Forecast:
         )
         for (kind, country), count in sorted(calls.items())
     ]
+    checks = Checks(
+        inventory=sum(n for (kind, _), n in calls.items() if kind == CheckKind.INVENTORY),
+        availability=sum(n for (kind, _), n in calls.items() if kind == CheckKind.AVAILABILITY),
+        most_of_one_customer=max(by_customer.values(), default=0),
+    )
     return Forecast(
         lines=(*first_wave, *second_wave),
+        times=(night_time(settings, partner, discovered.found, discovered.calls, checks),),
         explanation=tuple(_explained(partner, discovered)),
         unknown=tuple(_unknown(partner, discovered.found)),
     )

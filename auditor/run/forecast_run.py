@@ -93,7 +93,7 @@ class _Forecasting:
             sending(job, runtime, now=runtime.now, budget=self._budget) as send,
             discovery,
         ):
-            return forecast(partner, await discovery.find_all(send))
+            return forecast(self._settings, partner, await discovery.find_all(send))
 
     def _at_start(self, partner: Partner) -> AtStart:
         """Return what the store knows; there may be no store yet."""

@@ -3,13 +3,17 @@
 from collections import Counter
 from datetime import UTC, datetime
 
+import msgspec
+import pytest
+
 from auditor.partner_center.failed_listings import FailedListings
 from auditor.plan.plan import Plan
 from auditor.run.discover import Discovered
-from auditor.run.forecast import Forecast, Line, forecast
+from auditor.run.forecast import TOTAL, Forecast, Line, forecast
+from auditor.run.night_time import NightTime, sentences
 from auditor.scope.found import CatalogFound, CustomerFound, Found
 from auditor.scope.known import Known
-from auditor.settings import Limits, Partner
+from auditor.settings import Limits, Partner, Settings
 from tests.builders import scope as bench
 from tests.builders.scope import BOTH, P, azure, catalog, found, licence, plan, sku
 
@@ -19,17 +23,20 @@ PARTNER = Partner(
     countries=("DE",),
     limits=Limits(customers=100, catalog=200, inventory=50),
 )
+SETTINGS = Settings(partner=(PARTNER,))
 
 
 def forecast_of(
     *customers: CustomerFound,
     catalogs: tuple[CatalogFound, ...] | None = None,
     calls: dict[str, int] | None = None,
+    partner: Partner = PARTNER,
     **rules: object,
 ) -> Forecast:
     catalogs = (catalog(sku("0001"), sku("0002")),) if catalogs is None else catalogs
     return forecast(
-        PARTNER,
+        SETTINGS,
+        partner,
         Discovered(
             found=Found(
                 known=Known(partner_tenant_id=P),
@@ -141,3 +148,43 @@ def test_forecasts_of_several_partners_are_joined_into_one_table() -> None:
 
 def test_a_table_without_lines_has_its_columns() -> None:
     assert Forecast.of([]).table().column_names == list(Line.__struct_fields__)
+
+
+def test_a_table_for_people_has_a_total_for_each_partner_and_no_line_without_calls() -> None:
+    of = forecast_of(found(azure()), calls={"list_customers": 1, "list_skus": 0})
+    rows = of.table(with_totals=True).to_pylist()
+    assert [row["api"] for row in rows] == ["list_customers", "inventory", TOTAL]
+    for name in ("calls", "naive_calls", "rows"):
+        assert rows[-1][name] == sum(row[name] for row in rows[:-1])
+    assert [row["api"] for row in of.table().to_pylist()] == ["list_customers", "inventory"]
+
+
+def test_a_later_night_asks_a_share_of_the_listings() -> None:
+    """Of 600 customers at 100 calls a minute: each with one plan, so 4 calls in a first night.
+
+    A later one asks a third of the subscriptions, plans and registrations, a thirtieth of the
+    billing countries, and the catalog as before.
+    """
+    customers = [found(azure(), customer_id=f"c{n}") for n in range(600)]
+    (time,) = forecast_of(*customers).times
+    checking = 600 / PARTNER.limits.inventory
+    assert time.first_minutes == pytest.approx(2401 / 100 + checking, abs=0.1)
+    assert time.later_minutes == pytest.approx((1 + 600 + 20) / 100 + checking, abs=0.1)
+
+
+def test_the_limit_of_one_customer_can_take_the_longest() -> None:
+    customer = found(*(azure(f"a{n}") for n in range(300)))
+    limits = msgspec.structs.replace(PARTNER.limits, per_customer=10, inventory=6000)
+    of = forecast_of(customer, partner=msgspec.structs.replace(PARTNER, limits=limits))
+    assert of.times[0].later_minutes >= 300 / 10
+
+
+def test_a_time_is_said_in_words() -> None:
+    times = [
+        NightTime(partner="eu", first_minutes=0.4, later_minutes=59.4),
+        NightTime(partner="us", first_minutes=60, later_minutes=605.2),
+    ]
+    assert sentences(times) == [
+        "eu: a first night takes less than a minute at the quota, a later one 59 min",
+        "us: a first night takes 1 h 0 min at the quota, a later one 10 h 5 min",
+    ]
