@@ -14,8 +14,8 @@ class SnapshotsList(RowsCommand, frozen=True, kw_only=True):
 
     page = HelpPage(
         name="snapshots list",
-        text="Lists every snapshot, newest first. A table also shows whom a partial one was for, and\n"
-        "the attempts that published nothing.",
+        text="Lists every snapshot, newest first. A table also shows whom a partial one was\n"
+        "for, and the attempts that published nothing.",
         examples=("auditor snapshots list --format json",),
     )
 
