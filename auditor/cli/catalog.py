@@ -1,6 +1,6 @@
 """All commands by purpose, their subcommands, and the page that lists them."""
 
-from auditor.cli import commands, manual, snapshot_commands
+from auditor.cli import commands, manual, question_commands, snapshot_commands
 from auditor.cli.annotations import HelpPage
 from auditor.cli.shared_options import Command
 
@@ -33,6 +33,7 @@ _BY_PURPOSE: dict[str, tuple[type[Command] | HelpPage, ...]] = {
     "look at the results": (
         commands.Status,
         commands.Changes,
+        *question_commands.QUESTIONS,
         commands.Report,
         SNAPSHOTS,
         commands.Sql,
@@ -77,6 +78,6 @@ def overview() -> str:
     parts = [manual.ABOUT]
     for purpose, entries in _BY_PURPOSE.items():
         pages = [entry if isinstance(entry, HelpPage) else entry.page for entry in entries]
-        lines = [f"    {page.name:<11} {page.line}\n" for page in pages]
+        lines = [f"    {page.name:<12} {page.line}\n" for page in pages]
         parts.append(f"{purpose}\n{''.join(lines)}")
     return "\n".join([*parts, manual.NOTES])

@@ -139,6 +139,8 @@ def _add(group: Any, field: Field) -> None:  # likewise
         elif option.without_word is not None:
             how |= {"nargs": "?", "const": option.without_word}
     if option.is_positional:
+        if not field.is_required:
+            how["nargs"] = "?"
         group.add_argument(field.name, **how)
     else:
         group.add_argument(field.flag, dest=field.name, required=field.is_required, **how)

@@ -14,18 +14,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from auditor.cli import commands, run_command, snapshot_commands
+from auditor.cli import commands, question_commands, run_command, snapshot_commands
 from auditor.cli.console import Console
 from auditor.cli.customers_file import read_customers
 from auditor.cli.problems import write_failures
+from auditor.cli.reading import write_rows, write_trust
 from auditor.cli.shared_options import Command, Configured, Format, Narrowed
 from auditor.errors import InputMissing, SettingsError, UsageError
 from auditor.settings import Narrow, Settings, load, read_secret
 from auditor.settings.secret_references import is_elsewhere
 
-if TYPE_CHECKING:  # both load Arrow, which most commands never need
-    import pyarrow as pa
-
+if TYPE_CHECKING:  # it loads Arrow, which most commands never need
     from auditor.store.interface import Store
 
 
@@ -106,7 +105,7 @@ def _doctor(command: commands.Doctor, console: Console) -> int:
     if command.format is Format.TABLE:
         doctor.write_findings(found, console.stdout)
     else:
-        _write(doctor.as_rows(found), command.format, console)
+        write_rows(doctor.as_rows(found), command.format, console)
     return doctor.exit_status(found)
 
 
@@ -125,7 +124,7 @@ def _plan(command: commands.Plan, console: Console) -> int:
     for line in (*forecast.unknown, *(forecast.explanation if command.explain else ())):
         console.events.note(line)
     is_table = command.format is Format.TABLE
-    _write(forecast.table(with_totals=is_table), command.format, console)
+    write_rows(forecast.table(with_totals=is_table), command.format, console)
     times = night_time.sentences(forecast.times)
     if is_table:
         console.stdout.writelines(f"{line}\n" for line in ("", FOOTNOTE, *times))
@@ -178,7 +177,7 @@ def _status(command: commands.Status, console: Console) -> int:
     if command.format is Format.TABLE:
         terminal.write_status(found, console.stdout)
     else:
-        _write(trust.table(found), command.format, console)
+        write_rows(trust.table(found), command.format, console)
     return 0 if all(each.is_known for each in found) else INCOMPLETE
 
 
@@ -211,11 +210,11 @@ def _changes(command: commands.Changes, console: Console) -> int:
     if command.out is None:
         if command.format is Format.TABLE and not command.by_cause:
             table = table.select(_CHANGE_COLUMNS)
-        _write(table, command.format, console)
+        write_rows(table, command.format, console)
     else:
         output.save(formats.workbook(table), command.out, console.stdout)
         console.events.note(f"wrote {command.out}: {table.num_rows} row(s)")
-    _write_trust(store, console, command.format, command.customer)
+    write_trust(store, console, command.format, command.customer)
     return 0
 
 
@@ -245,8 +244,8 @@ def _snapshots_list(command: snapshot_commands.SnapshotsList, console: Console) 
     if command.format is Format.TABLE:
         snapshot_list.write(store, settings.run.time_zone, console.stdout)
     else:
-        _write(store.snapshots().sort_by([("sequence", "descending")]), command.format, console)
-    _write_trust(store, console, command.format)
+        write_rows(store.snapshots().sort_by([("sequence", "descending")]), command.format, console)
+    write_trust(store, console, command.format)
     return 0
 
 
@@ -260,7 +259,7 @@ def _snapshots_show(command: snapshot_commands.SnapshotsShow, console: Console) 
     store = open_store(settings.store)
     if not command.quarantine:
         snapshot_id = store.snapshot_id(command.snapshot)
-        return _write(store.arrow("snapshot", snapshot_id=snapshot_id), command.format, console)
+        return write_rows(store.arrow("snapshot", snapshot_id=snapshot_id), command.format, console)
     row = store.snapshot(command.snapshot)
     table = quarantine.table(
         Runs(settings.state_dir).folder(row["run_id"]),
@@ -268,7 +267,7 @@ def _snapshots_show(command: snapshot_commands.SnapshotsShow, console: Console) 
         row["partner_name"],
         with_bodies=command.format is Format.JSON,
     )
-    return _write(table, command.format, console)
+    return write_rows(table, command.format, console)
 
 
 @perform.register
@@ -285,7 +284,7 @@ def _snapshots_prune(command: snapshot_commands.SnapshotsPrune, console: Console
     settings = _settings(command, console)
     from auditor.cli import retention_commands  # noqa: PLC0415 - heavy
 
-    return _write(retention_commands.prune(command, settings, console), command.format, console)
+    return write_rows(retention_commands.prune(command, settings, console), command.format, console)
 
 
 @perform.register
@@ -293,7 +292,9 @@ def _snapshots_forget(command: snapshot_commands.SnapshotsForget, console: Conso
     settings = _settings(command, console)
     from auditor.cli import retention_commands  # noqa: PLC0415 - heavy
 
-    return _write(retention_commands.forget(command, settings, console), command.format, console)
+    return write_rows(
+        retention_commands.forget(command, settings, console), command.format, console
+    )
 
 
 @perform.register
@@ -301,15 +302,15 @@ def _snapshots_export(command: snapshot_commands.SnapshotsExport, console: Conso
     store = _store(command, console)
     from auditor.store.delta.export import export  # noqa: PLC0415 - heavy
 
-    return _write(export(store, command.to_delta), command.format, console)
+    return write_rows(export(store, command.to_delta), command.format, console)
 
 
 @perform.register
 def _sql(command: commands.Sql, console: Console) -> int:
     query = console.stdin.read() if command.query == "-" else command.query
     store = _store(command, console)
-    _write(store.sql(query), command.format, console)
-    _write_trust(store, console)
+    write_rows(store.sql(query), command.format, console)
+    write_trust(store, console)
     return 0
 
 
@@ -345,6 +346,17 @@ def _report(command: commands.Report, console: Console) -> int:
     return 0
 
 
+def _question(command: question_commands.Question, console: Console) -> int:
+    store = _store(command, console)
+    from auditor.cli import question_answers  # noqa: PLC0415 - heavy
+
+    return question_answers.write_answer(command, store, console)
+
+
+for _kind in question_commands.QUESTIONS:
+    perform.register(_kind, _question)
+
+
 def _narrow(command: Narrowed, console: Console) -> Narrow:
     """Return the part of the portfolio that is asked, with the customers of `--customers-from`."""
     listed = [read_customers(path, console.stdin) for path in command.customers_from]
@@ -372,26 +384,3 @@ def _store(command: Configured, console: Console) -> "Store":
     from auditor.store import open_store  # noqa: PLC0415 - heavy
 
     return open_store(_settings(command, console).store)
-
-
-def _write_trust(
-    store: "Store", console: Console, how: Format | None = None, customer: str | None = None
-) -> None:
-    """Write how far the rows can be trusted: below a table on stdout, otherwise to stderr."""
-    from auditor.report import terminal, trust  # noqa: PLC0415 - heavy
-
-    found = trust.of_partners(store)
-    unknown = [] if customer is None else trust.of_customer(store, customer)
-    if how is Format.TABLE:
-        terminal.write_trust(found, unknown, console.stdout)
-        return
-    for line in (*unknown, *(each.sentence() for each in found if each.is_lacking)):
-        console.events.note(line)
-
-
-def _write(table: "pa.Table", how: Format, console: Console) -> int:
-    """Write rows to stdout and return exit status 0."""
-    from auditor.report import formats  # noqa: PLC0415 - heavy
-
-    formats.write(table, how.value, console.stdout)
-    return 0

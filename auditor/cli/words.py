@@ -15,6 +15,8 @@ from auditor.settings.values import Part
 
 _SNAPSHOT = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 _SKU = re.compile(r"[A-Za-z0-9]{1,64}:[A-Za-z0-9]{1,64}")
+_PRODUCT_OR_SKU = re.compile(r"[A-Za-z0-9]{1,64}(:[A-Za-z0-9]{1,64})?")
+_TERM = re.compile(r"[Pp][0-9]{1,2}[MmYy]")
 _LONGEST = 256
 
 
@@ -97,6 +99,22 @@ def excel_path(word: str) -> Path:
     if not is_stream and given.suffix.lower() != ".xlsx":
         raise ArgumentTypeError(f"{word[:60]!a} must end in .xlsx")
     return given
+
+
+def product_or_sku(word: str) -> str:
+    """Accept PRODUCT:SKU, or PRODUCT for all its SKUs."""
+    if not _PRODUCT_OR_SKU.fullmatch(word):
+        raise ArgumentTypeError(
+            f"{word[:60]!a} is not a SKU, as in DZH318Z0BQ3Q:0011, nor a product; a size of"
+            " virtual machine is given with --size"
+        )
+    return word
+
+
+def term(word: str) -> str:
+    if not _TERM.fullmatch(word):
+        raise ArgumentTypeError(f"{word[:60]!a} is not a term, as in P1M, P1Y or P3Y")
+    return word.upper()
 
 
 def days(word: str) -> int:

@@ -116,12 +116,13 @@ def _write_markdown(table: pa.Table, stream: TextIO) -> None:
     def line(cells: list[str]) -> str:
         return f"| {' | '.join(cells)} |\n"
 
-    stream.write(line([_markdown(name) for name in table.column_names]))
+    stream.write(line([markdown(name) for name in table.column_names]))
     stream.write(line(["---"] * table.num_columns))
-    stream.writelines(line([_markdown(value) for value in row]) for row in _rows(table))
+    stream.writelines(line([markdown(value) for value in row]) for row in _rows(table))
 
 
-def _markdown(value: Cell) -> str:
+def markdown(value: Cell) -> str:
+    """Return a value as text in which Markdown sees no mark."""
     return _MARKDOWN.sub(r"\\\1", _safe(value))
 
 

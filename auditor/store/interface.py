@@ -112,6 +112,7 @@ class Store(ABC):
         customer_id: str | None = None,
         query: str | None = None,
         snapshots: Sequence[str] = (),
+        products: Sequence[str] = (),
         is_sparing: bool = False,
     ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """Open DuckDB on the published snapshots, with every relation and view.
@@ -119,8 +120,9 @@ class Store(ABC):
         The connection can reach only this store, but may be able to write to it: pass untrusted SQL
         to `sql` instead. With `customer_id`, rows of other customers may be missing. With `query`,
         relations and views that this SQL does not use may be missing. With `snapshots`, relations
-        other than `snapshot` may lack the rows of other snapshots. With `is_sparing`, DuckDB is
-        slower and takes little memory.
+        other than `snapshot` may lack the rows of other snapshots. With `products`, rows that
+        name another product may be missing. With `is_sparing`, DuckDB is slower and takes little
+        memory.
         """
 
     @abstractmethod
@@ -241,7 +243,7 @@ class Store(ABC):
         with self.connect(query=sql.statement("read/partner_names")) as con:
             return reading.find_partner(con, partner)
 
-    def _covered_customer(self, customer: str) -> str:
+    def covered_customer(self, customer: str) -> str:
         """Return the id of a customer. Raise UsageError if no snapshot has ever covered it."""
         customer_id = self.find_customer(customer)
         if as_id(customer):
@@ -297,7 +299,7 @@ class Store(ABC):
             between=(self.snapshot_id(pair[0]), self.snapshot_id(pair[1])) if pair else None,
             since=selection.get("since"),
             kinds=tuple(selection.get("kinds", ())),
-            customer=self._covered_customer(customer) if customer else None,
+            customer=self.covered_customer(customer) if customer else None,
             partner=self.find_partner(partner) if partner else None,
             country=selection.get("country"),
             region=selection.get("region"),

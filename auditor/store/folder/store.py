@@ -126,6 +126,7 @@ class FolderStore(Store):
         customer_id: str | None = None,
         query: str | None = None,
         snapshots: Sequence[str] = (),
+        products: Sequence[str] = (),
         is_sparing: bool = False,
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open DuckDB on the published snapshots, with every relation and view.
@@ -134,8 +135,9 @@ class FolderStore(Store):
         `sql` instead. With `customer_id`, only files that can hold that customer's rows are read.
         With `query`, only the relations and views that this SQL uses exist, and with `snapshots`
         relations have only the rows of these, which is quicker. With `is_sparing`, DuckDB is slower
-        and takes little memory.
+        and takes little memory. `products` makes no difference: no file is of one product.
         """
+        del products
         with ExitStack() as stack:
 
             def opened() -> duckdb.DuckDBPyConnection:

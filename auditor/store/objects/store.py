@@ -179,6 +179,7 @@ class ObjectStore(FolderStore):
         customer_id: str | None = None,
         query: str | None = None,
         snapshots: Sequence[str] = (),
+        products: Sequence[str] = (),
         is_sparing: bool = False,
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open DuckDB on the published snapshots: see `Store.connect`.
@@ -196,6 +197,7 @@ class ObjectStore(FolderStore):
                         customer_id=customer_id,
                         query=query,
                         snapshots=snapshots,
+                        products=products,
                         is_sparing=is_sparing,
                     )
                 )

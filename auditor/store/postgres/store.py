@@ -13,6 +13,7 @@ import pyarrow as pa
 from adbc_driver_postgresql import dbapi
 from sqlalchemy import (
     ARRAY,
+    ColumnElement,
     Connection,
     Select,
     Text,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    or_,
     select,
     table,
     text,
@@ -51,6 +53,8 @@ from auditor.tables import ATTEMPT, ATTEMPT_KEY, CELL, SCHEMAS
 _PUBLISH_LOCK = 0x5CA1_AB1F
 _ASKED = "auditor.snapshots"
 """A setting of the transaction: the ids of the snapshots that are read."""
+_PRODUCTS = "auditor.products"
+"""A setting of the transaction: the ids of the products that are read."""
 _READING_STATEMENTS = ("SELECT", "WITH", "VALUES", "TABLE")
 
 
@@ -203,16 +207,18 @@ class PostgresStore(Store):
         customer_id: str | None = None,
         query: str | None = None,
         snapshots: Sequence[str] = (),
+        products: Sequence[str] = (),
         is_sparing: bool = False,
     ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """Open DuckDB on copies of the published snapshots, with every relation and view.
 
-        All rows that `query` uses are copied, with `snapshots` only the rows of these snapshots;
-        rows that do not fit in memory are spilled to disk.
+        All rows that `query` uses are copied, with `snapshots` only the rows of these snapshots,
+        with `products` only rows that name one of these or none; rows that do not fit in memory
+        are spilled to disk.
         To read a whole store, use `sql` or the views in the database instead.
         """
         only = None if query is None else sql.needed(query)
-        return self._connect(customer_id, only, snapshots, is_sparing=is_sparing)
+        return self._connect(customer_id, only, snapshots, products, is_sparing=is_sparing)
 
     @contextmanager
     def _connect(
@@ -220,15 +226,18 @@ class PostgresStore(Store):
         customer_id: str | None,
         only: frozenset[str] | None,
         snapshots: Sequence[str],
+        products: Sequence[str],
         *,
         is_sparing: bool,
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         with ExitStack() as stack:
             with self._database.arrow() as con, con.cursor() as cursor:
                 cursor.execute(BEGIN_SNAPSHOT)
-                fetched(cursor, select(func.set_config(_ASKED, ",".join(snapshots), true())))
+                for setting, asked in ((_ASKED, snapshots), (_PRODUCTS, products)):
+                    fetched(cursor, select(func.set_config(setting, ",".join(asked), true())))
+                how = {"is_of_some": bool(snapshots), "is_of_products": bool(products)}
                 relations = (
-                    (name, streamed(cursor, _of(name, customer_id, is_of_some=bool(snapshots))))
+                    (name, streamed(cursor, _of(name, customer_id, **how)))
                     for name in sql.BASE
                     if only is None or name in only
                 )
@@ -342,18 +351,30 @@ class PostgresStore(Store):
             return fetched(cursor, query)
 
 
-def _of(name: str, customer_id: str | None, *, is_of_some: bool) -> Select[Any]:
+def _of(
+    name: str, customer_id: str | None, *, is_of_some: bool, is_of_products: bool
+) -> Select[Any]:
     """Return the query for a base view.
 
     With `customer_id`, for that customer and the catalog. With `is_of_some`, for the rows of the
     snapshots in the setting `_ASKED`, if the view is a relation other than `snapshot`: COPY, which
-    streams, binds no values.
+    streams, binds no values. With `is_of_products`, for rows that name no product, or one of those
+    in the setting `_PRODUCTS`.
     """
     query = select(text("*")).select_from(table(name))
     if is_of_some and name in SCHEMAS and name != "snapshot":
-        asked = literal_column(f"string_to_array(current_setting('{_ASKED}'), ',')", ARRAY(Text))
-        query = query.where(column("snapshot_id", Text) == any_(asked))
+        query = query.where(column("snapshot_id", Text) == any_(_listed(_ASKED)))
     schema = SCHEMAS.get(name.removeprefix("current_"))
-    if customer_id is None or schema is None or "customer_id" not in schema.names:
+    if schema is None:
+        return query
+    if is_of_products and "product_id" in schema.names:
+        product = column("product_id", Text)
+        query = query.where(or_(product == "", product == any_(_listed(_PRODUCTS))))
+    if customer_id is None or "customer_id" not in schema.names:
         return query
     return query.where(column("customer_id", Text).in_((customer_id, "")))
+
+
+def _listed(setting: str) -> ColumnElement[Any]:
+    """Return the texts of a setting, as an array."""
+    return literal_column(f"string_to_array(current_setting('{setting}'), ',')", ARRAY(Text))

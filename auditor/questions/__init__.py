@@ -1,0 +1,1 @@
+"""Answers the questions of a morning from a store: one module for each question."""
