@@ -46,6 +46,10 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     calls: int = 0
 
 
+_attempts = msgspec.json.Decoder(tuple[Attempt, ...])
+"""Made by one thread: two partners' threads that prepare the same type at once can crash."""
+
+
 def table(attempts: Iterable[Attempt]) -> pa.Table:
     """Return attempts as rows of the relation."""
     return pa.Table.from_pylist([msgspec.structs.asdict(each) for each in attempts], schema=ATTEMPT)
@@ -53,7 +57,7 @@ def table(attempts: Iterable[Attempt]) -> pa.Table:
 
 def read(path: Path) -> tuple[Attempt, ...]:
     """Return the attempts of one run. Raise OSError or DecodeError if they cannot be read."""
-    return msgspec.json.decode(path.read_bytes(), type=tuple[Attempt, ...])
+    return _attempts.decode(path.read_bytes())
 
 
 class Attempts:

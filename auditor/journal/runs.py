@@ -85,6 +85,10 @@ class RunFolder(NamedTuple):
         return self.header is not None and not self.header.is_finished
 
 
+_header = msgspec.json.Decoder(RunHeader)
+"""Made by one thread: two partners' threads that prepare the same type at once can crash."""
+
+
 class Runs:
     """The runs of one `state_dir`."""
 
@@ -232,7 +236,7 @@ class Runs:
         with suppress(FileNotFoundError):
             for path in sorted(self._runs.iterdir()):
                 with suppress(OSError, msgspec.DecodeError):
-                    header = msgspec.json.decode((path / _HEADER).read_bytes(), type=RunHeader)
+                    header = _header.decode((path / _HEADER).read_bytes())
                     # `folder` makes a path of the id: an id that is not this folder's is ignored.
                     if header.run_id == path.name:
                         yield header

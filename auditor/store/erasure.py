@@ -115,6 +115,10 @@ class Traces(msgspec.Struct, frozen=True, kw_only=True):
         return {**row, "customers": customers, "reason": reason}
 
 
+traces_file = msgspec.json.Decoder(Traces)
+"""Made by one thread: two partners' threads that prepare the same type at once can crash."""
+
+
 def _together(one: Iterable[str], other: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({*one, *other} - {""}))
 

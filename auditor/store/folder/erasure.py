@@ -21,7 +21,7 @@ from auditor import disk
 from auditor.errors import StoreCorrupt
 from auditor.model import bucket_of
 from auditor.store import conform, erasure
-from auditor.store.erasure import Traces
+from auditor.store.erasure import Traces, traces_file
 from auditor.store.folder import attempts, manifest
 from auditor.store.folder.index import Entry, Index, folder_of, open_file, read_file
 from auditor.store.folder.publication import write_latest, writer
@@ -50,7 +50,7 @@ def unfinished(root: Path) -> Traces | None:
     if not path.exists():
         return None
     with disk.guarded(path):
-        return msgspec.json.decode(path.read_bytes(), type=Traces)
+        return traces_file.decode(path.read_bytes())
 
 
 def recover(root: Path) -> None:

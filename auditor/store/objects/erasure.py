@@ -13,7 +13,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from auditor.store.erasure import Traces
+from auditor.store.erasure import Traces, traces_file
 from auditor.store.folder import attempts, erasure, manifest
 from auditor.store.folder.erasure import Rewritten, Row, Tally
 from auditor.store.folder.index import Index, folder_of
@@ -30,11 +30,7 @@ def unfinished(objects: Objects) -> dict[str, Traces]:
     found = at_once(
         lambda key: (key, objects.get(key)), [one.key for one in objects.list(layout.FORGETTING)]
     )
-    return {
-        key: msgspec.json.decode(content.data, type=Traces)
-        for key, content in found
-        if content is not None
-    }
+    return {key: traces_file.decode(content.data) for key, content in found if content is not None}
 
 
 def plan(mirror: Mirror, index: Index, buckets: int, traces: Traces) -> list[Row]:

@@ -46,6 +46,11 @@ class _MadeFrom(msgspec.Struct, frozen=True, kw_only=True):
     """The keys of those that are places of erasures, not manifests."""
 
 
+_made_from = msgspec.json.Decoder(_MadeFrom)
+_names = msgspec.json.Decoder(dict[str, str])
+"""Made by one thread: two partners' threads that prepare the same type at once can crash."""
+
+
 class Mirror:
     """The copies of one store's objects. Several threads and processes may use them at once."""
 
@@ -156,7 +161,7 @@ class Mirror:
         try:
             with pa.OSFile(os.fsencode(self.root / layout.LATEST)) as file:
                 found = pq.read_schema(file).metadata or {}
-            return msgspec.json.decode(found[_MADE_FROM], type=_MadeFrom)
+            return _made_from.decode(found[_MADE_FROM])
         except (OSError, KeyError, ValueError):  # Arrow's errors are of these kinds
             return _MadeFrom()
 
@@ -320,7 +325,7 @@ class Mirror:
         with self._lock, publish_lock(self.root / ".sync.lock", _SYNC_WAIT_S):
             listed = {one.key: one.etag for one in self.objects.list(layout.ATTEMPTS)}
             try:
-                known = msgspec.json.decode(note.read_bytes(), type=dict[str, str])
+                known = _names.decode(note.read_bytes())
             except (OSError, ValueError):
                 known = {}
             for key in known.keys() - listed.keys():
