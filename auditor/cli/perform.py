@@ -184,7 +184,7 @@ def _status(command: commands.Status, console: Console) -> int:
 @perform.register
 def _changes(command: commands.Changes, console: Console) -> int:
     store = _store(command, console)
-    from auditor.report import formats, output  # noqa: PLC0415 - heavy
+    from auditor.report import change_table, formats, output  # noqa: PLC0415 - heavy
 
     if command.out == output.STDOUT and console.stdout.isatty():
         raise UsageError(
@@ -208,30 +208,15 @@ def _changes(command: commands.Changes, console: Console) -> int:
     if not table.num_rows:
         console.events.note("no change; the first snapshot of a partner is the baseline")
     if command.out is None:
-        if command.format is Format.TABLE and not command.by_cause:
-            table = table.select(_CHANGE_COLUMNS)
+        if command.format is Format.TABLE:
+            shown = change_table.of_causes if command.by_cause else change_table.of_changes
+            table = shown(table)
         write_rows(table, command.format, console)
     else:
         output.save(formats.workbook(table), command.out, console.stdout)
         console.events.note(f"wrote {command.out}: {table.num_rows} row(s)")
     write_trust(store, console, command.format, command.customer)
     return 0
-
-
-_CHANGE_COLUMNS = [
-    "kind",
-    "company_name",
-    "country",
-    "region",
-    "product_id",
-    "sku_id",
-    "sku_title",
-    "verdict_before",
-    "verdict_after",
-    "reason_codes_after",
-    "restriction_values_after",
-    "after_at",
-]
 
 
 @perform.register

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from auditor.log import clean
 from auditor.report import summary
-from auditor.report.values import Excerpt, FamilyCount, Summary, outlook, severity, total
+from auditor.report.values import Excerpt, FamilyCount, Summary, outlook, ranked_causes, total
 
 if TYPE_CHECKING:
     from auditor.store.interface import Store
@@ -47,10 +47,9 @@ def page(found: Summary) -> str:
     )
     environment.filters |= {"time": _time, "words": _words, "number": _number, "share": _share}
     environment.globals |= {"outlook": outlook, "total": total}
-    sure = [cause for cause in found.causes if not cause.suspect]
     return environment.get_template("report.html.j2").render(
         s=found,
-        causes=_first(sorted(sure, key=lambda c: (-c.keys, severity(c.kind))), CAUSES),
+        causes=_first(ranked_causes(found.causes), CAUSES),
         places=_first(found.places, PLACES),
         grid=_grid(found.families),
     )

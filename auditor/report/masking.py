@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from auditor.report.values import Change, Renewal, Unknown
+from auditor.report.values import Cause, Change, Renewal, Unknown
 
 ReportRow = dict[str, Any]  # a row as Arrow gives it
 
@@ -39,6 +39,9 @@ class Naming:
         if self._is_masked:
             texts["azure_subscription_id"] = ""
         return msgspec.convert(texts | counts | self._customer(row), Change)
+
+    def cause(self, row: ReportRow) -> Cause:
+        return msgspec.convert(row | self._customer(row), Cause)
 
     def unknown(self, row: ReportRow) -> Unknown:
         hidden = {"correlation_id": ""} if self._is_masked else {}

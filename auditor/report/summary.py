@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 from auditor.report import trust
 from auditor.report.masking import Naming, ReportRow
 from auditor.report.values import (
-    Cause,
     Change,
     Excerpt,
     FamilyCount,
@@ -27,7 +26,7 @@ from auditor.report.values import (
     Summary,
     Value,
 )
-from auditor.store import history, reading, sql
+from auditor.store import causes, history, reading, sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +84,7 @@ def read(
     names = [name for name in _STATEMENTS if not (is_narrow and name in _NOT_BRIEF)]
     asking = " ".join(sql.statement(f"read/report/{name}") for name in names)
     asking += sql.statement("read/changes/change_named")
-    asking += " inventory availability check_outcome"
+    asking += f" inventory availability check_outcome {causes.RELATIONS}"
     if not is_narrow:
         asking += " unanswered current_check_outcome current_inventory current_availability"
         asking += " partner_night"
@@ -181,7 +180,7 @@ class _Reader:
                 for row in self._table("tally").to_pylist()
             },
             causes=tuple(
-                msgspec.convert(row, Cause) for row in history.causes(changed).to_pylist()
+                self._naming.cause(row) for row in causes.gather(self._con, changed).to_pylist()
             ),
             changes=self._changes(changed),
             trust=() if self._wanted else self._trust(),
@@ -231,7 +230,7 @@ class _Reader:
         found: dict[str, Excerpt[Change]] = {}
         sure = changed.filter(pc.invert(changed.column("suspect")))
         for kind in pc.unique(sure.column("kind").cast(pa.string())).to_pylist():
-            table = sure.filter(pc.equal(sure.column("kind"), kind))
+            table = history.alike(sure.filter(pc.equal(sure.column("kind"), kind)))
             left_out = table.slice(self._longest).column("snapshot_id").unique().to_pylist()
             found[kind] = self._listed(
                 table, self._naming.change, tuple(self._commands(kind, left_out))

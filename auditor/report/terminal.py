@@ -23,6 +23,7 @@ from auditor.report.values import (
     ReasonCount,
     Summary,
     outlook,
+    ranked_causes,
     severity,
     total,
 )
@@ -248,14 +249,11 @@ def _changed(found: Summary) -> RenderableType:
 
 
 def _causes(causes: Sequence[Cause], page: TerminalPage, show_all: str) -> None:
-    shown = table("what happened", "to what", "cause")
-    not_suspect = [cause for cause in causes if not cause.suspect]
-    ranked = sorted(not_suspect, key=lambda c: (-c.keys, severity(c.kind)))
+    shown = table("what happened", ">changes", "cause")
+    ranked = ranked_causes(causes)
     for cause in ranked[:CAUSES]:
-        has_room = cause.reason_codes and page.width > _PLACES_WIDTH
-        reasons = f", {cause.reason_codes}" if has_room else ""
-        what = plain(cause.product_title or _subject(cause.subject))
-        shown.add_row(_happened(cause), what, plain(f"{cause.cause}{reasons}"))
+        customer = f" ({cause.customer})" if cause.customer else ""
+        shown.add_row(_happened(cause), number(cause.keys), plain(f"{cause.cause}{customer}"))
     page.print(shown)
     if len(ranked) > CAUSES:
         more = f" and {len(ranked) - CAUSES} more: {clean(show_all)}"

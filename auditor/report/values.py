@@ -62,24 +62,50 @@ class KindCount(Value, frozen=True, kw_only=True):
 
 
 class Cause(Value, frozen=True, kw_only=True):
-    """Changes with one cause."""
+    """Changes with one cause. A text is '' where the changes differ in it."""
 
     subject: str
     kind: str
     product_title: str
+    family: str
     region: str
+    country: str
+    customer: str
+    """The one customer: the company's name, its id if the name is unknown, or a pseudonym."""
+    customer_id: str
+    """'' if customers are masked."""
     reason_codes: str
     suspect: bool
+    is_single: bool
+    """True if these changes have nothing in common: each stands alone."""
+    sku: str
+    """PRODUCT:SKU."""
+    sku_title: str
+    terms: str
     skus: int
     customers: int
+    subscriptions: int
+    regions: int
     keys: int
     partners: int
+    known: int | None
+    """The keys in the place of the cause that could have changed; None for single changes."""
+    changed_share: float | None
+    first_snapshot_id: str
+    since_at: datetime | None
+    """The time of the first answer that showed the cause."""
     cause: str
-    """`12 SKUs, japanwest, 37 customers`."""
+    """`NotAvailableForSubscription in japanwest: 12 SKUs of Dsv3, 37 customers`."""
+
+
+def ranked_causes(causes: Iterable[Cause]) -> list[Cause]:
+    """Return the causes without suspect changes, the largest first; single changes come last."""
+    sure = (cause for cause in causes if not cause.suspect)
+    return sorted(sure, key=lambda c: (c.is_single, -c.keys, severity(c.kind)))
 
 
 class Change(Value, frozen=True, kw_only=True):
-    """One change, with the names of its customer, product and SKU."""
+    """One change, or several that differ only in their Azure subscription or their terms."""
 
     snapshot_id: str
     subject: str
@@ -92,6 +118,8 @@ class Change(Value, frozen=True, kw_only=True):
     """'' if customers are masked."""
     country: str
     azure_subscription_id: str
+    """'' if there are several."""
+    subscriptions: int
     region: str
     product_id: str
     sku_id: str

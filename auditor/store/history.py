@@ -146,11 +146,14 @@ def _rows(con: duckdb.DuckDBPyConnection, wanted: ChangeFilter) -> pa.Table:
     return con.sql(sql.statement("read/changes/newest_change")).to_arrow_table()
 
 
-def causes(rows: pa.Table) -> pa.Table:
-    """Return changes grouped by subject, kind, product, region and reason."""
+def alike(changes: pa.Table) -> pa.Table:
+    """Return changes for people: those of several subscriptions or terms of one SKU are one row.
+
+    The columns `subscriptions` and `keys` count what a row stands for.
+    """
     with connect() as con:
-        con.register("change_row", rows)
-        return con.sql(sql.statement("read/changes/cause")).to_arrow_table()
+        con.register("change_row", changes)
+        return con.sql(sql.statement("read/changes/alike")).to_arrow_table()
 
 
 def gaps(cells_and_before: pa.Table, published: pa.Table, coverage: pa.Table) -> pa.Table:

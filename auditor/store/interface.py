@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 import duckdb
@@ -15,9 +14,9 @@ import pyarrow as pa
 
 from auditor.customer_names import CustomerName, ambiguous, as_id, matching, unknown
 from auditor.errors import InputMissing, StoreError, UsageError
-from auditor.store import erasure, history, reading, sql
+from auditor.store import causes, erasure, history, reading, sql
 from auditor.store.erasure import Traces
-from auditor.store.history import Selection
+from auditor.store.history import ChangeFilter, Selection
 from auditor.store.shared_files import SharedFiles
 from auditor.store.span import EVERYONE, Span
 
@@ -278,23 +277,35 @@ class Store(ABC):
         Raises UsageError for a value that the store does not know, and for `between` two snapshots
         of two partners.
         """
-        return self._changes(self._change_filter(selection))
+        wanted = self._change_filter(selection)
+        return self._selected(history.changes, history.query(wanted), wanted)
 
-    def _changes(self, wanted: history.ChangeFilter) -> pa.Table:
-        read = partial(history.changes, wanted=wanted)
-        found = self._read(read, wanted.customer, history.query(wanted), wanted.between or ())
+    def causes(self, **selection: Unpack[Selection]) -> pa.Table:
+        """Return the changes that `changes` returns, gathered by cause: see `causes.gather`."""
+        wanted = self._change_filter(selection)
+        return self._selected(causes.of_selection, causes.query(wanted), wanted)
+
+    def _selected(
+        self,
+        read: Callable[[duckdb.DuckDBPyConnection, ChangeFilter], pa.Table],
+        query: str,
+        wanted: ChangeFilter,
+    ) -> pa.Table:
+        found = self._read(
+            lambda con: read(con, wanted), wanted.customer, query, wanted.between or ()
+        )
         if not found.num_rows and wanted.may_be_unknown:
             with self.connect(query=sql.statement(history.KNOWN_VALUES)) as con:
                 history.check_known(con, wanted)
         return found
 
-    def _change_filter(self, selection: Selection) -> history.ChangeFilter:
+    def _change_filter(self, selection: Selection) -> ChangeFilter:
         snapshot, pair = selection.get("snapshot"), selection.get("between")
         if pair is not None:
             self._check_same_partner(*pair)
         customer, partner = selection.get("customer"), selection.get("partner")
         product, _, sku = (selection.get("sku") or "").partition(":")
-        return history.ChangeFilter(
+        return ChangeFilter(
             snapshot=self.snapshot_id(snapshot) if snapshot else None,
             between=(self.snapshot_id(pair[0]), self.snapshot_id(pair[1])) if pair else None,
             since=selection.get("since"),
@@ -316,7 +327,3 @@ class Store(ABC):
                 f" {first['partner_name']} and {second['partner_name']}",
                 hint="compare two snapshots of one partner: auditor snapshots list",
             )
-
-    def causes(self, **selection: Unpack[Selection]) -> pa.Table:
-        """Return the changes that `changes` returns, grouped by cause: see `history.causes`."""
-        return history.causes(self.changes(**selection))

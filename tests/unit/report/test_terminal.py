@@ -79,7 +79,7 @@ def test_changes_are_listed_by_kind_and_by_cause(store: FolderStore) -> None:
     lines = with_single_spaces(overview(store))
     assert "newly restricted inventory 1 1 1" in lines
     assert "left catalog catalog 1 1 all" in lines
-    assert "newly restricted Dv3 Series 1 SKU, japanwest, 1 customer" in lines
+    assert "newly restricted 1 NotAvailableForSubscription in japanwest: 1 SKU" in lines
 
 
 def test_changes_held_back_are_one_alert_and_not_counted(store: FolderStore) -> None:

@@ -370,12 +370,13 @@ def test_causes_group_changes_with_the_same_cause(store: FolderStore) -> None:
         for sku in ("1", "2")
         for who in (ACME, BOND)
     ]
-    gone = change("c", "left_catalog", "3", at(1), subject="catalog", customer_id="")
+    catalogs = {"subject": "catalog", "customer_id": "", "azure_subscription_id": ""}
+    gone = change("c", "left_catalog", "3", at(1), **catalogs)
     publish(store, "s1", at(1), base(change=[*events, {**gone, "affected_customers": 37}]))
     found = store.causes().to_pylist()
     assert [row["cause"] for row in found] == [
-        "2 SKUs, japanwest, 2 customers",
-        "1 SKU, japanwest, 37 customers",
+        f"{CODE} in japanwest: 2 SKUs of Virtual Machines Dv3, 2 customers, 1 subscription",
+        "in japanwest: 1 SKU (D3 one year), 37 customers",
     ]
     assert (found[0]["keys"], found[0]["partners"], found[0]["reason_codes"]) == (4, 1, CODE)
     assert found[0]["product_title"] == "Virtual Machines Dv3"
