@@ -9,8 +9,9 @@ from auditor.cli.console import Console
 from auditor.cli.reading import write_rows, write_trust
 from auditor.cli.shared_options import Format
 from auditor.errors import UsageError
-from auditor.questions import affected, alternatives, renewals, timeline
+from auditor.questions import affected, alternatives, customer_page, renewals, timeline
 from auditor.questions.skus import AskedSku
+from auditor.report import customer_page as page
 from auditor.report import formats, instead, listings, output
 from auditor.report import timeline as drawing
 from auditor.report.listings import Listing
@@ -24,6 +25,22 @@ _Listed = question_commands.Affected | question_commands.Renewals | question_com
 def write_answer(command: question_commands.Question, store: Store, console: Console) -> int:
     """Write the answer and return the exit status. Each question has its function below."""
     raise NotImplementedError(type(command).__name__)  # a question without a function below
+
+
+@write_answer.register
+def _show(command: question_commands.Show, store: Store, console: Console) -> int:
+    found = customer_page.customer_page(store, command.customer, console.now())
+    match command.format:
+        case Format.TABLE:
+            page.write_terminal(found, console.stdout)
+        case Format.MARKDOWN:
+            page.write_markdown(found, console.stdout)
+        case Format.JSON:
+            page.write_json(found, console.stdout)
+        case Format.CSV:
+            raise UsageError("auditor show: a page is no rows", hint="--format json or markdown")
+    write_trust(store, console, command.format)
+    return 0
 
 
 @write_answer.register

@@ -123,4 +123,23 @@ class Explain(SkuQuestion, frozen=True, kw_only=True):
     sku: Annotated[str | None, SKU] = None
 
 
-QUESTIONS: tuple[type[Question], ...] = (Affected, Renewals, Alternatives, Explain)
+class Show(Question, frozen=True, kw_only=True):
+    """`auditor show`."""
+
+    page = HelpPage(
+        name="show",
+        line="one customer on one page",
+        usage="show X",
+        text="Shows a customer's subscriptions, what it cannot buy now and why, renewals, what\n"
+        "changed, and what is not known. As markdown it is an e-mail to the customer, as json a\n"
+        "ticket.",
+        examples=("auditor show contoso.com", "auditor show contoso.com --format markdown"),
+    )
+
+    customer: Annotated[
+        str,
+        Option("an id, a domain or an exact company name", "X", words.customer, is_positional=True),
+    ]
+
+
+QUESTIONS: tuple[type[Question], ...] = (Show, Affected, Renewals, Alternatives, Explain)

@@ -133,6 +133,18 @@ class RunReportWriter:
         seconds = round(time.monotonic() - self._began, 3)
         return RunReport(run_id="", exit=status, seconds=seconds, snapshots=())
 
+    def _print_customers(self) -> None:
+        """Print the page of each customer that the run was for, if a partner published it."""
+        from auditor.questions.customer_page import customer_page  # noqa: PLC0415 - heavy
+        from auditor.report import customer_page as page  # noqa: PLC0415 - likewise
+        from auditor.store import open_store  # noqa: PLC0415 - likewise
+
+        for name in self._narrow.customers:
+            with suppress(UsageError):  # its partner failed, and no earlier run knew it
+                store = open_store(self._settings.store)
+                found = customer_page(store, name, self._console.now())
+                page.write_terminal(found, self._console.stdout)
+
     def _print_table(self, report: "RunReport") -> None:
         from auditor.report import formats, terminal  # noqa: PLC0415 - heavy
 
@@ -145,6 +157,7 @@ class RunReportWriter:
                 self._command.config,
                 self._console.stdout,
             )
+            self._print_customers()
         else:
             formats.write(report.table(), self._command.format.value, self._console.stdout)
 

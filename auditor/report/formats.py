@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from math import isfinite
 from typing import Any, TextIO
@@ -99,6 +99,19 @@ def _write_json(table: pa.Table, stream: TextIO) -> None:
         stream.write(f"{before}  {escaped}")
         before = ",\n"
     stream.write("\n]\n" if table.num_rows else "[]\n")
+
+
+def write_object(texts: Mapping[str, str], tables: Mapping[str, pa.Table], stream: TextIO) -> None:
+    """Write one JSON object of texts and of lists, which have the rows of the tables."""
+    found: dict[str, object] = dict(texts)
+    for name, table in tables.items():
+        columns = table.column_names
+        found[name] = [
+            {column: _plain(value) for column, value in zip(columns, row, strict=True)}
+            for row in _rows(table)
+        ]
+    text = json.dumps(found, ensure_ascii=False, indent=2)
+    stream.write(_UNSAFE_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
 
 
 def _write_csv(table: pa.Table, stream: TextIO) -> None:

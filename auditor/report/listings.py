@@ -54,7 +54,7 @@ def affected(found: Affected, asked: str) -> Listing:
                 cells.day(row["verdict_since_at"]),
                 subscriptions(same),
             ),
-            style=_style(row),
+            style=style(row),
         )
         for row, same in alike(found.table.to_pylist())
     ]
@@ -112,7 +112,7 @@ def renewals(found: Renewals) -> Listing:
                 _verdict_of_renewal(row),
                 ", ".join(sorted({*row["renew_to_titles"].split(";")} - {row["held_title"]})),
             ),
-            style=_style(row),
+            style=style(row),
         )
         for row in found.table.to_pylist()
     ]
@@ -149,7 +149,8 @@ def _verdict_of_renewal(row: Row) -> str:
     return f"{cells.verdict(row)}: {reason}"
 
 
-def _style(row: Row) -> str:
+def style(row: Row) -> str:
+    """Return how a terminal shows a row by its verdict: a style of rich."""
     if row["verdict"] == "unknown" or row.get("is_stale"):
         return "yellow"
     return "bold red" if row["verdict"] in _BAD else ""
