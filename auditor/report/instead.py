@@ -20,7 +20,7 @@ def alternatives(found: Alternatives, asked: str) -> Listing:
     """
     columns = (
         *("instead of", "buy", "region", ">quantity", "differs in", "availability"),
-        ">subscriptions",
+        ">subs.",
     )
     names = {of_row(row): _name(row) for row in found.about.to_pylist()}
     rows = [

@@ -1,5 +1,6 @@
 """Shows the answers to questions that have many rows: who is affected, renewals, alternatives."""
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
@@ -7,6 +8,7 @@ import msgspec
 import pyarrow as pa
 from rich.text import Text
 
+from auditor import reasons
 from auditor.log import clean
 from auditor.questions.affected import Affected
 from auditor.questions.renewals import Renewals
@@ -42,7 +44,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 
 def affected(found: Affected, asked: str) -> Listing:
     """Return who is affected by a SKU; rows of several Azure subscriptions that agree are one."""
-    columns = ("customer", "SKU", "region", "is", "why", "since", ">subscriptions")
+    columns = ("customer", "SKU", "region", "is", "since", ">subs.")
     rows = [
         Line(
             cells=(
@@ -50,7 +52,6 @@ def affected(found: Affected, asked: str) -> Listing:
                 cells.sku(row),
                 row["region"],
                 cells.verdict(row),
-                row["reason_codes"] or row["reason"].replace("_", " "),
                 cells.day(row["verdict_since_at"]),
                 subscriptions(same),
             ),
@@ -58,7 +59,7 @@ def affected(found: Affected, asked: str) -> Listing:
         )
         for row, same in alike(found.table.to_pylist())
     ]
-    return listing(f"Affected by {asked}", columns, rows, [_of(found)])
+    return listing(f"Affected by {asked}", columns, rows, [_of(found), *_why(found)])
 
 
 def _of(found: Affected) -> str:
@@ -73,6 +74,19 @@ def _of(found: Affected) -> str:
     said = f"{found.affected:,} of {cells.count(found.asked, 'customer')} affected"
     unknown = f"not known of {found.unknown:,}" if found.unknown else "known of every one of them"
     return f"{said}{f' ({parts})' if parts else ''}; {unknown}."
+
+
+def _why(found: Affected) -> list[str]:
+    """Return each reason of the rows in plain words, the most frequent first."""
+    rows = found.table.to_pylist()
+    codes = Counter(code for row in rows for code in row["reason_codes"].split(";") if code)
+    silent = Counter((row["reason"], row["outcome"]) for row in rows if row["outcome"])
+    said = [f"{code} ({n:,}): {reasons.sentence(code)}" for code, n in codes.most_common()]
+    said += [
+        f"{reason.replace('_', ' ')} ({n:,}): {reasons.sentence(reason, outcome)}"
+        for (reason, outcome), n in silent.most_common()
+    ]
+    return said
 
 
 def alike(rows: Iterable[Row]) -> list[tuple[Row, list[Row]]]:

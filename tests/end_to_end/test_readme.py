@@ -44,7 +44,10 @@ def output(*words: str, cwd: Path = ROOT) -> str:
 
 def stable_lines(text: str) -> list[str]:
     """Return lines without the parts that differ from run to run."""
-    lines = (re.sub(r"\d+ seconds", "N seconds", line).rstrip() for line in text.splitlines())
+    lines = (
+        re.sub(r"\d{4}-\d\d-\d\d", "DAY", re.sub(r"\d+ seconds", "N seconds", line)).rstrip()
+        for line in text.splitlines()
+    )
     return [line for line in lines if line]
 
 
@@ -60,6 +63,18 @@ def test_the_shown_demo_output_is_current(tmp_path: Path) -> None:
         stable_lines(output("demo", "--out", "demo", "--seed", "1", cwd=tmp_path))[: len(shown)]
         == shown
     )
+    affected = stable_lines(shown_after("the output of `auditor affected`"))
+    asked = ("--size", "Standard_D8s_v3", "--region", "japanwest", "--term", "P1Y")
+    found = stable_lines(output("affected", *asked, cwd=tmp_path / "demo"))
+    assert found[: len(affected)] == affected
+
+
+def test_each_question_of_the_morning_is_a_command() -> None:
+    table = README[README.index("| question | command |") :].partition("\n\n")[0]
+    commands = re.findall(r"`(auditor [^`]*)`", table)
+    assert len(commands) == 8
+    for command in commands:
+        assert parse(shlex.split(command)[1:], __version__) is not None
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if AUDITOR.match(c)])

@@ -52,7 +52,8 @@ def test_a_stale_answer_is_not_known_and_is_said(store: FolderStore) -> None:
     assert (rows[ACME]["verdict"], rows[ACME]["is_stale"]) == ("restricted", False)
     assert (rows[BOND]["verdict"], rows[BOND]["is_stale"]) == ("restricted", True)
     shown = listings.affected(found, "0011")
-    assert shown.lines == ("1 of 2 customers affected (restricted 1); not known of 1.",)
+    assert shown.lines[0] == "1 of 2 customers affected (restricted 1); not known of 1."
+    assert shown.lines[1].startswith("NotAvailableForSubscription (2): Microsoft does not offer")
     assert any("stale" in cell for cell in shown.rows[-1].cells)
 
 
