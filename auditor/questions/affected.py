@@ -35,6 +35,7 @@ def affected(store: Store, asked: AskedSku) -> Affected:
     """
     found = skus.find(store, asked)
     with asking(store, _KEY, products=found.products) as con:
-        keys = answer(con, _KEY, asked.binds, asked_sku=found.table)
+        binds = {**asked.binds, "products": found.products}
+        keys = answer(con, _KEY, binds, asked_sku=found.table)
         [counts] = answer(con, _COUNT, affected_key=keys).to_pylist()
         return Affected(table=answer(con, _AFFECTED), **counts)

@@ -1,9 +1,10 @@
 -- What is known of some SKUs for each customer, and the checks of them without an answer.
 -- Grain: one key, or one check without an answer whose keys are all unknown.
--- Reads: asked_sku (the SKUs). Binds: region in lower case, '' for every region.
+-- Reads: asked_sku (the SKUs). Binds: products (their ids, which the scan is narrowed to); region in
+-- lower case, '' for every region.
 -- verdict: `unknown` for a check without an answer; outcome and reason say why. A check that has
 -- a key from an earlier answer is that key's row: is_stale is then true.
-WITH known AS (
+WITH known AS MATERIALIZED (
     SELECT
         'inventory' AS kind, i.partner_tenant_id, i.customer_id, i.company_name, i.country,
         i.azure_subscription_id, i.region, i.arm_region, i.reservation_scope,
@@ -12,10 +13,8 @@ WITH known AS (
         i.verdict, i.reason_codes, i.restriction_values, i.verdict_since_at, i.checked_at,
         i.is_stale, i.answer_age_hours, i.customer_key, i.sku_key, i.inventory_key
     FROM latest_inventory AS i
-    WHERE
-        i.product_id IN (SELECT k.product_id FROM asked_sku AS k)
-        AND i.sku_id IN (SELECT k.sku_id FROM asked_sku AS k WHERE k.product_id = i.product_id)
-        AND ($region = '' OR lower(i.region) = $region)
+    SEMI JOIN asked_sku AS k ON k.product_id = i.product_id AND k.sku_id = i.sku_id
+    WHERE list_contains($products, i.product_id) AND ($region = '' OR lower(i.region) = $region)
     UNION ALL
     SELECT
         'availability', a.partner_tenant_id, a.customer_id, a.company_name,
@@ -26,10 +25,8 @@ WITH known AS (
         a.verdict, '', '', a.verdict_since_at, a.checked_at,
         a.is_stale, a.answer_age_hours, a.customer_key, a.sku_key, a.inventory_key
     FROM latest_availability AS a
-    WHERE
-        a.product_id IN (SELECT k.product_id FROM asked_sku AS k)
-        AND a.sku_id IN (SELECT k.sku_id FROM asked_sku AS k WHERE k.product_id = a.product_id)
-        AND $region = ''
+    SEMI JOIN asked_sku AS k ON k.product_id = a.product_id AND k.sku_id = a.sku_id
+    WHERE list_contains($products, a.product_id) AND $region = ''
 ),
 silent AS (
     SELECT o.*
