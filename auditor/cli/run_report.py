@@ -23,6 +23,9 @@ if TYPE_CHECKING:  # they load Arrow; a signal that comes while they load is rep
 _STOPPED = "E_STOPPED"
 _FLAG = "--report"
 
+_PAGES = 5
+"""The most customers whose pages follow the summary of a run for them."""
+
 
 class RunReportWriter:
     """Writes the report of a run, however the run ends.
@@ -139,7 +142,11 @@ class RunReportWriter:
         from auditor.report import customer_page as page  # noqa: PLC0415 - likewise
         from auditor.store import open_store  # noqa: PLC0415 - likewise
 
-        for name in self._narrow.customers:
+        customers = self._narrow.customers
+        if len(customers) > _PAGES:
+            self._console.events.note("one customer on one page: auditor show X")
+            return
+        for name in customers:
             with suppress(UsageError):  # its partner failed, and no earlier run knew it
                 store = open_store(self._settings.store)
                 found = customer_page(store, name, self._console.now())

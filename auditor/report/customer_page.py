@@ -18,6 +18,7 @@ def sections(page: CustomerPage) -> list[Listing]:
         _header(page),
         _azure(page),
         _restricted(page),
+        _instead(page),
         _licences(page),
         listings.renewals(page.renewals),
         _changed(page),
@@ -86,28 +87,27 @@ def _azure(page: CustomerPage) -> Listing:
 
 
 def _restricted(page: CustomerPage) -> Listing:
-    first: dict[tuple[str, str, str], str] = {}
-    for of, words, _ in instead.grouped(page.instead):
-        sku, region, _, differs, _ = words
-        first.setdefault(of, f"{sku} {region} ({differs})".replace("  ", " "))
     refused = [row for row in page.refused.to_pylist() if row["kind"] == "inventory"]
+    numbers = _numbered(refused)
     rows = [
         Line(
             cells=(
                 cells.sku(row),
                 row["region"],
-                cells.verdict(row),
+                " ".join([cells.verdict(row), *(f"[{numbers[code]}]" for code in _codes(row))]),
                 cells.day(row["verdict_since_at"]),
                 subscriptions(same),
-                first.get(instead.of_row(row), ""),
             ),
             style=listings.style(row),
         )
         for row, same in alike(refused)
     ]
-    columns = ("SKU", "region", "is", "since", ">subscriptions", "buy instead, for example")
+    columns = ("SKU", "region", "is", "since", ">subs.")
     lines = [] if rows else ["Nothing that was answered is restricted."]
-    lines += _meanings(refused)
+    lines += [
+        f"[{n}] {code or 'no reason named'}: {reasons.sentence(code)} {reasons.next_step(code)}"
+        for code, n in numbers.items()
+    ]
     stale = sum(row["stale_keys"] for row in page.customer.to_pylist())
     if page.unknown_checks or stale:
         keys = sum(row["keys"] for row in page.customer.to_pylist())
@@ -118,18 +118,44 @@ def _restricted(page: CustomerPage) -> Listing:
     return listing("Azure reservations that cannot be bought", columns, rows, lines)
 
 
-def _meanings(rows: Sequence[Row]) -> list[str]:
-    """Return what each reason code among rows means, and what to do."""
-    codes = {
-        code
-        for row in rows
-        if row["verdict"] == "restricted"
-        for code in row["reason_codes"].split(";")
-    }
-    return [
-        f"{code or 'No reason named'}: {reasons.sentence(code)} {reasons.next_step(code)}"
-        for code in sorted(codes)
+def _instead(page: CustomerPage) -> Listing:
+    """Return the best alternative to each restricted SKU and region."""
+    best: dict[tuple[str, str, str], tuple[str, ...]] = {}
+    for of, words, _ in instead.grouped(page.instead):
+        best.setdefault(of, words)
+    asked: dict[tuple[str, str, str], Row] = {}
+    for row in page.refused.to_pylist():
+        if row["verdict"] == "restricted":
+            asked.setdefault(instead.of_row(row), row)
+    rows = [
+        Line(
+            cells=(cells.sku(row), row["region"], sku, "" if moved == row["region"] else moved, how)
+        )
+        for of, row in asked.items()
+        if of in best
+        for sku, moved, _, how, _ in [best[of]]
     ]
+    without = len(asked) - len(rows)
+    lines = []
+    if without:
+        nothing = "nothing that is known can be bought instead."
+        lines.append(f"For {cells.count(without, 'restricted SKU')} {nothing}")
+    elif not rows:
+        lines.append("Nothing is restricted.")
+    lines.append("All alternatives: auditor alternatives.")
+    columns = ("instead of", "region", "buy", "in region", "differs in")
+    return listing("What could be bought instead", columns, rows, lines)
+
+
+def _codes(row: Row) -> list[str]:
+    """Return the reason codes of a row: one empty code if it is restricted without a reason."""
+    return row["reason_codes"].split(";") if row["verdict"] == "restricted" else []
+
+
+def _numbered(rows: Sequence[Row]) -> dict[str, int]:
+    """Return a number for each reason code, in the order in which the page explains them."""
+    codes = sorted({code for row in rows for code in _codes(row)})
+    return {code: number for number, code in enumerate(codes, start=1)}
 
 
 def _licences(page: CustomerPage) -> Listing:

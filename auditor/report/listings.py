@@ -6,6 +6,7 @@ from typing import Any, TextIO
 
 import msgspec
 import pyarrow as pa
+from rich.cells import cell_len
 from rich.text import Text
 
 from auditor import reasons
@@ -16,6 +17,8 @@ from auditor.report import cells, formats
 from auditor.report.terminal_page import TerminalPage, table
 
 Row = Mapping[str, Any]  # a row of an answer
+_LONGEST_WORD = 24
+"""A longer word is broken, so that it leaves room for other columns."""
 _BAD = {"restricted", "not_in_catalog", "not_purchasable"}
 RESERVATIONS = (
     "Azure reservations that customers hold: not readable with this credential"
@@ -176,6 +179,9 @@ def write_terminal(shown: Listing, stream: TextIO) -> None:
     page.heading(shown.title)
     if shown.rows:
         drawn = table(*shown.columns)
+        for at, column in enumerate(drawn.columns):  # no narrower than its longest word
+            words = (word for line in shown.rows for word in line.cells[at].split())
+            column.min_width = min(max(map(cell_len, words), default=0), _LONGEST_WORD)
         for line in shown.rows:
             drawn.add_row(*(Text(clean(cell)) for cell in line.cells), style=line.style)
         page.print(drawn)

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from auditor.journal.runs import RunHeader, Runs
+from auditor.report.customer_page import PROMISE
 from auditor.store import open_store
 from tests.builders.another_partner_center import (
     ANYWHERE,
@@ -260,6 +261,7 @@ async def test_a_second_full_run_is_refused_with_the_holder_of_the_lock(
 
         ran = await auditor(tmp_path, "run", "--customer", "relecloud.example")
         assert ran.status == 0, ran.stderr
+        assert ran.stdout.rstrip().endswith(PROMISE), "the customer's page is printed"
         assert [row["kind"] for row in published(tmp_path)] == ["partial"]
     assert (await auditor(tmp_path, "run")).status == 0
 

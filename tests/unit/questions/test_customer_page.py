@@ -27,7 +27,8 @@ def text(found: CustomerPage, write: Callable[[CustomerPage, TextIO], None]) -> 
 
 def test_the_page_says_what_is_restricted_why_and_what_to_do(store: FolderStore) -> None:
     said = text(customer_page(store, "acme.example", at(3)), page.write_terminal)
-    assert "restricted 2026-11-02" in said
+    assert "restricted [1] 2026-11-02" in said
+    assert "[1] NotAvailableForSubscription: " in said
     assert "Microsoft does not offer this SKU to this Azure subscription" in said
     assert "1 of 1 renewal within 90 days at risk" in said
     assert "newly restricted" in said
