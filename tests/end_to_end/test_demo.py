@@ -5,6 +5,7 @@ import io
 import os
 import re
 import shlex
+import shutil
 import stat
 import subprocess
 import sys
@@ -67,6 +68,7 @@ class Shown:
     def __init__(self, out: Path) -> None:
         self.out = out
         self.text, self.log = show(out)
+        self.untouched = shutil.copytree(out, out.with_name("untouched"))
 
 
 @pytest.fixture(scope="module")
@@ -141,9 +143,9 @@ def test_a_third_night_is_audited_with_the_printed_commands(shown: Shown, sandbo
     assert "What changed" in ran.stdout
 
 
-def test_the_next_demo_in_its_folder_audits_the_next_night(tmp_path: Path) -> None:
-    first, _ = show(tmp_path / "demo")
-    assert first.startswith("Nights 1 and 2 of a made-up portfolio")
+def test_the_next_demo_in_its_folder_audits_the_next_night(shown: Shown, tmp_path: Path) -> None:
+    assert shown.text.startswith("Nights 1 and 2 of a made-up portfolio")
+    shutil.copytree(shown.untouched, tmp_path / "demo")
     before = (tmp_path / "demo" / "auditor.toml").stat().st_mtime_ns
     again, _ = show(tmp_path / "demo")
     assert again.startswith("Night 3 of a made-up portfolio")

@@ -7,9 +7,10 @@ import pytest
 from tests.builders import syscalls
 from tests.builders.erasing import Erasing
 from tests.builders.killing import prepared
+from tests.builders.nightly import IS_SOAK
 from tests.builders.syscalls import HOW, ONE_PARTNER
 
-POINTS = 6
+POINTS = 6 if IS_SOAK else 3
 usable = pytest.mark.skipif(
     not syscalls.is_usable(), reason="no strace that can inject faults here"
 )

@@ -8,9 +8,10 @@ import pytest
 
 from tests.builders import syscalls
 from tests.builders.killing import prepared
+from tests.builders.nightly import IS_SOAK
 from tests.builders.syscalls import HOW, ONE_PARTNER, Publishing
 
-POINTS = 9
+POINTS = 9 if IS_SOAK else 5
 usable = pytest.mark.skipif(
     not syscalls.is_usable(), reason="no strace that can inject faults here"
 )

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.builders import diff as bench
 from tests.builders.diff import Row, at, offered, term
+from tests.builders.nightly import examples
 from tests.unit.diff.test_availability import BY_CUSTOMER, answered, check, known
 
 # Brute force --------------------------------------------------------------------------------
@@ -80,7 +81,7 @@ def asked_skus(draw: st.DrawFn) -> Asked:
 
 
 @given(st.lists(asked_skus(), min_size=1, max_size=15))
-@settings(max_examples=35, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 def test_rows_and_changes_equal_those_of_a_brute_force_comparison(skus: list[Asked]) -> None:
     def key(place: int, name: Term) -> Row:
         return term(name[1], segment=name[0], ordinal=name[2], sku_id=f"{place:04}")

@@ -21,6 +21,7 @@ from tests.builders.diff import (
     settled,
     snapshot,
 )
+from tests.builders.nightly import examples
 
 KNOWN = {"inventory": [{**key(), **OPEN, **known_since(1)}]}
 
@@ -75,7 +76,7 @@ texts = st.text(st.sampled_from("ab|;"), max_size=3)
 
 
 @given(st.lists(st.tuples(texts, texts, texts), min_size=2, max_size=6, unique=True))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 def test_no_two_keys_share_an_event_id(names: list[tuple[str, str, str]]) -> None:
     """P7."""
     rows = [key(s, product_id=p, region=r) for p, s, r in names]

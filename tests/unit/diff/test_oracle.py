@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.builders import diff as bench
 from tests.builders.diff import P, Row, at, snapshot
+from tests.builders.nightly import examples
 
 CUSTOMERS = ("c1", "c2", "c3", "c4", "c5", "c6", "c7")
 """Seven, because a comparison of many customers takes no longer: few large examples are fast."""
@@ -279,7 +280,7 @@ def expected_change(
 
 
 @given(nights())
-@settings(max_examples=70, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 def test_rows_and_changes_equal_those_of_a_brute_force_comparison(night: Tonight) -> None:
     """P1, P2, P3, P4, P5, P9."""
     results = run(night)
@@ -293,7 +294,7 @@ def test_rows_and_changes_equal_those_of_a_brute_force_comparison(night: Tonight
 
 
 @given(nights(), st.lists(st.floats(0, 1), min_size=2, max_size=20))
-@settings(max_examples=18, deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 def test_the_order_of_the_input_rows_changes_nothing(night: Tonight, order: list[float]) -> None:
     """P8: the same answers in any order give byte-equal sorted output, event ids included (P7)."""
     one, other = run(night), run(night, order)
@@ -302,7 +303,7 @@ def test_the_order_of_the_input_rows_changes_nothing(night: Tonight, order: list
 
 
 @given(nights())
-@settings(max_examples=18, deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 def test_the_same_answers_again_make_no_change(night: Tonight) -> None:
     """diff(a, a) is empty: every answer is given again, later."""
     rows, _ = oracle(night)
@@ -330,7 +331,7 @@ OPPOSITE = {
         min_size=1,
     )
 )
-@settings(max_examples=18, deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 def test_a_reversed_comparison_gives_the_opposite_kinds(
     pairs: dict[Key, tuple[State, State]],
 ) -> None:
