@@ -3,6 +3,7 @@
 import fcntl
 import itertools
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -17,6 +18,10 @@ from auditor.store.postgres.connection import Database
 from auditor.store.postgres.store import PostgresStore
 from auditor.store.postgres.tables import SCHEMA
 from tests.builders import object_services
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a shell starts a background job so, and what tests start would ignore an interrupt too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _KEEPER = Path(__file__).parent / "builders" / "throwaway.py"
 _OBJECTS = Path(__file__).parent / "builders" / "object_services.py"

@@ -1,5 +1,6 @@
 """Error replies as the store shows them: codes, ids, forbidden views; and the requests sent."""
 
+import dataclasses
 import json
 from collections import Counter
 from pathlib import Path
@@ -13,7 +14,7 @@ from auditor.run.partner import QUEUED_PER_CONNECTION
 from auditor.sandbox import Fault, Faults
 from auditor.sandbox.server.http_response import DOUBLED
 from auditor.sandbox.world import seeded
-from tests.builders.nightly import Night, nights
+from tests.builders.nightly import SMALL, Night, nights
 
 REFUSED = (
     *((400, code) for code in ("800011", "800012", "800013", "800030", "900314", "900118")),
@@ -42,7 +43,8 @@ async def test_a_refused_context_fails_only_its_own_checks_and_with_its_code(
     tmp_path: Path,
 ) -> None:
     """P2, P22: no verdict, no change, and one customer's 401 does not exclude the partner."""
-    async with nights(tmp_path, 1) as night:
+    size = dataclasses.replace(SMALL, customers=24)
+    async with nights(tmp_path, 1, size=size) as night:
         await night.run(1)
         customers = sorted({key[1] for key in night.inventory()})[: len(REFUSED)]
         assert len(customers) == len(REFUSED)

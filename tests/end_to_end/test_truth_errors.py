@@ -17,7 +17,13 @@ from auditor.sandbox import Fault, Faults, ServerLimits, WorldSize
 from auditor.settings import Settings
 from tests.builders.error_walking import SENDS, TIMEOUT, fault, rows_of
 from tests.builders.nightly import IS_SOAK, Night, nights, seeds
-from tests.end_to_end.test_truth import NIGHTS, Oracle, assert_found_is_true, published_changes
+from tests.end_to_end.test_truth import (
+    NIGHTS,
+    Oracle,
+    assert_availability_is_true,
+    assert_found_is_true,
+    published_changes,
+)
 
 CHECKS = (
     "check_inventory",
@@ -105,19 +111,6 @@ async def test_paged_customers_every_error_and_both_apis(tmp_path: Path) -> None
                 assert len(statuses(night, when)) > 15
         assert_found_is_true(night.inventory(), night.inventory_truth(4))
         assert_availability_is_true(night)
-
-
-def assert_availability_is_true(night: Night) -> None:
-    """Compare with the truth. A SKU that left before its first answer is one row without a term."""
-    truth, found = night.availability_truth(4), night.availability()
-    placeholders = {key for key in found if key not in truth}
-    for *sku, segment, _, term, cycle in placeholders:
-        of_sku = [state for key, state in truth.items() if key[:5] == tuple(sku)]
-        assert (segment, term, cycle) == ("", "", "")
-        assert of_sku
-        assert {state[0] for state in of_sku} == {("not_in_catalog",)}
-    terms = {key: state for key, state in found.items() if key not in placeholders}
-    assert_found_is_true(terms, truth)
 
 
 @pytest.mark.asyncio
