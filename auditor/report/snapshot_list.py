@@ -2,31 +2,23 @@
 
 from typing import TYPE_CHECKING, TextIO
 
-import duckdb
 import pyarrow as pa
 
+from auditor.questions.asking import answer, asking
 from auditor.report import formats
-from auditor.store import reading, sql
 
 if TYPE_CHECKING:
     from auditor.store.interface import Store
 
-_READS = "snapshot attempt current_customer"
+_LISTED = "read/snapshots/listed"
+_UNPUBLISHED = "read/snapshots/unpublished"
 
 
 def tables(store: "Store", time_zone: str) -> tuple[pa.Table, pa.Table]:
     """Return the snapshots and the attempts without one, newest first, times in this zone."""
-    with store.connect(query=_READS) as con:
-        try:
-            published, unpublished = (
-                con.sql(
-                    sql.statement(f"read/snapshots/{name}"), params={"time_zone": time_zone}
-                ).to_arrow_table()
-                for name in ("listed", "unpublished")
-            )
-        except duckdb.Error as error:
-            raise reading.translated(error) from error
-    return published, unpublished
+    given = {"time_zone": time_zone}
+    with asking(store, _LISTED, _UNPUBLISHED) as con:
+        return answer(con, _LISTED, given), answer(con, _UNPUBLISHED, given)
 
 
 def write(store: "Store", time_zone: str, stream: TextIO) -> None:

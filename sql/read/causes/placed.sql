@@ -8,9 +8,9 @@
 --   item                  a size in a region, or a SKU, changed more often than chance explains
 --   unit                  terms of one licence, or one SKU of the catalog in several countries
 --   single                nothing: the change stands alone
--- The rule: a place is dense for a holder if at least half of the holder's keys there changed. All
--- holders for whom it is dense are one place. Of the places of a change the one with most changes
--- explains it: that is the most general place, and of two with the same changes the narrower one.
+-- The rule: a place is dense for a holder if at least half of the holder's keys there changed. One
+-- cause covers all holders for whom the place is dense. A change may lie in several dense places. The
+-- place with the most changes explains it; of two with equally many, the narrower place does.
 -- A place must be beyond chance (the macro is_beyond_chance).
 WITH total AS (
     SELECT source, SUM(keys) AS keys FROM known_key WHERE is_item GROUP BY ALL
@@ -115,7 +115,7 @@ settled AS (
         ON o.changed >= 2 AND o.question = c.question AND o.source = c.source
         AND o.holder = c.holder AND o.region_key = c.region_key AND o.family_key = c.family_key
 ),
--- A place with one item is told as that item, together with its other changes.
+-- If a place has only one item, the item explains its changes, and those of the item elsewhere too.
 counts AS (
     SELECT
         *,

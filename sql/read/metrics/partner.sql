@@ -1,4 +1,4 @@
--- What monitoring is told about each partner: its last attempt, what is published, what is unknown.
+-- The figures of each partner for monitoring: its last attempt, its snapshots, its unknown shares.
 -- Grain: one partner that was ever tried.
 SELECT
     p.partner_tenant_id,
